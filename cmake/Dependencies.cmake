@@ -1,0 +1,78 @@
+# Finds every library, says what was found, and stops with a clear line where a required one is missing.
+function(report name found detail)
+  if(found)
+    message(STATUS "${name}: found ${detail}")
+  else()
+    message(STATUS "${name}: not found; ${detail}")
+  endif()
+endfunction()
+
+function(require_package name found package)
+  if(NOT found)
+    message(FATAL_ERROR "${name} is required and was not found; install it (Debian and Ubuntu: ${package})")
+  endif()
+  message(STATUS "${name}: found")
+endfunction()
+
+find_package(OpenMP COMPONENTS CXX)
+require_package(OpenMP "${OpenMP_CXX_FOUND}" "g++")
+find_package(nlohmann_json QUIET)
+require_package(nlohmann_json "${nlohmann_json_FOUND}" "nlohmann-json3-dev")
+find_package(CLI11 QUIET)
+require_package(CLI11 "${CLI11_FOUND}" "libcli11-dev")
+find_package(PNG QUIET)
+require_package(libpng "${PNG_FOUND}" "libpng-dev")
+find_package(JPEG QUIET)
+require_package(libjpeg "${JPEG_FOUND}" "libjpeg-dev")
+
+find_package(dnnl QUIET)
+report(oneDNN "${dnnl_FOUND}" "${dnnl_VERSION}")
+if(NOT dnnl_FOUND)
+  message(STATUS "  the project's own matrix product is used (Debian and Ubuntu: libdnnl-dev)")
+endif()
+
+set(STILLPOINT_HAS_CUDA OFF)
+if(NOT STILLPOINT_CUDA STREQUAL "OFF")
+  include(CheckLanguage)
+  check_language(CUDA)
+  if(CMAKE_CUDA_COMPILER)
+    if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+      set(CMAKE_CUDA_ARCHITECTURES 80-real 90)  # 90 with PTX: later GPUs compile it at first use
+    endif()
+    enable_language(CUDA)
+    find_package(CUDAToolkit QUIET)
+    if(CMAKE_CUDA_COMPILER_VERSION VERSION_GREATER_EQUAL 12.4 AND TARGET CUDA::cublas)
+      set(STILLPOINT_HAS_CUDA ON)
+      set(CMAKE_CUDA_STANDARD 20)
+    endif()
+  endif()
+  if(STILLPOINT_CUDA STREQUAL "ON" AND NOT STILLPOINT_HAS_CUDA)
+    message(FATAL_ERROR "STILLPOINT_CUDA=ON, but no nvcc >= 12.4 with cuBLAS was found; "
+      "put nvcc on PATH or set CMAKE_CUDA_COMPILER")
+  endif()
+endif()
+report(CUDA "${STILLPOINT_HAS_CUDA}" "${CMAKE_CUDA_COMPILER_VERSION}")
+
+# Settings of the library that holds kernels, engine, solvers and models; also used for its emulated twin.
+function(stillpoint_core_settings target)
+  target_link_libraries(${target} PUBLIC stillpoint_options OpenMP::OpenMP_CXX nlohmann_json::nlohmann_json)
+  if(dnnl_FOUND)
+    target_link_libraries(${target} PUBLIC DNNL::dnnl)
+    target_compile_definitions(${target} PUBLIC STILLPOINT_ONEDNN=1)
+  endif()
+endfunction()
+
+function(stillpoint_cuda_settings target)
+  target_compile_definitions(${target} PUBLIC STILLPOINT_CUDA=1)
+  target_link_libraries(${target} PUBLIC CUDA::cudart CUDA::cublas CUDA::cublasLt)
+  target_compile_options(${target} PRIVATE
+    "$<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr;-Xcompiler=-fopenmp;-Xptxas=-warn-spills>")
+endfunction()
+
+function(stillpoint_task_settings target core)
+  target_link_libraries(${target} PUBLIC ${core} CLI11::CLI11 PNG::PNG JPEG::JPEG)
+  target_compile_definitions(${target} PRIVATE
+    STILLPOINT_VERSION="${PROJECT_VERSION}"
+    STILLPOINT_PRESETS="${CMAKE_SOURCE_DIR}/tasks/presets"
+    STILLPOINT_PRESETS_INSTALLED="${CMAKE_INSTALL_PREFIX}/share/stillpoint/presets")
+endfunction()

@@ -1,0 +1,26 @@
+# Flags that every target shares, and ccache where it is installed.
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  set(CMAKE_CUDA_COMPILER_LAUNCHER ${CCACHE})
+endif()
+message(STATUS "ccache: ${CCACHE}")
+
+set(CMAKE_CXX_FLAGS_RELEASE "-O3 -DNDEBUG")
+add_library(stillpoint_options INTERFACE)
+target_include_directories(stillpoint_options INTERFACE ${CMAKE_SOURCE_DIR})
+set(host_flags -Wall -Wextra -Wshadow)
+if(STILLPOINT_WERROR)
+  list(APPEND host_flags -Werror)
+endif()
+if(STILLPOINT_NATIVE)
+  list(APPEND host_flags -march=native)
+endif()
+if(STILLPOINT_SANITIZE)
+  list(APPEND host_flags -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -g1)
+  target_link_options(stillpoint_options INTERFACE -fsanitize=address,undefined)
+endif()
+list(JOIN host_flags "," host_flags_for_nvcc)
+target_compile_options(stillpoint_options INTERFACE
+  "$<$<COMPILE_LANGUAGE:CXX>:${host_flags};-Wpedantic>"
+  "$<$<COMPILE_LANGUAGE:CUDA>:-Xcompiler=${host_flags_for_nvcc}>")

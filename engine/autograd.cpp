@@ -1,0 +1,154 @@
+// Recording of ops and reverse accumulation over the recorded graph.
+#include <algorithm>
+#include <atomic>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "engine/node.h"
+#include "engine/ops.h"
+
+namespace stillpoint {
+namespace {
+
+thread_local bool recording = true;
+std::atomic<std::uint64_t> next_order{0};
+
+// Nodes between y and xs (both included) in order of creation.
+std::vector<Node*> path(Node* y, const std::unordered_set<Node*>& xs) {
+  // reaches[n]: whether n leads to some x; filled in post-order on an explicit stack.
+  std::unordered_map<Node*, bool> reaches;
+  std::vector<std::pair<Node*, bool>> stack{{y, false}};
+  std::vector<Node*> nodes;
+  while (!stack.empty()) {
+    const auto [node, expanded] = stack.back();
+    stack.pop_back();
+    if (!expanded) {
+      if (!reaches.try_emplace(node, false).second) continue;
+      stack.push_back({node, true});
+      for (const Tensor& input : node->inputs)
+        if (input.requires_grad()) stack.push_back({input.node().get(), false});
+      continue;
+    }
+    bool leads = xs.contains(node);
+    for (const Tensor& input : node->inputs)
+      if (input.requires_grad() && reaches[input.node().get()]) leads = true;
+    reaches[node] = leads;
+    if (leads) nodes.push_back(node);
+  }
+  std::sort(nodes.begin(), nodes.end(), [](Node* a, Node* b) { return a->order < b->order; });
+  return nodes;
+}
+
+void check_gradient(const Node& node, std::size_t i, const Tensor& gradient) {
+  const Tensor& input = node.inputs[i];
+  require(gradient.defined() && gradient.shape() == input.shape() && gradient.dtype() == input.dtype(), "grad: ",
+          node.op, " gave its input ", i, " a gradient of ",
+          gradient.defined() ? to_text(gradient.shape()) : std::string("nothing"), ", expected ",
+          to_text(input.shape()), " of ", name_of(input.dtype()), ", correct its vjp");
+}
+
+using Cotangents = std::unordered_map<Node*, Tensor>;
+
+// Adds the cotangents of one node's inputs; `wanted_nodes` are those on the path.
+void propagate(const Tensor& y, const std::unordered_set<Node*>& wanted_nodes, Cotangents& cotangents) {
+  const Node& node = *y.node();
+  std::vector<char> wanted;
+  for (const Tensor& input : node.inputs) wanted.push_back(wanted_nodes.contains(input.node().get()));
+  const std::vector<Tensor> gradients =
+      node.vjp({y, cotangents.at(y.node().get()), node.inputs, wanted});
+  require(gradients.size() == node.inputs.size(), "grad: ", node.op, " gave ", gradients.size(),
+          " gradients, expected ", node.inputs.size(), ", correct its vjp");
+  for (std::size_t i = 0; i < gradients.size(); ++i) {
+    if (!wanted[i]) continue;
+    check_gradient(node, i, gradients[i]);
+    Tensor& sum = cotangents[node.inputs[i].node().get()];
+    sum = sum.defined() ? add(sum, gradients[i]) : gradients[i];
+  }
+}
+
+}  // namespace
+
+Node::Node() : order(next_order++) {}
+
+Node::~Node() {
+  // Releasing the inputs one inside another would recurse as deep as the graph is long.
+  std::vector<Tensor> pending = std::move(inputs);
+  vjp = nullptr;
+  while (!pending.empty()) {
+    Tensor last = std::move(pending.back());
+    pending.pop_back();
+    if (!last.defined() || last.node().use_count() > 1) continue;
+    for (Tensor& input : last.node()->inputs) pending.push_back(std::move(input));
+    last.node()->inputs.clear();
+    last.node()->vjp = nullptr;
+  }
+}
+
+Recording::Recording(bool on) : before_(recording) { recording = on; }
+Recording::~Recording() { recording = before_; }
+bool Recording::on() { return recording; }
+
+Tensor record(Tensor y, const char* op, std::vector<Tensor> inputs, Vjp vjp) {
+  Node& node = *y.node_;
+  node.op = op;
+  if (!recording) return y;
+  const bool needed = std::any_of(inputs.begin(), inputs.end(), [](const Tensor& x) { return x.requires_grad(); });
+  if (!needed) return y;
+  node.requires_grad = true;
+  node.inputs = std::move(inputs);
+  node.vjp = std::move(vjp);
+  return y;
+}
+
+Tensor record(Tensor y, const char* op, std::initializer_list<Tensor> inputs, Vjp vjp) {
+  return record(std::move(y), op, std::vector<Tensor>(inputs), std::move(vjp));
+}
+
+std::vector<Tensor> grad(const Tensor& y, const std::vector<Tensor>& xs, const Tensor& seed, GradOptions options) {
+  require(y.requires_grad(), "grad: given an unrecorded output, expected one made from a variable(), ",
+          "check that recording is on and that its inputs require gradients");
+  require(seed.defined() || y.size() == 1, "grad: given shape ", to_text(y.shape()),
+          " and no seed, expected one element, pass a seed");
+  require(!seed.defined() || seed.shape() == y.shape(), "grad: given a seed of shape ",
+          seed.defined() ? to_text(seed.shape()) : "", ", expected ", to_text(y.shape()), ", check the seed");
+  const Recording guard(options.create_graph);
+  std::unordered_set<Node*> targets;
+  for (const Tensor& x : xs) targets.insert(x.node().get());
+  const std::vector<Node*> nodes = path(y.node().get(), targets);
+  const std::unordered_set<Node*> wanted(nodes.begin(), nodes.end());
+  Cotangents cotangents;
+  cotangents[y.node().get()] = seed.defined() ? seed : Tensor::full(y.shape(), 1, y.options());
+
+  // Tensors of the path, so that propagate can hand each output to its vjp.
+  std::unordered_map<Node*, Tensor> tensors{{y.node().get(), y}};
+  for (auto node = nodes.rbegin(); node != nodes.rend(); ++node)
+    for (const Tensor& input : (*node)->inputs) tensors.try_emplace(input.node().get(), input);
+  for (auto node = nodes.rbegin(); node != nodes.rend(); ++node) {
+    if (!(*node)->vjp) continue;
+    propagate(tensors.at(*node), wanted, cotangents);
+    if (!targets.contains(*node)) cotangents.erase(*node);
+  }
+
+  std::vector<Tensor> gradients;
+  for (const Tensor& x : xs) {
+    const auto found = wanted.contains(x.node().get()) ? cotangents.find(x.node().get()) : cotangents.end();
+    require(found != cotangents.end() || options.allow_unused, "grad: given an x of shape ", to_text(x.shape()),
+            " that y does not depend on, expected a recorded dependence, drop it or set allow_unused");
+    gradients.push_back(found != cotangents.end() ? found->second : Tensor::zeros(x.shape(), x.options()));
+  }
+  return gradients;
+}
+
+std::vector<Tensor> grad_through(const VjpContext& context, const Tensor& reference) {
+  std::vector<Tensor> wanted;
+  for (std::size_t i = 0; i < context.inputs.size(); ++i)
+    if (context.wants(i)) wanted.push_back(context.inputs[i]);
+  const std::vector<Tensor> found = grad(reference, wanted, context.g, {.create_graph = true, .allow_unused = true});
+  std::vector<Tensor> gradients(context.inputs.size());
+  std::size_t next = 0;
+  for (std::size_t i = 0; i < gradients.size(); ++i)
+    if (context.wants(i)) gradients[i] = found[next++];
+  return gradients;
+}
+
+}  // namespace stillpoint

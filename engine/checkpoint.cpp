@@ -1,0 +1,81 @@
+// Checkpoints on top of safetensors.
+#include "engine/checkpoint.h"
+
+#include <cstring>
+
+#include "engine/safetensors.h"
+
+namespace stillpoint {
+namespace {
+
+const char* const record_key = "stillpoint";
+
+const char* safetensors_name(DType dtype) {
+  return dtype == DType::float64 ? "F64" : dtype == DType::float32 ? "F32" : "I32";
+}
+
+std::vector<NamedTensor> contents(const ParamList& params, const Optimiser* optimiser) {
+  std::vector<NamedTensor> out;
+  for (const NamedTensor& p : params.trainable()) out.push_back({"model/" + p.name, p.tensor});
+  for (const NamedTensor& p : params.buffers()) out.push_back({"model/" + p.name, p.tensor});
+  if (optimiser != nullptr)
+    for (const NamedTensor& p : optimiser->state()) out.push_back({"optimiser/" + p.name, p.tensor});
+  return out;
+}
+
+void check_entry(const SafetensorsFile& file, const NamedTensor& target) {
+  require(file.contains(target.name), file.path().string(), ": no tensor '", target.name,
+          "', expected one of shape ", to_text(target.tensor.shape()),
+          ", use the checkpoint with the model that wrote it");
+  const SafetensorsEntry& entry = file.at(target.name);
+  const char* const dtype = safetensors_name(target.tensor.dtype());
+  require(entry.shape == target.tensor.shape() && entry.dtype == dtype, file.path().string(), ": '", target.name,
+          "' is ", entry.dtype, " of shape ", to_text(entry.shape), ", expected ", dtype, " of shape ",
+          to_text(target.tensor.shape()), ", use the checkpoint with the model that wrote it");
+}
+
+}  // namespace
+
+void save_checkpoint(const std::filesystem::path& path, const ParamList& params, const Optimiser* optimiser,
+                     const Json& record) {
+  std::vector<SafetensorsEntry> entries;
+  std::vector<Tensor> hosts;  // keeps copies from a GPU alive
+  for (const NamedTensor& p : contents(params, optimiser)) {
+    hosts.push_back(p.tensor.detach().to(Device::cpu));
+    const Array array = hosts.back().array();
+    const auto* const data = static_cast<const std::byte*>(array.data);
+    entries.push_back({p.name, safetensors_name(array.dtype), p.tensor.shape(),
+                       Bytes(data, std::size_t(array.size * size_of(array.dtype)))});
+  }
+  save_safetensors(path, entries, {{record_key, record.dump()}});
+}
+
+Json read_checkpoint_record(const std::filesystem::path& path) {
+  const SafetensorsFile file(path);
+  const auto found = file.metadata().find(record_key);
+  require(found != file.metadata().end(), path.string(), ": a safetensors file without a '", record_key,
+          "' record, expected a checkpoint of this program, give the checkpoint.safetensors of a run");
+  const Json record = Json::parse(found->second, nullptr, false);
+  require(record.is_object(), path.string(), ": its '", record_key,
+          "' record is no JSON object, expected one, the file is damaged: use another checkpoint");
+  return record;
+}
+
+void load_checkpoint(const std::filesystem::path& path, const ParamList& params, Optimiser* optimiser) {
+  const SafetensorsFile file(path);
+  const std::vector<NamedTensor> targets = contents(params, optimiser);
+  for (const NamedTensor& target : targets) check_entry(file, target);
+  std::size_t model_tensors = 0;
+  for (const std::string& name : file.names()) model_tensors += name.starts_with("model/");
+  const std::size_t expected = params.trainable().size() + params.buffers().size();
+  require(model_tensors == expected, path.string(), ": holds ", model_tensors, " model tensors, expected ",
+          expected, ", use the checkpoint with the model that wrote it");
+  for (const NamedTensor& target : targets) {
+    const SafetensorsEntry& entry = file.at(target.name);
+    const Tensor host = Tensor::empty(target.tensor.shape(), {target.tensor.dtype(), Device::cpu});
+    if (!entry.data.empty()) std::memcpy(host.array().data, entry.data.data(), entry.data.size());
+    target.tensor.assign(host);
+  }
+}
+
+}  // namespace stillpoint

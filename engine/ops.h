@@ -1,0 +1,101 @@
+// The differentiable ops: each takes tensors of one dtype on one device and records how to differentiate itself.
+#pragma once
+#include <vector>
+
+#include "engine/tensor.h"
+#include "kernels/sim_head.h"
+
+namespace stillpoint {
+
+// Element-wise; binary ones broadcast as NumPy does (sizes of 1 and missing leading axes repeat).
+Tensor add(const Tensor& a, const Tensor& b);
+Tensor subtract(const Tensor& a, const Tensor& b);
+Tensor multiply(const Tensor& a, const Tensor& b);
+Tensor divide(const Tensor& a, const Tensor& b);
+Tensor affine(const Tensor& x, double alpha, double beta);  // alpha x + beta
+Tensor negate(const Tensor& x);
+Tensor relu(const Tensor& x);
+Tensor exponential(const Tensor& x);
+Tensor logarithm(const Tensor& x);
+Tensor square_root(const Tensor& x);
+Tensor reciprocal(const Tensor& x);
+Tensor sine(const Tensor& x);
+Tensor cosine(const Tensor& x);
+Tensor hyperbolic_tangent(const Tensor& x);
+Tensor square(const Tensor& x);
+inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
+inline Tensor operator-(const Tensor& a, const Tensor& b) { return subtract(a, b); }
+inline Tensor operator*(const Tensor& a, const Tensor& b) { return multiply(a, b); }
+inline Tensor operator/(const Tensor& a, const Tensor& b) { return divide(a, b); }
+inline Tensor operator*(double a, const Tensor& x) { return affine(x, a, 0); }
+inline Tensor operator-(const Tensor& x) { return negate(x); }
+
+// Shape; `axes`, `from` and `to` name every axis.
+Tensor reshape(const Tensor& x, Shape shape);                 // one size may be -1
+Tensor permute(const Tensor& x, const std::vector<Index>& axes);  // y's axis i is x's axis axes[i]
+Tensor expand(const Tensor& x, const Shape& shape);           // NumPy broadcasting to `shape`
+Tensor slice(const Tensor& x, const Shape& from, const Shape& to);            // x[from:to) on every axis
+Tensor pad(const Tensor& x, const Shape& before, const Shape& shape);         // zeros around x inside `shape`
+// Sums; sum_to is the adjoint of expand.
+Tensor sum_to(const Tensor& x, const Shape& shape);
+Tensor sum(const Tensor& x);   // to shape (1)
+Tensor mean(const Tensor& x);  // to shape (1)
+
+// op(a) (m,k) op(b) (k,n) for matrices.
+struct MatmulOptions {
+  bool transpose_a = false, transpose_b = false;
+};
+Tensor matmul(const Tensor& a, const Tensor& b, MatmulOptions options = {});
+// x (...,in) w^T + b with w (out,in), b (out) or undefined.
+Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b = {});
+// relu(linear(x, w, b)) in one pass.
+Tensor linear_relu(const Tensor& x, const Tensor& w, const Tensor& b);
+
+// Random Fourier lift of a projection p (rows,m): sqrt(1/m) [cos p, sin p] (rows,2m).
+Tensor lift(const Tensor& p);
+Tensor lift_adjoint(const Tensor& y, const Tensor& g);
+Tensor lift_tangent(const Tensor& y, const Tensor& u);
+
+// Dilated causal convolution, x (N,Ci,T), w (Co,Ci,K) -> (N,Co,T); see kernels/conv1d.h.
+struct Conv1dOptions {
+  Index dilation = 1;
+};
+Tensor conv1d(const Tensor& x, const Tensor& w, Conv1dOptions options = {});
+Tensor conv1d_data_adjoint(const Tensor& y, const Tensor& w, Conv1dOptions options);
+Tensor conv1d_weight_adjoint(const Tensor& y, const Tensor& x, Index taps, Conv1dOptions options);
+// w_o = g_o v_o / ||v_o|| over all axes of v but the first (peers.md section 0).
+Tensor weight_norm(const Tensor& v, const Tensor& g);
+
+// One TCN residual block; see kernels/causal_conv.h. down_w (C,Ci), down_b (C) undefined where Ci == C.
+struct TcnBlockParams {
+  Tensor v1, g1, b1, v2, g2, b2, down_w, down_b;
+};
+Tensor causal_conv_block(const Tensor& x, const TcnBlockParams& params, Conv1dOptions options);
+// The same from conv1d, weight_norm, relu: the reference, and what the block's higher derivatives go through.
+Tensor causal_conv_block_reference(const Tensor& x, const TcnBlockParams& params, Conv1dOptions options);
+
+// One layer of the fused head: act(z w^T + b); fourier doubles the width; b may be undefined.
+using kernels::Activation;
+struct HeadLayer {
+  Tensor w, b;
+  Activation activation = Activation::identity;
+};
+// x (P,in) through the layers over tiles of positions; see kernels/sim_head.h.
+Tensor sim_head(const Tensor& x, const std::vector<HeadLayer>& layers);
+// The same from linear, relu, lift.
+Tensor sim_head_reference(const Tensor& x, const std::vector<HeadLayer>& layers);
+// U V^T x for x (P,d), u (d,p), vt (p,d): the Koopman low-rank product (SIM paper eq. 9), one pass over x.
+Tensor koopman(const Tensor& x, const Tensor& u, const Tensor& vt);
+// psi(x) = sqrt(1/m) [cos(omega x), sin(omega x)], omega (m,d): the lift fused with its projection.
+Tensor random_fourier_features(const Tensor& x, const Tensor& omega);
+
+// Losses, shape (1). labels int32 (rows) in [0,classes).
+Tensor softmax(const Tensor& x);  // over the last axis
+Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& labels);  // mean over rows
+Tensor mean_squared_error(const Tensor& x, const Tensor& target);          // mean over elements
+
+// table (V,d), ids int32 (n) -> (n,d); ids must lie in [0,V) (checked where they are on the host).
+Tensor embedding(const Tensor& table, const Tensor& ids);
+Tensor embedding_adjoint(const Tensor& y, const Tensor& ids, Index vocabulary);
+
+}  // namespace stillpoint

@@ -1,0 +1,133 @@
+// Element-wise ops and their derivatives; a comment says what each gradient reads.
+#include "kernels/elementwise.h"
+
+#include "engine/ops.h"
+#include "engine/ops/check.h"
+
+namespace stillpoint {
+namespace {
+
+using kernels::Binary;
+using kernels::Unary;
+using Tensors = std::vector<Tensor>;
+
+Tensor map(Unary f, const Tensor& x) {
+  Tensor y = Tensor::empty(x.shape(), x.options());
+  kernels::unary(f, x.array(), y.array());
+  return y;
+}
+
+// 1 where x > 0: constant almost everywhere, so unrecorded.
+Tensor step(const Tensor& x) { return map(Unary::step, x); }
+
+Shape broadcast_shape(const char* op, const Tensor& a, const Tensor& b) {
+  const Shape &s = a.shape(), &t = b.shape();
+  Shape out(std::max(s.size(), t.size()));
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const Index p = i < s.size() ? s[s.size() - 1 - i] : 1, q = i < t.size() ? t[t.size() - 1 - i] : 1;
+    require(p == q || p == 1 || q == 1, op, ": given shapes ", to_text(s), " and ", to_text(t),
+            ", expected shapes that broadcast, reshape one of them");
+    out[out.size() - 1 - i] = p == 1 ? q : p;
+  }
+  return out;
+}
+
+// f(a, b) after broadcasting; the vjp sees operands of y's shape (expand's own vjp sums back).
+Tensor zip(const char* op, Binary f, const Tensor& a, const Tensor& b, const Vjp& vjp) {
+  require_same_kind(op, a, b);
+  const Shape shape = broadcast_shape(op, a, b);
+  const Tensor p = expand(a, shape), q = expand(b, shape);
+  Tensor y = Tensor::empty(shape, a.options());
+  kernels::binary(f, p.array(), q.array(), y.array());
+  return record(y, op, {p, q}, vjp);
+}
+
+}  // namespace
+
+Tensor add(const Tensor& a, const Tensor& b) {
+  return zip("add", Binary::add, a, b, [](const VjpContext& c) { return Tensors{c.g, c.g}; });
+}
+
+Tensor subtract(const Tensor& a, const Tensor& b) {
+  return zip("subtract", Binary::subtract, a, b, [](const VjpContext& c) {
+    return Tensors{c.g, c.wants(1) ? negate(c.g) : Tensor()};
+  });
+}
+
+// reads both operands
+Tensor multiply(const Tensor& a, const Tensor& b) {
+  return zip("multiply", Binary::multiply, a, b, [](const VjpContext& c) {
+    return Tensors{c.wants(0) ? multiply(c.g, c.inputs[1]) : Tensor(),
+                   c.wants(1) ? multiply(c.g, c.inputs[0]) : Tensor()};
+  });
+}
+
+// d(a/b) = g/b, -g y/b: reads b and the output
+Tensor divide(const Tensor& a, const Tensor& b) {
+  return zip("divide", Binary::divide, a, b, [](const VjpContext& c) {
+    const Tensor q = divide(c.g, c.inputs[1]);
+    return Tensors{q, c.wants(1) ? negate(multiply(q, c.y)) : Tensor()};
+  });
+}
+
+Tensor affine(const Tensor& x, double alpha, double beta) {
+  Tensor y = Tensor::empty(x.shape(), x.options());
+  kernels::affine(x.array(), alpha, beta, y.array());
+  return record(y, "affine", {x}, [alpha](const VjpContext& c) { return Tensors{affine(c.g, alpha, 0)}; });
+}
+
+Tensor negate(const Tensor& x) {
+  return record(map(Unary::negate, x), "negate", {x}, [](const VjpContext& c) { return Tensors{negate(c.g)}; });
+}
+
+// reads the output
+Tensor relu(const Tensor& x) {
+  return record(map(Unary::relu, x), "relu", {x},
+                [](const VjpContext& c) { return Tensors{multiply(c.g, step(c.y))}; });
+}
+
+// reads the output
+Tensor exponential(const Tensor& x) {
+  return record(map(Unary::exponential, x), "exponential", {x},
+                [](const VjpContext& c) { return Tensors{multiply(c.g, c.y)}; });
+}
+
+Tensor logarithm(const Tensor& x) {
+  return record(map(Unary::logarithm, x), "logarithm", {x},
+                [](const VjpContext& c) { return Tensors{divide(c.g, c.inputs[0])}; });
+}
+
+// g/(2 y): reads the output
+Tensor square_root(const Tensor& x) {
+  return record(map(Unary::square_root, x), "square_root", {x},
+                [](const VjpContext& c) { return Tensors{divide(affine(c.g, 0.5, 0), c.y)}; });
+}
+
+// -g y^2: reads the output
+Tensor reciprocal(const Tensor& x) {
+  return record(map(Unary::reciprocal, x), "reciprocal", {x},
+                [](const VjpContext& c) { return Tensors{negate(multiply(c.g, square(c.y)))}; });
+}
+
+Tensor sine(const Tensor& x) {
+  return record(map(Unary::sine, x), "sine", {x},
+                [](const VjpContext& c) { return Tensors{multiply(c.g, cosine(c.inputs[0]))}; });
+}
+
+Tensor cosine(const Tensor& x) {
+  return record(map(Unary::cosine, x), "cosine", {x},
+                [](const VjpContext& c) { return Tensors{negate(multiply(c.g, sine(c.inputs[0])))}; });
+}
+
+// g (1 - y^2): reads the output
+Tensor hyperbolic_tangent(const Tensor& x) {
+  return record(map(Unary::tanh, x), "hyperbolic_tangent", {x},
+                [](const VjpContext& c) { return Tensors{multiply(c.g, affine(square(c.y), -1, 1))}; });
+}
+
+Tensor square(const Tensor& x) {
+  return record(map(Unary::square, x), "square", {x},
+                [](const VjpContext& c) { return Tensors{multiply(affine(c.g, 2, 0), c.inputs[0])}; });
+}
+
+}  // namespace stillpoint

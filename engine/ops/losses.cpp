@@ -1,0 +1,88 @@
+// Losses: softmax, cross-entropy over rows, mean squared error.
+#include <array>
+
+#include "engine/ops.h"
+#include "engine/ops/check.h"
+#include "kernels/elementwise.h"
+#include "kernels/mse.h"
+#include "kernels/softmax.h"
+#include "kernels/softmax_xent.h"
+#include "kernels/strided.h"
+
+namespace stillpoint {
+namespace {
+
+using Tensors = std::vector<Tensor>;
+
+// labels (rows) -> (rows,classes) of x's kind with a one at each label.
+Tensor one_hot(const Tensor& labels, Index classes, const Tensor& like) {
+  std::vector<double> identity(std::size_t(classes * classes), 0);
+  for (Index c = 0; c < classes; ++c) identity[std::size_t(c * classes + c)] = 1;
+  return embedding(Tensor::from(identity, {classes, classes}, like.options()), labels);
+}
+
+}  // namespace
+
+// g y - y sum(g y): reads the output
+Tensor softmax(const Tensor& x) {
+  require(x.rank() >= 1 && x.dim(-1) > 0, "softmax: given shape ", to_text(x.shape()),
+          ", expected a last axis of size > 0, check the shape");
+  Tensor y = Tensor::empty(x.shape(), x.options());
+  kernels::softmax(x.dim(-1), x.array(), y.array());
+  return record(y, "softmax", {x}, [](const VjpContext& c) {
+    Shape rows = c.y.shape();
+    rows.back() = 1;
+    const Tensor gy = multiply(c.g, c.y);
+    return Tensors{subtract(gy, multiply(c.y, sum_to(gy, rows)))};
+  });
+}
+
+// (softmax - one hot) g / rows: reads logits and labels
+Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& labels) {
+  const char* const op = "softmax_cross_entropy";
+  require_rank(op, "logits", logits, 2);
+  const Index rows = logits.dim(0), classes = logits.dim(1);
+  require(rows > 0 && classes > 0, op, ": given logits of shape ", to_text(logits.shape()),
+          ", expected rows and classes > 0, check the batch");
+  require_shape(op, "labels", labels, {rows});
+  require(labels.dtype() == DType::int32 && labels.device() == logits.device(), op, ": given labels of ",
+          name_of(labels.dtype()), " on ", name_of(labels.device()), ", expected int32 on ",
+          name_of(logits.device()), ", convert them");
+  const Tensor losses = Tensor::empty({rows}, logits.options());
+  kernels::softmax_xent_forward(rows, classes, logits.array(), labels.array(), losses.array());
+  Tensor loss = Tensor::empty({1}, logits.options());
+  kernels::sum(losses.array(), loss.array());
+  kernels::affine(loss.array(), 1.0 / double(rows), 0, loss.array());
+  return record(loss, op, {logits}, [labels, rows, classes](const VjpContext& c) {
+    const Tensor& x = c.inputs[0];
+    if (Recording::on())
+      return Tensors{multiply(subtract(softmax(x), one_hot(labels, classes, x)), affine(c.g, 1.0 / double(rows), 0))};
+    Tensor dx = Tensor::empty(x.shape(), x.options());
+    kernels::softmax_xent_backward(rows, classes, x.array(), labels.array(), c.g.array(), 1.0 / double(rows),
+                                   dx.array());
+    return Tensors{dx};
+  });
+}
+
+// reads both inputs
+Tensor mean_squared_error(const Tensor& x, const Tensor& target) {
+  const char* const op = "mean_squared_error";
+  require_same_kind(op, x, target);
+  require_shape(op, "target", target, x.shape());
+  require(x.size() > 0, op, ": given no elements, expected at least one, check the batch");
+  Tensor loss = Tensor::empty({1}, x.options());
+  kernels::mse(x.array(), target.array(), loss.array());
+  return record(loss, op, {x, target}, [](const VjpContext& c) {
+    const Tensor &p = c.inputs[0], &t = c.inputs[1];
+    Tensor dx;
+    if (Recording::on()) {
+      dx = multiply(affine(subtract(p, t), 2.0 / double(p.size()), 0), c.g);
+    } else {
+      dx = Tensor::empty(p.shape(), p.options());
+      kernels::mse_adjoint(p.array(), t.array(), c.g.array(), dx.array());
+    }
+    return Tensors{dx, c.wants(1) ? negate(dx) : Tensor()};
+  });
+}
+
+}  // namespace stillpoint

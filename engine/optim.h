@@ -1,0 +1,40 @@
+// Optimisers over a parameter list: Adam and SGD as PyTorch defines them, with global-norm clipping.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "engine/params.h"
+
+namespace stillpoint {
+
+struct OptimiserConfig {
+  std::string kind = "adam";  // or "sgd"
+  double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
+  double weight_decay = 0;  // L2, added to the gradient after clipping
+  double momentum = 0;      // sgd
+  double clip = 0;          // largest global norm of the gradients; 0: no clipping
+};
+
+// state: Adam's m and v per parameter, SGD's momentum buffer in m. The parameters are updated in place.
+class Optimiser {
+ public:
+  Optimiser(const ParamList& params, OptimiserConfig config);
+
+  // One update; gradients in the order of the list. Returns the global norm before clipping, on the device.
+  Tensor update(const std::vector<Tensor>& gradients, double lr);
+  void set_beta1(double beta1) { config_.beta1 = beta1; }
+
+  std::int64_t steps() const { return steps_; }
+  void set_steps(std::int64_t steps) { steps_ = steps; }
+  // Named state tensors ("m/<name>", "v/<name>"), for checkpoints.
+  std::vector<NamedTensor> state() const;
+
+ private:
+  OptimiserConfig config_;
+  std::vector<NamedTensor> params_;
+  std::vector<Tensor> m_, v_;
+  Tensor norm_, factor_;
+  std::int64_t steps_ = 0;
+};
+
+}  // namespace stillpoint

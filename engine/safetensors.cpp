@@ -1,0 +1,290 @@
+// The safetensors writer, and the reader that refuses every file which breaks a rule of the format.
+#include "engine/safetensors.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <set>
+#include <system_error>
+#include <utility>
+
+#include "kernels/error.h"
+
+namespace stillpoint {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "safetensors data is little-endian");
+
+namespace fs = std::filesystem;
+using Json = nlohmann::json;
+
+constexpr std::uint64_t kLengthBytes = 8;
+constexpr std::uint64_t kMaxHeader = 100'000'000;  // the limit of the reference implementation
+constexpr const char* kMetadata = "__metadata__";
+
+// prod(shape) * element_size, or -1 if a size is negative or the product does not fit.
+std::int64_t byte_count(const std::vector<std::int64_t>& shape, std::int64_t element_size) {
+  std::int64_t bytes = element_size;
+  for (const std::int64_t size : shape) {
+    if (size < 0 || __builtin_mul_overflow(bytes, size, &bytes)) return -1;
+  }
+  return bytes;
+}
+
+std::string shape_text(const std::vector<std::int64_t>& shape) { return Json(shape).dump(); }
+
+void check_entry(const fs::path& path, const SafetensorsEntry& e, std::set<std::string_view>& seen) {
+  const std::string where = text("save_safetensors '", path.string(), "': entry '", e.name, "' ");
+  require(e.name != kMetadata, where, "has the name reserved for the metadata; choose another name");
+  require(seen.insert(e.name).second, where, "occurs twice, expected unique names; rename one of them");
+  const std::int64_t size = safetensors_element_size(e.dtype);
+  require(size > 0, where, "has dtype '", e.dtype,
+          "', expected one of F32, F64, BF16, F16, I64, I32, U8, ...");
+  const std::int64_t expected = byte_count(e.shape, size);
+  require(expected >= 0 && static_cast<std::uint64_t>(expected) == e.data.size(), where, "has ",
+          e.data.size(), " bytes of data, expected ", expected, " for ", e.dtype, " ", shape_text(e.shape),
+          "; pass the whole contiguous array");
+}
+
+// Where each entry goes in the data part: wider elements first, otherwise in the given order.
+std::vector<std::size_t> data_order(const std::vector<SafetensorsEntry>& entries) {
+  std::vector<std::size_t> order(entries.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return safetensors_element_size(entries[a].dtype) > safetensors_element_size(entries[b].dtype);
+  });
+  return order;
+}
+
+// Concatenated by hand: an ordered JSON object would search all its keys at every insertion.
+std::string header_text(const std::vector<SafetensorsEntry>& entries, const std::vector<std::size_t>& order,
+                        const SafetensorsMetadata& metadata) {
+  std::vector<std::uint64_t> begin(entries.size());
+  std::uint64_t at = 0;
+  for (const std::size_t i : order) {
+    begin[i] = at;
+    at += entries[i].data.size();
+  }
+  std::string header = "{";
+  const auto member = [&header](const std::string& key, const Json& value) {
+    header += text(header.size() > 1 ? "," : "", Json(key).dump(), ":", value.dump());
+  };
+  if (!metadata.empty()) member(kMetadata, metadata);
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const SafetensorsEntry& e = entries[i];
+    member(e.name,
+           {{"dtype", e.dtype}, {"shape", e.shape}, {"data_offsets", {begin[i], begin[i] + e.data.size()}}});
+  }
+  header += '}';
+  header.append((8 - header.size() % 8) % 8, ' ');
+  return header;
+}
+
+// An open descriptor's mapping; unmapped with the last copy of the pointer.
+std::shared_ptr<const std::byte> map_file(const fs::path& path, std::uint64_t& size) {
+  const auto refuse = [&](const char* action) {
+    fail("SafetensorsFile: cannot ", action, " '", path.string(),
+         "': ", std::generic_category().message(errno), "; check the path and its permissions");
+  };
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) refuse("open");
+  struct Closer {
+    int fd;
+    ~Closer() { ::close(fd); }
+  } const closer{fd};
+  struct stat info {};
+  if (::fstat(fd, &info) != 0) refuse("examine");
+  require(S_ISREG(info.st_mode), "SafetensorsFile: '", path.string(),
+          "' is not a regular file; give the path of a .safetensors file");
+  size = static_cast<std::uint64_t>(info.st_size);
+  if (size == 0) return nullptr;
+  void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
+  if (address == MAP_FAILED) refuse("map");
+  const std::size_t length = size;
+  return {static_cast<const std::byte*>(address),
+          [length](const std::byte* p) { ::munmap(const_cast<std::byte*>(p), length); }};
+}
+
+// Turns the bytes of one file into entries; every rule of the format that fails becomes an Error.
+class Parser {
+ public:
+  Parser(const fs::path& path, Bytes file) : path_(path), file_(file) {}
+
+  void parse(SafetensorsMetadata& metadata, std::vector<SafetensorsEntry>& entries) {
+    const std::string_view header = find_header();
+    const Json json = parse_header(header);
+    for (const std::string& key : keys_) {
+      if (key == kMetadata) {
+        metadata = read_metadata(json.at(key));
+      } else {
+        entries.push_back(read_entry(key, json.at(key)));
+      }
+    }
+    check_coverage(entries);
+  }
+
+ private:
+  template <class... Args>
+  void demand(bool condition, const Args&... args) const {
+    if (condition) return;
+    fail("SafetensorsFile: '", path_.string(), "' (", file_.size(),
+         " bytes) is truncated or corrupt: ", args..., "; restore it from another copy or write it again");
+  }
+
+  std::string_view find_header() {
+    demand(file_.size() >= kLengthBytes, "found ", file_.size(), " bytes, expected at least ", kLengthBytes,
+           " for the header length");
+    std::uint64_t length = 0;
+    std::memcpy(&length, file_.data(), kLengthBytes);
+    demand(length <= kMaxHeader, "the header length is ", length, " bytes, expected at most ", kMaxHeader);
+    demand(length <= file_.size() - kLengthBytes, "the header length is ", length, " bytes, but only ",
+           file_.size() - kLengthBytes, " bytes follow");
+    data_ = file_.subspan(kLengthBytes + length);
+    const char* begin = reinterpret_cast<const char*>(file_.data()) + kLengthBytes;
+    demand(length >= 2 && *begin == '{', "the header of ", length, " bytes does not begin with '{'");
+    return {begin, length};
+  }
+
+  // Also notes the order of the names, and refuses names that occur twice in one object.
+  Json parse_header(std::string_view header) {
+    std::vector<std::set<std::string>> open;
+    const auto watch = [&](int, Json::parse_event_t event, Json& value) {
+      if (event == Json::parse_event_t::object_start) open.emplace_back();
+      if (event == Json::parse_event_t::object_end) open.pop_back();
+      if (event == Json::parse_event_t::key) {
+        const auto& key = value.get_ref<const std::string&>();
+        demand(open.back().insert(key).second, "the header has the key '", key, "' twice");
+        if (open.size() == 1) keys_.push_back(key);
+      }
+      return true;
+    };
+    try {
+      return Json::parse(header.begin(), header.end(), watch);
+    } catch (const Json::exception& e) {
+      demand(false, "the header of ", header.size(), " bytes is not valid JSON (", e.what(), ")");
+    }
+    return {};
+  }
+
+  SafetensorsMetadata read_metadata(const Json& json) const {
+    demand(json.is_object(), "'", kMetadata, "' is not an object of strings");
+    SafetensorsMetadata metadata;
+    for (const auto& [key, value] : json.items()) {
+      demand(value.is_string(), "metadata '", key, "' is not a string");
+      metadata[key] = value.get<std::string>();
+    }
+    return metadata;
+  }
+
+  std::int64_t read_size(const std::string& where, const Json& json) const {
+    demand(json.is_number_unsigned() && json.get<std::uint64_t>() <= INT64_MAX, where, " has the number ",
+           json.dump(-1, ' ', true, Json::error_handler_t::replace).substr(0, 40),
+           ", expected an integer from 0 to 2^63 - 1");
+    return json.get<std::int64_t>();
+  }
+
+  SafetensorsEntry read_entry(const std::string& name, const Json& json) const {
+    const std::string where = "entry '" + name + "'";
+    demand(json.is_object() && json.size() == 3 && json.contains("dtype") && json.contains("shape") &&
+               json.contains("data_offsets"),
+           where, " does not have exactly the keys dtype, shape, data_offsets");
+    const Json &dtype = json["dtype"], &shape = json["shape"], &offsets = json["data_offsets"];
+    demand(dtype.is_string() && shape.is_array() && offsets.is_array() && offsets.size() == 2, where,
+           " needs a string dtype, an array shape and two data_offsets");
+    SafetensorsEntry entry{name, dtype.get<std::string>(), {}, {}};
+    const std::int64_t size = safetensors_element_size(entry.dtype);
+    demand(size > 0, where, " has the unknown dtype '", entry.dtype, "'");
+    for (const Json& dimension : shape) entry.shape.push_back(read_size(where, dimension));
+    const std::int64_t begin = read_size(where, offsets[0]), end = read_size(where, offsets[1]);
+    demand(begin <= end && static_cast<std::uint64_t>(end) <= data_.size(), where, " has the data offsets [",
+           begin, ", ", end, "], but the data part has ", data_.size(), " bytes");
+    const std::int64_t expected = byte_count(entry.shape, size);
+    demand(expected == end - begin, where, " has ", end - begin, " bytes of data, but ", entry.dtype, " ",
+           shape_text(entry.shape), expected < 0 ? " overflows 2^63 bytes" : text(" needs ", expected));
+    entry.data = data_.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
+    return entry;
+  }
+
+  void check_coverage(const std::vector<SafetensorsEntry>& entries) const {
+    using Range = std::pair<std::size_t, std::size_t>;
+    std::vector<std::pair<Range, const SafetensorsEntry*>> ranges;
+    for (const SafetensorsEntry& e : entries) {
+      const auto begin = static_cast<std::size_t>(e.data.data() - data_.data());
+      ranges.push_back({{begin, begin + e.data.size()}, &e});
+    }
+    std::sort(ranges.begin(), ranges.end());
+    std::size_t at = 0;
+    for (const auto& [range, entry] : ranges) {
+      demand(range.first == at, "entry '", entry->name, "' begins at byte ", range.first, " of the data, ",
+             range.first < at ? "inside the entry that ends at " : "leaving a hole after byte ", at);
+      at = range.second;
+    }
+    demand(at == data_.size(), "the entries end at byte ", at, " of the data, but the data part has ",
+           data_.size(), " bytes");
+  }
+
+  const fs::path& path_;
+  Bytes file_, data_;
+  std::vector<std::string> keys_;
+};
+
+}  // namespace
+
+std::int64_t safetensors_element_size(std::string_view dtype) {
+  static const std::map<std::string_view, std::int64_t> sizes{
+      {"BOOL", 1}, {"U8", 1},  {"I8", 1},   {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"I16", 2},
+      {"U16", 2},  {"F16", 2}, {"BF16", 2}, {"I32", 4},     {"U32", 4},     {"F32", 4},
+      {"I64", 8},  {"U64", 8}, {"F64", 8},  {"C64", 8}};
+  const auto found = sizes.find(dtype);
+  return found == sizes.end() ? 0 : found->second;
+}
+
+void save_safetensors(const fs::path& path, const std::vector<SafetensorsEntry>& entries,
+                      const SafetensorsMetadata& metadata) {
+  std::set<std::string_view> seen;
+  for (const SafetensorsEntry& e : entries) check_entry(path, e, seen);
+  const std::vector<std::size_t> order = data_order(entries);
+  std::string header;
+  try {
+    header = header_text(entries, order, metadata);
+  } catch (const Json::exception& e) {
+    fail("save_safetensors '", path.string(), "': a name or the metadata is not UTF-8 (", e.what(),
+         "); pass UTF-8 text");
+  }
+  require(header.size() <= kMaxHeader, "save_safetensors '", path.string(), "': the header has ",
+          header.size(), " bytes, expected at most ", kMaxHeader, "; shorten the metadata");
+  const std::uint64_t length = header.size();
+  std::vector<Bytes> pieces{std::as_bytes(std::span(&length, 1)), bytes_of(header)};
+  for (const std::size_t i : order) pieces.push_back(entries[i].data);
+  write_atomically(path, pieces);
+}
+
+SafetensorsFile::SafetensorsFile(const fs::path& path) : path_(path) {
+  std::uint64_t size = 0;
+  mapping_ = map_file(path, size);
+  Parser(path_, Bytes(mapping_.get(), size)).parse(metadata_, entries_);
+  for (std::size_t i = 0; i < entries_.size(); ++i) index_.emplace(entries_[i].name, i);
+}
+
+std::vector<std::string> SafetensorsFile::names() const {
+  std::vector<std::string> names;
+  for (const SafetensorsEntry& e : entries_) names.push_back(e.name);
+  return names;
+}
+
+const SafetensorsEntry& SafetensorsFile::at(std::string_view name) const {
+  const auto found = index_.find(std::string(name));
+  require(found != index_.end(), "SafetensorsFile: '", path_.string(), "' has no entry '", name,
+          "' among its ", entries_.size(), " entries; check that the file belongs to this model");
+  return entries_[found->second];
+}
+
+}  // namespace stillpoint

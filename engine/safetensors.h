@@ -1,0 +1,62 @@
+// The safetensors container: named raw arrays behind a JSON header, written atomically, read strictly.
+//
+// Format (github.com/huggingface/safetensors): u64 little-endian header length N; N bytes of a JSON object
+// {"name": {"dtype", "shape", "data_offsets": [begin, end]}, "__metadata__": {string: string}}; then the
+// data, which the arrays cover without overlap and without holes.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "engine/files.h"
+
+namespace stillpoint {
+
+using SafetensorsMetadata = std::map<std::string, std::string>;
+
+struct SafetensorsEntry {
+  std::string name;
+  std::string dtype;  // BOOL, U8, I8, F8_E4M3, F8_E5M2, I16, U16, F16, BF16, I32, U32, F32,
+  std::vector<std::int64_t> shape = {};  // I64, U64, F64, C64; an empty shape is a scalar
+  Bytes data = {};                       // row-major, little-endian, prod(shape) elements
+};
+
+// Bytes of one element; 0 for a dtype that this reader does not know.
+std::int64_t safetensors_element_size(std::string_view dtype);
+
+// Writes the entries without copying their data. The header keeps the given order; in the data part wider
+// elements come first, so every array starts at a multiple of its element size.
+// Throws Error on a repeated or reserved name, an unknown dtype, a shape that does not match the data, text
+// that is not UTF-8, or if the file cannot be written (the old file then stays).
+void save_safetensors(const std::filesystem::path& path, const std::vector<SafetensorsEntry>& entries,
+                      const SafetensorsMetadata& metadata = {});
+
+// A memory-mapped, fully checked file. Copies share the mapping; entries point into it, so they live as long
+// as one of the copies. Replacing the file by rename (save_safetensors) leaves an open one intact.
+class SafetensorsFile {
+ public:
+  // Throws Error naming the file and what is wrong with it if it is missing, truncated or malformed.
+  explicit SafetensorsFile(const std::filesystem::path& path);
+
+  const std::filesystem::path& path() const { return path_; }
+  const SafetensorsMetadata& metadata() const { return metadata_; }
+  const std::vector<SafetensorsEntry>& entries() const { return entries_; }  // in the order of the header
+  std::vector<std::string> names() const;
+  bool contains(std::string_view name) const { return index_.contains(std::string(name)); }
+  // Throws Error if there is no such name. The data of a file written elsewhere may be unaligned: memcpy it.
+  const SafetensorsEntry& at(std::string_view name) const;
+
+ private:
+  std::filesystem::path path_;
+  std::shared_ptr<const std::byte> mapping_;
+  SafetensorsMetadata metadata_;
+  std::vector<SafetensorsEntry> entries_;
+  std::unordered_map<std::string, std::size_t> index_;
+};
+
+}  // namespace stillpoint

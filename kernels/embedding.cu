@@ -1,0 +1,52 @@
+// Bodies of the embedding pair.
+#include "kernels/embedding.h"
+
+#include "kernels/launch.h"
+
+namespace stillpoint::kernels {
+namespace {
+
+template <class T>
+struct Embedding {
+  const T* table;
+  const std::int32_t* ids;
+  T* y;
+  Index width;
+  STILLPOINT_HD void operator()(Index i) const {
+    const Index row = i / width;
+    y[i] = table[Index(ids[row]) * width + (i - row * width)];
+  }
+};
+template <class T>
+struct EmbeddingAdjoint {
+  const T* y;
+  const std::int32_t* ids;
+  T* table;
+  Index width, n;
+  STILLPOINT_HD void operator()(Index i) const {
+    const Index v = i / width, column = i - v * width;
+    T total = T(0);
+    for (Index k = 0; k < n; ++k)
+      if (ids[k] == v) total += y[k * width + column];
+    table[i] = total;
+  }
+};
+
+}  // namespace
+
+void embedding(Index width, const Array& table, const Array& ids, const Array& y) {
+  dispatch_real(y.dtype, "embedding", [&](auto zero) {
+    using T = decltype(zero);
+    each(y.device, y.size, Embedding<T>{table.as<T>(), ids.as<std::int32_t>(), y.as<T>(), width});
+  });
+}
+
+void embedding_adjoint(Index width, const Array& y, const Array& ids, const Array& table) {
+  dispatch_real(y.dtype, "embedding_adjoint", [&](auto zero) {
+    using T = decltype(zero);
+    each(table.device, table.size,
+         EmbeddingAdjoint<T>{y.as<T>(), ids.as<std::int32_t>(), table.as<T>(), width, ids.size});
+  });
+}
+
+}  // namespace stillpoint::kernels

@@ -1,0 +1,42 @@
+// Matrix products: cuBLAS/cublasLt on CUDA, oneDNN (float32) and plain SIMD loops (float64, small) on the CPU.
+#pragma once
+#include "kernels/array.h"
+
+namespace stillpoint::kernels {
+
+// How float32 operands are rounded inside a product; accumulation is always float32.
+// tf32: CUDA only (10-bit mantissa). bf16: CUDA, and CPUs through oneDNN where they have AVX-512 BF16; on other
+// CPUs the operands are rounded to bf16 and multiplied in float32: same numerics, no gain.
+enum class Precision { float32, tf32, bf16 };
+void set_precision(Precision precision);  // for the process; float32 at start
+Precision precision();
+// True where bf16 products run on the CPU's own bf16 instructions.
+bool cpu_has_bf16();
+
+struct GemmShape {
+  std::int64_t m, n, k;
+  bool transpose_a = false, transpose_b = false;
+  bool accumulate = false;  // c += instead of c =
+};
+// Row-major c (m,n) = op(a) (m,k) * op(b) (k,n); a is stored (k,m) where transpose_a, b (n,k) where transpose_b.
+void gemm(const GemmShape& shape, const Array& a, const Array& b, const Array& c);
+
+// y (rows,out) = x (rows,in) w^T + b with w (out,in), b (out) or empty, then ReLU where asked: one pass over y.
+struct LinearShape {
+  std::int64_t rows, in, out;
+  bool relu = false;
+};
+void linear(const LinearShape& shape, const Array& x, const Array& w, const Array& b, const Array& y);
+
+// The CPU product on raw pointers with leading dimensions, c = op(a) op(b) + beta c, beta 0 or 1. Inside an
+// OpenMP parallel region it runs on the calling thread alone.
+struct HostGemm {
+  bool transpose_a, transpose_b;
+  std::int64_t m, n, k;
+  std::int64_t lda, ldb, ldc;
+  float beta = 0;
+};
+void gemm_host(const HostGemm& g, const float* a, const float* b, float* c);
+void gemm_host(const HostGemm& g, const double* a, const double* b, double* c);
+
+}  // namespace stillpoint::kernels

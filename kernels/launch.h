@@ -1,0 +1,155 @@
+// How a loop becomes threads, once for the project: `each` over elements, `each_row` with a team per row.
+#pragma once
+#include <algorithm>
+#include <cstdint>
+
+#include "kernels/array.h"
+#include "kernels/scalar.h"
+#if STILLPOINT_CUDA
+#include "kernels/cuda.h"
+#endif
+
+namespace stillpoint::kernels {
+
+using Index = std::int64_t;
+
+// A team shares one row. On a CPU it is one thread whose loops are vectorised.
+struct SerialTeam {
+  template <class F>
+  STILLPOINT_HD void each(Index n, F f) const {
+#pragma GCC ivdep
+    for (Index i = 0; i < n; ++i) f(i);
+  }
+  template <class T, class F>
+  STILLPOINT_HD T sum(Index n, F f) const {
+    T lanes[8] = {};
+    Index i = 0;
+    for (; i + 8 <= n; i += 8)
+      for (Index j = 0; j < 8; ++j) lanes[j] += f(i + j);
+    for (; i < n; ++i) lanes[i % 8] += f(i);
+    return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
+  }
+  // Largest f(i); n > 0.
+  template <class T, class F>
+  STILLPOINT_HD T max(Index n, F f) const {
+    T best = f(0);
+    for (Index i = 1; i < n; ++i) best = maximum<T>(best, f(i));
+    return best;
+  }
+  STILLPOINT_HD bool leader() const { return true; }
+};
+
+#if STILLPOINT_CUDA
+
+// On a GPU it is one warp: rows of up to a few thousand elements need no block-wide barrier.
+struct WarpTeam {
+  int lane;
+  template <class F>
+  __device__ void each(Index n, F f) const {
+    for (Index i = lane; i < n; i += 32) f(i);
+  }
+  template <class T, class F>
+  __device__ T sum(Index n, F f) const {
+    T total = T(0);
+    for (Index i = lane; i < n; i += 32) total += f(i);
+    for (int step = 16; step > 0; step /= 2) total += __shfl_xor_sync(0xffffffffu, total, step);
+    return total;
+  }
+  template <class T, class F>
+  __device__ T max(Index n, F f) const {
+    T best = f(lane < n ? lane : Index(0));
+    for (Index i = lane + 32; i < n; i += 32) best = maximum<T>(best, f(i));
+    for (int step = 16; step > 0; step /= 2) best = maximum<T>(best, __shfl_xor_sync(0xffffffffu, best, step));
+    return best;
+  }
+  __device__ bool leader() const { return lane == 0; }
+};
+
+template <class Body>
+__global__ void __launch_bounds__(256) each_element(Index n, Body body) {
+  const Index stride = Index(gridDim.x) * blockDim.x;
+  for (Index i = Index(blockIdx.x) * blockDim.x + threadIdx.x; i < n; i += stride) body(i);
+}
+
+template <class Body>
+__global__ void __launch_bounds__(256, 4) each_warp_row(Index rows, Body body) {
+  const Index stride = Index(gridDim.x) * (blockDim.x / 32);
+  const WarpTeam team{int(threadIdx.x % 32)};
+  for (Index r = Index(blockIdx.x) * (blockDim.x / 32) + threadIdx.x / 32; r < rows; r += stride) body(r, team);
+}
+
+struct LaunchShape {
+  dim3 grid, block;
+  std::size_t shared_bytes = 0;
+};
+
+// The one place where a kernel starts; an error names the kernel.
+template <class... Params, class... Args>
+void launch(const char* name, void (*kernel)(Params...), const LaunchShape& shape, Args&&... args) {
+  cudaLaunchConfig_t config = {};
+  config.gridDim = shape.grid;
+  config.blockDim = shape.block;
+  config.dynamicSmemBytes = shape.shared_bytes;
+  config.stream = cuda::queue().stream;
+  constexpr std::size_t granted = 48 * 1024;  // more dynamic shared memory has to be asked for
+  if (shape.shared_bytes > granted)
+    cuda::check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(shape.shared_bytes)),
+                name, __FILE__, __LINE__);
+  cuda::check(cudaLaunchKernelEx(&config, kernel, Params(args)...), name, __FILE__, __LINE__);
+}
+
+// The block's dynamic shared memory.
+template <class T>
+__device__ T* dynamic_shared() {
+#if STILLPOINT_SIMT
+  return static_cast<T*>(simt::dynamic_shared_memory());
+#else
+  extern __shared__ __align__(16) unsigned char stillpoint_dynamic_shared[];
+  return reinterpret_cast<T*>(stillpoint_dynamic_shared);
+#endif
+}
+
+inline unsigned grid_for(Index work, Index per_block) {
+  const Index blocks = (work + per_block - 1) / per_block;
+  return unsigned(std::clamp<Index>(blocks, 1, Index(cuda::queue().multiprocessors) * 32));
+}
+
+#endif  // STILLPOINT_CUDA
+
+// Elements under which a second thread costs more than it saves.
+inline constexpr Index serial_below = 16384;
+
+// body(i) for i in [0, n), any order.
+template <class Body>
+void each([[maybe_unused]] Device device, Index n, Body body) {
+  if (n == 0) return;
+#if STILLPOINT_CUDA
+  if (device == Device::cuda)
+    return launch("each_element", each_element<Body>, {dim3(grid_for(n, 256)), dim3(256)}, n, body);
+#endif
+  if (n < serial_below) {
+#pragma GCC ivdep
+    for (Index i = 0; i < n; ++i) body(i);
+    return;
+  }
+#pragma omp parallel for simd schedule(static)
+  for (Index i = 0; i < n; ++i) body(i);
+}
+
+// body(row, team) for row in [0, rows); `row_cost` is the elements a row touches.
+template <class Body>
+void each_row([[maybe_unused]] Device device, Index rows, Index row_cost, Body body) {
+  if (rows == 0) return;
+#if STILLPOINT_CUDA
+  if (device == Device::cuda)
+    return launch("each_warp_row", each_warp_row<Body>, {dim3(grid_for(rows, 8)), dim3(256)}, rows, body);
+#endif
+  if (rows == 1 || rows * row_cost < serial_below) {
+    for (Index r = 0; r < rows; ++r) body(r, SerialTeam{});
+    return;
+  }
+#pragma omp parallel for schedule(static)
+  for (Index r = 0; r < rows; ++r) body(r, SerialTeam{});
+}
+
+}  // namespace stillpoint::kernels

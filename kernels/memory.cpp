@@ -1,0 +1,189 @@
+// The caching pool behind Buffer, one per device; blocks are kept by size class and never split.
+#include "kernels/memory.h"
+
+#include <sys/mman.h>
+
+#include <bit>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <utility>
+#include <vector>
+
+#include "kernels/error.h"
+#if STILLPOINT_CUDA
+#include "kernels/memory_cuda.h"
+#endif
+
+namespace stillpoint {
+namespace {
+
+// Under AddressSanitizer blocks are exact and never reused, so that it sees every overrun.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool caching = false;
+#else
+constexpr bool caching = true;
+#endif
+constexpr std::size_t huge_page = std::size_t(2) << 20;
+
+// Size classes: multiples of 64 bytes with at most 1/8 of a block unused.
+std::size_t size_class(std::size_t bytes) {
+  if (!caching) return bytes;
+  const std::size_t step = std::max<std::size_t>(64, std::bit_floor(bytes) / 8);
+  return (bytes + step - 1) / step * step;
+}
+
+void* system_allocate(Device device, std::size_t bytes) {
+  if (device == Device::cuda) {
+#if STILLPOINT_CUDA
+    return kernels::allocate_cuda(bytes);
+#else
+    return nullptr;
+#endif
+  }
+  const std::size_t alignment = bytes >= 2 * huge_page ? huge_page : 64;
+  void* data = nullptr;
+  if (::posix_memalign(&data, alignment, bytes) != 0) return nullptr;
+  if (alignment == huge_page) ::madvise(data, bytes, MADV_HUGEPAGE);
+  return data;
+}
+
+void system_free(Device device, void* data) {
+#if STILLPOINT_CUDA
+  if (device == Device::cuda) return kernels::free_cuda(data);
+#endif
+  (void)device;
+  std::free(data);
+}
+
+class Pool {
+ public:
+  explicit Pool(Device device) : device_(device) {}
+
+  void* allocate(std::size_t bytes) {
+    const std::size_t size = size_class(bytes);
+    const std::lock_guard lock(mutex_);
+    void* data = take_cached(size);
+    if (data == nullptr) data = take_new(size);
+    stats_.in_use += size;
+    stats_.peak = std::max(stats_.peak, stats_.in_use);
+    return data;
+  }
+
+  void free(void* data, std::size_t bytes) noexcept {
+    const std::size_t size = size_class(bytes);
+    const std::lock_guard lock(mutex_);
+    stats_.in_use -= size;
+    if (caching) return cached_[size].push_back(data);
+    system_free(device_, data);
+    stats_.reserved -= size;
+  }
+
+  void release() {
+    const std::lock_guard lock(mutex_);
+    release_locked();
+  }
+
+  MemoryStats stats() {
+    const std::lock_guard lock(mutex_);
+    return stats_;
+  }
+
+  void reset_peak() {
+    const std::lock_guard lock(mutex_);
+    stats_.peak = stats_.in_use;
+  }
+
+ private:
+  void* take_cached(std::size_t size) {
+    const auto found = cached_.find(size);
+    if (found == cached_.end() || found->second.empty()) return nullptr;
+    void* data = found->second.back();
+    found->second.pop_back();
+    return data;
+  }
+
+  void* take_new(std::size_t size) {
+    void* data = system_allocate(device_, size);
+    if (data == nullptr) {
+      release_locked();
+      data = system_allocate(device_, size);
+    }
+    require(data != nullptr, "memory: ", name_of(device_), " has no ", size, " bytes left; the pool holds ",
+            stats_.in_use, " bytes in use of ", stats_.reserved, " reserved; use a smaller batch or model");
+    stats_.reserved += size;
+    ++stats_.system_allocations;
+    return data;
+  }
+
+  void release_locked() {
+    for (auto& [size, blocks] : cached_) {
+      for (void* data : blocks) system_free(device_, data);
+      stats_.reserved -= size * blocks.size();
+      blocks.clear();
+    }
+  }
+
+  Device device_;
+  std::mutex mutex_;
+  std::map<std::size_t, std::vector<void*>> cached_;
+  MemoryStats stats_;
+};
+
+// Never destroyed: tensors with static storage may outlive any order of destruction.
+Pool& pool(Device device) {
+  static Pool* const cpu = new Pool(Device::cpu);
+  static Pool* const cuda = new Pool(Device::cuda);
+  return device == Device::cuda ? *cuda : *cpu;
+}
+
+}  // namespace
+
+const char* name_of(Device device) { return device == Device::cuda ? "cuda" : "cpu"; }
+
+MemoryStats memory_stats(Device device) { return pool(device).stats(); }
+void reset_peak_memory(Device device) { pool(device).reset_peak(); }
+void release_cached_memory(Device device) { pool(device).release(); }
+
+Buffer::Buffer(Device device, std::size_t bytes) : bytes_(bytes), device_(device) {
+  if (bytes > 0) data_ = pool(device).allocate(bytes);
+}
+
+Buffer::~Buffer() {
+  if (data_ != nullptr) pool(device_).free(data_, bytes_);
+}
+
+Buffer::Buffer(Buffer&& other) noexcept
+    : data_(std::exchange(other.data_, nullptr)),
+      bytes_(std::exchange(other.bytes_, 0)),
+      device_(other.device_) {}
+
+Buffer& Buffer::operator=(Buffer&& other) noexcept {
+  std::swap(data_, other.data_);
+  std::swap(bytes_, other.bytes_);
+  std::swap(device_, other.device_);
+  return *this;
+}
+
+void copy_bytes(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes) {
+  if (bytes == 0) return;
+#if STILLPOINT_CUDA
+  if (to_device == Device::cuda || from_device == Device::cuda)
+    return kernels::copy_cuda(to, to_device, from, from_device, bytes);
+#endif
+  require(to_device == Device::cpu && from_device == Device::cpu,
+          "copy: given a cuda tensor, expected a cpu tensor, build with CUDA to use --device cuda");
+  std::memcpy(to, from, bytes);
+}
+
+void zero_bytes(void* to, Device device, std::size_t bytes) {
+  if (bytes == 0) return;
+#if STILLPOINT_CUDA
+  if (device == Device::cuda) return kernels::zero_cuda(to, bytes);
+#endif
+  (void)device;
+  std::memset(to, 0, bytes);
+}
+
+}  // namespace stillpoint

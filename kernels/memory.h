@@ -1,0 +1,51 @@
+// Device memory: one RAII buffer over one caching pool per device.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+
+namespace stillpoint {
+
+enum class Device { cpu, cuda };
+const char* name_of(Device device);
+
+// What a pool holds, in bytes.
+struct MemoryStats {
+  std::size_t in_use = 0;            // handed out now
+  std::size_t peak = 0;              // largest in_use since the last reset_peak
+  std::size_t reserved = 0;          // taken from the system, in use or cached
+  std::uint64_t system_allocations = 0;  // calls to the system's allocator so far
+};
+MemoryStats memory_stats(Device device);
+void reset_peak_memory(Device device);
+// Gives cached blocks back to the system.
+void release_cached_memory(Device device);
+
+// Owns `bytes` of uninitialised memory on a device, 64-byte aligned. Memory of a freed buffer is handed to the
+// next buffer of its size class at once: on CUDA that is safe because all work of a device is on one stream.
+// Throws Error when the device has no memory left; the message holds the pool's state.
+class Buffer {
+ public:
+  Buffer() = default;
+  Buffer(Device device, std::size_t bytes);
+  ~Buffer();
+  Buffer(Buffer&& other) noexcept;
+  Buffer& operator=(Buffer&& other) noexcept;
+  Buffer(const Buffer&) = delete;
+  Buffer& operator=(const Buffer&) = delete;
+
+  void* data() const { return data_; }
+  std::size_t bytes() const { return bytes_; }
+  Device device() const { return device_; }
+
+ private:
+  void* data_ = nullptr;
+  std::size_t bytes_ = 0;
+  Device device_ = Device::cpu;
+};
+
+// Copies between any two devices; returns when `to` may be read by work queued afterwards, and, where the host
+// is an end, when the host's memory may be reused.
+void copy_bytes(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes);
+void zero_bytes(void* to, Device device, std::size_t bytes);
+
+}  // namespace stillpoint

@@ -1,0 +1,105 @@
+// What the fused SIM head's kernels know of their chain, by value: layers, offsets, and the tile's size.
+#pragma once
+#include <cmath>
+#include <optional>
+
+#include "kernels/launch.h"
+#include "kernels/quad.h"
+#include "kernels/sim_head_cuda.h"
+
+namespace stillpoint::kernels::head {
+
+inline constexpr int threads = 256, most_layers = 12, widest = 64;
+
+struct Slot {
+  int in, out, width;
+  Activation activation;
+  bool wanted;              // some gradient of w or b is asked for
+  int weights;              // offset of w (out padded, tile_row(in)) and b (out padded) in shared memory
+  int gradient;             // offset of dw (out,in) and db (out) in a partial set
+  std::int64_t saved;       // offset of z in `saved`
+  const void *w, *b;
+  double scale;             // sqrt(1/out), of the Fourier features
+
+  STILLPOINT_HD int in_padded() const { return (in + 3) / 4 * 4; }
+  STILLPOINT_HD int out_padded() const { return (out + 3) / 4 * 4; }
+  STILLPOINT_HD int w_row() const { return tile_row(in); }
+  STILLPOINT_HD int bias() const { return weights + out_padded() * w_row(); }
+};
+
+struct Plan {
+  Slot slots[most_layers];
+  int layers, row;  // row: length of a row of activations in shared memory
+  int weight_elements, set_size;
+  int tile;  // positions
+  Index positions, tiles;
+};
+
+// The plan of a chain whose weights and `buffers` tiles of activations fit shared memory; none for a wider one.
+// Tiles are the largest that leave 256 of them to spread over the device, or else of at most 32 positions.
+inline std::optional<Plan> make_plan(Index positions, const std::vector<ChainLayer>& layers, int buffers,
+                                     std::size_t element_bytes) {
+  if (layers.size() > std::size_t(most_layers)) return {};
+  Plan plan{};
+  Index saved = 0;
+  for (const ChainLayer& layer : layers) {
+    if (layer.in > widest || width_of(layer) > widest) return {};
+    Slot& s = plan.slots[plan.layers++];
+    s = {int(layer.in),       int(layer.out), int(width_of(layer)), layer.activation,
+         false,               plan.weight_elements, 0,              saved,
+         layer.w.data,        layer.b.data,   std::sqrt(1.0 / double(layer.out))};
+    plan.weight_elements = s.bias() + s.out_padded();
+    plan.row = std::max({plan.row, tile_row(s.in), tile_row(s.width)});
+    saved += positions * s.width;
+  }
+  plan.positions = positions;
+  for (const std::size_t limit : {48 * 1024, 96 * 1024}) {
+    for (plan.tile = 64; plan.tile >= 8; plan.tile /= 2) {
+      plan.tiles = (positions + plan.tile - 1) / plan.tile;
+      const std::size_t elements = std::size_t(plan.weight_elements + buffers * plan.tile * plan.row);
+      if (elements * element_bytes <= limit && (plan.tiles >= 256 || plan.tile <= 32)) return plan;
+    }
+  }
+  return {};
+}
+
+#if STILLPOINT_CUDA
+
+template <class T>
+__device__ void load_weights(const Plan& plan, T* shared) {
+  for (int l = 0; l < plan.layers; ++l) {
+    const Slot& s = plan.slots[l];
+    const T* const w = static_cast<const T*>(s.w);
+    const T* const b = static_cast<const T*>(s.b);
+    const int row = s.w_row();
+    for (int i = int(threadIdx.x); i < s.out_padded() * row; i += threads) {
+      const int o = i / row, c = i - o * row;
+      shared[s.weights + i] = o < s.out && c < s.in ? __ldg(w + o * s.in + c) : T(0);
+    }
+    for (int o = int(threadIdx.x); o < s.out_padded(); o += threads)
+      shared[s.bias() + o] = o < s.out && b != nullptr ? __ldg(b + o) : T(0);
+  }
+}
+
+// rows[position][c] = value(position, c) for c < channels of the tile's first `count` positions, else 0.
+template <class T, class F>
+__device__ void fill_tile(const Plan& plan, T* rows, int count, int channels, F value) {
+  const int padded = (channels + 3) / 4 * 4;
+  for (int i = int(threadIdx.x); i < plan.tile * padded; i += threads) {
+    const int at = i / padded, c = i - at * padded;
+    rows[at * plan.row + c] = at < count && c < channels ? value(at, c) : T(0);
+  }
+}
+
+// out (count,channels) = the tile's rows
+template <class T>
+__device__ void write_tile(const Plan& plan, const T* rows, int count, int channels, T* out) {
+  for (int i = int(threadIdx.x); i < count * channels; i += threads) {
+    const int at = i / channels;
+    out[i] = rows[at * plan.row + i - at * channels];
+  }
+}
+
+#endif  // STILLPOINT_CUDA
+
+}  // namespace stillpoint::kernels::head

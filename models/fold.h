@@ -1,0 +1,18 @@
+// Folding of runs of linear maps into the cheapest equal product.
+#pragma once
+#include <vector>
+
+#include "engine/ops.h"
+
+namespace stillpoint {
+
+// Maps without an activation between them compose to one map, W = W_k ... W_1. A run of widths n_0, ..., n_k costs
+// the sum of n_a n_b over the segments (a,b) that are multiplied out; the cheapest path keeps a width only where it
+// pays (a narrow Koopman rank, say). Same function and, through the products' own derivatives, the same gradients;
+// only rounding differs. Biases are carried along.
+std::vector<HeadLayer> fold_linear_runs(const std::vector<HeadLayer>& layers);
+
+// Multiply-adds per position of the layers.
+Index multiply_adds(const std::vector<HeadLayer>& layers);
+
+}  // namespace stillpoint

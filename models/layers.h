@@ -1,0 +1,27 @@
+// Layers that several models share.
+#pragma once
+#include "engine/init.h"
+#include "engine/ops.h"
+#include "engine/params.h"
+
+namespace stillpoint {
+
+// y = x w^T + b, w (out,in), b (out) or undefined.
+struct Linear {
+  Tensor w, b;
+
+  Linear() = default;
+  Linear(Initializer& init, Index in, Index out)
+      : w(init.uniform_fan_in({out, in}, in)), b(init.uniform_fan_in({out}, in)) {}
+
+  Tensor operator()(const Tensor& x) const { return linear(x, w, b); }
+  HeadLayer layer(Activation activation) const { return {w, b, activation}; }
+
+  template <class P>
+  void params(P& p) {
+    p("w", w);
+    p("b", b);
+  }
+};
+
+}  // namespace stillpoint

@@ -1,0 +1,89 @@
+// Stable invariant models.
+#include "models/sim.h"
+
+#include "models/fold.h"
+
+namespace stillpoint {
+
+SimHead::SimHead(Initializer& init, const HeadConfig& config, Index in, Index outputs, bool with_psi)
+    : fold(config.fold) {
+  Index width = in;
+  if (with_psi) {
+    require(config.psi % 2 == 0, "sim: given d_psi = ", config.psi,
+            ", expected an even number (cosines and sines of d_psi/2 random vectors), change d_psi");
+    psi.omega = init.normal({config.psi / 2, in}, 1 / config.bandwidth).detach();
+    width = config.psi;
+  }
+  const Index rank = std::max<Index>(1, width / 2), hidden = config.hidden;
+  koopman.vt = init.uniform_fan_in({rank, width}, width);
+  koopman.u = init.uniform_fan_in({width, rank}, rank);
+  r = {Linear(init, width, hidden), Linear(init, hidden, hidden), Linear(init, hidden, hidden)};
+  out = Linear(init, hidden, outputs);
+}
+
+std::vector<HeadLayer> SimHead::layers(std::vector<HeadLayer> chain) const {
+  if (psi.omega.defined()) chain.push_back({psi.omega, {}, Activation::fourier});
+  chain.push_back({koopman.vt, {}, Activation::identity});
+  chain.push_back({koopman.u, {}, Activation::identity});
+  chain.push_back(r.first.layer(Activation::relu));
+  chain.push_back(r.second.layer(Activation::relu));
+  chain.push_back(r.third.layer(Activation::identity));
+  chain.push_back(out.layer(Activation::identity));
+  return chain;
+}
+
+Tensor SimHead::operator()(const Tensor& x, std::vector<HeadLayer> phi) const {
+  std::vector<HeadLayer> chain = layers(std::move(phi));
+  return sim_head(x, fold ? fold_linear_runs(chain) : chain);
+}
+
+namespace {
+
+// (N,C,T) -> (N T, C)
+Tensor positions(const Tensor& z) { return reshape(permute(z, {0, 2, 1}), {-1, z.dim(1)}); }
+
+}  // namespace
+
+SequenceSim::SequenceSim(Initializer& init, const TcnConfig& tcn, const HeadConfig& config, Index outputs,
+                         bool two_tier)
+    : phi{Tcn(init, tcn, 1), Linear(init, tcn.channels, config.d)},
+      head(init, config, config.d, outputs, two_tier) {}
+
+Tensor SequenceSim::operator()(const Tensor& x) const {
+  return head(positions(phi.tcn(x)), {phi.lift.layer(Activation::identity)});
+}
+
+SequenceTcn::SequenceTcn(Initializer& init, const TcnConfig& config, Index outputs)
+    : tcn(init, config, 1), out(init, config.channels, outputs) {
+  out.w.assign(init.normal({outputs, config.channels}, 0.01));  // peers.md 1.4
+}
+
+Tensor SequenceTcn::operator()(const Tensor& x) const { return out(positions(tcn(x))); }
+
+CoordinateSim::CoordinateSim(Initializer& init, const std::string& kind, Index phi_hidden,
+                             const HeadConfig& config) {
+  const bool rff = kind == "rff";
+  require(rff || kind == "single" || kind == "two", "sim: given model '", kind,
+          "', expected single, two or rff, choose one");
+  if (!rff)
+    phi.layers = {Linear(init, 2, phi_hidden), Linear(init, phi_hidden, phi_hidden),
+                  Linear(init, phi_hidden, config.d)};
+  head = SimHead(init, config, rff ? 2 : config.d, 3, kind != "single");
+}
+
+std::vector<HeadLayer> CoordinateSim::phi_layers() const {
+  std::vector<HeadLayer> chain;
+  for (std::size_t i = 0; i < phi.layers.size(); ++i)
+    chain.push_back(phi.layers[i].layer(i + 1 < phi.layers.size() ? Activation::relu : Activation::identity));
+  return chain;
+}
+
+Tensor CoordinateSim::operator()(const Tensor& x) const { return head(x, phi_layers()); }
+
+Index CoordinateSim::executed_multiply_adds() const {
+  const Recording off(false);
+  const std::vector<HeadLayer> chain = head.layers(phi_layers());
+  return multiply_adds(head.fold ? fold_linear_runs(chain) : chain);
+}
+
+}  // namespace stillpoint

@@ -1,0 +1,243 @@
+// Subcommands and flags; settings come from the tasks' field lists.
+#include "tasks/cli.h"
+
+#include <omp.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+
+#include "engine/checkpoint.h"
+#include "tasks/info.h"
+#include "tasks/io/progress.h"
+#include "tasks/presets.h"
+#include "tasks/train.h"
+
+namespace stillpoint {
+namespace {
+
+namespace fs = std::filesystem;
+
+volatile std::sig_atomic_t interrupted = 0;
+
+// The first Ctrl-C (or SIGTERM) asks the loop to stop after its step; a second one ends the program at once.
+class InterruptGuard {
+ public:
+  InterruptGuard() {
+    interrupted = 0;
+    struct sigaction action = {};
+    action.sa_handler = [](int) { interrupted = 1; };
+    action.sa_flags = SA_RESETHAND;
+    ::sigaction(SIGINT, &action, &old_int_);
+    ::sigaction(SIGTERM, &action, &old_term_);
+  }
+  ~InterruptGuard() {
+    ::sigaction(SIGINT, &old_int_, nullptr);
+    ::sigaction(SIGTERM, &old_term_, nullptr);
+  }
+  InterruptGuard(const InterruptGuard&) = delete;
+  InterruptGuard& operator=(const InterruptGuard&) = delete;
+
+ private:
+  struct sigaction old_int_ = {}, old_term_ = {};
+};
+
+struct CommonFlags {
+  std::string device = "auto";
+  int threads = 0;
+
+  void add_to(CLI::App& app) {
+    app.add_option("--device", device, "auto, cpu or cuda")->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+    app.add_option("--threads", threads, "CPU threads; 0: all cores")->check(CLI::Range(0, 4096));
+  }
+  Device apply() const {
+    if (threads > 0) omp_set_num_threads(threads);
+    return device_named(device);
+  }
+};
+
+struct TrainFlags {
+  CommonFlags common;
+  std::string image, model, preset, config, run, resume;
+  std::vector<std::string> assignments;
+  std::int64_t seed = -1;
+
+  void add_to(CLI::App& app, bool takes_image) {
+    if (takes_image) app.add_option("IMAGE", image, "PNG or JPEG file to learn");
+    app.add_option("--model", model, "which model (setting `model`)");
+    app.add_option("--preset", preset, "settings shipped with the program; `list` names them");
+    app.add_option("--config", config, "JSON file of settings");
+    app.add_option("--set", assignments, "KEY=VALUE, one setting; repeatable")->take_all();
+    app.add_option("--seed", seed, "seed (setting `seed`)")->check(CLI::NonNegativeNumber);
+    app.add_option("--run", run, "run folder; default runs/TASK-MODEL-NNN");
+    app.add_option("--resume", resume, "run folder to go on from, bit-identically");
+    common.add_to(app);
+  }
+  bool has_settings() const {
+    return !image.empty() || !model.empty() || !preset.empty() || !config.empty() || !assignments.empty() ||
+           seed >= 0 || !run.empty();
+  }
+};
+
+// Later layers win: preset, file, --set, then the flags of their own.
+std::vector<SettingsLayer> settings_layers(const TaskKind& kind, const TrainFlags& flags) {
+  std::vector<SettingsLayer> layers;
+  if (!flags.preset.empty()) layers.push_back({load_preset(kind.name(), flags.preset), "preset " + flags.preset});
+  if (!flags.config.empty()) {
+    Json object = read_json_file(flags.config);
+    // A run's config.json holds its settings one level down.
+    if (object.is_object() && object.contains("task") && object.contains("config")) object = Json(object["config"]);
+    layers.push_back({object, flags.config});
+  }
+  for (const std::string& assignment : flags.assignments)
+    layers.push_back({parse_assignment(assignment), "--set " + assignment});
+  if (!flags.model.empty()) layers.push_back({{{"model", flags.model}}, "--model"});
+  if (flags.seed >= 0) layers.push_back({{{"seed", flags.seed}}, "--seed"});
+  if (!flags.image.empty())
+    layers.push_back({{{"image", fs::absolute(flags.image).string()}}, "IMAGE"});
+  return layers;
+}
+
+fs::path new_run_folder(const std::string& task, const std::string& model) {
+  for (int n = 1;; ++n) {
+    char number[16];
+    std::snprintf(number, sizeof number, "-%03d", n);
+    const fs::path folder = fs::path("runs") / (task + "-" + model + number);
+    if (!fs::exists(folder)) return folder;
+  }
+}
+
+TrainRequest resumed_request(const TaskKind& kind, const TrainFlags& flags) {
+  require(!flags.has_settings(), "--resume: given together with settings, expected --resume alone (with --device "
+          "and --threads), the run keeps its own settings");
+  const Json record = read_checkpoint_record(fs::path(flags.resume) / checkpoint_name);
+  const std::string task = record.value("task", "");
+  require(task == kind.name(), "--resume: ", flags.resume, " is a run of ", task.empty() ? "no task" : task,
+          ", expected one of ", kind.name(), ", use `stillpoint train ", task, " --resume ...`");
+  return {.kind = &kind, .config = kind.resolve({{record.at("config"), flags.resume}}), .folder = flags.resume,
+          .resume = true, .should_stop = {}};
+}
+
+int train_command(const TaskKind& kind, const TrainFlags& flags, std::ostream& out) {
+  if (flags.preset == "list") {
+    for (const std::string& name : preset_names(kind.name())) out << name << "\n";
+    return 0;
+  }
+  const Device device = flags.common.apply();
+  TrainRequest request;
+  if (!flags.resume.empty()) {
+    request = resumed_request(kind, flags);
+  } else {
+    request.kind = &kind;
+    request.config = kind.resolve(settings_layers(kind, flags));
+    request.folder = flags.run.empty() ? new_run_folder(kind.name(), request.config.value("model", "model"))
+                                       : fs::path(flags.run);
+  }
+  request.device = device;
+  request.terminal = is_terminal(STDOUT_FILENO);
+  request.should_stop = [](Index) { return interrupted != 0; };
+  const InterruptGuard guard;
+  return train(request, out).finished ? 0 : 130;
+}
+
+struct EvalFlags {
+  CommonFlags common;
+  std::string checkpoint, split, image, output;
+
+  void add_to(CLI::App& app) {
+    app.add_option("CHECKPOINT", checkpoint, "a run folder or its checkpoint.safetensors")->required();
+    app.add_option("--split", split, "one split only");
+    app.add_option("--image", image, "image-regression: where the picture is now");
+    app.add_option("--output", output, "folder for what the task shows (pictures)");
+    common.add_to(app);
+  }
+};
+
+int eval_command(const EvalFlags& flags, std::ostream& out) {
+  const Device device = flags.common.apply();
+  const fs::path path =
+      fs::is_directory(flags.checkpoint) ? fs::path(flags.checkpoint) / checkpoint_name : fs::path(flags.checkpoint);
+  const Json record = read_checkpoint_record(path);
+  const TaskKind& kind = task_kind(record.value("task", ""));
+  std::vector<SettingsLayer> layers{{record.at("config"), path.string()}};
+  if (!flags.image.empty()) layers.push_back({{{"image", fs::absolute(flags.image).string()}}, "--image"});
+  const std::unique_ptr<Task> task = kind.make(kind.resolve(layers), device);
+  load_checkpoint(path, task->params(), nullptr);
+  Json result = {{"task", kind.name()}, {"step", record.at("step")}};
+  const std::vector<std::string> splits =
+      flags.split.empty() ? task->splits() : std::vector<std::string>{flags.split};
+  for (const std::string& split : splits)
+    for (const auto& [name, value] : task->evaluate(split)) result[split][name] = value;
+  if (!flags.output.empty()) {
+    make_folder(flags.output);
+    task->write_results(flags.output, nullptr, record.at("step").get<Index>());
+  }
+  out << result.dump(2) << "\n";
+  return 0;
+}
+
+std::vector<std::string> flag_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options())
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  return names;
+}
+
+// The subcommand that was being parsed.
+const CLI::App& innermost(const CLI::App& app) {
+  const std::vector<CLI::App*> chosen = app.get_subcommands();
+  return chosen.empty() ? app : innermost(*chosen.back());
+}
+
+int usage_error(const CLI::App& app, const CLI::ParseError& error, std::ostream& err) {
+  const CLI::App& at = innermost(app);
+  err << "stillpoint: " << error.what();
+  for (const std::string& word : at.remaining())
+    if (word.starts_with("--")) err << "; did you mean " << nearest_name(word, flag_names(at)) << "?";
+  err << "\nRun with --help for the commands and their settings.\n";
+  return 2;
+}
+
+}  // namespace
+
+int run_command_line(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
+  CLI::App app("Stable invariant models and deep equilibrium models on CPU and CUDA.", "stillpoint");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", STILLPOINT_VERSION);
+
+  CLI::App* const train_app = app.add_subcommand("train", "train a model on a task");
+  train_app->require_subcommand(1);
+  std::vector<TrainFlags> train_flags(task_kinds().size());
+  std::vector<CLI::App*> task_apps;
+  for (std::size_t i = 0; i < task_kinds().size(); ++i) {
+    const TaskKind& kind = *task_kinds()[i];
+    task_apps.push_back(train_app->add_subcommand(kind.name(), kind.summary()));
+    train_flags[i].add_to(*task_apps.back(), std::string(kind.name()) == "image-regression");
+    task_apps.back()->footer("Settings for --set, --config and presets, with their defaults:\n" + kind.help());
+  }
+  EvalFlags eval_flags;
+  CLI::App* const eval_app = app.add_subcommand("eval", "evaluate a checkpoint");
+  eval_flags.add_to(*eval_app);
+  CLI::App* const info_app = app.add_subcommand("info", "device, instruction set, libraries");
+
+  try {
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+    app.parse(reversed);
+    if (info_app->parsed()) return out << describe_system(), 0;
+    if (eval_app->parsed()) return eval_command(eval_flags, out);
+    for (std::size_t i = 0; i < task_apps.size(); ++i)
+      if (task_apps[i]->parsed()) return train_command(*task_kinds()[i], train_flags[i], out);
+  } catch (const CLI::Success& e) {
+    return app.exit(e, out, err);
+  } catch (const CLI::ParseError& e) {
+    return usage_error(app, e, err);
+  } catch (const std::exception& e) {
+    err << "stillpoint: " << e.what() << "\n";
+    return 1;
+  }
+  return 2;
+}
+
+}  // namespace stillpoint

@@ -1,0 +1,164 @@
+// Copy memory: data, batches, evaluation.
+#include "tasks/copy_memory.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <variant>
+
+#include "kernels/philox.h"
+#include "tasks/order.h"
+
+namespace stillpoint {
+namespace {
+
+constexpr Index digits = 10, classes = 10, sequences_per_evaluation = 50;
+
+// Sums over positions that metrics are made of.
+struct Totals {
+  double loss = 0, recalled_loss = 0;
+  Index correct = 0, positions = 0, whole = 0, sequences = 0;
+};
+
+// -log p_y in float64: exact to rounding even where p_y is 1 - 1e-16 (peers.md 1.2).
+double token_loss(const double* logits, Index label) {
+  double others = 0;  // sum over the other classes of exp(l_c - l_y)
+  for (Index c = 0; c < classes; ++c)
+    if (c != label) others += std::exp(logits[c] - logits[label]);
+  return std::log1p(others);
+}
+
+class CopyMemory : public Task {
+ public:
+  CopyMemory(const CopyMemoryConfig& config, Device device);
+  ParamList params() override;
+  Index steps_per_epoch() const override { return (training_count_ + config_.batch - 1) / config_.batch; }
+  Index examples_per_step() const override { return config_.batch; }
+  Tensor loss(Index step) override;
+  std::vector<std::string> splits() const override { return {"valid", "test"}; }
+  Metrics evaluate(const std::string& split) override;
+  void write_results(const std::filesystem::path&, TensorBoardWriter*, Index) override {}
+
+ private:
+  struct Batch {
+    Tensor x, y;
+  };
+  Batch batch(const std::vector<Index>& rows) const;
+  Tensor logits(const Tensor& x) const;
+  void add_totals(const std::vector<Index>& rows, Totals& totals) const;
+
+  CopyMemoryConfig config_;
+  TensorOptions options_;
+  CopyMemoryData data_;
+  Index training_count_;
+  std::variant<SequenceSim, SequenceTcn> model_;
+};
+
+CopyMemory::CopyMemory(const CopyMemoryConfig& config, Device device)
+    : config_(config),
+      options_{config.train.dtype == "float64" ? DType::float64 : DType::float32, device},
+      data_(CopyMemoryData::make(config.train_sequences + config.valid_sequences + config.test_sequences,
+                                 config.blank, std::uint64_t(config.data_seed))),
+      training_count_(config.train_sequences + (config.retrain ? config.valid_sequences : 0)) {
+  Initializer init(std::uint64_t(config.train.seed), options_);
+  if (config.model == "tcn")
+    model_ = SequenceTcn(init, config.tcn, classes);
+  else
+    model_ = SequenceSim(init, config.tcn, config.head, classes, config.model == "two");
+}
+
+ParamList CopyMemory::params() {
+  return std::visit([](auto& model) { return params_of(model); }, model_);
+}
+
+CopyMemory::Batch CopyMemory::batch(const std::vector<Index>& rows) const {
+  const Index length = data_.length;
+  std::vector<float> x;
+  std::vector<std::int32_t> y;
+  x.reserve(rows.size() * std::size_t(length));
+  y.reserve(rows.size() * std::size_t(length));
+  for (Index row : rows) {
+    x.insert(x.end(), data_.x.begin() + row * length, data_.x.begin() + (row + 1) * length);
+    y.insert(y.end(), data_.y.begin() + row * length, data_.y.begin() + (row + 1) * length);
+  }
+  return {Tensor::from(x, {Index(rows.size()), 1, length}).to(options_.dtype).to(options_.device),
+          Tensor::from(y, {Index(rows.size()) * length}, options_.device)};
+}
+
+Tensor CopyMemory::logits(const Tensor& x) const {
+  return std::visit([&](const auto& model) { return model(x); }, model_);
+}
+
+Tensor CopyMemory::loss(Index step) {
+  const EpochOrder order{std::uint64_t(config_.train.seed), training_count_, config_.shuffle};
+  const Batch b = batch(order.batch(step, config_.batch));
+  return softmax_cross_entropy(logits(b.x), b.y);
+}
+
+void CopyMemory::add_totals(const std::vector<Index>& rows, Totals& totals) const {
+  const Recording off(false);
+  const Batch b = batch(rows);
+  const std::vector<double> z = logits(b.x).values();
+  for (std::size_t n = 0; n < rows.size(); ++n) {
+    bool whole = true;
+    for (Index t = 0; t < data_.length; ++t) {
+      const std::size_t position = n * std::size_t(data_.length) + std::size_t(t);
+      const Index label = data_.y[std::size_t(rows[n] * data_.length + t)];
+      const double* const row = &z[position * classes];
+      const double loss = token_loss(row, label);
+      const bool correct = std::max_element(row, row + classes) - row == label;
+      totals.loss += loss;
+      totals.correct += correct;
+      whole = whole && correct;
+      if (t >= data_.length - digits) totals.recalled_loss += loss;
+    }
+    totals.whole += whole;
+  }
+  totals.positions += Index(rows.size()) * data_.length;
+  totals.sequences += Index(rows.size());
+}
+
+Metrics CopyMemory::evaluate(const std::string& split) {
+  const bool test = split == "test";
+  require(test || split == "valid", "copy-memory: given split '", split, "', expected valid or test, choose one");
+  Index row = config_.train_sequences + (test ? config_.valid_sequences : 0);
+  const Index end = row + (test ? config_.test_sequences : config_.valid_sequences);
+  Totals totals;
+  while (row < end) {
+    std::vector<Index> rows(std::size_t(std::min(sequences_per_evaluation, end - row)));
+    std::iota(rows.begin(), rows.end(), row);
+    row += Index(rows.size());
+    add_totals(rows, totals);
+  }
+  const double sequences = double(totals.sequences);
+  return {{"loss", totals.loss / double(totals.positions)},
+          {"accuracy", double(totals.correct) / double(totals.positions)},
+          {"loss_recalled", totals.recalled_loss / (sequences * digits)},
+          {"loss_sequence", totals.loss / sequences},
+          {"sequences_recalled", double(totals.whole) / sequences}};
+}
+
+}  // namespace
+
+CopyMemoryData CopyMemoryData::make(Index sequences, Index blank, std::uint64_t seed) {
+  CopyMemoryData data{blank + 2 * digits, {}, {}};
+  data.x.assign(std::size_t(sequences * data.length), 0);
+  data.y.assign(std::size_t(sequences * data.length), 0);
+  for (Index n = 0; n < sequences; ++n) {
+    float* const x = &data.x[std::size_t(n * data.length)];
+    std::int32_t* const y = &data.y[std::size_t(n * data.length)];
+    for (Index i = 0; i < digits; ++i) {
+      const std::int32_t digit = 1 + std::int32_t(kernels::philox(seed, std::uint64_t(n), std::uint64_t(i)).x[0] >> 29);
+      x[i] = float(digit);
+      y[data.length - digits + i] = digit;
+    }
+    std::fill(x + digits + blank - 1, x + data.length, 9.0f);
+  }
+  return data;
+}
+
+std::unique_ptr<Task> make_copy_memory(const CopyMemoryConfig& config, Device device) {
+  return std::make_unique<CopyMemory>(config, device);
+}
+
+}  // namespace stillpoint

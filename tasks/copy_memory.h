@@ -1,0 +1,45 @@
+// Copy memory (Bai, Kolter, Koltun 2018; SIM paper Table 1): recall ten digits after T blanks.
+#pragma once
+#include "models/sim.h"
+#include "tasks/task.h"
+
+namespace stillpoint {
+
+struct CopyMemoryConfig {
+  TrainConfig train{.epochs = 20, .lr = 1e-3, .eps = 1e-5, .clip = 1.0};
+  std::string model = "single";
+  std::int64_t blank = 500, batch = 1;
+  std::int64_t train_sequences = 4500, valid_sequences = 500, test_sequences = 500;
+  std::int64_t data_seed = 1111;
+  bool shuffle = false, retrain = false;
+  TcnConfig tcn;
+  HeadConfig head;
+
+  template <class F>
+  void fields(F& f) {
+    f("model", model, "single- or two-tier SIM, or the TCN alone", one_of({"single", "two", "tcn"}));
+    f("blank", blank, "T, the blanks between the digits and their recall", at_least(1));
+    f("batch", batch, "sequences per step", at_least(1));
+    f("train_sequences", train_sequences, "sequences to train on", at_least(1));
+    f("valid_sequences", valid_sequences, "sequences to validate on", at_least(1));
+    f("test_sequences", test_sequences, "sequences to test on", at_least(1));
+    f("data_seed", data_seed, "seed of the digits", at_least(0));
+    f("shuffle", shuffle, "visit the sequences of an epoch in a new order (the original does not)");
+    f("retrain", retrain, "train on training and validation sequences together");
+    tcn.fields(f);
+    head.fields(f);
+    train.fields(f);
+  }
+};
+
+// Sequences of length T + 20: ten digits 1..8, T - 1 zeros, eleven 9s; target T + 10 zeros, then the digits.
+struct CopyMemoryData {
+  Index length;
+  std::vector<float> x;           // (n, length)
+  std::vector<std::int32_t> y;    // (n, length)
+  static CopyMemoryData make(Index sequences, Index blank, std::uint64_t seed);
+};
+
+std::unique_ptr<Task> make_copy_memory(const CopyMemoryConfig& config, Device device);
+
+}  // namespace stillpoint

@@ -1,0 +1,115 @@
+// Image regression: quarter grids, PSNR, the predicted picture.
+#include "tasks/image_regression.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "tasks/io/image.h"
+
+namespace stillpoint {
+namespace {
+
+constexpr Index positions_per_prediction = 65536;
+
+struct GridStep {
+  Index first_row, row_step, first_column, column_step;
+};
+
+PixelGrid make_grid(const Image& image, const GridStep& g, TensorOptions options) {
+  std::vector<double> x, y;
+  for (Index row = g.first_row; row < image.height; row += g.row_step)
+    for (Index column = g.first_column; column < image.width; column += g.column_step) {
+      x.push_back(double(column) / double(image.width));
+      x.push_back(double(row) / double(image.height));
+      for (Index c = 0; c < 3; ++c)
+        y.push_back(image.rgb[std::size_t((row * image.width + column) * 3 + c)] / 255.0);
+    }
+  const Index points = Index(x.size()) / 2;
+  return {Tensor::from(x, {points, 2}, options), Tensor::from(y, {points, 3}, options)};
+}
+
+std::uint8_t to_byte(double value) {
+  return std::uint8_t(std::lround(255 * std::clamp(value, 0.0, 1.0)));
+}
+
+class ImageRegression : public Task {
+ public:
+  ImageRegression(const ImageRegressionConfig& config, Device device);
+  ParamList params() override { return params_of(model_); }
+  Index steps_per_epoch() const override { return 1; }
+  Index examples_per_step() const override { return train_.x.dim(0); }
+  Tensor loss(Index) override { return mean_squared_error(model_(train_.x), train_.y); }
+  std::vector<std::string> splits() const override { return {"train", "valid", "test"}; }
+  Metrics evaluate(const std::string& split) override;
+  void write_results(const std::filesystem::path& folder, TensorBoardWriter* tensorboard, Index step) override;
+
+ private:
+  std::vector<double> predict(const Tensor& x) const;
+
+  TensorOptions options_;
+  Image image_;
+  PixelGrid train_, valid_, test_;
+  CoordinateSim model_;
+};
+
+ImageRegression::ImageRegression(const ImageRegressionConfig& config, Device device)
+    : options_{config.train.dtype == "float64" ? DType::float64 : DType::float32, device} {
+  require(!config.image.empty(), "image-regression: given no image, expected a PNG or JPEG file, name one");
+  image_ = read_image(config.image);
+  require(image_.height >= 2 && image_.width >= 2, config.image, ": given ", image_.width, " x ", image_.height,
+          " pixels, expected at least 2 x 2, choose a larger image");
+  train_ = make_grid(image_, {0, 2, 0, 2}, options_);
+  valid_ = make_grid(image_, {0, 2, 1, 2}, options_);
+  test_ = make_grid(image_, {1, 2, 1, 2}, options_);
+  Initializer init(std::uint64_t(config.train.seed), options_);
+  model_ = CoordinateSim(init, config.model, config.phi_hidden, config.head);
+}
+
+// In pieces, so that a large picture needs no more memory than training does.
+std::vector<double> ImageRegression::predict(const Tensor& x) const {
+  const Recording off(false);
+  std::vector<double> out;
+  for (Index first = 0; first < x.dim(0); first += positions_per_prediction) {
+    const Index last = std::min(first + positions_per_prediction, x.dim(0));
+    const std::vector<double> part = model_(slice(x, {first, 0}, {last, 2})).values();
+    out.insert(out.end(), part.begin(), part.end());
+  }
+  return out;
+}
+
+Metrics ImageRegression::evaluate(const std::string& split) {
+  require(split == "train" || split == "valid" || split == "test", "image-regression: given split '", split,
+          "', expected train, valid or test, choose one");
+  const PixelGrid& grid = split == "train" ? train_ : split == "valid" ? valid_ : test_;
+  const std::vector<double> prediction = predict(grid.x), truth = grid.y.values();
+  double error = 0, clamped_error = 0;
+  for (std::size_t i = 0; i < truth.size(); ++i) {
+    error += std::pow(prediction[i] - truth[i], 2);
+    clamped_error += std::pow(std::clamp(prediction[i], 0.0, 1.0) - truth[i], 2);
+  }
+  const double n = double(truth.size());
+  return {{"psnr", -10 * std::log10(error / n)},
+          {"psnr_clamped", -10 * std::log10(clamped_error / n)},
+          {"loss", error / n}};
+}
+
+void ImageRegression::write_results(const std::filesystem::path& folder, TensorBoardWriter* tensorboard,
+                                    Index step) {
+  const PixelGrid whole = make_grid(image_, {0, 1, 0, 1}, options_);
+  const std::vector<double> prediction = predict(whole.x);
+  Image picture{image_.height, image_.width, 3, {}};
+  for (double value : prediction) picture.rgb.push_back(to_byte(value));
+  write_png(folder / "prediction.png", picture);
+  const Image pair = side_by_side(image_, picture, 8);
+  write_png(folder / "truth_and_prediction.png", pair);
+  if (tensorboard != nullptr)
+    tensorboard->add_image("truth_and_prediction", encode_png(pair), pair.height, pair.width, step);
+}
+
+}  // namespace
+
+std::unique_ptr<Task> make_image_regression(const ImageRegressionConfig& config, Device device) {
+  return std::make_unique<ImageRegression>(config, device);
+}
+
+}  // namespace stillpoint

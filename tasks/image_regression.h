@@ -1,0 +1,32 @@
+// Image regression (Tancik et al. 2020; SIM paper Table 3): coordinates to colours, from a quarter of the pixels.
+#pragma once
+#include "models/sim.h"
+#include "tasks/task.h"
+
+namespace stillpoint {
+
+struct ImageRegressionConfig {
+  TrainConfig train{.epochs = 2000, .lr = 1e-3, .log_every = 10, .evaluate_every = 100, .checkpoint_every = 100};
+  std::string model = "rff", image;
+  std::int64_t phi_hidden = 256;
+  HeadConfig head{.d = 256, .psi = 256, .bandwidth = 0.05, .hidden = 256};
+
+  template <class F>
+  void fields(F& f) {
+    f("model", model, "single-tier, two-tier or RFF-only SIM", one_of({"single", "two", "rff"}));
+    f("image", image, "PNG or JPEG file to learn");
+    f("phi_hidden", phi_hidden, "h, hidden units of the lift phi (single, two)", at_least(1));
+    head.fields(f);
+    train.fields(f);
+  }
+};
+
+// Regular quarter grids of an image (peers.md section 7, choice 17): train [::2, ::2], valid [::2, 1::2],
+// test [1::2, 1::2]; coordinates (column / width, row / height) in [0, 1).
+struct PixelGrid {
+  Tensor x, y;  // (P,2), (P,3) in [0,1]
+};
+
+std::unique_ptr<Task> make_image_regression(const ImageRegressionConfig& config, Device device);
+
+}  // namespace stillpoint

@@ -1,0 +1,114 @@
+// Facts about the machine and the build.
+#include "tasks/info.h"
+
+#include <omp.h>
+#include <unistd.h>
+
+#include <CLI/Version.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "kernels/error.h"
+#include "kernels/gemm.h"
+#include "tasks/presets.h"
+#if STILLPOINT_ONEDNN
+#include <dnnl.hpp>
+#endif
+#if STILLPOINT_CUDA
+#include "kernels/memory_cuda.h"
+#endif
+
+namespace stillpoint {
+namespace {
+
+std::string processor() {
+  std::ifstream file("/proc/cpuinfo");
+  std::string line;
+  while (std::getline(file, line))
+    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
+  return "unknown";
+}
+
+std::string compiled_instructions() {
+#if defined(__AVX512F__)
+  return "AVX-512";
+#elif defined(__AVX2__) && defined(__FMA__)
+  return "AVX2 with FMA";
+#elif defined(__AVX__)
+  return "AVX";
+#elif defined(__ARM_NEON)
+  return "Arm NEON";
+#else
+  return "baseline (16-byte vectors)";
+#endif
+}
+
+std::string onednn() {
+#if STILLPOINT_ONEDNN
+  const dnnl_version_t* const v = dnnl_version();
+  return text(v->major, ".", v->minor, ".", v->patch);
+#else
+  return "not built in; the project's own matrix product is used";
+#endif
+}
+
+bool cuda_works(std::string* why_not) {
+#if STILLPOINT_CUDA
+  return kernels::cuda_available(why_not);
+#else
+  *why_not = "this program was built without CUDA; build it where nvcc 12.4 or newer is on PATH";
+  return false;
+#endif
+}
+
+std::string cuda() {
+  std::string why_not;
+  if (!cuda_works(&why_not)) return "no: " + why_not;
+#if STILLPOINT_CUDA
+  return kernels::cuda_summary();
+#else
+  return "";
+#endif
+}
+
+std::string on_path(const std::string& tool) {
+  std::istringstream folders(std::getenv("PATH") != nullptr ? std::getenv("PATH") : "");
+  for (std::string folder; std::getline(folders, folder, ':');)
+    if (::access((std::filesystem::path(folder) / tool).c_str(), X_OK) == 0) return "found";
+  return "not found; plots are written as data and script only";
+}
+
+}  // namespace
+
+std::string describe_system() {
+  std::ostringstream out;
+  out << "stillpoint:    " << STILLPOINT_VERSION << "\n"
+      << "compiler:      " << __VERSION__ << "\n"
+      << "processor:     " << processor() << "\n"
+      << "instructions:  " << compiled_instructions() << "\n"
+      << "bf16 products: " << (kernels::cpu_has_bf16() ? "native" : "emulated (rounded operands, float32 arithmetic)")
+      << "\n"
+      << "threads:       " << omp_get_max_threads() << " (OpenMP)\n"
+      << "oneDNN:        " << onednn() << "\n"
+      << "CUDA:          " << cuda() << "\n"
+      << "JSON:          nlohmann_json " << NLOHMANN_JSON_VERSION_MAJOR << "." << NLOHMANN_JSON_VERSION_MINOR << "."
+      << NLOHMANN_JSON_VERSION_PATCH << "\n"
+      << "CLI11:         " << CLI11_VERSION << "\n"
+      << "gnuplot:       " << on_path("gnuplot") << "\n"
+      << "presets:       " << describe_preset_folder() << "\n";
+  return out.str();
+}
+
+Device device_named(const std::string& name) {
+  if (name == "cpu") return Device::cpu;
+  std::string why_not;
+  const bool works = cuda_works(&why_not);
+  if (name == "auto") return works ? Device::cuda : Device::cpu;
+  require(works, "--device cuda: no usable GPU: ", why_not, "; or use --device cpu");
+  return Device::cuda;
+}
+
+}  // namespace stillpoint

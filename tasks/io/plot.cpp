@@ -1,0 +1,221 @@
+// The gnuplot data file, the script, and the child process that draws them.
+#include "tasks/io/plot.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cmath>
+#include <iomanip>
+#include <limits>
+#include <sstream>
+#include <system_error>
+
+#include "engine/files.h"
+#include "kernels/error.h"
+
+extern char** environ;
+
+namespace stillpoint {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::chrono::seconds kTimeLimit{60};
+constexpr std::size_t kFewPoints = 30;  // up to here every point gets a mark
+
+// Okabe and Ito's palette, which the common kinds of colour blindness can tell apart; black last.
+constexpr std::array kColours{"#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"};
+
+std::string one_line(std::string text) {
+  std::replace_if(
+      text.begin(), text.end(), [](unsigned char c) { return c < 0x20; }, ' ');
+  return text;
+}
+
+// A gnuplot string in single quotes, where only the quote itself needs doubling.
+std::string quoted(const std::string& text) {
+  std::string out = "'";
+  for (const char c : one_line(text)) out += c == '\'' ? std::string("''") : std::string(1, c);
+  return out + "'";
+}
+
+std::size_t drawable_points(const Curve& curve, bool log_y) {
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < curve.x.size(); ++i) {
+    count += std::isfinite(curve.x[i]) && std::isfinite(curve.y[i]) && (!log_y || curve.y[i] > 0);
+  }
+  return count;
+}
+
+void check_plot(const Plot& plot) {
+  require(!plot.name.empty() && plot.name.find_first_of("/\n") == std::string::npos && plot.name[0] != '.',
+          "plot_curves: the name is '", plot.name, "', expected the stem of a file name without a folder");
+  for (const Curve& curve : plot.curves) {
+    require(curve.x.size() == curve.y.size(), "plot_curves: curve '", curve.label, "' of '", plot.name,
+            "' has ", curve.x.size(), " x and ", curve.y.size(), " y, expected as many of both");
+  }
+}
+
+// One block per curve; two blank lines between blocks make them gnuplot's `index`.
+std::string data_text(const Plot& plot) {
+  std::ostringstream out;
+  out << std::setprecision(std::numeric_limits<double>::max_digits10);
+  const auto number = [&out](double v) { std::isfinite(v) ? out << v : out << "NaN"; };
+  for (const Curve& curve : plot.curves) {
+    out << "# " << one_line(curve.label) << '\n';
+    for (std::size_t i = 0; i < curve.x.size(); ++i) {
+      number(curve.x[i]);
+      out << ' ';
+      number(curve.y[i]);
+      out << '\n';
+    }
+    if (curve.x.empty()) out << "NaN NaN\n";  // an empty block would shift the index of the next
+    out << "\n\n";
+  }
+  return out.str();
+}
+
+std::string plot_command(const Plot& plot) {
+  std::ostringstream out;
+  const char* separator = "plot ";
+  for (std::size_t i = 0; i < plot.curves.size(); ++i) {
+    const Curve& curve = plot.curves[i];
+    const std::size_t points = drawable_points(curve, plot.log_y);
+    if (points == 0) continue;
+    out << separator << quoted(plot.name + ".dat") << " index " << i << " using 1:2 with "
+        << (points <= kFewPoints ? "linespoints pointtype 7 pointsize 0.7" : "lines")
+        << " linewidth 2 linecolor rgb '" << kColours[i % kColours.size()] << "' dashtype "
+        << 1 + i / kColours.size() % 5 << " title " << quoted(curve.label);
+    separator = ", \\\n     ";
+  }
+  return out.str();
+}
+
+std::string script_text(const Plot& plot, const std::string& command) {
+  std::ostringstream out;
+  out << "# Draws " << plot.name << ".png and " << plot.name << ".svg from " << plot.name << ".dat.\n"
+      << "set encoding utf8\n"
+      << "set title " << quoted(plot.title) << " font ',17' textcolor rgb '#222222' offset 0,-0.2\n"
+      << "set xlabel " << quoted(plot.xlabel) << " offset 0,0.4 textcolor rgb '#222222'\n"
+      << "set ylabel " << quoted(plot.ylabel) << " textcolor rgb '#222222'\n"
+      << "set border 3 linewidth 1 linecolor rgb '#666666'\n"
+      << "set tics nomirror out scale 0.6 textcolor rgb '#222222'\n"
+      << "set grid xtics ytics linetype 1 linewidth 0.6 linecolor rgb '#dddddd'\n"
+      << "set key " << (plot.curves.size() > 1 ? "outside below center horizontal" : "off")
+      << " Left reverse spacing 1.3 samplen 2.5 width 1 maxrows 4 textcolor rgb '#222222'\n"
+      << "set lmargin 11\nset rmargin 4\nset tmargin 3.2\n"
+      << "set autoscale xfix\n"
+      << "set offsets graph 0.01, graph 0.01, graph " << (plot.log_y ? "0, graph 0" : "0.04, graph 0.02")
+      << "\n";
+  if (plot.log_y) out << "set logscale y\n";
+  out << "if (strstrt(GPVAL_TERMINALS, ' pngcairo ') > 0) {\n"
+      << "  set terminal pngcairo noenhanced size 960,600 font 'DejaVu Sans,13' background '#ffffff'\n"
+      << "} else {\n  set terminal png noenhanced size 960,600 font ',13'\n}\n"
+      << "set output " << quoted(plot.name + ".png") << "\n"
+      << command << "\n"
+      << "set terminal svg noenhanced size 960,600 font 'DejaVu Sans,15' background '#ffffff'\n"
+      << "set output " << quoted(plot.name + ".svg") << "\n"
+      << "replot\nunset output\n";
+  return out.str();
+}
+
+// Owns what posix_spawn is told; without a shell no character of a name has a meaning.
+struct SpawnActions {
+  SpawnActions() { posix_spawn_file_actions_init(&actions); }
+  SpawnActions(const SpawnActions&) = delete;
+  SpawnActions& operator=(const SpawnActions&) = delete;
+  ~SpawnActions() { posix_spawn_file_actions_destroy(&actions); }
+  posix_spawn_file_actions_t actions;
+};
+
+int start_gnuplot(const fs::path& folder, const std::string& script, int output, pid_t& pid) {
+  SpawnActions spawn;
+  posix_spawn_file_actions_addopen(&spawn.actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+  posix_spawn_file_actions_adddup2(&spawn.actions, output, STDOUT_FILENO);
+  posix_spawn_file_actions_adddup2(&spawn.actions, output, STDERR_FILENO);
+  posix_spawn_file_actions_addchdir_np(&spawn.actions, folder.c_str());
+  std::string program = "gnuplot", no_user_settings = "-d", argument = script;
+  char* arguments[] = {program.data(), no_user_settings.data(), argument.data(), nullptr};
+  return posix_spawnp(&pid, program.c_str(), &spawn.actions, nullptr, arguments, environ);
+}
+
+// What the child prints until it closes its end; false if it takes longer than the limit.
+bool collect_output(int fd, std::string& output) {
+  const auto deadline = std::chrono::steady_clock::now() + kTimeLimit;
+  std::array<char, 4096> chunk;
+  while (true) {
+    const auto left =
+        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    pollfd wait{fd, POLLIN, 0};
+    const int ready = left.count() > 0 ? ::poll(&wait, 1, static_cast<int>(left.count())) : 0;
+    if (ready < 0 && errno == EINTR) continue;
+    if (ready <= 0) return false;
+    const ssize_t n = ::read(fd, chunk.data(), chunk.size());
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return true;
+    if (output.size() < chunk.size()) output.append(chunk.data(), static_cast<std::size_t>(n));
+  }
+}
+
+// Empty on success, otherwise what went wrong.
+std::string run_gnuplot(const fs::path& folder, const std::string& script) {
+  int pipe[2];
+  if (::pipe2(pipe, O_CLOEXEC) != 0) return "no pipe: " + std::generic_category().message(errno);
+  pid_t pid = 0;
+  const int code = start_gnuplot(folder, script, pipe[1], pid);
+  ::close(pipe[1]);
+  if (code != 0) {
+    ::close(pipe[0]);
+    return code == ENOENT ? "gnuplot is not on the PATH; install it (gnuplot-nox) to get pictures"
+                          : "gnuplot did not start: " + std::generic_category().message(code);
+  }
+  std::string output;
+  const bool ended = collect_output(pipe[0], output);
+  ::close(pipe[0]);
+  if (!ended) ::kill(pid, SIGKILL);
+  int status = 0;
+  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
+  if (!ended) return text("gnuplot was stopped after ", kTimeLimit.count(), " s");
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return "";
+  output = one_line(output);
+  output.erase(0, output.find_first_not_of(' '));
+  return "gnuplot failed" + (output.empty() ? "" : ": " + output.substr(0, 300));
+}
+
+bool has_content(const fs::path& path) {
+  std::error_code code;
+  const auto size = fs::file_size(path, code);
+  return !code && size > 0;
+}
+
+}  // namespace
+
+PlotResult plot_curves(const fs::path& folder, const Plot& plot) {
+  check_plot(plot);
+  const std::string command = plot_command(plot);
+  const fs::path png = folder / (plot.name + ".png"), svg = folder / (plot.name + ".svg");
+  write_atomically(folder / (plot.name + ".dat"), data_text(plot));
+  write_atomically(folder / (plot.name + ".gnuplot"), script_text(plot, command));
+  std::error_code ignored;
+  fs::remove(png, ignored);
+  fs::remove(svg, ignored);
+  if (command.empty()) return {.note = plot.name + ": no point to draw"};
+
+  const std::string problem = run_gnuplot(folder, plot.name + ".gnuplot");
+  PlotResult result{has_content(png), has_content(svg), ""};
+  if (!problem.empty()) result.note = plot.name + ": " + problem;
+  if (problem.empty() && !(result.png && result.svg))
+    result.note = plot.name + ": gnuplot left a picture out";
+  return result;
+}
+
+}  // namespace stillpoint

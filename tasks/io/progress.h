@@ -1,0 +1,69 @@
+// The progress of a run: one line that overwrites itself on a terminal, plain lines now and then elsewhere.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <ostream>
+#include <string>
+#include <string_view>
+
+namespace stillpoint {
+
+struct ProgressState {
+  std::int64_t step = 0, total = 0;
+  double loss = 0;
+  std::string metric_name = {};  // empty: none
+  double metric = 0;
+  double examples_per_second = 0;
+  double seconds_left = -1;  // negative: not known yet
+};
+
+// 7 s, 3:05, 1:02:03, 2 d 03:04; "?" for a negative or non-finite number.
+std::string format_duration(double seconds);
+// Four significant digits: 0.1235, 12.35, 1.235e-05, nan.
+std::string format_number(double value);
+// 0.52, 8.3, 123, 4.57k, 1.23M (decimal thousands and millions).
+std::string format_rate(double per_second);
+// The fields that fit into `width` columns, dropped from the right; ASCII, without a line end.
+std::string format_progress(const ProgressState& state, int width);
+
+// A terminal that understands control sequences.
+bool is_terminal(int fd);
+// Columns of the terminal, 80 if it does not say.
+int terminal_width(int fd);
+
+struct ProgressOptions {
+  bool terminal = false;
+  std::int64_t first_step = 0;         // of this process, where a run resumes
+  double plain_interval = 10;          // seconds between plain lines
+  std::function<int()> width = {};     // columns; empty: those of stderr
+  std::function<double()> clock = {};  // seconds; empty: the steady clock
+};
+
+// Not for several threads at once. The stream must outlive it.
+class Progress {
+ public:
+  Progress(std::int64_t total_steps, std::ostream& out, ProgressOptions options = {});
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+  ~Progress();  // ends an open line
+
+  // Draws at most ten times a second on a terminal, every plain_interval elsewhere.
+  void update(std::int64_t step, double loss, std::string_view metric_name, double metric,
+              double examples_per_second);
+  // A full line of its own; the progress line is redrawn below it.
+  void message(std::string_view text);
+  // Shows the last update, whether or not its time had come, and ends the line.
+  void done();
+
+ private:
+  void draw();
+  void erase();
+
+  std::ostream& out_;
+  ProgressOptions options_;
+  ProgressState state_;
+  double start_ = 0, drawn_at_ = 0;
+  bool has_state_ = false, shown_ = false, line_open_ = false;
+};
+
+}  // namespace stillpoint

@@ -1,0 +1,162 @@
+// CRC-32C, TFRecord frames, and the few protobuf messages that a TensorBoard event file needs.
+#include "tasks/io/tensorboard.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <bit>
+#include <chrono>
+#include <concepts>
+#include <cstring>
+
+#include "kernels/error.h"
+
+namespace stillpoint {
+namespace {
+
+static_assert(std::endian::native == std::endian::little, "event files are little-endian");
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t kFlushBytes = 1 << 16;
+
+template <class T>
+std::string raw(T value) {
+  std::string bytes(sizeof value, '\0');
+  std::memcpy(bytes.data(), &value, sizeof value);
+  return bytes;
+}
+
+std::string varint(std::uint64_t value) {
+  std::string bytes;
+  for (; value >= 0x80; value >>= 7) bytes += static_cast<char>((value & 0x7f) | 0x80);
+  bytes += static_cast<char>(value);
+  return bytes;
+}
+
+// A field starts with its number and wire type: 0 varint, 1 eight bytes, 2 length-delimited, 5 four bytes.
+std::string key(unsigned number, unsigned wire_type) { return varint(number << 3 | wire_type); }
+
+std::string integer_field(unsigned number, std::int64_t value) {
+  return key(number, 0) + varint(static_cast<std::uint64_t>(value));
+}
+
+// Constrained so that no integer converts to a floating-point field unseen.
+std::string double_field(unsigned number, std::same_as<double> auto value) {
+  return key(number, 1) + raw(value);
+}
+std::string float_field(unsigned number, std::same_as<float> auto value) {
+  return key(number, 5) + raw(value);
+}
+
+std::string bytes_field(unsigned number, std::string_view value) {
+  return key(number, 2) + varint(value.size()) + std::string(value);
+}
+
+// Event.summary = 5 { Summary.value = 1 { tag = 1, <content> } }
+std::string summary(std::string_view tag, std::string_view content) {
+  return bytes_field(5, bytes_field(1, bytes_field(1, tag) + std::string(content)));
+}
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0 || name[0] == '\0') return "localhost";
+  for (char& c : name) {
+    if (c == '/') c = '_';
+  }
+  return name.data();
+}
+
+fs::path event_path(const fs::path& folder) {
+  static std::atomic<unsigned> count{0};
+  make_folder(folder);
+  // TensorBoard reads the files in the order of their names; the seconds make that the order of the runs.
+  const auto seconds = static_cast<long long>(wall_clock());
+  fs::path path;
+  do {
+    path = folder / text("events.out.tfevents.", seconds, ".", host_name(), ".", ::getpid(), ".", count++);
+  } while (fs::exists(path));
+  return path;
+}
+
+}  // namespace
+
+std::uint32_t crc32c(std::string_view bytes) {
+  static const auto table = [] {
+    std::array<std::uint32_t, 256> t{};
+    for (std::uint32_t i = 0; i < 256; ++i) {
+      std::uint32_t c = i;
+      for (int bit = 0; bit < 8; ++bit) c = c & 1 ? c >> 1 ^ 0x82f63b78u : c >> 1;
+      t[i] = c;
+    }
+    return t;
+  }();
+  std::uint32_t crc = ~0u;
+  for (const char byte : bytes) crc = crc >> 8 ^ table[(crc ^ static_cast<unsigned char>(byte)) & 0xff];
+  return ~crc;
+}
+
+std::uint32_t masked_crc32c(std::string_view bytes) { return std::rotr(crc32c(bytes), 15) + 0xa282ead8u; }
+
+std::string tf_record(std::string_view bytes) {
+  const std::string length = raw(std::uint64_t{bytes.size()});
+  return length + raw(masked_crc32c(length)) + std::string(bytes) + raw(masked_crc32c(bytes));
+}
+
+double wall_clock() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+TensorBoardWriter::TensorBoardWriter(const fs::path& folder, std::optional<std::int64_t> resume_step)
+    : file_(event_path(folder), AppendFile::Open::create_new) {
+  add_event(bytes_field(3, "brain.Event:2"), 0, wall_clock());
+  // Event.session_log = 7 { status = 1: START } makes readers purge this step and all later ones.
+  if (resume_step) add_event(bytes_field(7, integer_field(1, 1)), *resume_step + 1, wall_clock());
+  flush();
+}
+
+TensorBoardWriter::~TensorBoardWriter() {
+  try {
+    flush();
+  } catch (const Error&) {
+    pending_.clear();
+  }
+}
+
+void TensorBoardWriter::add_event(std::string_view fields, std::int64_t step, double wall_time) {
+  std::string event = double_field(1, wall_time) + integer_field(2, step);
+  event += fields;
+  pending_ += tf_record(event);
+  if (pending_.size() >= kFlushBytes) flush();
+}
+
+void TensorBoardWriter::add_scalar(std::string_view tag, double value, std::int64_t step, double wall_time) {
+  add_event(summary(tag, float_field(2, static_cast<float>(value))), step, wall_time);
+}
+
+void TensorBoardWriter::add_image(std::string_view tag, std::string_view png, std::int64_t height,
+                                  std::int64_t width, std::int64_t step, double wall_time) {
+  constexpr std::int64_t rgb = 3;
+  const std::string image =
+      integer_field(1, height) + integer_field(2, width) + integer_field(3, rgb) + bytes_field(4, png);
+  add_event(summary(tag, bytes_field(4, image)), step, wall_time);
+}
+
+void TensorBoardWriter::add_text(std::string_view tag, std::string_view markdown, std::int64_t step,
+                                 double wall_time) {
+  // TensorProto { dtype = 1: DT_STRING (7), tensor_shape = 2 { dim = 2 { size = 1: 1 } }, string_val = 8 }
+  const std::string tensor =
+      integer_field(1, 7) + bytes_field(2, bytes_field(2, integer_field(1, 1))) + bytes_field(8, markdown);
+  // SummaryMetadata { plugin_data = 1 { plugin_name = 1 } }
+  const std::string metadata = bytes_field(1, bytes_field(1, "text"));
+  add_event(summary(tag, bytes_field(8, tensor) + bytes_field(9, metadata)), step, wall_time);
+}
+
+void TensorBoardWriter::flush() {
+  if (pending_.empty()) return;
+  file_.append(pending_);
+  pending_.clear();
+}
+
+}  // namespace stillpoint

@@ -1,0 +1,53 @@
+// TensorBoard event files: scalars, pictures and text in TFRecord frames, protobuf encoded by hand.
+//
+// Frame: u64 length | u32 masked CRC of the length | bytes | u32 masked CRC of the bytes, little-endian;
+// mask(c) = rotate_right(c, 15) + 0xa282ead8. Messages: tensorflow/core/util/event.proto, summary.proto.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "engine/files.h"
+
+namespace stillpoint {
+
+// CRC-32C (Castagnoli, reflected polynomial 0x82f63b78).
+std::uint32_t crc32c(std::string_view bytes);
+std::uint32_t masked_crc32c(std::string_view bytes);
+std::string tf_record(std::string_view bytes);
+
+// Seconds since 1970.
+double wall_clock();
+
+// One new event file events.out.tfevents.<seconds>.<host>.<pid>.<n> in `folder`, which is made if missing.
+// With `resume_step`, TensorBoard is told to forget what older files in the folder say about later steps.
+// Every member throws Error if the file cannot be written.
+class TensorBoardWriter {
+ public:
+  explicit TensorBoardWriter(const std::filesystem::path& folder,
+                             std::optional<std::int64_t> resume_step = std::nullopt);
+  TensorBoardWriter(TensorBoardWriter&&) = default;
+  TensorBoardWriter& operator=(TensorBoardWriter&&) = default;
+  ~TensorBoardWriter();  // flushes; a failure is then silent
+
+  const std::filesystem::path& path() const { return file_.path(); }
+  // Stored as float32; NaN and infinities are stored as they are.
+  void add_scalar(std::string_view tag, double value, std::int64_t step, double wall_time = wall_clock());
+  // `png`: the bytes of an RGB PNG file of height x width pixels.
+  void add_image(std::string_view tag, std::string_view png, std::int64_t height, std::int64_t width,
+                 std::int64_t step, double wall_time = wall_clock());
+  // Shown under TEXT.
+  void add_text(std::string_view tag, std::string_view markdown, std::int64_t step,
+                double wall_time = wall_clock());
+  void flush();
+
+ private:
+  void add_event(std::string_view fields, std::int64_t step, double wall_time);
+
+  AppendFile file_;
+  std::string pending_;
+};
+
+}  // namespace stillpoint

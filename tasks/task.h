@@ -1,0 +1,68 @@
+// What a task gives to the one training loop.
+#pragma once
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "engine/config.h"
+#include "engine/params.h"
+#include "tasks/io/metrics.h"
+
+namespace stillpoint {
+
+using Metrics = std::vector<std::pair<std::string, double>>;  // the first is the headline
+
+class Task {
+ public:
+  virtual ~Task() = default;
+
+  virtual ParamList params() = 0;
+  virtual Index steps_per_epoch() const = 0;
+  virtual Index examples_per_step() const = 0;
+  // The recorded loss, shape (1), of the batch that belongs to this step (from 0): a function of the step and the
+  // parameters alone, so that a resumed run sees what an uninterrupted one would have seen.
+  virtual Tensor loss(Index step) = 0;
+  virtual std::vector<std::string> splits() const = 0;  // names for evaluate(); the last is "test"
+  virtual Metrics evaluate(const std::string& split) = 0;
+  // Writes what a finished or interrupted run shows (images, ...) and mirrors it to TensorBoard.
+  virtual void write_results(const std::filesystem::path& folder, TensorBoardWriter* tensorboard, Index step) = 0;
+};
+
+// Settings of training that every task has.
+struct TrainConfig {
+  std::int64_t seed = 0;
+  std::int64_t epochs = 20;
+  double lr = 1e-3;
+  std::string schedule = "constant";
+  std::int64_t step_epochs = 10;
+  std::string optimiser = "adam";
+  double beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0, momentum = 0, clip = 0;
+  std::string dtype = "float32", precision = "float32";
+  std::int64_t log_every = 50, evaluate_every = 1, checkpoint_every = 1;
+
+  template <class F>
+  void fields(F& f) {
+    f("seed", seed, "seed of initial values, data order and random features", at_least(0));
+    f("epochs", epochs, "passes over the training set", at_least(1));
+    f("lr", lr, "learning rate (the largest one of the schedule)", positive());
+    f("schedule", schedule, "learning rate over time", one_of({"constant", "step", "1cycle", "cosine"}));
+    f("step_epochs", step_epochs, "epochs between the drops of schedule step", at_least(1));
+    f("optimiser", optimiser, "update rule", one_of({"adam", "sgd"}));
+    f("beta1", beta1, "Adam's first moment decay", between(0, 0.999999));
+    f("beta2", beta2, "Adam's second moment decay", between(0, 0.99999999));
+    f("eps", eps, "Adam's eps, outside the square root", positive());
+    f("weight_decay", weight_decay, "L2 coefficient added to the gradient", at_least(0));
+    f("momentum", momentum, "SGD's momentum", between(0, 0.999999));
+    f("clip", clip, "largest global norm of the gradient; 0: no clipping", at_least(0));
+    f("dtype", dtype, "type of parameters and activations", one_of({"float32", "float64"}));
+    f("precision", precision, "rounding of float32 operands in matrix products",
+      one_of({"float32", "tf32", "bf16"}));
+    f("log_every", log_every, "steps between logged training rows", at_least(1));
+    f("evaluate_every", evaluate_every, "epochs between evaluations", at_least(1));
+    f("checkpoint_every", checkpoint_every, "epochs between checkpoints", at_least(1));
+  }
+};
+
+}  // namespace stillpoint

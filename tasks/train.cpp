@@ -1,0 +1,227 @@
+// Training: steps, logs, evaluations, checkpoints, interruption.
+#include "tasks/train.h"
+
+#include <chrono>
+#include <cmath>
+
+#include "engine/checkpoint.h"
+#include "engine/schedule.h"
+#include "kernels/gemm.h"
+#include "tasks/io/plot.h"
+#include "tasks/io/progress.h"
+
+namespace stillpoint {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+OptimiserConfig optimiser_config(const TrainConfig& c) {
+  return {.kind = c.optimiser, .beta1 = c.beta1, .beta2 = c.beta2, .eps = c.eps,
+          .weight_decay = c.weight_decay, .momentum = c.momentum, .clip = c.clip};
+}
+
+kernels::Precision precision_named(const std::string& name) {
+  return name == "bf16" ? kernels::Precision::bf16
+                        : name == "tf32" ? kernels::Precision::tf32 : kernels::Precision::float32;
+}
+
+std::string format_metrics(const Metrics& metrics) {
+  std::string out;
+  for (const auto& [name, value] : metrics) out += (out.empty() ? "" : ", ") + name + " " + format_number(value);
+  return out;
+}
+
+// One run from its first step of this process to its last.
+class Run {
+ public:
+  Run(const TrainRequest& request, std::ostream& out);
+  TrainOutcome train();
+
+ private:
+  void start();
+  void step();
+  void log_training();
+  void end_epoch(Index epoch);
+  Metrics evaluate(const std::string& split, Index epoch);
+  void save();
+  void finish(TrainOutcome& outcome);
+  void plot() const;
+  [[noreturn]] void stop_non_finite(const char* what, double value) const;
+  Index total_steps() const { return config_.epochs * task_->steps_per_epoch(); }
+  std::filesystem::path checkpoint_path() const { return request_.folder / checkpoint_name; }
+
+  const TrainRequest& request_;
+  std::ostream& out_;
+  TrainConfig config_;
+  std::unique_ptr<Task> task_;
+  ParamList params_;
+  Optimiser optimiser_;
+  Schedule schedule_;
+  std::unique_ptr<MetricsLog> log_;
+  std::unique_ptr<Progress> progress_;
+  Index step_ = 0;        // steps done
+  Index saved_step_ = -1;  // of the checkpoint on disk
+  double loss_sum_ = 0;   // since the last logged row
+  Index loss_count_ = 0;
+  double last_loss_ = 0, grad_norm_ = 0, last_metric_ = NAN;
+  std::string metric_name_;
+  Clock::time_point begun_ = Clock::now();
+  Index first_step_ = 0;
+};
+
+Run::Run(const TrainRequest& request, std::ostream& out)
+    : request_(request),
+      out_(out),
+      config_(request.kind->train_config(request.config)),
+      task_(request.kind->make(request.config, request.device)),
+      params_(task_->params()),
+      optimiser_(params_, optimiser_config(config_)),
+      schedule_{schedule_named(config_.schedule), config_.lr, config_.epochs, task_->steps_per_epoch(),
+                config_.step_epochs} {
+  kernels::set_precision(precision_named(config_.precision));
+  schedule_.lr_at(0);  // a schedule that does not fit is an error before anything is written
+}
+
+void Run::start() {
+  if (request_.resume) {
+    const Json record = read_checkpoint_record(checkpoint_path());
+    load_checkpoint(checkpoint_path(), params_, &optimiser_);
+    step_ = saved_step_ = record.at("step").get<Index>();
+    loss_sum_ = record.at("loss_sum").get<double>();
+    loss_count_ = record.at("loss_count").get<Index>();
+    optimiser_.set_steps(step_);
+    log_ = std::make_unique<MetricsLog>(request_.folder, step_);
+  } else {
+    make_folder(request_.folder);
+    log_ = std::make_unique<MetricsLog>(request_.folder);
+    write_atomically(request_.folder / config_name,
+                     Json{{"task", request_.kind->name()}, {"config", request_.config}}.dump(2) + "\n");
+    log_->tensorboard().add_text("config", "```\n" + request_.config.dump(2) + "\n```", 0);
+  }
+  first_step_ = step_;
+  out_ << request_.kind->name() << " on " << name_of(request_.device) << ": " << params_.count() << " parameters, "
+       << config_.epochs << " epochs of " << task_->steps_per_epoch() << " steps; run folder "
+       << request_.folder.string() << std::endl;
+  progress_ = std::make_unique<Progress>(
+      total_steps(), out_, ProgressOptions{.terminal = request_.terminal, .first_step = step_, .width = {}, .clock = {}});
+}
+
+void Run::stop_non_finite(const char* what, double value) const {
+  const std::string kept = saved_step_ < 0 ? "no checkpoint was saved yet"
+                                           : text("the checkpoint of step ", saved_step_, " is kept: ",
+                                                  checkpoint_path().string());
+  fail("train: the ", what, " is ", value, " at step ", step_ + 1, " (epoch ", step_ / task_->steps_per_epoch() + 1,
+       "), expected a finite number; ", kept, "; lower lr or set clip");
+}
+
+void Run::step() {
+  const Tensor loss = task_->loss(step_);
+  const double value = loss.item();
+  if (!std::isfinite(value)) stop_non_finite("loss", value);
+  const std::vector<Tensor> gradients = grad(loss, params_.tensors());
+  if (schedule_.kind == ScheduleKind::one_cycle && config_.optimiser == "adam")
+    optimiser_.set_beta1(schedule_.momentum_at(step_));
+  // Checked after the update was queued: the parameters may be spoilt, but they are never saved.
+  grad_norm_ = optimiser_.update(gradients, schedule_.lr_at(step_)).item();
+  if (!std::isfinite(grad_norm_)) stop_non_finite("gradient's norm", grad_norm_);
+  last_loss_ = value;
+  loss_sum_ += value;
+  ++loss_count_;
+  ++step_;
+}
+
+void Run::log_training() {
+  log_->log({step_, (step_ - 1) / task_->steps_per_epoch() + 1, "train",
+             {{"loss", loss_sum_ / double(loss_count_)}, {"grad_norm", grad_norm_}, {"lr", schedule_.lr_at(step_ - 1)}}});
+  loss_sum_ = 0;
+  loss_count_ = 0;
+}
+
+Metrics Run::evaluate(const std::string& split, Index epoch) {
+  const Metrics metrics = task_->evaluate(split);
+  log_->log({step_, epoch, split, metrics});
+  return metrics;
+}
+
+void Run::end_epoch(Index epoch) {
+  if (epoch % config_.evaluate_every == 0 || epoch == config_.epochs) {
+    const Metrics metrics = evaluate("valid", epoch);
+    metric_name_ = "valid " + metrics[0].first;
+    last_metric_ = metrics[0].second;
+    if (!request_.terminal) progress_->message(text("epoch ", epoch, ": valid ", format_metrics(metrics)));
+  }
+  if (epoch % config_.checkpoint_every == 0 || epoch == config_.epochs) save();
+}
+
+void Run::save() {
+  if (saved_step_ == step_) return;
+  save_checkpoint(checkpoint_path(), params_, &optimiser_,
+                  {{"task", request_.kind->name()}, {"config", request_.config}, {"step", step_},
+                   {"epoch", step_ / task_->steps_per_epoch()}, {"loss_sum", loss_sum_}, {"loss_count", loss_count_}});
+  saved_step_ = step_;
+}
+
+void Run::plot() const {
+  Curve training{"train", {}, {}}, validation{"valid", {}, {}};
+  for (const nlohmann::json& row : read_metrics(request_.folder / "metrics.jsonl")) {
+    if (!row.contains("loss") || !row["loss"].is_number()) continue;
+    Curve* const curve = row["split"] == "train" ? &training : row["split"] == "valid" ? &validation : nullptr;
+    if (curve == nullptr) continue;
+    curve->x.push_back(row["step"].get<double>());
+    curve->y.push_back(row["loss"].get<double>());
+  }
+  const PlotResult result = plot_curves(
+      request_.folder, {"loss", std::string(request_.kind->name()) + ": loss", "step", "loss", true, {training, validation}});
+  if (!result.note.empty()) out_ << result.note << "\n";
+}
+
+void Run::finish(TrainOutcome& outcome) {
+  Json results = {{"task", request_.kind->name()}, {"parameters", params_.count()}, {"steps", step_},
+                  {"seconds", outcome.seconds}, {"metrics", Json::object()}};
+  for (const std::string& split : task_->splits()) {
+    const Metrics metrics = evaluate(split, config_.epochs);
+    outcome.metrics.push_back({split, metrics});
+    for (const auto& [name, value] : metrics) results["metrics"][split][name] = value;
+    out_ << split << ": " << format_metrics(metrics) << "\n";
+  }
+  task_->write_results(request_.folder, &log_->tensorboard(), step_);
+  log_->tensorboard().flush();
+  write_atomically(request_.folder / "results.json", results.dump(2) + "\n");
+  plot();
+}
+
+TrainOutcome Run::train() {
+  start();
+  TrainOutcome outcome;
+  bool stopped = false;
+  while (step_ < total_steps() && !stopped) {
+    step();
+    if (step_ % config_.log_every == 0) log_training();
+    if (step_ % task_->steps_per_epoch() == 0) end_epoch(step_ / task_->steps_per_epoch());
+    const double rate = double((step_ - first_step_) * task_->examples_per_step()) / seconds_since(begun_);
+    progress_->update(step_, last_loss_, metric_name_, last_metric_, rate);
+    stopped = request_.should_stop && request_.should_stop(step_);
+  }
+  progress_->done();
+  outcome.steps = step_;
+  outcome.seconds = seconds_since(begun_);
+  outcome.finished = step_ == total_steps();
+  save();
+  if (outcome.finished)
+    finish(outcome);
+  else
+    out_ << "stopped after step " << step_ << " of " << total_steps() << "; saved. Resume with:\n  stillpoint train "
+         << request_.kind->name() << " --resume " << request_.folder.string() << "\n";
+  out_ << (outcome.finished ? "finished: " : "so far: ") << step_ - first_step_ << " steps in "
+       << format_duration(outcome.seconds) << "; results in " << request_.folder.string() << std::endl;
+  return outcome;
+}
+
+}  // namespace
+
+TrainOutcome train(const TrainRequest& request, std::ostream& out) { return Run(request, out).train(); }
+
+}  // namespace stillpoint

@@ -1,0 +1,48 @@
+// The op-case table: each row drives the oracle, the gradient checks, CPU = GPU and the benchmark of one op.
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "engine/ops.h"
+
+namespace stillpoint {
+
+// How an input is drawn: across signs with exact zeros and ties; away from zero; strictly positive; ids in
+// [0, bound).
+enum class Draw { signed_with_ties, nonzero, positive, ids };
+
+struct OpInput {
+  Shape shape;
+  Draw draw = Draw::signed_with_ties;
+  std::int32_t bound = 0;   // of ids
+  bool constant = false;    // no gradient
+};
+
+using Values = std::vector<double>;
+
+struct OpCase {
+  std::string name;
+  std::vector<OpInput> inputs;
+  std::function<Tensor(const std::vector<Tensor>&)> op;
+  // Plain loops in double over the inputs' values, sharing no code with the kernels.
+  std::function<Values(const std::vector<Values>&)> oracle;
+  Index terms = 1;            // k: length of the longest sum behind one output
+  bool kinked = false;        // not differentiable everywhere: gradient checks draw inputs away from zero
+  bool second_order = true;   // a second derivative exists and is checked
+};
+
+// The ops of one family, appended by tests/op_cases_*.cpp.
+void add_elementwise_cases(std::vector<OpCase>& cases);
+void add_strided_cases(std::vector<OpCase>& cases);
+void add_network_cases(std::vector<OpCase>& cases);
+std::vector<OpCase> op_cases();
+
+// Values of one input, the same on every run.
+Values draw_values(const OpInput& input, std::uint64_t stream, bool away_from_zero);
+// Tensors for a case's values.
+std::vector<Tensor> make_inputs(const OpCase& c, const std::vector<Values>& values, TensorOptions options);
+// CPU, and CUDA where this build and machine have it.
+std::vector<Device> test_devices();
+
+}  // namespace stillpoint

@@ -1,0 +1,73 @@
+// Op cases of the element-wise family, with broadcasting.
+#include <cmath>
+
+#include "tests/op_cases.h"
+
+namespace stillpoint {
+namespace {
+
+using Ts = std::vector<Tensor>;
+using Vs = std::vector<Values>;
+
+void add_unary(std::vector<OpCase>& cases, const std::string& name, Tensor (*op)(const Tensor&), double (*f)(double),
+               Draw draw = Draw::signed_with_ties, bool kinked = false) {
+  for (const Shape& shape : {Shape{7, 3}, Shape{1}, Shape{1031}})
+    cases.push_back({.name = name,
+                     .inputs = {{shape, draw}},
+                     .op = [op](const Ts& x) { return op(x[0]); },
+                     .oracle =
+                         [f](const Vs& x) {
+                           Values y;
+                           for (double v : x[0]) y.push_back(f(v));
+                           return y;
+                         },
+                     .kinked = kinked});
+}
+
+// Both (3,5); then a row and a column that repeat.
+void add_binary(std::vector<OpCase>& cases, const std::string& name, Tensor (*op)(const Tensor&, const Tensor&),
+                double (*f)(double, double), Draw draw_b = Draw::signed_with_ties) {
+  const auto run = [op](const Ts& x) { return op(x[0], x[1]); };
+  struct Repeat {
+    Shape a, b;
+    Index row_a, column_a, row_b, column_b;  // strides; 0 repeats
+  };
+  for (const Repeat& r : {Repeat{{3, 5}, {3, 5}, 5, 1, 5, 1}, Repeat{{3, 5}, {5}, 5, 1, 0, 1},
+                          Repeat{{3, 1}, {1, 5}, 1, 0, 0, 1}, Repeat{{3, 5}, {1}, 5, 1, 0, 0}})
+    cases.push_back({.name = name,
+                     .inputs = {{r.a}, {r.b, draw_b}},
+                     .op = run,
+                     .oracle =
+                         [f, r](const Vs& x) {
+                           Values y;
+                           for (Index i = 0; i < 3; ++i)
+                             for (Index j = 0; j < 5; ++j)
+                               y.push_back(f(x[0][std::size_t(i * r.row_a + j * r.column_a)],
+                                             x[1][std::size_t(i * r.row_b + j * r.column_b)]));
+                           return y;
+                         },
+                     .terms = 15});
+}
+
+}  // namespace
+
+void add_elementwise_cases(std::vector<OpCase>& cases) {
+  add_unary(cases, "negate", negate, [](double v) { return -v; });
+  add_unary(cases, "relu", relu, [](double v) { return v > 0 ? v : 0.0; }, Draw::signed_with_ties, true);
+  add_unary(cases, "exponential", exponential, [](double v) { return std::exp(v); });
+  add_unary(cases, "logarithm", logarithm, [](double v) { return std::log(v); }, Draw::positive);
+  add_unary(cases, "square_root", square_root, [](double v) { return std::sqrt(v); }, Draw::positive);
+  add_unary(cases, "reciprocal", reciprocal, [](double v) { return 1 / v; }, Draw::nonzero);
+  add_unary(cases, "sine", sine, [](double v) { return std::sin(v); });
+  add_unary(cases, "cosine", cosine, [](double v) { return std::cos(v); });
+  add_unary(cases, "hyperbolic_tangent", hyperbolic_tangent, [](double v) { return std::tanh(v); });
+  add_unary(cases, "square", square, [](double v) { return v * v; });
+  add_unary(cases, "affine", [](const Tensor& x) { return affine(x, -1.5, 0.25); },
+            [](double v) { return -1.5 * v + 0.25; });
+  add_binary(cases, "add", add, [](double a, double b) { return a + b; });
+  add_binary(cases, "subtract", subtract, [](double a, double b) { return a - b; });
+  add_binary(cases, "multiply", multiply, [](double a, double b) { return a * b; });
+  add_binary(cases, "divide", divide, [](double a, double b) { return a / b; }, Draw::nonzero);
+}
+
+}  // namespace stillpoint

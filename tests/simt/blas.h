@@ -1,0 +1,34 @@
+// The product behind both matrix libraries: column-major, one rounding of the operands, sums in order of k.
+#pragma once
+#include <cstdint>
+#include <vector>
+
+#include "simt/library_types.h"
+
+namespace simt {
+
+// What an operand is rounded to before the product.
+enum class Rounding { none, tf32, bf16 };
+
+struct Matrix {
+  const void* data = nullptr;
+  cudaDataType type = CUDA_R_32F;
+  std::int64_t rows = 0, cols = 0, ld = 0;  // as stored
+  bool transposed = false;
+
+  // Bytes from the first to the last element.
+  std::size_t span() const;
+};
+
+std::size_t size_of(cudaDataType type);
+double load(const void* data, cudaDataType type, std::int64_t index);
+void store(void* data, cudaDataType type, std::int64_t index, double value);
+const void* offset(const void* data, cudaDataType type, std::int64_t elements);
+bool is_operation(cublasOperation_t operation);
+
+// op(a) (m,k) times op(b) (k,n), column-major without gaps; T is the type of products and sums.
+template <class T>
+std::vector<T> multiply(std::int64_t m, std::int64_t n, std::int64_t k, const Matrix& a, const Matrix& b,
+                        Rounding rounding);
+
+}  // namespace simt

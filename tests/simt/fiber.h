@@ -1,0 +1,49 @@
+// Fibers: stacks that a thread of the host switches between, each running one device thread at a time.
+#pragma once
+#include <cstddef>
+
+#if defined(STILLPOINT_SIMT_UCONTEXT) || !(defined(__x86_64__) || defined(__aarch64__))
+#define STILLPOINT_SIMT_USE_UCONTEXT 1
+#include <ucontext.h>
+#else
+#define STILLPOINT_SIMT_USE_UCONTEXT 0
+#endif
+
+namespace simt {
+
+class Fiber {
+ public:
+  Fiber() = default;                // the host's own stack, filled in when it is left
+  explicit Fiber(void (*entry)());  // a new stack; `entry` never returns
+  ~Fiber();
+  Fiber(const Fiber&) = delete;
+  Fiber& operator=(const Fiber&) = delete;
+
+  // Gives up what the fiber was doing: the next switch to it calls `entry` anew. Nothing is unwound.
+  void reset();
+  // Nothing has been written at the low end of the stack.
+  bool intact() const;
+  // Asked from the fiber itself: less than an eighth of the stack is left.
+  bool is_nearly_full() const;
+  // Leaves `from`, goes on in `to`; returns when something switches back to `from`.
+  static void switch_to(Fiber& from, Fiber& to);
+
+ private:
+  friend void fiber_entered(Fiber& self);
+
+  void* stack_pointer_ = nullptr;
+  char* stack_ = nullptr;  // low end
+  std::size_t bytes_ = 0, colour_ = 0;
+  void (*entry_)() = nullptr;
+  void* fake_stack_ = nullptr;  // of AddressSanitizer
+  const void* sanitizer_stack_ = nullptr;
+  std::size_t sanitizer_bytes_ = 0;
+#if STILLPOINT_SIMT_USE_UCONTEXT
+  ucontext_t context_ = {};
+#endif
+};
+
+// The first call of every `entry`: tells AddressSanitizer that the switch is over.
+void fiber_entered(Fiber& self);
+
+}  // namespace simt

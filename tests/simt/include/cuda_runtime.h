@@ -1,0 +1,14 @@
+// Stand-in for the CUDA runtime header: the part of CUDA that the project uses, executed on the CPU.
+#pragma once
+#ifndef STILLPOINT_SIMT
+#define STILLPOINT_SIMT 1
+#endif
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+
+#include "simt/atomics.h"
+#include "simt/intrinsics.h"
+#include "simt/machine.h"
+#include "simt/runtime_api.h"
+#include "simt/vectors.h"

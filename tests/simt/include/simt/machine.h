@@ -1,0 +1,90 @@
+// The emulator's own interface: what device code calls to meet other threads, and what tests set and ask.
+#pragma once
+#include <cstdint>
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "simt/vectors.h"
+
+namespace simt {
+
+// Where in the source a thread waits: the default of the last parameter of whatever may wait.
+struct Where {
+  const char* file = "";
+  int line = 0;
+  static constexpr Where current(const char* file_name = __builtin_FILE(),
+                                 int line_number = __builtin_LINE()) {
+    return {file_name, line_number};
+  }
+};
+
+// A rule of the execution model that a kernel broke; thrown out of the call that ran the kernel.
+class Violation : public std::runtime_error {
+ public:
+  Violation(std::string kernel_name, uint3 block_index, uint3 thread_index, const std::string& text);
+  std::string kernel;  // empty where a library call is at fault
+  uint3 block, thread;
+};
+
+// Seed of the order in which blocks, warps and threads run; 0 is index order. The start value is that of the
+// environment variable STILLPOINT_SIMT_SEED, or 1. A seed starts the same sequence of orders every time.
+void set_seed(std::uint64_t seed);
+
+// Late: queued work starts only when a call has to wait for it, streams interleaved at random. The start
+// value is true where the environment variable STILLPOINT_SIMT_LATE is 1. Turning it off runs what is queued.
+void set_late(bool late);
+
+struct Stats {
+  std::uint64_t launches = 0;       // kernels launched
+  std::uint64_t library_calls = 0;  // matrix products
+  std::uint64_t copies = 0;         // memcpy and memset calls
+  std::uint64_t barriers = 0;       // block barriers completed
+  std::uint64_t threads = 0;        // device threads run
+};
+Stats stats();
+// Names of kernels and library calls in the order of the calls, since the last reset; the first 2^20 of them.
+std::vector<std::string> launch_log();
+void reset_stats();
+
+// Bytes of cudaMalloc'ed memory now allocated.
+std::size_t device_bytes();
+
+// -- device side --
+
+// The block's dynamic shared memory, 1024-byte aligned and filled with 0xFF at the start of every block;
+// null where the launch asked for none.
+void* dynamic_shared_memory();
+
+// Waits for every thread of the block; returns how many of them gave a true predicate.
+int block_barrier(bool predicate, Where where);
+
+enum class Collective : std::uint8_t { syncwarp, ballot, shfl, shfl_up, shfl_down, shfl_xor };
+// Waits for the lanes of `mask`. shfl*: the bits of the lane's source; ballot: lanes with value != 0.
+std::uint64_t warp_collective(Collective kind, unsigned mask, std::uint64_t value, int operand, int width,
+                              Where where);
+
+// Lanes of the caller's warp that have neither returned nor wait somewhere.
+unsigned active_lanes();
+
+// A point where another thread may go first.
+void preemption_point();
+
+// Breaks the calling thread off with a Violation.
+[[noreturn]] void device_violation(const std::string& text);
+
+// -- host side, for the launch API and the library stand-ins --
+
+// Names of kernels for reports: demangled, without return type, parameters and anonymous namespaces.
+std::string kernel_name(const void* kernel);
+
+struct Grid {
+  const void* kernel = nullptr;
+  dim3 grid, block;
+  std::size_t shared_bytes = 0;
+  std::function<void()> body;  // one thread
+};
+void run_grid(const Grid& grid);
+
+}  // namespace simt

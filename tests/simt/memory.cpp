@@ -1,0 +1,202 @@
+// Memory of the device and pinned memory of the host: exact sizes, poison, and a registry that checks
+// pointers.
+#include <cstdlib>
+#include <cstring>
+#include <map>
+
+#include "tests/simt/runtime.h"
+
+namespace simt {
+namespace {
+
+struct Allocation {
+  std::size_t bytes;
+  MemoryKind kind;
+};
+
+struct Registry {
+  std::map<std::uintptr_t, Allocation> blocks;  // by address
+  std::size_t device_bytes = 0;
+};
+
+// Never destroyed: buffers with static storage may be freed last.
+Registry& registry() {
+  static Registry* const instance = new Registry;
+  return *instance;
+}
+
+std::uintptr_t address(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer); }
+
+// The allocation that holds the address, its own start included, or null.
+const std::pair<const std::uintptr_t, Allocation>* find(std::uintptr_t at) {
+  auto& blocks = registry().blocks;
+  auto next = blocks.upper_bound(at);
+  if (next == blocks.begin()) return nullptr;
+  --next;
+  return at < next->first + next->second.bytes ? &*next : nullptr;
+}
+
+// Poisoned: a float or double read before it is written is a NaN.
+cudaError_t allocate(void** pointer, std::size_t bytes, MemoryKind kind) {
+  const std::lock_guard lock(runtime_mutex());
+  if (pointer == nullptr) return cudaErrorInvalidValue;
+  *pointer = nullptr;
+  if (bytes == 0) return cudaSuccess;
+  const bool device = kind == MemoryKind::device;
+  if (device && bytes > device_capacity - registry().device_bytes) return cudaErrorMemoryAllocation;
+  void* memory = nullptr;
+  if (::posix_memalign(&memory, 256, bytes) != 0) return cudaErrorMemoryAllocation;
+  std::memset(memory, 0xff, bytes);
+  registry().blocks[address(memory)] = {bytes, kind};
+  if (device) registry().device_bytes += bytes;
+  *pointer = memory;
+  return cudaSuccess;
+}
+
+bool is_allocation(const void* pointer, MemoryKind kind) {
+  const auto found = registry().blocks.find(address(pointer));
+  return found != registry().blocks.end() && found->second.kind == kind;
+}
+
+void release(void* pointer) {
+  const std::lock_guard lock(runtime_mutex());
+  const auto found = registry().blocks.find(address(pointer));
+  if (found == registry().blocks.end()) return;
+  if (found->second.kind == MemoryKind::device) registry().device_bytes -= found->second.bytes;
+  registry().blocks.erase(found);
+  std::free(pointer);
+}
+
+// Frees after all queued work, as the blocking calls do.
+cudaError_t free_now(void* pointer, MemoryKind kind) {
+  if (pointer == nullptr) return cudaSuccess;
+  const std::lock_guard lock(runtime_mutex());
+  if (!is_allocation(pointer, kind)) return cudaErrorInvalidValue;
+  finish_all();
+  release(pointer);
+  return cudaSuccess;
+}
+
+bool check_side(const void* pointer, std::size_t bytes, bool device) {
+  return device ? is_inside(pointer, bytes, MemoryKind::device) : is_host(pointer, bytes);
+}
+
+cudaError_t check_copy(const void* to, const void* from, std::size_t bytes, cudaMemcpyKind& kind) {
+  if (kind < cudaMemcpyHostToHost || kind > cudaMemcpyDefault) return cudaErrorInvalidMemcpyDirection;
+  if (kind == cudaMemcpyDefault) {
+    const bool to_device = is_inside(to, 1, MemoryKind::device);
+    const bool from_device = is_inside(from, 1, MemoryKind::device);
+    kind = cudaMemcpyKind(2 * int(from_device) + int(to_device));
+  }
+  const bool to_device = kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice;
+  const bool from_device = kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
+  if (!check_side(to, bytes, to_device) || !check_side(from, bytes, from_device))
+    return cudaErrorInvalidValue;
+  return cudaSuccess;
+}
+
+}  // namespace
+
+bool is_inside(const void* pointer, std::size_t bytes, MemoryKind kind) {
+  const std::lock_guard lock(runtime_mutex());
+  const auto* block = find(address(pointer));
+  return block != nullptr && block->second.kind == kind &&
+         bytes <= block->second.bytes - (address(pointer) - block->first);
+}
+
+bool is_host(const void* pointer, std::size_t bytes) {
+  const std::lock_guard lock(runtime_mutex());
+  if (pointer == nullptr) return false;
+  for (const std::uintptr_t at : {address(pointer), address(pointer) + bytes - 1}) {
+    const auto* block = find(at);
+    if (block != nullptr && block->second.kind == MemoryKind::device) return false;
+  }
+  return true;
+}
+
+void require_device(const void* pointer, std::size_t bytes, const char* call, const char* argument) {
+  if (bytes == 0 || is_inside(pointer, bytes, MemoryKind::device)) return;
+  throw Violation({}, {}, {},
+                  std::string(call) + ": " + argument + " needs " + std::to_string(bytes) +
+                      " bytes of device memory, which the pointer does not have");
+}
+
+std::size_t device_bytes() {
+  const std::lock_guard lock(runtime_mutex());
+  return registry().device_bytes;
+}
+
+}  // namespace simt
+
+using namespace simt;
+
+cudaError_t cudaMalloc(void** pointer, std::size_t bytes) {
+  return result(allocate(pointer, bytes, MemoryKind::device));
+}
+cudaError_t cudaMallocHost(void** pointer, std::size_t bytes, unsigned) {
+  return result(allocate(pointer, bytes, MemoryKind::pinned));
+}
+cudaError_t cudaFree(void* pointer) { return result(free_now(pointer, MemoryKind::device)); }
+cudaError_t cudaFreeHost(void* pointer) { return result(free_now(pointer, MemoryKind::pinned)); }
+
+cudaError_t cudaMallocAsync(void** pointer, std::size_t bytes, cudaStream_t stream) {
+  if (!is_stream(stream)) return result(cudaErrorInvalidResourceHandle);
+  return result(allocate(pointer, bytes, MemoryKind::device));
+}
+
+cudaError_t cudaFreeAsync(void* pointer, cudaStream_t stream) {
+  const std::lock_guard lock(runtime_mutex());
+  if (!is_stream(stream)) return result(cudaErrorInvalidResourceHandle);
+  if (pointer == nullptr) return result(cudaSuccess);
+  if (!is_allocation(pointer, MemoryKind::device)) return result(cudaErrorInvalidValue);
+  enqueue(stream, [pointer] { release(pointer); });
+  return result(cudaSuccess);
+}
+
+// From pageable memory the bytes are taken at the call; into pageable memory they are there when it returns.
+cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
+                            cudaStream_t stream) {
+  const std::lock_guard lock(runtime_mutex());
+  if (!is_stream(stream)) return result(cudaErrorInvalidResourceHandle);
+  if (bytes == 0) return result(cudaSuccess);
+  if (const cudaError_t error = check_copy(to, from, bytes, kind); error != cudaSuccess) return result(error);
+  count_copy();
+  const bool host_source = kind == cudaMemcpyHostToDevice || kind == cudaMemcpyHostToHost;
+  if (host_source && !is_inside(from, bytes, MemoryKind::pinned)) {
+    const auto* data = static_cast<const char*>(from);
+    enqueue(stream, [to, copy = std::vector<char>(data, data + bytes)] {
+      std::memcpy(to, copy.data(), copy.size());
+    });
+  } else {
+    enqueue(stream, [=] { std::memmove(to, from, bytes); });
+  }
+  const bool host_target = kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyHostToHost;
+  if (host_target && !is_inside(to, bytes, MemoryKind::pinned)) finish_stream(stream);
+  return result(cudaSuccess);
+}
+
+cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) {
+  const cudaError_t error = cudaMemcpyAsync(to, from, bytes, kind, nullptr);
+  if (error == cudaSuccess) finish_stream(nullptr);
+  return error;
+}
+
+cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t stream) {
+  const std::lock_guard lock(runtime_mutex());
+  if (!is_stream(stream)) return result(cudaErrorInvalidResourceHandle);
+  if (bytes == 0) return result(cudaSuccess);
+  if (!is_inside(to, bytes, MemoryKind::device)) return result(cudaErrorInvalidValue);
+  count_copy();
+  enqueue(stream, [=] { std::memset(to, value, bytes); });
+  return result(cudaSuccess);
+}
+cudaError_t cudaMemset(void* to, int value, std::size_t bytes) {
+  return cudaMemsetAsync(to, value, bytes, nullptr);
+}
+
+cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
+  if (free == nullptr || total == nullptr) return result(cudaErrorInvalidValue);
+  *total = device_capacity;
+  *free = device_capacity - device_bytes();
+  return result(cudaSuccess);
+}

@@ -1,0 +1,72 @@
+// What the parts of the runtime stand-in share: queued work, the registry of memory, counters.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "simt/runtime_api.h"
+
+namespace simt {
+
+// Work in queues; an id grows with the order of the calls.
+using TaskId = std::uint64_t;
+
+}  // namespace simt
+
+struct CUstream_st {
+  bool blocking = true;  // ordered with the legacy default stream
+  simt::TaskId last = 0;
+};
+
+struct CUevent_st {
+  bool timing = true;
+  bool recorded = false;
+  simt::TaskId task = 0;
+  double milliseconds = 0;
+};
+
+namespace simt {
+
+// Guards everything below; recursive, because queued work calls back.
+std::recursive_mutex& runtime_mutex();
+
+// False for a handle that no create call returned or that was destroyed.
+bool is_stream(cudaStream_t stream);
+bool is_event(cudaEvent_t event);
+
+// Queues work behind the stream's earlier work; runs it at once unless late.
+TaskId enqueue(cudaStream_t stream, std::function<void()> work);
+void finish(TaskId task);  // returns when the task and all that it follows are done
+void finish_stream(cudaStream_t stream);
+void finish_all();
+bool is_done(TaskId task);
+// Runs some queued task, if there is one.
+void progress();
+
+enum class MemoryKind { device, pinned };
+// The whole of [pointer, pointer + bytes) lies in one live allocation of that kind.
+bool is_inside(const void* pointer, std::size_t bytes, MemoryKind kind);
+// The pointer is the host's: neither it nor the range's end is in device memory.
+bool is_host(const void* pointer, std::size_t bytes);
+// A Violation where a library call is given memory that the device cannot reach, or too little of it.
+void require_device(const void* pointer, std::size_t bytes, const char* call, const char* argument);
+
+// Notes the error for cudaGetLastError and returns it.
+cudaError_t result(cudaError_t error);
+
+void log_kernel(const void* kernel);
+void log_library_call(const char* name);
+void count_copy();
+
+// The largest dynamic shared memory that a kernel may be launched with.
+std::size_t shared_limit(const void* kernel);
+
+inline constexpr std::size_t device_capacity = std::size_t(2) << 30;
+inline constexpr int shared_default = 48 << 10;
+inline constexpr int shared_optin = 227 << 10;
+inline constexpr int multiprocessors = 4;
+
+}  // namespace simt

@@ -1,0 +1,252 @@
+// Streams and events: work waits in one graph of dependencies and runs at once or, late, when it must.
+#include <chrono>
+#include <cstdlib>
+#include <map>
+#include <set>
+
+#include "tests/simt/block.h"
+#include "tests/simt/runtime.h"
+
+namespace simt {
+namespace {
+
+struct Task {
+  std::vector<TaskId> after;
+  std::function<void()> work;
+};
+
+struct Queues {
+  CUstream_st legacy;
+  std::set<cudaStream_t> streams;
+  std::set<cudaEvent_t> events;
+  std::map<TaskId, Task> pending;
+  TaskId next = 1;
+  bool late = false;
+  Random random;
+
+  Queues() {
+    const char* text = std::getenv("STILLPOINT_SIMT_LATE");
+    late = text != nullptr && std::string(text) == "1";
+    std::uint64_t version = 0;
+    random.seed(current_seed(&version));
+  }
+};
+
+// Never destroyed: streams may be used by objects with static storage.
+Queues& queues() {
+  static Queues* const instance = new Queues;
+  return *instance;
+}
+
+CUstream_st& stream_of(cudaStream_t stream) {
+  return stream == nullptr || stream == cudaStreamLegacy ? queues().legacy : *stream;
+}
+
+double now_milliseconds() {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch())
+      .count();
+}
+
+// An earlier task with the larger id is picked at random, so that streams overtake each other.
+TaskId any_pending() {
+  auto& pending = queues().pending;
+  auto chosen = pending.begin();
+  std::advance(chosen, long(queues().random.below(std::uint32_t(pending.size()))));
+  return chosen->first;
+}
+
+void run_task(TaskId id);
+
+// What was queued behind work that failed never runs, as on a device whose context is lost.
+void perform(TaskId id) {
+  const auto node = queues().pending.extract(id);
+  try {
+    node.mapped().work();
+  } catch (...) {
+    queues().pending.clear();
+    throw;
+  }
+}
+
+void run_task(TaskId id) {
+  for (;;) {
+    const auto found = queues().pending.find(id);
+    if (found == queues().pending.end()) return;
+    TaskId first = 0;
+    for (const TaskId dependency : found->second.after)
+      if (queues().pending.contains(dependency)) first = std::max(first, dependency);
+    if (first == 0) return perform(id);
+    run_task(first);
+  }
+}
+
+}  // namespace
+
+std::recursive_mutex& runtime_mutex() {
+  static auto* const mutex = new std::recursive_mutex;
+  return *mutex;
+}
+
+bool is_stream(cudaStream_t stream) {
+  const std::lock_guard lock(runtime_mutex());
+  return stream == nullptr || stream == cudaStreamLegacy || queues().streams.contains(stream);
+}
+bool is_event(cudaEvent_t event) { return queues().events.contains(event); }
+bool is_done(TaskId task) { return !queues().pending.contains(task); }
+
+TaskId enqueue(cudaStream_t stream, std::function<void()> work) {
+  const std::lock_guard lock(runtime_mutex());
+  auto& q = queues();
+  CUstream_st& target = stream_of(stream);
+  Task task{{target.last}, std::move(work)};
+  if (&target == &q.legacy) {
+    for (const auto other : q.streams)
+      if (other->blocking) task.after.push_back(other->last);
+  } else if (target.blocking) {
+    task.after.push_back(q.legacy.last);
+  }
+  const TaskId id = q.next++;
+  target.last = id;
+  q.pending.emplace(id, std::move(task));
+  if (!q.late) run_task(id);
+  return id;
+}
+
+void finish(TaskId task) {
+  const std::lock_guard lock(runtime_mutex());
+  while (!is_done(task)) {
+    if (queues().random.below(4) == 0) run_task(any_pending());
+    run_task(task);
+  }
+}
+
+void finish_stream(cudaStream_t stream) {
+  const std::lock_guard lock(runtime_mutex());
+  finish(stream_of(stream).last);
+}
+
+void finish_all() {
+  const std::lock_guard lock(runtime_mutex());
+  while (!queues().pending.empty()) run_task(any_pending());
+}
+
+void progress() {
+  const std::lock_guard lock(runtime_mutex());
+  if (!queues().pending.empty()) run_task(queues().pending.begin()->first);
+}
+
+void set_late(bool late) {
+  const std::lock_guard lock(runtime_mutex());
+  queues().late = late;
+  if (!late) finish_all();
+}
+
+}  // namespace simt
+
+using namespace simt;
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
+  const std::lock_guard lock(runtime_mutex());
+  if (stream == nullptr || flags > cudaStreamNonBlocking) return result(cudaErrorInvalidValue);
+  *stream = new CUstream_st{flags != cudaStreamNonBlocking, 0};
+  queues().streams.insert(*stream);
+  return result(cudaSuccess);
+}
+cudaError_t cudaStreamCreate(cudaStream_t* stream) {
+  return cudaStreamCreateWithFlags(stream, cudaStreamDefault);
+}
+
+cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  const std::lock_guard lock(runtime_mutex());
+  if (!queues().streams.contains(stream)) return result(cudaErrorInvalidResourceHandle);
+  finish_stream(stream);
+  queues().streams.erase(stream);
+  delete stream;
+  return result(cudaSuccess);
+}
+
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  const std::lock_guard lock(runtime_mutex());
+  if (!is_stream(stream)) return result(cudaErrorInvalidResourceHandle);
+  finish_stream(stream);
+  return result(cudaSuccess);
+}
+
+// A query that answers "not ready" lets queued work go on, so that polling ends.
+cudaError_t cudaStreamQuery(cudaStream_t stream) {
+  const std::lock_guard lock(runtime_mutex());
+  if (!is_stream(stream)) return result(cudaErrorInvalidResourceHandle);
+  if (is_done(stream_of(stream).last)) return result(cudaSuccess);
+  progress();
+  return cudaErrorNotReady;
+}
+
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags) {
+  const std::lock_guard lock(runtime_mutex());
+  if (!is_stream(stream) || !is_event(event)) return result(cudaErrorInvalidResourceHandle);
+  if (flags != 0) return result(cudaErrorInvalidValue);
+  if (is_done(event->task)) return result(cudaSuccess);
+  const TaskId id = enqueue(stream, [] {});
+  queues().pending.at(id).after.push_back(event->task);
+  return result(cudaSuccess);
+}
+
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags) {
+  const std::lock_guard lock(runtime_mutex());
+  if (event == nullptr || flags > (cudaEventBlockingSync | cudaEventDisableTiming))
+    return result(cudaErrorInvalidValue);
+  *event = new CUevent_st{(flags & cudaEventDisableTiming) == 0, false, 0, 0};
+  queues().events.insert(*event);
+  return result(cudaSuccess);
+}
+cudaError_t cudaEventCreate(cudaEvent_t* event) { return cudaEventCreateWithFlags(event, cudaEventDefault); }
+
+// Work that still has to pass a destroyed event does so.
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  const std::lock_guard lock(runtime_mutex());
+  if (!is_event(event)) return result(cudaErrorInvalidResourceHandle);
+  queues().events.erase(event);
+  delete event;
+  return result(cudaSuccess);
+}
+
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  const std::lock_guard lock(runtime_mutex());
+  if (!is_stream(stream) || !is_event(event)) return result(cudaErrorInvalidResourceHandle);
+  event->recorded = true;
+  event->task = enqueue(stream, [event] {
+    if (is_event(event)) event->milliseconds = now_milliseconds();
+  });
+  return result(cudaSuccess);
+}
+
+cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+  const std::lock_guard lock(runtime_mutex());
+  if (!is_event(event)) return result(cudaErrorInvalidResourceHandle);
+  finish(event->task);
+  return result(cudaSuccess);
+}
+
+cudaError_t cudaEventQuery(cudaEvent_t event) {
+  const std::lock_guard lock(runtime_mutex());
+  if (!is_event(event)) return result(cudaErrorInvalidResourceHandle);
+  if (is_done(event->task)) return result(cudaSuccess);
+  progress();
+  return cudaErrorNotReady;
+}
+
+cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t end) {
+  const std::lock_guard lock(runtime_mutex());
+  if (!is_event(start) || !is_event(end)) return result(cudaErrorInvalidResourceHandle);
+  if (milliseconds == nullptr) return result(cudaErrorInvalidValue);
+  if (!start->recorded || !end->recorded || !start->timing || !end->timing)
+    return result(cudaErrorInvalidResourceHandle);
+  if (!is_done(start->task) || !is_done(end->task)) return cudaErrorNotReady;
+  *milliseconds = float(end->milliseconds - start->milliseconds);
+  return result(cudaSuccess);
+}
+
+cudaError_t cudaDeviceSynchronize() {
+  finish_all();
+  return result(cudaSuccess);
+}

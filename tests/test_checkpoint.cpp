@@ -1,0 +1,78 @@
+// Checkpoints: round trip, refusal of what does not fit, and that a refusal changes nothing.
+#include <filesystem>
+
+#include "engine/checkpoint.h"
+#include "engine/init.h"
+#include "engine/safetensors.h"
+#include "tests/catch.h"
+#include "tests/error_text.h"
+#include "tests/temp_dir.h"
+
+namespace stillpoint {
+namespace {
+
+struct Model {
+  Tensor w, b, omega;
+  template <class P>
+  void params(P& p) {
+    p("w", w);
+    p("b", b);
+    p.buffer("omega", omega);
+  }
+};
+
+Model make_model(std::uint64_t seed, Index width = 4, DType dtype = DType::float32) {
+  Initializer init(seed, {dtype});
+  return {init.normal({width, 3}, 1), init.normal({width}, 1), init.normal({2, 3}, 1).detach()};
+}
+
+}  // namespace
+
+TEST_CASE("a checkpoint restores parameters, buffers, optimiser state and record", "[checkpoint]") {
+  const test::TempDir folder;
+  const auto path = folder.path() / "c.safetensors";
+  Model a = make_model(1), b = make_model(2);
+  const ParamList pa = params_of(a), pb = params_of(b);
+  Optimiser oa(pa, {}), ob(pb, {});
+  const auto gradients = [](const Model& m) { return std::vector<Tensor>{m.w.detach(), m.b.detach()}; };
+  oa.update(gradients(a), 0.1);
+  save_checkpoint(path, pa, &oa, {{"task", "t"}, {"step", 1}});
+  load_checkpoint(path, pb, &ob);
+  ob.set_steps(1);
+  CHECK(read_checkpoint_record(path)["step"] == 1);
+  CHECK(b.omega.values() == a.omega.values());
+  // one more step from equal states ends in equal bits
+  oa.update(gradients(a), 0.1);
+  ob.update(gradients(b), 0.1);
+  CHECK(a.w.values() == b.w.values());
+  CHECK(a.b.values() == b.b.values());
+}
+
+TEST_CASE("a checkpoint of another model is refused and changes nothing", "[checkpoint]") {
+  const test::TempDir folder;
+  const auto path = folder.path() / "c.safetensors";
+  Model wide = make_model(1, 5), narrow = make_model(2), precise = make_model(3, 5, DType::float64);
+  save_checkpoint(path, params_of(wide), nullptr, {{"task", "t"}});
+  const std::vector<double> before = narrow.omega.values();
+  CHECK_THAT(error_text([&] { load_checkpoint(path, params_of(narrow), nullptr); }),
+             mentions("c.safetensors", "model/w", "(5, 3)", "(4, 3)"));
+  CHECK(narrow.omega.values() == before);
+  CHECK_THAT(error_text([&] { load_checkpoint(path, params_of(precise), nullptr); }), mentions("F32", "F64"));
+  Optimiser optimiser(params_of(wide), {});
+  CHECK_THAT(error_text([&] { load_checkpoint(path, params_of(wide), &optimiser); }), mentions("optimiser/m/w"));
+  Model less = make_model(1, 5);
+  less.b = Tensor();
+  CHECK_THAT(error_text([&] { load_checkpoint(path, params_of(less), nullptr); }), mentions("3 model tensors", "expected 2"));
+}
+
+TEST_CASE("a safetensors file that is no checkpoint is refused", "[checkpoint]") {
+  const test::TempDir folder;
+  const auto path = folder.path() / "other.safetensors";
+  save_safetensors(path, {}, {});
+  CHECK_THAT(error_text([&] { read_checkpoint_record(path); }), mentions("other.safetensors", "record", "checkpoint.safetensors"));
+  save_safetensors(path, {}, {{"stillpoint", "no json"}});
+  CHECK_THAT(error_text([&] { read_checkpoint_record(path); }), mentions("JSON", "damaged"));
+  CHECK_THAT(error_text([&] { read_checkpoint_record(folder.path() / "none"); }), mentions("none"));
+}
+
+}  // namespace stillpoint

@@ -1,0 +1,136 @@
+// Parity with PyTorch: losses, every gradient and ten training steps against files made by tests/golden.
+#include <cmath>
+#include <cstring>
+
+#include "engine/config.h"
+#include "engine/optim.h"
+#include "engine/safetensors.h"
+#include "models/sim.h"
+#include "tests/catch.h"
+
+namespace stillpoint {
+namespace {
+
+class Golden {
+ public:
+  explicit Golden(const std::string& name)
+      : file_(STILLPOINT_SOURCE_DIR "/tests/golden/" + name + ".safetensors"),
+        config(Json::parse(file_.metadata().at("config"))) {}
+
+  bool has(const std::string& name) const { return file_.contains(name); }
+  std::vector<double> values(const std::string& name) const {
+    const SafetensorsEntry& entry = file_.at(name);
+    REQUIRE(entry.dtype == "F64");
+    std::vector<double> out(entry.data.size() / sizeof(double));
+    std::memcpy(out.data(), entry.data.data(), entry.data.size());
+    return out;
+  }
+  Tensor tensor(const std::string& name, DType dtype) const {
+    const SafetensorsEntry& entry = file_.at(name);
+    return Tensor::from(values(name), entry.shape, {dtype});
+  }
+  Tensor labels(const std::string& name) const {
+    const SafetensorsEntry& entry = file_.at(name);
+    REQUIRE(entry.dtype == "I32");
+    std::vector<std::int32_t> out(entry.data.size() / 4);
+    std::memcpy(out.data(), entry.data.data(), entry.data.size());
+    return Tensor::from(out, {Index(out.size())});
+  }
+
+ private:
+  SafetensorsFile file_;
+
+ public:
+  Json config;
+};
+
+// ||a - b|| / ||b||
+double relative_error(const std::vector<double>& a, const std::vector<double>& b) {
+  REQUIRE(a.size() == b.size());
+  double difference = 0, size = 0;
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    difference += (a[i] - b[i]) * (a[i] - b[i]);
+    size += b[i] * b[i];
+  }
+  return size == 0 ? std::sqrt(difference) : std::sqrt(difference / size);
+}
+
+void load(const Golden& golden, const ParamList& params) {
+  for (const NamedTensor& p : params.trainable()) p.tensor.assign(golden.tensor("param/" + p.name, p.tensor.dtype()));
+  for (const NamedTensor& p : params.buffers()) p.tensor.assign(golden.tensor("buffer/" + p.name, p.tensor.dtype()));
+}
+
+// Loss, gradients, ten Adam steps with clipping, parameters after them.
+void check_training(const Golden& golden, const ParamList& params, const std::function<Tensor()>& loss, DType dtype) {
+  const double tolerance = dtype == DType::float64 ? 1e-10 : 1e-5;
+  load(golden, params);
+  const Tensor first = loss();
+  CHECK(first.item() == Approx(golden.values("loss")[0]).epsilon(tolerance));
+  const std::vector<Tensor> gradients = grad(first, params.tensors());
+  for (std::size_t i = 0; i < gradients.size(); ++i) {
+    INFO("gradient of " << params.trainable()[i].name << " in " << name_of(dtype));
+    CHECK(relative_error(gradients[i].values(), golden.values("grad/" + params.trainable()[i].name)) < tolerance);
+  }
+  Optimiser adam(params, {.eps = golden.config.at("eps"), .clip = golden.config.at("clip")});
+  const double lr = golden.config.at("lr");
+  std::vector<double> losses;
+  for (int step = 0; step < 10; ++step) {
+    const Tensor value = loss();
+    losses.push_back(value.item());
+    adam.update(grad(value, params.tensors()), lr);
+  }
+  const std::vector<double> expected = golden.values("losses");
+  for (std::size_t i = 0; i < 10; ++i) {
+    INFO("loss of step " << i << " in " << name_of(dtype));
+    CHECK(losses[i] == Approx(expected[i]).epsilon(tolerance));
+  }
+  if (dtype == DType::float64 && golden.has("param_after/" + params.trainable()[0].name))
+    for (const NamedTensor& p : params.trainable()) {
+      INFO(p.name << " after ten steps");
+      CHECK(relative_error(p.tensor.values(), golden.values("param_after/" + p.name)) < tolerance);
+    }
+}
+
+TcnConfig tcn_config(const Json& c) { return {c.at("n_blocks"), c.at("channels"), c.at("kernel")}; }
+
+HeadConfig head_config(const Json& c, bool fold) {
+  HeadConfig head{.d = c.value("d", Index(2)), .psi = 2 * c.value("m", Index(1)), .bandwidth = 1,
+                  .hidden = c.at("H"), .fold = fold};
+  return head;
+}
+
+}  // namespace
+
+TEST_CASE("copy-memory models train as in PyTorch", "[golden]") {
+  for (const std::string name : {"tcn", "copy_single", "copy_two", "copy_single_paper"})
+    for (const DType dtype : {DType::float64, DType::float32})
+      for (const bool fold : {true, false}) {
+        if (name == "tcn" && !fold) continue;
+        INFO(name << ", fold " << fold);
+        const Golden golden(name);
+        Initializer init(0, {dtype});
+        const Tensor x = golden.tensor("input/x", dtype), y = golden.labels("input/y");
+        if (name == "tcn") {
+          SequenceTcn model(init, tcn_config(golden.config), 10);
+          check_training(golden, params_of(model), [&] { return softmax_cross_entropy(model(x), y); }, dtype);
+        } else {
+          SequenceSim model(init, tcn_config(golden.config), head_config(golden.config, fold), 10, name == "copy_two");
+          check_training(golden, params_of(model), [&] { return softmax_cross_entropy(model(x), y); }, dtype);
+        }
+      }
+}
+
+TEST_CASE("image-regression models train as in PyTorch", "[golden]") {
+  for (const std::string kind : {"single", "two", "rff"})
+    for (const DType dtype : {DType::float64, DType::float32})
+      for (const bool fold : {true, false}) {
+        INFO(kind << ", fold " << fold);
+        const Golden golden("image_" + kind);
+        Initializer init(0, {dtype});
+        CoordinateSim model(init, kind, golden.config.value("h", Index(1)), head_config(golden.config, fold));
+        const Tensor x = golden.tensor("input/x", dtype), y = golden.tensor("input/y", dtype);
+        check_training(golden, params_of(model), [&] { return mean_squared_error(model(x), y); }, dtype);
+      }
+}
+
+}  // namespace stillpoint

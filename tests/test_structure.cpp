@@ -1,0 +1,83 @@
+// The direction of includes: kernels <- engine <- solvers <- models <- tasks; and who may name a vendor library.
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <regex>
+
+#include "tests/catch.h"
+
+namespace stillpoint {
+namespace {
+
+namespace fs = std::filesystem;
+const fs::path root = STILLPOINT_SOURCE_DIR;
+const std::vector<std::string> layers{"kernels", "engine", "solvers", "models", "tasks"};
+
+int layer_of(const std::string& path) {
+  const std::string first = path.substr(0, path.find('/'));
+  const auto found = std::find(layers.begin(), layers.end(), first);
+  return found == layers.end() ? -1 : int(found - layers.begin());
+}
+
+struct Include {
+  std::string file, target;
+  bool quoted;
+};
+
+std::vector<Include> includes_below(const std::string& folder) {
+  std::vector<Include> found;
+  const std::regex pattern(R"(^\s*#\s*include\s*([<"])([^>"]+)[>"])");
+  for (const auto& entry : fs::recursive_directory_iterator(root / folder)) {
+    const std::string extension = entry.path().extension();
+    if (extension != ".h" && extension != ".cpp" && extension != ".cu") continue;
+    std::ifstream in(entry.path());
+    std::smatch match;
+    for (std::string line; std::getline(in, line);)
+      if (std::regex_search(line, match, pattern))
+        found.push_back({fs::relative(entry.path(), root).string(), match[2], match[1] == "\""});
+  }
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("includes go one way: kernels <- engine <- solvers <- models <- tasks", "[structure]") {
+  std::size_t checked = 0;
+  for (const std::string& folder : layers) {
+    if (!fs::exists(root / folder)) continue;
+    for (const Include& include : includes_below(folder)) {
+      if (!include.quoted) continue;
+      ++checked;
+      INFO(include.file << " includes " << include.target);
+      CHECK(fs::exists(root / include.target));
+      CHECK(layer_of(include.target) >= 0);
+      CHECK(layer_of(include.target) <= layer_of(include.file));
+    }
+  }
+  CHECK(checked > 100);
+}
+
+TEST_CASE("only kernels name a vendor library (and info, which reports its version)", "[structure]") {
+  const std::regex vendor(R"(^(cuda|cublas|cudnn|cub/|thrust/|nvtx3|dnnl|oneapi/dnnl))");
+  for (const std::string& folder : layers) {
+    if (folder == "kernels" || !fs::exists(root / folder)) continue;
+    for (const Include& include : includes_below(folder)) {
+      if (include.file == "tasks/info.cpp") continue;
+      INFO(include.file << " includes " << include.target);
+      CHECK_FALSE(std::regex_search(include.target, vendor));
+    }
+  }
+}
+
+TEST_CASE("the top level holds the agreed entries alone", "[structure]") {
+  const std::vector<std::string> agreed{"CMakeLists.txt", "CMakePresets.json", "LICENSE", "README.md", "bench",  "build",
+                                        "cmake",          "docs",              "engine",  "kernels",   "models", "runs",
+                                        "solvers",        "tasks",             "tests"};
+  for (const auto& entry : fs::directory_iterator(root)) {
+    const std::string name = entry.path().filename();
+    INFO(name);
+    CHECK((name.starts_with(".") || std::find(agreed.begin(), agreed.end(), name) != agreed.end()));
+  }
+}
+
+}  // namespace stillpoint
