@@ -1,13 +1,15 @@
 // Bodies of the optimisers: tables of tensors go to a kernel by value, and a team takes a chunk of one tensor.
 #include "kernels/adam.h"
 
+#include <utility>
+
 #include "kernels/launch.h"
 
 namespace stillpoint::kernels {
 namespace {
 
 constexpr int most_tensors = 80;  // a table of four pointers each stays below the 4 KiB of kernel parameters
-constexpr Index chunk = 1024;
+constexpr Index chunk = 256;  // of a warp: two rounds of loads, since a small model's step is all latency
 
 // Chunks of tensors in a row: tensor t has size[t] elements and its first chunk is chunk number first[t].
 template <class Pointers>
@@ -113,6 +115,20 @@ struct SquaresChunk {
   }
 };
 
+constexpr Index group = 512;
+
+struct SumGroup {
+  const double* sums;
+  double* out;
+  Index n;
+  template <class Team>
+  STILLPOINT_HD void operator()(Index row, Team team) const {
+    const double* const s = sums + row * group;
+    const double total = team.template sum<double>(minimum(group, n - row * group), [=](Index i) { return s[i]; });
+    if (team.leader()) out[row] = total;
+  }
+};
+
 template <class T>
 struct RootOfSum {
   const double* sums;
@@ -214,8 +230,8 @@ void global_norm(std::span<const Array> gradients, const Array& norm) {
     using T = decltype(zero);
     Index chunks = 0;
     for (const Array& g : gradients) chunks += (g.size + chunk - 1) / chunk;
-    const Buffer scratch(norm.device, std::size_t(chunks) * sizeof(double));
-    double* const sums = static_cast<double*>(scratch.data());
+    Buffer scratch(norm.device, std::size_t(chunks) * sizeof(double));
+    double* sums = static_cast<double*>(scratch.data());
     Index done = 0;
     for (std::size_t next = 0; next < gradients.size();) {
       SquaresChunk<T> body{};
@@ -224,6 +240,14 @@ void global_norm(std::span<const Array> gradients, const Array& norm) {
         if (gradients[next].size > 0) body.table.add(gradients[next].as<T>(), gradients[next].size);
       over_chunks(norm.device, body);
       done += body.table.chunks();
+    }
+    for (; chunks > 4 * group; chunks = (chunks + group - 1) / group) {
+      const Index groups = (chunks + group - 1) / group;
+      Buffer fewer(norm.device, std::size_t(groups) * sizeof(double));
+      double* const out = static_cast<double*>(fewer.data());
+      each_row(norm.device, groups, group, SumGroup{sums, out, chunks});
+      scratch = std::move(fewer);
+      sums = out;
     }
     each_row(norm.device, 1, chunks, RootOfSum<T>{sums, chunks, norm.as<T>()});
   });

@@ -1,67 +1,20 @@
 // Parity with PyTorch: losses, every gradient and ten training steps against files made by tests/golden.
-#include <cmath>
-#include <cstring>
+#include <functional>
 
-#include "engine/config.h"
 #include "engine/optim.h"
-#include "engine/safetensors.h"
 #include "models/sim.h"
-#include "tests/catch.h"
+#include "tests/golden_file.h"
 
 namespace stillpoint {
 namespace {
 
-class Golden {
- public:
-  explicit Golden(const std::string& name)
-      : file_(STILLPOINT_SOURCE_DIR "/tests/golden/" + name + ".safetensors"),
-        config(Json::parse(file_.metadata().at("config"))) {}
-
-  bool has(const std::string& name) const { return file_.contains(name); }
-  std::vector<double> values(const std::string& name) const {
-    const SafetensorsEntry& entry = file_.at(name);
-    REQUIRE(entry.dtype == "F64");
-    std::vector<double> out(entry.data.size() / sizeof(double));
-    std::memcpy(out.data(), entry.data.data(), entry.data.size());
-    return out;
-  }
-  Tensor tensor(const std::string& name, DType dtype) const {
-    const SafetensorsEntry& entry = file_.at(name);
-    return Tensor::from(values(name), entry.shape, {dtype});
-  }
-  Tensor labels(const std::string& name) const {
-    const SafetensorsEntry& entry = file_.at(name);
-    REQUIRE(entry.dtype == "I32");
-    std::vector<std::int32_t> out(entry.data.size() / 4);
-    std::memcpy(out.data(), entry.data.data(), entry.data.size());
-    return Tensor::from(out, {Index(out.size())});
-  }
-
- private:
-  SafetensorsFile file_;
-
- public:
-  Json config;
-};
-
-// ||a - b|| / ||b||
-double relative_error(const std::vector<double>& a, const std::vector<double>& b) {
-  REQUIRE(a.size() == b.size());
-  double difference = 0, size = 0;
-  for (std::size_t i = 0; i < a.size(); ++i) {
-    difference += (a[i] - b[i]) * (a[i] - b[i]);
-    size += b[i] * b[i];
-  }
-  return size == 0 ? std::sqrt(difference) : std::sqrt(difference / size);
-}
-
-void load(const Golden& golden, const ParamList& params) {
+void load(const GoldenFile& golden, const ParamList& params) {
   for (const NamedTensor& p : params.trainable()) p.tensor.assign(golden.tensor("param/" + p.name, p.tensor.dtype()));
   for (const NamedTensor& p : params.buffers()) p.tensor.assign(golden.tensor("buffer/" + p.name, p.tensor.dtype()));
 }
 
 // Loss, gradients, ten Adam steps with clipping, parameters after them.
-void check_training(const Golden& golden, const ParamList& params, const std::function<Tensor()>& loss, DType dtype) {
+void check_training(const GoldenFile& golden, const ParamList& params, const std::function<Tensor()>& loss, DType dtype) {
   const double tolerance = dtype == DType::float64 ? 1e-10 : 1e-5;
   load(golden, params);
   const Tensor first = loss();
@@ -107,7 +60,7 @@ TEST_CASE("copy-memory models train as in PyTorch", "[golden]") {
       for (const bool fold : {true, false}) {
         if (name == "tcn" && !fold) continue;
         INFO(name << ", fold " << fold);
-        const Golden golden(name);
+        const GoldenFile golden(name);
         Initializer init(0, {dtype});
         const Tensor x = golden.tensor("input/x", dtype), y = golden.labels("input/y");
         if (name == "tcn") {
@@ -125,7 +78,7 @@ TEST_CASE("image-regression models train as in PyTorch", "[golden]") {
     for (const DType dtype : {DType::float64, DType::float32})
       for (const bool fold : {true, false}) {
         INFO(kind << ", fold " << fold);
-        const Golden golden("image_" + kind);
+        const GoldenFile golden("image_" + kind);
         Initializer init(0, {dtype});
         CoordinateSim model(init, kind, golden.config.value("h", Index(1)), head_config(golden.config, fold));
         const Tensor x = golden.tensor("input/x", dtype), y = golden.tensor("input/y", dtype);

@@ -104,13 +104,13 @@ std::string script_text(const Plot& plot, const std::string& command) {
   out << "# Draws " << plot.name << ".png and " << plot.name << ".svg from " << plot.name << ".dat.\n"
       << "set encoding utf8\n"
       << "set title " << quoted(plot.title) << " font ',17' textcolor rgb '#222222' offset 0,-0.2\n"
-      << "set xlabel " << quoted(plot.xlabel) << " offset 0,0.4 textcolor rgb '#222222'\n"
+      << "set xlabel " << quoted(plot.xlabel) << " textcolor rgb '#222222'\n"
       << "set ylabel " << quoted(plot.ylabel) << " textcolor rgb '#222222'\n"
       << "set border 3 linewidth 1 linecolor rgb '#666666'\n"
       << "set tics nomirror out scale 0.6 textcolor rgb '#222222'\n"
       << "set grid xtics ytics linetype 1 linewidth 0.6 linecolor rgb '#dddddd'\n"
       << "set key " << (plot.curves.size() > 1 ? "outside below center horizontal" : "off")
-      << " Left reverse spacing 1.3 samplen 2.5 width 1 maxrows 4 textcolor rgb '#222222'\n"
+      << " Left reverse spacing 1.3 samplen 2.5 width 1 height 1 maxrows 4 textcolor rgb '#222222'\n"
       << "set lmargin 11\nset rmargin 4\nset tmargin 3.2\n"
       << "set autoscale xfix\n"
       << "set offsets graph 0.01, graph 0.01, graph " << (plot.log_y ? "0, graph 0" : "0.04, graph 0.02")

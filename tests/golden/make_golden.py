@@ -1,0 +1,225 @@
+"""Writes the golden files of tests/test_golden.cpp and tests/test_optim.cpp with PyTorch in float64.
+
+    python3 make_golden.py [FOLDER]
+
+Parameters and inputs are float32 numbers held in float64, so that float32 runs start from the same values.
+"""
+import json
+import math
+import pathlib
+import sys
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+
+torch.set_default_dtype(torch.float64)
+torch.set_num_threads(1)
+
+
+def narrow(t):
+    """Rounds to float32 and widens again."""
+    return t.float().double()
+
+
+class Draw:
+    """Parameters in PyTorch's default ranges, by name."""
+
+    def __init__(self, seed):
+        self.generator = torch.Generator().manual_seed(seed)
+        self.params, self.buffers = {}, {}
+
+    def uniform(self, name, shape, fan_in):
+        u = torch.rand(shape, generator=self.generator) * 2 - 1
+        self.params[name] = narrow(u / math.sqrt(fan_in)).requires_grad_()
+
+    def linear(self, name, n_in, n_out, bias=True):
+        self.uniform(f"{name}.w", (n_out, n_in), n_in)
+        if bias:
+            self.uniform(f"{name}.b", (n_out,), n_in)
+
+    def omega(self, m, d):
+        self.buffers["psi.omega"] = narrow(torch.randn((m, d), generator=self.generator))
+
+
+def draw_tcn(draw, prefix, blocks, channels, taps):
+    for i in range(blocks):
+        for conv, n_in in (("conv1", 1 if i == 0 else channels), ("conv2", channels)):
+            name = f"{prefix}{i}.{conv}"
+            draw.uniform(f"{name}.v", (channels, n_in, taps), n_in * taps)
+            v = draw.params[f"{name}.v"].detach()
+            draw.params[f"{name}.g"] = narrow(v.flatten(1).norm(dim=1) * 1.1).requires_grad_()
+            draw.uniform(f"{name}.b", (channels,), n_in * taps)
+    draw.uniform(f"{prefix}0.down.w", (channels, 1, 1), 1)
+    draw.uniform(f"{prefix}0.down.b", (channels,), 1)
+
+
+def tcn(p, prefix, blocks, x):
+    for i in range(blocks):
+        y = x
+        for conv in ("conv1", "conv2"):
+            name = f"{prefix}{i}.{conv}"
+            v, g = p[f"{name}.v"], p[f"{name}.g"]
+            w = v * (g / v.flatten(1).norm(dim=1)).view(-1, 1, 1)
+            reach = (v.shape[2] - 1) * 2**i
+            y = F.relu(F.conv1d(F.pad(y, (reach, 0)), w, p[f"{name}.b"], dilation=2**i))
+        down = f"{prefix}{i}.down.w"
+        r = F.conv1d(x, p[down], p[f"{prefix}{i}.down.b"]) if down in p else x
+        x = F.relu(y + r)
+    return x
+
+
+def draw_head(draw, n_in, hidden, out, m=0):
+    width = n_in
+    if m:
+        draw.omega(m, n_in)
+        width = 2 * m
+    draw.uniform("koopman.vt", (width // 2, width), width)
+    draw.uniform("koopman.u", (width, width // 2), width // 2)
+    draw.linear("r.0", width, hidden)
+    draw.linear("r.1", hidden, hidden)
+    draw.linear("r.2", hidden, hidden)
+    draw.linear("out", hidden, out)
+
+
+def head(p, buffers, h):
+    if "psi.omega" in buffers:
+        q = h @ buffers["psi.omega"].T
+        h = torch.cat([q.cos(), q.sin()], -1) / math.sqrt(buffers["psi.omega"].shape[0])
+    h = h @ p["koopman.vt"].T @ p["koopman.u"].T
+    h = F.relu(F.linear(h, p["r.0.w"], p["r.0.b"]))
+    h = F.relu(F.linear(h, p["r.1.w"], p["r.1.b"]))
+    h = F.linear(h, p["r.2.w"], p["r.2.b"])
+    return F.linear(h, p["out.w"], p["out.b"])
+
+
+def train(draw, config, forward, loss_of, x, y, keep_after=True):
+    """Loss, gradients and ten Adam steps with clipping; returns the file's tensors."""
+    tensors = {f"param/{k}": v.detach().clone() for k, v in draw.params.items()}
+    tensors |= {f"buffer/{k}": v for k, v in draw.buffers.items()}
+    tensors |= {"input/x": x, "input/y": y.int() if y.dtype == torch.int64 else y}
+    params = list(draw.params.values())
+    adam = torch.optim.Adam(params, lr=config["lr"], eps=config["eps"])
+    losses, norms = [], []
+    for step in range(10):
+        adam.zero_grad()
+        out = forward(x)
+        loss = loss_of(out, y)
+        loss.backward()
+        if step == 0:
+            tensors["loss"] = loss.detach().clone()
+            tensors |= {f"grad/{k}": v.grad.clone() for k, v in draw.params.items()}
+            if keep_after:
+                tensors["logits"] = out.detach().clone()
+        losses.append(loss.item())
+        norms.append(torch.nn.utils.clip_grad_norm_(params, config["clip"]).item())
+        adam.step()
+    assert min(norms) > 0 and any(n > config["clip"] for n in norms), norms
+    tensors["losses"], tensors["grad_norms"] = torch.tensor(losses), torch.tensor(norms)
+    if keep_after:
+        tensors |= {f"param_after/{k}": v.detach() for k, v in draw.params.items()}
+    return tensors
+
+
+def write(folder, name, tensors, config):
+    contiguous = {k: v.contiguous().clone() for k, v in sorted(tensors.items())}
+    save_file(contiguous, folder / f"{name}.safetensors", {"config": json.dumps(config, sort_keys=True)})
+
+
+def copy_memory_sample(generator, blank):
+    digits = torch.randint(1, 9, (1, 10), generator=generator)
+    x = torch.cat([digits, torch.zeros(1, blank - 1, dtype=torch.int64), torch.full((1, 11), 9)], 1)
+    y = torch.cat([torch.zeros(1, blank + 10, dtype=torch.int64), digits], 1)
+    return x.double().unsqueeze(1), y.flatten()
+
+
+def sequence_case(folder, name, config, paper=False):
+    draw = Draw(config["seed"])
+    prefix = "tcn." if name == "tcn" else "phi.tcn."
+    draw_tcn(draw, prefix, config["n_blocks"], config["channels"], config["kernel"])
+    if name == "tcn":
+        draw.linear("out", config["channels"], 10)
+    else:
+        draw.linear("phi.lift", config["channels"], config["d"])
+        draw_head(draw, config["d"], config["H"], 10, config["m"] if name == "copy_two" else 0)
+    if paper:
+        assert sum(p.numel() for p in draw.params.values()) == 17294
+        x, y = copy_memory_sample(draw.generator, 500)
+    else:
+        x = torch.randint(0, 10, (2, 1, 21), generator=draw.generator).double()
+        y = torch.randint(0, 10, (42,), generator=draw.generator)
+
+    def forward(x):
+        p = draw.params
+        h = tcn(p, prefix, config["n_blocks"], x).transpose(1, 2).flatten(0, 1)
+        if name == "tcn":
+            return F.linear(h, p["out.w"], p["out.b"])
+        return head(p, draw.buffers, F.linear(h, p["phi.lift.w"], p["phi.lift.b"]))
+
+    write(folder, name, train(draw, config, forward, F.cross_entropy, x, y, not paper), config)
+
+
+def image_case(folder, kind, config):
+    draw = Draw(config["seed"])
+    h, d = config["h"], config["d"]
+    if kind != "rff":
+        draw.linear("phi.0", 2, h)
+        draw.linear("phi.1", h, h)
+        draw.linear("phi.2", h, d)
+    draw_head(draw, 2 if kind == "rff" else d, config["H"], 3, 0 if kind == "single" else config["m"])
+    x = narrow(torch.rand((64, 2), generator=draw.generator))
+    y = narrow(torch.rand((64, 3), generator=draw.generator))
+
+    def forward(x):
+        p = draw.params
+        if kind != "rff":
+            x = F.relu(F.linear(x, p["phi.0.w"], p["phi.0.b"]))
+            x = F.relu(F.linear(x, p["phi.1.w"], p["phi.1.b"]))
+            x = F.linear(x, p["phi.2.w"], p["phi.2.b"])
+        return head(p, draw.buffers, x)
+
+    write(folder, f"image_{kind}", train(draw, config, forward, F.mse_loss, x, y), config)
+
+
+def optimiser_case(folder, name, make, config):
+    """Ten given gradients per tensor; parameters after every step."""
+    generator = torch.Generator().manual_seed(config["seed"])
+    shapes = [(7,), (3, 5), (130,)]
+    params = [narrow(torch.randn(s, generator=generator)).requires_grad_() for s in shapes]
+    tensors = {f"param/{i}": p.detach().clone() for i, p in enumerate(params)}
+    optimiser, norms = make(params), []
+    for step in range(10):
+        for i, p in enumerate(params):
+            p.grad = narrow(torch.randn(p.shape, generator=generator) * (0.02 if step % 3 else 1))
+            tensors[f"grad/{step}/{i}"] = p.grad.clone()
+        if config["clip"]:
+            norms.append(torch.nn.utils.clip_grad_norm_(params, config["clip"]).item())
+        optimiser.step()
+        tensors |= {f"after/{step}/{i}": p.detach().clone() for i, p in enumerate(params)}
+    if norms:
+        assert min(norms) < config["clip"] < max(norms)
+        tensors["norms"] = torch.tensor(norms)
+    write(folder, name, tensors, config)
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent)
+    training = {"lr": 1e-3, "clip": 0.1, "eps": 1e-5}
+    small = {"n_blocks": 3, "channels": 4, "kernel": 3, "d": 8, "m": 4, "H": 8} | training
+    sequence_case(folder, "tcn", small | {"seed": 1})
+    sequence_case(folder, "copy_single", small | {"seed": 2})
+    sequence_case(folder, "copy_two", small | {"seed": 3})
+    paper = {"n_blocks": 8, "channels": 10, "kernel": 8, "d": 32, "m": 16, "H": 32, "seed": 4} | training
+    sequence_case(folder, "copy_single_paper", paper, paper=True)
+    image = {"h": 16, "d": 16, "m": 8, "H": 24, "lr": 1e-3, "clip": 0.05, "eps": 1e-5}
+    for seed, kind in enumerate(("single", "two", "rff")):
+        image_case(folder, kind, image | {"seed": 10 + seed})
+    decay = {"lr": 0.01, "weight_decay": 0.01, "clip": 0.7, "seed": 20}
+    optimiser_case(folder, "adam", lambda p: torch.optim.Adam(p, lr=0.01, weight_decay=0.01), decay)
+    optimiser_case(folder, "sgd", lambda p: torch.optim.SGD(p, lr=0.01), {"lr": 0.01, "clip": 0, "seed": 21})
+    optimiser_case(folder, "sgd_momentum", lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9, weight_decay=0.01),
+                   decay | {"momentum": 0.9, "clip": 0, "seed": 22})
+
+
+if __name__ == "__main__":
+    main()
