@@ -1,4 +1,5 @@
-// Bodies of the optimisers: tables of tensors go to a kernel by value, and a team takes a chunk of one tensor.
+// Bodies of the optimisers: tables of tensors go to a kernel by value, and a team takes a chunk of one
+// tensor.
 #include "kernels/adam.h"
 
 #include <utility>
@@ -9,7 +10,7 @@ namespace stillpoint::kernels {
 namespace {
 
 constexpr int most_tensors = 80;  // a table of four pointers each stays below the 4 KiB of kernel parameters
-constexpr Index chunk = 256;  // of a warp: two rounds of loads, since a small model's step is all latency
+constexpr Index chunk = 256;      // of a warp: two rounds of loads, since a small model's step is all latency
 
 // Chunks of tensors in a row: tensor t has size[t] elements and its first chunk is chunk number first[t].
 template <class Pointers>
@@ -36,8 +37,10 @@ struct Table {
     int low = 0, high = count;
     while (high - low > 1) {
       const int middle = (low + high) / 2;
-      if (first[middle] <= at) low = middle;
-      else high = middle;
+      if (first[middle] <= at)
+        low = middle;
+      else
+        high = middle;
     }
     return low;
   }
@@ -124,7 +127,8 @@ struct SumGroup {
   template <class Team>
   STILLPOINT_HD void operator()(Index row, Team team) const {
     const double* const s = sums + row * group;
-    const double total = team.template sum<double>(minimum(group, n - row * group), [=](Index i) { return s[i]; });
+    const double total =
+        team.template sum<double>(minimum(group, n - row * group), [=](Index i) { return s[i]; });
     if (team.leader()) out[row] = total;
   }
 };
@@ -154,12 +158,14 @@ struct ClipFactor {
 };
 
 void check_array(const char* where, const Array& array, const Array& like) {
-  require(array.size == like.size && array.dtype == like.dtype && array.device == like.device, where, ": given ",
-          array.size, " elements of ", name_of(array.dtype), " on ", name_of(array.device), ", expected ",
-          like.size, " of ", name_of(like.dtype), " on ", name_of(like.device), ", pass matching arrays");
+  require(array.size == like.size && array.dtype == like.dtype && array.device == like.device, where,
+          ": given ", array.size, " elements of ", name_of(array.dtype), " on ", name_of(array.device),
+          ", expected ", like.size, " of ", name_of(like.dtype), " on ", name_of(like.device),
+          ", pass matching arrays");
 }
 
-// Four elements of an optimiser step cost what one of a heavier body does: threads pay from 4 serial_below on.
+// Four elements of an optimiser step cost what one of a heavier body does: threads pay from 4 serial_below
+// on.
 template <class Body>
 void over_chunks(Device device, const Body& body) {
   const Index chunks = body.table.chunks();

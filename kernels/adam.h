@@ -16,8 +16,9 @@ struct AdamOptions {
 };
 // g = clip grad + weight_decay p,  m += (1 - beta1) (g - m),  v = beta2 v + (1 - beta2) g^2,
 // p -= lr / (1 - beta1^step) m / (sqrt(v / (1 - beta2^step)) + eps).
-// Kingma, Ba 2015, with weight decay as an L2 term. clip_factor (1, on the device) is 1 where null. All tensors are
-// float32 or all float64, on one device; up to 80 of them take one launch. An Error where arrays do not match.
+// Kingma, Ba 2015, with weight decay as an L2 term. clip_factor (1, on the device) is 1 where null. All
+// tensors are float32 or all float64, on one device; up to 80 of them take one launch. An Error where arrays
+// do not match.
 void adam_step(std::span<const AdamTensor> tensors, const AdamOptions& options, const Array* clip_factor);
 
 struct SgdOptions {
@@ -27,8 +28,8 @@ struct SgdOptions {
 // g = clip grad + weight_decay p,  m = momentum m + g (m = g at step 1),  p -= lr m. v is not read.
 void sgd_step(std::span<const AdamTensor> tensors, const SgdOptions& options, const Array* clip_factor);
 
-// norm (1) = sqrt(sum over all gradients of their squares), summed in float64 in an order that depends on the sizes
-// alone.
+// norm (1) = sqrt(sum over all gradients of their squares), summed in float64 in an order that depends on the
+// sizes alone.
 void global_norm(std::span<const Array> gradients, const Array& norm);
 // factor (1) = min(1, max_norm / (norm + 1e-6)); NaN where the norm is.
 void clip_factor(const Array& norm, double max_norm, const Array& factor);

@@ -13,7 +13,7 @@ struct Expected {
   const char* where;
   const Array& like;
 
-  void check(const char* name, const Array& array, Index size) const {
+  void check(const char* name, const Array& array, std::int64_t size) const {
     require(array.size == size, where, ": ", name, " has ", array.size, " elements, expected ", size,
             ", check the shapes");
     require(array.dtype == like.dtype && array.device == like.device, where, ": ", name, " is ",
@@ -54,7 +54,7 @@ void tcn_block_forward(const TcnBlockShape& shape, const TcnBlockWeights& weight
                        const Array& a, const Array& h, const Array& y) {
   const Expected e{"tcn_block_forward", y};
   check_shape(e.where, shape);
-  const Index positions = shape.batch * shape.length;
+  const std::int64_t positions = shape.batch * shape.length;
   e.check("x", x, shape.in_channels * positions);
   e.check("a", a, shape.channels * positions);
   e.check("h", h, shape.channels * positions);
@@ -74,7 +74,7 @@ void tcn_block_backward(const TcnBlockShape& shape, const TcnBlockWeights& weigh
                         const TcnBlockWeights& grads) {
   const Expected e{"tcn_block_backward", dy};
   check_shape(e.where, shape);
-  const Index positions = shape.batch * shape.length;
+  const std::int64_t positions = shape.batch * shape.length;
   e.check("x", x, shape.in_channels * positions);
   e.check("a", mid.a, shape.channels * positions);
   e.check("h", mid.h, shape.channels * positions);

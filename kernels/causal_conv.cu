@@ -19,9 +19,10 @@ struct ForwardArgs {
 
 // Writes channels [o, o+4) of time t, as far as there are such channels.
 template <class T>
-__device__ void scatter_quad(T* out, Index n, int channels, int o, Index length, Index t, const Quad<T>& value) {
+__device__ void scatter_quad(T* out, Index n, int channels, int o, Index length, Index t,
+                             const Quad<T>& value) {
   T* const p = out + (n * channels + o) * length + t;
-#pragma unroll
+  STILLPOINT_UNROLL(4)
   for (int q = 0; q < 4; ++q)
     if (o + q < channels) p[q * length] = value.v[q];
 }
@@ -66,7 +67,7 @@ __device__ void second_convolution(const ForwardArgs<T>& args, const Tile& tile,
     Quad<T> y = load_quad(args.weights.down_w != nullptr ? w.down_b + o : own + o);
     if (args.weights.down_w != nullptr)
       add_product(y, own, w.down_w + o * g.in_row(), g.in_row(), g.padded_in());
-#pragma unroll
+    STILLPOINT_UNROLL(4)
     for (int q = 0; q < 4; ++q) y.v[q] += h.v[q];
     scatter_quad(args.h, tile.n, g.channels, o, g.length, t, h);
     scatter_quad(args.y, tile.n, g.channels, o, g.length, t, relu(y));
@@ -180,8 +181,8 @@ __device__ void input_adjoint(const BackwardArgs<T>& args, const Tile& tile, con
   }
 }
 
-// One linear map of the block as its weight gradient sees it: errors of the tile's own steps, inputs from step
-// `from` on, and its rows in the partial set.
+// One linear map of the block as its weight gradient sees it: errors of the tile's own steps, inputs from
+// step `from` on, and its rows in the partial set.
 template <class T>
 struct GradientMap {
   const T *errors, *inputs;
@@ -192,7 +193,8 @@ struct GradientMap {
 
 // Adds 4 outputs by 4 inputs of one lag, or the bias gradient of 4 outputs, over the tile's positions.
 template <class T>
-__device__ void add_gradient(const Geometry& g, const Tile& tile, const GradientMap<T>& map, int item, bool first) {
+__device__ void add_gradient(const Geometry& g, const Tile& tile, const GradientMap<T>& map, int item,
+                             bool first) {
   const int out_quads = g.padded() / 4, in_quads = (map.in + 3) / 4;
   const int o = 4 * (item % out_quads), rest = item / out_quads;
   const bool bias = rest == map.taps * in_quads;
@@ -204,9 +206,9 @@ __device__ void add_gradient(const Geometry& g, const Tile& tile, const Gradient
   const Quad<T> one{{T(1), T(0), T(0), T(0)}};
   for (int i = start * g.phases; i < tile.hi * g.phases; ++i, error += g.row(), input += map.row)
     add_outer(acc, load_quad(error), bias ? one : load_quad(input));
-#pragma unroll
+  STILLPOINT_UNROLL(4)
   for (int q = 0; q < 4; ++q) {
-#pragma unroll
+    STILLPOINT_UNROLL(4)
     for (int k = 0; k < 4; ++k) {
       if (o + q >= g.channels || (bias ? k > 0 : c + k >= map.in)) continue;
       const int e = bias ? map.in * map.taps : (c + k) * map.taps + map.taps - 1 - lag;
@@ -239,7 +241,8 @@ __device__ void weight_gradients(const BackwardArgs<T>& args, const Tile& tile, 
   }
 }
 
-// Bound like the forward kernel by shared-memory loads; each block leaves one set of partial weight gradients.
+// Bound like the forward kernel by shared-memory loads; each block leaves one set of partial weight
+// gradients.
 template <class T>
 __global__ void __launch_bounds__(threads, 2) tcn_backward(BackwardArgs<T> args) {
   const Geometry& g = args.g;
@@ -267,8 +270,8 @@ void forward_fused(const Geometry& g, const TcnBlockWeights& weights, const Arra
 }
 
 template <class T>
-void backward_fused(const Geometry& g, const TcnBlockShape& shape, const TcnBlockWeights& weights, const Array& x,
-                    const TcnBlockMid& mid, const Array& y, const Array& dy, const Array& dx,
+void backward_fused(const Geometry& g, const TcnBlockShape& shape, const TcnBlockWeights& weights,
+                    const Array& x, const TcnBlockMid& mid, const Array& y, const Array& dy, const Array& dx,
                     const TcnBlockWeights& grads) {
   // The number of sets fixes the order of the sums, so it depends on the shape alone.
   constexpr Index most_sets = 256;
@@ -276,12 +279,21 @@ void backward_fused(const Geometry& g, const TcnBlockShape& shape, const TcnBloc
   const TcnPartialShape partial = tcn_partial_shape(shape, weights.down_w.data != nullptr);
   const Buffer scratch(Device::cuda, std::size_t(sets * partial.set_size) * sizeof(T));
   T* const partials = static_cast<T*>(scratch.data());
-  const BackwardArgs<T> args{g,           raw(weights), x.as<T>(), mid.a.as<T>(), mid.h.as<T>(), y.as<T>(),
-                             dy.as<T>(), dx.data == nullptr ? nullptr : dx.as<T>(), partials, partial};
+  const BackwardArgs<T> args{g,
+                             raw(weights),
+                             x.as<T>(),
+                             mid.a.as<T>(),
+                             mid.h.as<T>(),
+                             y.as<T>(),
+                             dy.as<T>(),
+                             dx.data == nullptr ? nullptr : dx.as<T>(),
+                             partials,
+                             partial};
   const LaunchShape launch_shape{dim3(unsigned(sets)), dim3(threads),
                                  std::size_t(BackwardTile::elements(g)) * sizeof(T)};
   launch("tcn_backward", tcn_backward<T>, launch_shape, args);
-  tcn_reduce_partials(shape, weights, sets, {partials, sets * partial.set_size, y.dtype, Device::cuda}, grads);
+  tcn_reduce_partials(shape, weights, sets, {partials, sets * partial.set_size, y.dtype, Device::cuda},
+                      grads);
 }
 
 }  // namespace

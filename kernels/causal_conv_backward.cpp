@@ -52,41 +52,45 @@ struct Backward {
   Partials layout;
   const T *x, *a, *h, *y, *dy;
   T* dx;
-  Packed<T> w1, w2, down;  // of the adjoints; down.data is null without a down-sampling map
+  Weights<T> w1, w2, down;  // of the adjoints; down.data is null without a down-sampling map
   T *slices, *partials;
 
   void group(const Team& team, Index slice, Index group) const;
   void load(const Team& team, Index n, const SampleRows<T>& rows) const;
   void mask(Index n, Index o, const SampleRows<T>& rows) const;
+  void second_data(const Team& team, const SampleRows<T>& rows) const;
   void first_data(const Team& team, Index n, const SampleRows<T>& rows) const;
 };
 
+// acc[o][i] = sum over t in [begin, end) of g[o][t] x[i][t].
+template <class T, int O, int I>
+inline void correlate_rows(const T* g, const T* x, Index stride, Index begin, Index end,
+                           Vector<T> (&acc)[O][I]) {
+  for (Index t = begin; t < end; t += width<T>) {
+    Vector<T> xs[I];
+#pragma GCC unroll 2
+    for (int i = 0; i < I; ++i) xs[i] = simd::load_kept(x + i * stride + t);
+#pragma GCC unroll 5
+    for (int o = 0; o < O; ++o) {
+      const Vector<T> go = simd::load_kept(g + o * stride + t);
+#pragma GCC unroll 2
+      for (int i = 0; i < I; ++i) acc[o][i] += go * xs[i];
+    }
+  }
+}
+
 // dw[o][i][tap] (+)= sum_t g[o][t] x[i][t - lag dilation] for a tile of outputs and inputs.
 template <class T, int O, int I>
-inline void correlate_tile(const T* g, const T* x, Index stride, Index end, const TcnBlockShape& s, T* dw,
-                           Index dw_stride, bool add) {
+inline void correlate_tile(const T* g, const T* x, Index stride, const TcnBlockShape& s, T* dw, bool add) {
   for (Index lag = 0; lag < s.taps; ++lag) {
     Vector<T> acc[O][I] = {};
     const Index shift = lag * s.dilation;
-    const T* const past = x - shift;
-    for (Index t = shift / width<T> * width<T>; t < end; t += width<T>) {
-      Vector<T> xs[I];
-#pragma GCC unroll 2
-      for (int i = 0; i < I; ++i) xs[i] = simd::load(past + i * stride + t);
+    correlate_rows<T, O, I>(g, x - shift, stride, shift / width<T> * width<T>, s.length, acc);
+    T* to = dw + s.taps - 1 - lag;
 #pragma GCC unroll 5
-      for (int o = 0; o < O; ++o) {
-        const Vector<T> go = simd::load(g + o * stride + t);
+    for (int o = 0; o < O; ++o, to += s.in_channels * s.taps)
 #pragma GCC unroll 2
-        for (int i = 0; i < I; ++i) acc[o][i] += go * xs[i];
-      }
-    }
-#pragma GCC unroll 5
-    for (int o = 0; o < O; ++o)
-#pragma GCC unroll 2
-      for (int i = 0; i < I; ++i) {
-        T& to = dw[o * dw_stride + i * s.taps + s.taps - 1 - lag];
-        to = (add ? to : T(0)) + simd::sum<T>(acc[o][i]);
-      }
+      for (int i = 0; i < I; ++i) to[i * s.taps] = (add ? to[i * s.taps] : T(0)) + simd::sum<T>(acc[o][i]);
   }
 }
 
@@ -94,16 +98,16 @@ inline void correlate_tile(const T* g, const T* x, Index stride, Index end, cons
 template <class T>
 void correlate(const Team& team, const TcnBlockShape& s, const Rows<T>& g, const Rows<T>& x, T* dw,
                bool add) {
-  const ChannelTiles tiles{s.channels};
-  const Index count = tiles.count(), pairs = (s.in_channels + 1) / 2, end = s.length;
-  for (Index item = team.rank; item < count * pairs; item += team.size) {
-    const Index o = tiles.begin(item % count), i = item / count * 2, row = s.in_channels * s.taps;
-    with_constant(tiles.begin(item % count + 1) - o, [&](auto n) {
-      T* const to = dw + o * row + i * s.taps;
+  const ChannelTiles tiles(s.channels);
+  const Index pairs = (s.in_channels + 1) / 2;
+  for (Index item = team.rank; item < tiles.count * pairs; item += team.size) {
+    const Index tile = item % tiles.count, o = tiles.begin(tile), i = item / tiles.count * 2;
+    with_constant(tiles.width(tile), [&](auto n) {
+      T* const to = dw + (o * s.in_channels + i) * s.taps;
       if (i + 1 < s.in_channels)
-        correlate_tile<T, n, 2>(g[o], x[i], g.stride, end, s, to, row, add);
+        correlate_tile<T, n, 2>(g[o], x[i], g.stride, s, to, add);
       else
-        correlate_tile<T, n, 1>(g[o], x[i], g.stride, end, s, to, row, add);
+        correlate_tile<T, n, 1>(g[o], x[i], g.stride, s, to, add);
     });
   }
 }
@@ -125,11 +129,12 @@ void Backward<T>::mask(Index n, Index o, const SampleRows<T>& rows) const {
   const Index at = (n * s.channels + o) * s.length;
   const T *const dy_row = dy + at, *const y_row = y + at, *const h_row = h + at;
   T *const r = rows.r[o], *const g2 = rows.g2[o];
-  SerialTeam{}.each(s.length, [=](Index t) {
+#pragma GCC ivdep
+  for (Index t = 0; t < s.length; ++t) {
     const T through = y_row[t] > T(0) ? dy_row[t] : T(0);
     r[t] = through;
     g2[t] = h_row[t] > T(0) ? through : T(0);
-  });
+  }
   rows.r.clear_margins(o, s.length);
   rows.g2.clear_margins(o, s.length);
   rows.g1.clear_margins(o, s.length);
@@ -144,20 +149,31 @@ void Backward<T>::load(const Team& team, Index n, const SampleRows<T>& rows) con
     rows.x.fill(c, x + (n * s.in_channels + c) * s.length, s.length);
 }
 
+// g1 = adjoint(w2) g2 where a > 0.
+template <class T>
+void Backward<T>::second_data(const Team& team, const SampleRows<T>& rows) const {
+  convolve(team, s.length, w2, rows.g2, s.dilation, [&]<int O>(Index c, Index t, Tile<T, O>& tile) {
+    const T* const a_rows = rows.a[c] + t;
+    each_vector<O>([&](int i, int k) {
+      const Vector<T> passed = simd::load(a_rows + i * rows.a.stride + k * width<T>);
+      tile.v[i][k] = passed > Vector<T>{} ? tile.v[i][k] : Vector<T>{};
+    });
+    store_tile(rows.g1[c] + t, rows.g1.stride, tile);
+  });
+}
+
 // dx = adjoint(w1) g1 + r, or + down_w^T r.
 template <class T>
 void Backward<T>::first_data(const Team& team, Index n, const SampleRows<T>& rows) const {
+  T* const dx_rows = dx + n * s.in_channels * s.length;
   convolve(team, s.length, w1, rows.g1, s.dilation, [&]<int O>(Index c, Index t, Tile<T, O>& tile) {
-    if (down.data != nullptr) accumulate(tile, down.tile(c), rows.r[0] + t, rows.r.stride, s.channels, 1, 0);
-    T* const out = dx + (n * s.in_channels + c) * s.length;
-#pragma GCC unroll 5
-    for (Index i = 0; i < O; ++i)
-#pragma GCC unroll 2
-      for (Index k = 0; k < tile_vectors; ++k) {
-        const Index at = t + k * width<T>;
-        const Vector<T> through = down.data != nullptr ? Vector<T>{} : simd::load(rows.r[c + i] + at);
-        store_before(out + i * s.length, at, s.length, tile.v[i][k] + through);
-      }
+    if (down.data != nullptr) {
+      accumulate(tile, down, down.first_lag(c), rows.r[0] + t, rows.r.stride, 1, 0);
+    } else {
+      const T* const r = rows.r[c] + t;
+      each_vector<O>([&](int i, int k) { tile.v[i][k] += simd::load(r + i * rows.r.stride + k * width<T>); });
+    }
+    store_tile(dx_rows + c * s.length + t, s.length, s.length - t, tile);
   });
 }
 
@@ -174,16 +190,7 @@ void Backward<T>::group(const Team& team, Index slice, Index group) const {
     if (add) team.wait();
     load(team, n, rows);
     team.wait();
-    convolve(team, s.length, w2, rows.g2, s.dilation, [&]<int O>(Index c, Index t, const Tile<T, O>& tile) {
-#pragma GCC unroll 5
-      for (Index i = 0; i < O; ++i)
-#pragma GCC unroll 2
-        for (Index k = 0; k < tile_vectors; ++k) {
-          const Index at = t + k * width<T>;
-          const Vector<T> passed = simd::load(rows.a[c + i] + at);
-          simd::store(rows.g1[c + i] + at, passed > Vector<T>{} ? tile.v[i][k] : Vector<T>{});
-        }
-    });
+    second_data(team, rows);
     correlate(team, second, rows.g2, rows.a, sums + layout.w2, add);
     sum_rows(team, s, rows.g2, sums + layout.b2, add);
     if (down.data != nullptr) {
@@ -201,31 +208,31 @@ void Backward<T>::group(const Team& team, Index slice, Index group) const {
 template <class T>
 void add_groups(const Partials& layout, T* sums, Index begin, Index count) {
   for (Index g = 1; g < layout.groups; ++g)
-    SerialTeam{}.each(count, [=](Index i) { sums[begin + i] += sums[g * layout.size + begin + i]; });
+#pragma GCC ivdep
+    for (Index i = begin; i < begin + count; ++i) sums[i] += sums[g * layout.size + i];
 }
 
 // dg = <dw,v> / ||v||,  dv = gain / ||v|| (dw - v <dw,v> / ||v||^2) for one row of n weights.
 template <class T>
-void through_norm(const T* dw, const T* v, T gain, Index n, T* dv, T* dgain) {
-  const T length = norm(v, n), inner = dot(dw, v, n);
-  const T scale = gain / length, along = inner / (length * length);
-  SerialTeam{}.each(n, [=](Index i) { dv[i] = scale * (dw[i] - v[i] * along); });
-  *dgain = inner / length;
+void through_norm(const T* dw, const T* v, T norm, T gain, Index n, T* dv, T* dgain) {
+  const T inner = dot(dw, v, n), scale = gain / norm, along = inner / (norm * norm);
+#pragma GCC ivdep
+  for (Index i = 0; i < n; ++i) dv[i] = scale * (dw[i] - v[i] * along);
+  *dgain = inner / norm;
 }
 
 template <class T>
-void finish(const Team& all, const TcnBlockShape& s, const Partials& layout, T* sums,
+void finish(const Team& all, const Partials& layout, T* sums, const Normalised<T>& n,
             const TcnBlockWeights& w, const TcnBlockWeights& grads) {
-  const Index n1 = s.in_channels * s.taps, n2 = s.channels * s.taps;
-  for (Index o = all.rank; o < s.channels; o += all.size) {
-    add_groups(layout, sums, o * n1, n1);
-    add_groups(layout, sums, layout.w2 + o * n2, n2);
-    through_norm(sums + o * n1, pointer<T>(w.v1) + o * n1, pointer<T>(w.g1)[o], n1,
-                 pointer<T>(grads.v1) + o * n1, pointer<T>(grads.g1) + o);
-    through_norm(sums + layout.w2 + o * n2, pointer<T>(w.v2) + o * n2, pointer<T>(w.g2)[o], n2,
-                 pointer<T>(grads.v2) + o * n2, pointer<T>(grads.g2) + o);
+  for (Index o = all.rank; o < n.channels; o += all.size) {
+    const Index at1 = o * n.row1, at2 = o * n.row2;
+    add_groups(layout, sums, at1, n.row1);
+    add_groups(layout, sums, layout.w2 + at2, n.row2);
+    through_norm(sums + at1, pointer<T>(w.v1) + at1, n.norm1[o], pointer<T>(w.g1)[o], n.row1,
+                 pointer<T>(grads.v1) + at1, pointer<T>(grads.g1) + o);
+    through_norm(sums + layout.w2 + at2, pointer<T>(w.v2) + at2, n.norm2[o], pointer<T>(w.g2)[o], n.row2,
+                 pointer<T>(grads.v2) + at2, pointer<T>(grads.g2) + o);
   }
-  all.wait();
   if (all.rank > 0) return;
   add_groups(layout, sums, layout.down, layout.size - layout.down);
   const auto copy = [&](const Array& to, Index from) { std::copy_n(sums + from, to.size, pointer<T>(to)); };
@@ -241,47 +248,38 @@ void finish(const Team& all, const TcnBlockShape& s, const Partials& layout, T* 
 template <class T>
 void backward(const TcnBlockShape& s, const TcnBlockWeights& w, const Array& x, const TcnBlockMid& mid,
               const Array& y, const Array& dy, const Array& dx, const TcnBlockWeights& grads) {
-  const bool parallel = products(s) >= serial_products, has_down = w.down_w.data != nullptr;
-  const Index threads = parallel ? omp_get_max_threads() : 1;
-  const Index slice = SampleRows<T>::elements(s);
-  const Partials layout(s, has_down);
-  Packed<T> w1{nullptr, s.channels, s.in_channels, s.taps}, w2{nullptr, s.channels, s.channels, s.taps};
-  Packed<T> down{nullptr, s.channels, s.in_channels, 1};
-  const Index weights = w1.size() + w2.size() + down.size();
+  const bool parallel = products(s) >= serial_products;
+  const Partials layout(s, w.down_w.data != nullptr);
+  const Index slices = std::min<Index>(layout.groups, parallel ? omp_get_max_threads() : 1);
+  const Index slice = SampleRows<T>::elements(s), partials = layout.groups * layout.size;
   const Buffer memory(Device::cpu,
-                      std::size_t(threads * slice + weights + layout.groups * layout.size) * sizeof(T));
-  T* const slices = static_cast<T*>(memory.data());
-  w1.data = slices + threads * slice;
-  w2.data = w1.data + w1.size();
-  if (has_down) down.data = w2.data + w2.size();
-  T* const partials = w2.data + w2.size() + down.size();
-  const Backward<T> work{s,
-                         layout,
-                         pointer<T>(x),
-                         pointer<T>(mid.a),
-                         pointer<T>(mid.h),
-                         pointer<T>(y),
-                         pointer<T>(dy),
-                         pointer<T>(dx),
-                         w1,
-                         w2,
-                         down,
-                         slices,
-                         partials};
+                      std::size_t(slices * slice + partials + Normalised<T>::elements(s)) * sizeof(T));
+  T* const scratch = static_cast<T*>(memory.data());
+  T* const sums = scratch + slices * slice;
+  const Normalised<T> n(s, sums + partials);
+  const Backward<T> work{
+      s,
+      layout,
+      pointer<T>(x),
+      pointer<T>(mid.a),
+      pointer<T>(mid.h),
+      pointer<T>(y),
+      pointer<T>(dy),
+      pointer<T>(dx),
+      Weights<T>::convolution(n.w1, s.in_channels, s.channels, s.taps).adjoint(),
+      Weights<T>::convolution(n.w2, s.channels, s.channels, s.taps).adjoint(),
+      Weights<T>::convolution(pointer<T>(w.down_w), s.in_channels, s.channels, 1).adjoint(),
+      scratch,
+      sums};
+  Gate gate;
 #pragma omp parallel if (parallel)
   {
-    const Team all{omp_get_thread_num(), omp_get_num_threads()};
-    for (Index o = all.rank; o < s.channels; o += all.size) {
-      const T* const v1 = pointer<T>(w.v1) + o * s.in_channels * s.taps;
-      const T* const v2 = pointer<T>(w.v2) + o * s.channels * s.taps;
-      pack_adjoint_row(w1, v1, pointer<T>(w.g1)[o] / norm(v1, s.in_channels * s.taps), o);
-      pack_adjoint_row(w2, v2, pointer<T>(w.g2)[o] / norm(v2, s.channels * s.taps), o);
-      if (has_down) pack_adjoint_row(down, pointer<T>(w.down_w) + o * s.in_channels, T(1), o);
-    }
+    const Team all{omp_get_thread_num(), omp_get_num_threads(), &gate};
+    n.compute(all, w);
     share_units(all, layout.groups,
                 [&](const Team& team, Index at, Index group) { work.group(team, at, group); });
     all.wait();
-    finish(all, s, layout, partials, w, grads);
+    finish(all, layout, sums, n, w, grads);
   }
 }
 

@@ -4,16 +4,17 @@
 #include <omp.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
-#include <cstring>
+#include <thread>
 #include <type_traits>
 
 #include "kernels/causal_conv.h"
-#include "kernels/launch.h"
 #include "kernels/simd.h"
 
 namespace stillpoint::kernels::tcn_cpu {
 
+using Index = std::int64_t;
 using simd::Vector;
 template <class T>
 inline constexpr Index width = simd::width<T>;
@@ -36,14 +37,24 @@ T* pointer(const Array& array) {
   return array.data == nullptr ? nullptr : array.as<T>();
 }
 
+// Where threads wait for each other: a fraction of an OpenMP barrier's time while all of them run, and a
+// waiting thread gives way where they do not.
+struct Gate {
+  alignas(64) std::atomic<Index> arrivals{0};
+};
+
 // The threads that work on one sample together; a team of one never waits.
 struct Team {
   Index rank = 0, size = 1;
+  Gate* gate = nullptr;
+  mutable Index waits = 0;
 
   void wait() const {
-    if (size > 1) {
-#pragma omp barrier
-    }
+    if (size == 1) return;
+    gate->arrivals.fetch_add(1, std::memory_order_acq_rel);
+    const Index all = ++waits * size;
+    for (int spins = 0; gate->arrivals.load(std::memory_order_acquire) < all; ++spins)
+      if (spins >= 4096) std::this_thread::yield();
   }
 };
 
@@ -95,13 +106,16 @@ struct Rows {
   }
 };
 
-// Channels split into as few tiles as there can be, of nearly equal size.
+// Channels split into as few tiles as there can be, the first `wider` of them one wider than the others.
 struct ChannelTiles {
-  Index channels;
+  Index count, size, wider;
 
-  Index count() const { return (channels + tile_channels - 1) / tile_channels; }
-  Index begin(Index tile) const { return channels * tile / count(); }
-  Index of(Index channel) const { return ((channel + 1) * count() - 1) / channels; }
+  explicit ChannelTiles(Index channels)
+      : count((channels + tile_channels - 1) / tile_channels),
+        size(channels / count),
+        wider(channels % count) {}
+  Index begin(Index tile) const { return tile * size + std::min(tile, wider); }
+  Index width(Index tile) const { return tile < wider ? size + 1 : size; }
 };
 
 // f(std::integral_constant<int, n>) for n in 1..tile_channels.
@@ -122,70 +136,84 @@ inline void with_constant(Index n, F&& f) {
   }
 }
 
-// Weights of a map in -> out with `taps` lags, tile by tile of outputs: [tile][lag][in][out in the tile].
+// Normalised weights of a map in -> out with `taps` lags; lag l is tap taps - 1 - l.
 template <class T>
-struct Packed {
-  T* data;
-  Index in, out, taps;
+struct Weights {
+  const T* data = nullptr;
+  Index in, out, taps, in_stride, out_stride;
 
-  Index size() const { return in * out * taps; }
-  const T* tile(Index first_output) const { return data + first_output * in * taps; }
+  static Weights convolution(const T* w, Index in, Index out, Index taps) {
+    return {w, in, out, taps, taps, in * taps};
+  }
+  Weights adjoint() const { return {data, out, in, taps, out_stride, in_stride}; }
+  const T* first_lag(Index o) const { return data + o * out_stride + taps - 1; }
 };
 
 template <class T>
 inline T dot(const T* a, const T* b, Index n) {
-  Vector<T> lanes{};
+  Vector<T> even{}, odd{};
   Index i = 0;
-  for (; i + width<T> <= n; i += width<T>) lanes += simd::load(a + i) * simd::load(b + i);
-  T total = simd::sum<T>(lanes);
+  for (; i + 2 * width<T> <= n; i += 2 * width<T>) {
+    even += simd::load(a + i) * simd::load(b + i);
+    odd += simd::load(a + i + width<T>) * simd::load(b + i + width<T>);
+  }
+  T total = simd::sum<T>(even + odd);
   for (; i < n; ++i) total += a[i] * b[i];
   return total;
 }
 
+// A block's weights after weight norm, w1 (C,Ci,K) and w2 (C,C,K), with the norms of the rows of v1 and of
+// v2.
 template <class T>
-inline T norm(const T* v, Index n) {
-  return std::sqrt(dot(v, v, n));
-}
+struct Normalised {
+  Index channels, row1, row2;
+  T *w1, *w2, *norm1, *norm2;
 
-// Row v[in][tap] of output o, times scale; the lag of a tap is taps - 1 - tap.
-template <class T>
-void pack_row(const Packed<T>& to, const T* v, T scale, Index o) {
-  const ChannelTiles tiles{to.out};
-  const Index tile = tiles.of(o), first = tiles.begin(tile), size = tiles.begin(tile + 1) - first;
-  T* at = to.data + first * to.in * to.taps + (o - first);
-  for (Index i = 0; i < to.in; ++i, at += size, v += to.taps)
-    for (Index lag = 0; lag < to.taps; ++lag) at[lag * to.in * size] = scale * v[to.taps - 1 - lag];
-}
-
-// The same for the adjoint: row v[out][tap] of its input i.
-template <class T>
-void pack_adjoint_row(const Packed<T>& to, const T* v, T scale, Index i) {
-  const ChannelTiles tiles{to.out};
-  for (Index tile = 0; tile < tiles.count(); ++tile) {
-    const Index first = tiles.begin(tile), size = tiles.begin(tile + 1) - first;
-    T* at = to.data + first * to.in * to.taps + i * size;
-    for (Index o = 0; o < size; ++o, ++at, v += to.taps)
-      for (Index lag = 0; lag < to.taps; ++lag) at[lag * to.in * size] = scale * v[to.taps - 1 - lag];
+  static Index elements(const TcnBlockShape& s) {
+    return s.channels * ((s.in_channels + s.channels) * s.taps + 2);
   }
-}
+  Normalised(const TcnBlockShape& s, T* memory)
+      : channels(s.channels),
+        row1(s.in_channels * s.taps),
+        row2(s.channels * s.taps),
+        w1(memory),
+        w2(w1 + channels * row1),
+        norm1(w2 + channels * row2),
+        norm2(norm1 + channels) {}
+
+  void compute(const Team& team, const TcnBlockWeights& w) const {
+    for (Index o = team.rank; o < channels; o += team.size) {
+      norm1[o] = row(pointer<T>(w.v1) + o * row1, pointer<T>(w.g1)[o], row1, w1 + o * row1);
+      norm2[o] = row(pointer<T>(w.v2) + o * row2, pointer<T>(w.g2)[o], row2, w2 + o * row2);
+    }
+  }
+  // w = gain v / ||v||; gives ||v||.
+  static T row(const T* v, T gain, Index n, T* w) {
+    const T norm = std::sqrt(dot(v, v, n)), scale = gain / norm;
+    for (Index i = 0; i < n; ++i) w[i] = scale * v[i];
+    return norm;
+  }
+};
 
 template <class T, int O>
 struct Tile {
   Vector<T> v[O][tile_vectors];
 };
 
-// tile[o][t] += sum over lags and inputs of w[lag][i][o] x[i][t + lag step].
+// tile[o][t] += sum over inputs and `lags` lags of w[o][i][lag] x[i][t + lag step]; `w` is the tile's first
+// output at lag 0.
 template <class T, int O>
-inline void accumulate(Tile<T, O>& tile, const T* w, const T* x, Index x_stride, Index inputs, Index lags,
-                       Index step) {
+inline void accumulate(Tile<T, O>& tile, const Weights<T>& weights, const T* w, const T* x, Index x_stride,
+                       Index lags, Index step) {
   Tile<T, O> acc = tile;
-  for (Index lag = 0; lag < lags; ++lag) {
-    const T* row = x + lag * step;
-    for (Index i = 0; i < inputs; ++i, row += x_stride, w += O) {
-      const Vector<T> x0 = simd::load(row), x1 = simd::load(row + width<T>);
+  const Index in_stride = weights.in_stride, out_stride = weights.out_stride;
+  for (Index lag = 0; lag < lags; ++lag, --w, x += step) {
+    const T *row = x, *wi = w;
+    for (Index i = 0; i < weights.in; ++i, row += x_stride, wi += in_stride) {
+      const Vector<T> x0 = simd::load_kept(row), x1 = simd::load_kept(row + width<T>);
 #pragma GCC unroll 5
       for (int o = 0; o < O; ++o) {
-        const Vector<T> wo = simd::splat(w[o]);
+        const Vector<T> wo = simd::splat(wi[o * out_stride]);
         acc.v[o][0] += wo * x0;
         acc.v[o][1] += wo * x1;
       }
@@ -194,34 +222,58 @@ inline void accumulate(Tile<T, O>& tile, const T* w, const T* x, Index x_stride,
   tile = acc;
 }
 
-// finish(first output, t, tile) for every tile of out[o][t] = sum w[lag][i][o] in[i][t + lag step]; |step| is
+// finish(first output, t, tile) for every tile of out[o][t] = sum w[o][i][lag] in[i][t + lag step]; |step| is
 // the dilation. Lags that reach only zeros are left out; which they are depends on t alone.
 template <class T, class Finish>
-void convolve(const Team& team, Index length, const Packed<T>& w, const Rows<T>& in, Index step,
+void convolve(const Team& team, Index length, const Weights<T>& w, const Rows<T>& in, Index step,
               Finish finish) {
-  const ChannelTiles tiles{w.out};
-  const Index count = tiles.count(), dilation = step < 0 ? -step : step;
-  Index t = team.rank / count * tile_steps<T>, tile = team.rank % count;
+  const ChannelTiles tiles(w.out);
+  const Index t_stride = team.size / tiles.count * tile_steps<T>, tile_stride = team.size % tiles.count;
+  Index t = team.rank / tiles.count * tile_steps<T>, tile = team.rank % tiles.count;
+  Index lags = step < 0 ? 1 : w.taps;
   while (t < length) {
-    const Index reach = step < 0 ? t + tile_steps<T> - 1 : length - 1 - t;
-    const Index lags = std::min(w.taps, reach / dilation + 1);
+    while (step < 0 && lags < w.taps && t + tile_steps < T >> lags * -step) ++lags;
+    while (step > 0 && lags > 1 && t + (lags - 1) * step >= length) --lags;
     const Index o = tiles.begin(tile);
-    with_constant(tiles.begin(tile + 1) - o, [&](auto n) {
+    with_constant(tiles.width(tile), [&](auto n) {
       Tile<T, n> out{};
-      accumulate(out, w.tile(o), in[0] + t, in.stride, w.in, lags, step);
+      accumulate(out, w, w.first_lag(o), in[0] + t, in.stride, lags, step);
       finish(o, t, out);
     });
-    tile += team.size % count;
-    t += team.size / count * tile_steps<T>;
-    if (tile >= count) tile -= count, t += tile_steps<T>;
+    tile += tile_stride;
+    t += t_stride;
+    if (tile >= tiles.count) tile -= tiles.count, t += tile_steps<T>;
   }
 }
 
-// Stores the lanes of `v` that lie before `end`.
-template <class T>
-inline void store_before(T* row, Index t, Index end, Vector<T> v) {
-  if (t + width<T> <= end) return simd::store(row + t, v);
-  for (Index lane = 0; t + lane < end; ++lane) row[t + lane] = v[lane];
+template <class T, int O>
+inline void store_tile(T* out, Index stride, const Tile<T, O>& tile) {
+#pragma GCC unroll 5
+  for (int o = 0; o < O; ++o)
+#pragma GCC unroll 2
+    for (int k = 0; k < tile_vectors; ++k) simd::store(out + o * stride + k * width<T>, tile.v[o][k]);
+}
+// The first `steps` steps of a tile.
+template <class T, int O>
+[[gnu::noinline]] void store_part(T* out, Index stride, Index steps, Tile<T, O> tile) {
+  T rows[O * tile_steps<T>];
+  store_tile(rows, tile_steps<T>, tile);
+  for (int o = 0; o < O; ++o) std::copy_n(rows + o * tile_steps<T>, steps, out + o * stride);
+}
+// As much of a tile as lies before the end of the rows, `steps` away.
+template <class T, int O>
+inline void store_tile(T* out, Index stride, Index steps, const Tile<T, O>& tile) {
+  if (steps >= tile_steps<T>) return store_tile(out, stride, tile);
+  store_part(out, stride, steps, tile);
+}
+
+// f(channel, vector) of every vector of a tile.
+template <int O, class F>
+inline void each_vector(F f) {
+#pragma GCC unroll 5
+  for (int o = 0; o < O; ++o)
+#pragma GCC unroll 2
+    for (int k = 0; k < tile_vectors; ++k) f(o, k);
 }
 
 // Contracts of tcn_block_forward and tcn_block_backward, on checked CPU arrays of T that are not empty.

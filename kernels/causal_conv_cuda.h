@@ -1,5 +1,4 @@
-// The TCN residual block on CUDA: a fused kernel per direction, and a general path for what shared memory
-// cannot hold.
+// The TCN residual block on CUDA: a fused kernel per direction, and a general path for larger sizes.
 #pragma once
 #include "kernels/causal_conv.h"
 
@@ -19,9 +18,9 @@ void tcn_block_backward_general(const TcnBlockShape& shape, const TcnBlockWeight
                                 const TcnBlockMid& mid, const Array& y, const Array& dy, const Array& dx,
                                 const TcnBlockWeights& grads);
 
-// Partial gradients, as the fused and the general backward leave them: `sets` sets; a set holds for conv1, conv2
-// and, where there is one, the down-sampling map its rows o = 0..C-1, and a row its weights dw[o,c,j] followed by
-// the bias gradient.
+// Partial gradients, as the fused and the general backward leave them: `sets` sets; a set holds for conv1,
+// conv2 and, where there is one, the down-sampling map its rows o = 0..C-1, and a row its weights dw[o,c,j]
+// followed by the bias gradient.
 struct TcnPartialShape {
   std::int64_t row1, row2, row_down;  // Ci K + 1, C K + 1, Ci + 1 (0 without a down-sampling map)
   std::int64_t set_size;              // C (row1 + row2 + row_down)

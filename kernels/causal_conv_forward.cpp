@@ -10,7 +10,7 @@ struct Forward {
   TcnBlockShape s;
   const T *x, *b1, *b2, *down_b;
   T *a, *h, *y;
-  Packed<T> w1, w2, down;
+  Weights<T> w1, w2, down;  // down.data is null without a down-sampling map
   T* slices;
   Index slice_size;
 
@@ -34,53 +34,46 @@ void Forward<T>::sample(const Team& team, Index slice, Index n) const {
   second(team, n, in, mid);
 }
 
+// tile = relu(tile + bias)
+template <class T, int O>
+inline void activate(Tile<T, O>& tile, const T* bias) {
+  each_vector<O>([&](int o, int k) { tile.v[o][k] = simd::relu<T>(tile.v[o][k] + simd::splat(bias[o])); });
+}
+
 template <class T>
 void Forward<T>::first(const Team& team, Index n, const Rows<T>& in, const Rows<T>& mid) const {
-  convolve(team, s.length, w1, in, -s.dilation, [&]<int O>(Index o, Index t, const Tile<T, O>& tile) {
-    T* const out = a + (n * s.channels + o) * s.length;
-#pragma GCC unroll 5
-    for (Index i = 0; i < O; ++i) {
-      const Vector<T> bias = simd::splat(b1[o + i]);
-#pragma GCC unroll 2
-      for (Index k = 0; k < tile_vectors; ++k) {
-        const Vector<T> value = simd::relu<T>(tile.v[i][k] + bias);
-        simd::store(mid[o + i] + t + k * width<T>, value);
-        store_before(out + i * s.length, t + k * width<T>, s.length, value);
-      }
-    }
+  T* const rows = a + n * s.channels * s.length;
+  convolve(team, s.length, w1, in, -s.dilation, [&]<int O>(Index o, Index t, Tile<T, O>& tile) {
+    activate(tile, b1 + o);
+    store_tile(mid[o] + t, mid.stride, tile);
+    store_tile(rows + o * s.length + t, s.length, s.length - t, tile);
   });
 }
 
 // r[o..o+O) at t: x itself, or the down-sampling map.
 template <class T>
 template <int O>
-Tile<T, O> Forward<T>::residual(const Rows<T>& in, Index o, Index t) const {
+inline Tile<T, O> Forward<T>::residual(const Rows<T>& in, Index o, Index t) const {
   Tile<T, O> r;
-#pragma GCC unroll 5
-  for (int i = 0; i < O; ++i)
-#pragma GCC unroll 2
-    for (Index k = 0; k < tile_vectors; ++k)
-      r.v[i][k] =
-          down.data == nullptr ? simd::load(in[o + i] + t + k * width<T>) : simd::splat(down_b[o + i]);
-  if (down.data != nullptr) accumulate(r, down.tile(o), in[0] + t, in.stride, s.in_channels, 1, 0);
+  if (down.data == nullptr) {
+    each_vector<O>([&](int i, int k) { r.v[i][k] = simd::load(in[o + i] + t + k * width<T>); });
+    return r;
+  }
+  each_vector<O>([&](int i, int k) { r.v[i][k] = simd::splat(down_b[o + i]); });
+  accumulate(r, down, down.first_lag(o), in[0] + t, in.stride, 1, 0);
   return r;
 }
 
 template <class T>
 void Forward<T>::second(const Team& team, Index n, const Rows<T>& in, const Rows<T>& mid) const {
-  convolve(team, s.length, w2, mid, -s.dilation, [&]<int O>(Index o, Index t, const Tile<T, O>& tile) {
-    const Index at = (n * s.channels + o) * s.length;
+  const Index sample = n * s.channels * s.length;
+  convolve(team, s.length, w2, mid, -s.dilation, [&]<int O>(Index o, Index t, Tile<T, O>& tile) {
+    const Index at = sample + o * s.length + t;
+    activate(tile, b2 + o);
+    store_tile(h + at, s.length, s.length - t, tile);
     const Tile<T, O> r = residual<O>(in, o, t);
-#pragma GCC unroll 5
-    for (Index i = 0; i < O; ++i) {
-      const Vector<T> bias = simd::splat(b2[o + i]);
-#pragma GCC unroll 2
-      for (Index k = 0; k < tile_vectors; ++k) {
-        const Vector<T> value = simd::relu<T>(tile.v[i][k] + bias);
-        store_before(h + at + i * s.length, t + k * width<T>, s.length, value);
-        store_before(y + at + i * s.length, t + k * width<T>, s.length, simd::relu<T>(value + r.v[i][k]));
-      }
-    }
+    each_vector<O>([&](int i, int k) { tile.v[i][k] = simd::relu<T>(tile.v[i][k] + r.v[i][k]); });
+    store_tile(y + at, s.length, s.length - t, tile);
   });
 }
 
@@ -90,16 +83,11 @@ template <class T>
 void forward(const TcnBlockShape& s, const TcnBlockWeights& w, const Array& x, const Array& a, const Array& h,
              const Array& y) {
   const bool parallel = products(s) >= serial_products;
-  const Index threads = parallel ? omp_get_max_threads() : 1;
+  const Index slices = std::min<Index>(s.batch, parallel ? omp_get_max_threads() : 1);
   const Index slice = Rows<T>::elements(s.in_channels, s.length) + Rows<T>::elements(s.channels, s.length);
-  const bool has_down = w.down_w.data != nullptr;
-  const Index weights = s.channels * ((s.in_channels + s.channels) * s.taps + (has_down ? s.in_channels : 0));
-  const Buffer memory(Device::cpu, std::size_t(threads * slice + weights) * sizeof(T));
-  T* const slices = static_cast<T*>(memory.data());
-  T* const packed = slices + threads * slice;
-  const Packed<T> w1{packed, s.in_channels, s.channels, s.taps};
-  const Packed<T> w2{w1.data + w1.size(), s.channels, s.channels, s.taps};
-  const Packed<T> down{has_down ? w2.data + w2.size() : nullptr, s.in_channels, s.channels, 1};
+  const Buffer memory(Device::cpu, std::size_t(slices * slice + Normalised<T>::elements(s)) * sizeof(T));
+  T* const scratch = static_cast<T*>(memory.data());
+  const Normalised<T> n(s, scratch + slices * slice);
   const Forward<T> work{s,
                         pointer<T>(x),
                         pointer<T>(w.b1),
@@ -108,22 +96,18 @@ void forward(const TcnBlockShape& s, const TcnBlockWeights& w, const Array& x, c
                         pointer<T>(a),
                         pointer<T>(h),
                         pointer<T>(y),
-                        w1,
-                        w2,
-                        down,
-                        slices,
+                        Weights<T>::convolution(n.w1, s.in_channels, s.channels, s.taps),
+                        Weights<T>::convolution(n.w2, s.channels, s.channels, s.taps),
+                        Weights<T>::convolution(pointer<T>(w.down_w), s.in_channels, s.channels, 1),
+                        scratch,
                         slice};
+  Gate gate;
 #pragma omp parallel if (parallel)
   {
-    const Team all{omp_get_thread_num(), omp_get_num_threads()};
-    for (Index o = all.rank; o < s.channels; o += all.size) {
-      const T* const v1 = pointer<T>(w.v1) + o * w1.in * s.taps;
-      const T* const v2 = pointer<T>(w.v2) + o * w2.in * s.taps;
-      pack_row(w1, v1, pointer<T>(w.g1)[o] / norm(v1, w1.in * s.taps), o);
-      pack_row(w2, v2, pointer<T>(w.g2)[o] / norm(v2, w2.in * s.taps), o);
-      if (has_down) pack_row(down, pointer<T>(w.down_w) + o * down.in, T(1), o);
-    }
-    share_units(all, s.batch, [&](const Team& team, Index at, Index n) { work.sample(team, at, n); });
+    const Team all{omp_get_thread_num(), omp_get_num_threads(), &gate};
+    n.compute(all, w);
+    share_units(all, s.batch,
+                [&](const Team& team, Index at, Index sample) { work.sample(team, at, sample); });
   }
 }
 

@@ -1,4 +1,5 @@
-// The TCN block on CUDA for sizes that the fused kernels' shared memory cannot hold: implicit matrix products.
+// The TCN block on CUDA for sizes that the fused kernels' shared memory cannot hold: implicit matrix
+// products.
 #include "kernels/causal_conv_cuda.h"
 #include "kernels/tile_product.h"
 
@@ -28,7 +29,8 @@ template <class T>
 const Buffer normalise(const TcnBlockShape& s, const Array& v, const Array& gain, Index in, bool by_input) {
   Buffer w(Device::cuda, std::size_t(v.size) * sizeof(T));
   each_row(Device::cuda, s.channels, in * s.taps,
-           NormaliseWeight<T>{v.as<T>(), gain.as<T>(), static_cast<T*>(w.data()), in, s.channels, s.taps, by_input});
+           NormaliseWeight<T>{v.as<T>(), gain.as<T>(), static_cast<T*>(w.data()), in, s.channels, s.taps,
+                              by_input});
   return w;
 }
 
@@ -87,7 +89,9 @@ template <class T>
 struct GateEpilogue {
   const T* a;
   T* e1;
-  __device__ void operator()(Position, Index, Index at, T value) const { e1[at] = a[at] > T(0) ? value : T(0); }
+  __device__ void operator()(Position, Index, Index at, T value) const {
+    e1[at] = a[at] > T(0) ? value : T(0);
+  }
 };
 template <class T>
 struct InputEpilogue {
@@ -95,21 +99,24 @@ struct InputEpilogue {
   T* dx;
   Index in, channels, length;
   __device__ void operator()(Position p, Index c, Index at, T value) const {
-    if (down_w == nullptr) value += dr[at];
+    if (down_w == nullptr)
+      value += dr[at];
     else
-      for (Index o = 0; o < channels; ++o) value += down_w[o * in + c] * dr[(p.n * channels + o) * length + p.t];
+      for (Index o = 0; o < channels; ++o)
+        value += down_w[o * in + c] * dr[(p.n * channels + o) * length + p.t];
     dx[at] = value;
   }
 };
 
 template <class T, class Epilogue>
-void convolve(const char* name, const TcnBlockShape& s, Index out, Index in, const Buffer& w, const T* x, Index sign,
-              const Epilogue& epilogue) {
+void convolve(const char* name, const TcnBlockShape& s, Index out, Index in, const Buffer& w, const T* x,
+              Index sign, const Epilogue& epilogue) {
   const Index depth = in * s.taps;
-  launch_product(name,
-                 Convolution<T, Epilogue>{out, s.batch * s.length, depth, depth, static_cast<const T*>(w.data()), x,
-                                          in, s.length, s.dilation, sign, epilogue},
-                 1);
+  launch_product(
+      name,
+      Convolution<T, Epilogue>{out, s.batch * s.length, depth, depth, static_cast<const T*>(w.data()), x, in,
+                               s.length, s.dilation, sign, epilogue},
+      1);
 }
 
 // dw(o,(c,j)) = sum_{n,t} e[n,o,t] x[n,c,t-(K-1-j)d]; the last column has x = 1 and is the bias gradient.
@@ -157,10 +164,12 @@ void forward(const TcnBlockShape& s, const TcnBlockWeights& w, const Array& x, c
   const Buffer w1 = normalise<T>(s, w.v1, w.g1, s.in_channels, true);
   const Buffer w2 = normalise<T>(s, w.v2, w.g2, s.channels, true);
   const bool down = w.down_w.data != nullptr;
-  convolve("tcn_first", s, s.channels, s.in_channels, w1, x.as<T>(), 1, FirstEpilogue<T>{w.b1.as<T>(), a.as<T>()});
-  convolve("tcn_second", s, s.channels, s.channels, w2, a.as<T>(), 1,
-           SecondEpilogue<T>{w.b2.as<T>(), x.as<T>(), down ? w.down_w.as<T>() : nullptr,
-                             down ? w.down_b.as<T>() : nullptr, h.as<T>(), y.as<T>(), s.in_channels, s.length});
+  convolve("tcn_first", s, s.channels, s.in_channels, w1, x.as<T>(), 1,
+           FirstEpilogue<T>{w.b1.as<T>(), a.as<T>()});
+  convolve(
+      "tcn_second", s, s.channels, s.channels, w2, a.as<T>(), 1,
+      SecondEpilogue<T>{w.b2.as<T>(), x.as<T>(), down ? w.down_w.as<T>() : nullptr,
+                        down ? w.down_b.as<T>() : nullptr, h.as<T>(), y.as<T>(), s.in_channels, s.length});
 }
 
 template <class T>
@@ -179,18 +188,20 @@ void backward(const TcnBlockShape& s, const TcnBlockWeights& w, const Array& x, 
   if (dx.data != nullptr) {
     const Buffer w1 = normalise<T>(s, w.v1, w.g1, s.in_channels, false);
     convolve("tcn_input_adjoint", s, s.in_channels, s.channels, w1, static_cast<const T*>(e1), -1,
-             InputEpilogue<T>{dr, down ? w.down_w.as<T>() : nullptr, dx.as<T>(), s.in_channels, s.channels, s.length});
+             InputEpilogue<T>{dr, down ? w.down_w.as<T>() : nullptr, dx.as<T>(), s.in_channels, s.channels,
+                              s.length});
   }
   // The split fixes the order of the sums, so it depends on the shape alone.
-  const Index wanted = std::clamp<Index>(positions / 2048, 1, 64), per_split = (positions + wanted - 1) / wanted;
+  const Index wanted = std::clamp<Index>(positions / 2048, 1, 64),
+              per_split = (positions + wanted - 1) / wanted;
   const Index sets = (positions + per_split - 1) / per_split;
   const TcnPartialShape p = tcn_partial_shape(s, down);
   const Buffer scratch(Device::cuda, std::size_t(sets * p.set_size) * sizeof(T));
   T* const set = static_cast<T*>(scratch.data());
   const auto gradient = [&](const T* e, const T* in, Index in_channels, Index taps, T* partials) {
     launch_product("tcn_weight_gradient",
-                   WeightGradient<T>{s.channels, in_channels * taps + 1, positions, per_split, e, in, in_channels,
-                                     s.length, taps, s.dilation, partials, p.set_size},
+                   WeightGradient<T>{s.channels, in_channels * taps + 1, positions, per_split, e, in,
+                                     in_channels, s.length, taps, s.dilation, partials, p.set_size},
                    sets);
   };
   gradient(e1, x.as<T>(), s.in_channels, s.taps, set);
@@ -203,17 +214,15 @@ void backward(const TcnBlockShape& s, const TcnBlockWeights& w, const Array& x, 
 
 void tcn_block_forward_general(const TcnBlockShape& shape, const TcnBlockWeights& weights, const Array& x,
                                const Array& a, const Array& h, const Array& y) {
-  dispatch_real(y.dtype, "tcn_block_forward", [&](auto zero) {
-    forward<decltype(zero)>(shape, weights, x, a, h, y);
-  });
+  dispatch_real(y.dtype, "tcn_block_forward",
+                [&](auto zero) { forward<decltype(zero)>(shape, weights, x, a, h, y); });
 }
 
 void tcn_block_backward_general(const TcnBlockShape& shape, const TcnBlockWeights& weights, const Array& x,
                                 const TcnBlockMid& mid, const Array& y, const Array& dy, const Array& dx,
                                 const TcnBlockWeights& grads) {
-  dispatch_real(y.dtype, "tcn_block_backward", [&](auto zero) {
-    backward<decltype(zero)>(shape, weights, x, mid, y, dy, dx, grads);
-  });
+  dispatch_real(y.dtype, "tcn_block_backward",
+                [&](auto zero) { backward<decltype(zero)>(shape, weights, x, mid, y, dy, dx, grads); });
 }
 
 }  // namespace stillpoint::kernels

@@ -33,30 +33,46 @@ __device__ T block_sum(T value, T* shared) {
   return total;
 }
 
-// One block per output channel of a group; bound by the latency of reading sets x row elements from L2, so the
-// sets are split into slices that threads read side by side.
+// Threads as slices of the sets by elements of a row.
+struct Slices {
+  int width, count, slice, column;
+  __device__ explicit Slices(Index row)
+      : width(int(minimum<Index>((row + 31) / 32 * 32, threads))),
+        count(threads / width),
+        slice(int(threadIdx.x) / width),
+        column(int(threadIdx.x) % width) {}
+};
+
+// The sum of element `p` over all sets, in order, for threads of slice 0; every thread of the block comes
+// here.
+template <class T>
+__device__ T sum_of_sets(const ReduceArgs<T>& args, const Slices& s, const T* p, bool inside, T* shared) {
+  const Index begin = args.sets * s.slice / s.count, end = args.sets * (s.slice + 1) / s.count;
+  T sum = T(0);
+  if (inside && s.slice < s.count) {
+    STILLPOINT_UNROLL(8)
+    for (Index set = begin; set < end; ++set) sum += p[set * args.set_size];
+  }
+  shared[threadIdx.x] = sum;  // a row that takes a second pass has one slice, whose sums nobody else reads
+  __syncthreads();
+  for (int slice = 1; s.slice == 0 && slice < s.count; ++slice) sum += shared[slice * s.width + s.column];
+  return sum;
+}
+
+// One block per output channel of a group; bound by the latency of reading sets x row elements from L2, so
+// the sets are split into slices that threads read side by side.
 template <class T>
 __global__ void __launch_bounds__(threads) tcn_reduce(ReduceArgs<T> args) {
   T* const shared = dynamic_shared<T>();
   const RowGroup<T>& group = args.groups[blockIdx.x / args.channels];
   const Index o = blockIdx.x % args.channels, weights = group.row - 1;
-  const int width = int(minimum<Index>((group.row + 31) / 32 * 32, threads)), slices = threads / width;
-  const int slice = int(threadIdx.x) / width, column = int(threadIdx.x) % width;
-  const Index begin = args.sets * slice / slices, end = args.sets * (slice + 1) / slices;
+  const Slices slices(group.row);
   T dot = T(0), squares = T(0);
-  for (Index first = 0; first < group.row; first += width) {
-    const Index e = first + column;
-    T sum = T(0);
-    if (slice < slices && e < group.row) {
-      const T* const p = args.partials + group.start + o * group.row + e;
-#pragma unroll 8
-      for (Index set = begin; set < end; ++set) sum += p[set * args.set_size];
-    }
-    __syncthreads();
-    shared[threadIdx.x] = sum;
-    __syncthreads();
-    if (slice > 0 || e >= group.row) continue;
-    for (int s = 1; s < slices; ++s) sum += shared[s * width + column];
+  for (Index first = 0; first < group.row; first += slices.width) {
+    const Index e = first + slices.column;
+    const T* const p = args.partials + group.start + o * group.row + e;
+    const T sum = sum_of_sets(args, slices, p, e < group.row, shared);
+    if (slices.slice > 0 || e >= group.row) continue;
     if (e == weights) {
       group.db[o] = sum;
       continue;
@@ -71,8 +87,8 @@ __global__ void __launch_bounds__(threads) tcn_reduce(ReduceArgs<T> args) {
   squares = block_sum(squares, shared);
   const T inverse = T(1) / square_root(squares), scale = group.gain[o] * inverse;
   if (threadIdx.x == 0) group.dg[o] = dot * inverse;
-  if (slice > 0) return;
-  for (Index e = column; e < weights; e += width) {
+  if (slices.slice > 0) return;
+  for (Index e = slices.column; e < weights; e += slices.width) {
     T* const p = group.dv + o * weights + e;
     *p = scale * (*p - group.v[o * weights + e] * (dot / squares));
   }
@@ -104,8 +120,13 @@ void tcn_reduce_partials(const TcnBlockShape& shape, const TcnBlockWeights& weig
     args.groups[1] = {shape.channels * p.row1, p.row2,           weights.v2.as<T>(), weights.g2.as<T>(),
                       grads.v2.as<T>(),        grads.g2.as<T>(), grads.b2.as<T>()};
     if (down)
-      args.groups[2] = {shape.channels * (p.row1 + p.row2), p.row_down, nullptr, nullptr, grads.down_w.as<T>(),
-                        nullptr, grads.down_b.as<T>()};
+      args.groups[2] = {shape.channels * (p.row1 + p.row2),
+                        p.row_down,
+                        nullptr,
+                        nullptr,
+                        grads.down_w.as<T>(),
+                        nullptr,
+                        grads.down_b.as<T>()};
     args.partials = partials.as<T>();
     args.channels = shape.channels;
     args.sets = sets;

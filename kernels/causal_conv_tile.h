@@ -1,5 +1,6 @@
-// Tiles of the fused TCN kernels: a dilated causal convolution never mixes times of different t mod d, so a tile
-// is a few neighbouring residues by a run of steps of length d, and its halo is K-1 steps whatever the dilation.
+// Tiles of the fused TCN kernels, in time and in shared memory.
+// A dilated causal convolution never mixes times of different t mod d, so a tile is a few neighbouring
+// residues by a run of steps of length d, and its halo is K-1 steps whatever the dilation.
 #pragma once
 #include <optional>
 
@@ -14,8 +15,8 @@ inline constexpr int threads = 256;
 inline constexpr std::size_t shared_limits[] = {48 * 1024, 96 * 1024};
 
 // Sizes and the layout of weights in shared memory. Channels are padded by zeros to quads; w1 is
-// [lag][C padded][in_row], w2 [lag][C padded][row] with lag = K-1-j, and lags lie an odd number of quads apart,
-// so that storing v in its own order (j fastest) meets no bank twice.
+// [lag][C padded][in_row], w2 [lag][C padded][row] with lag = K-1-j, and lags lie an odd number of quads
+// apart, so that storing v in its own order (j fastest) meets no bank twice.
 struct Geometry {
   int in, channels, taps;
   Index length, dilation;
@@ -69,12 +70,13 @@ inline Geometry tiling(const TcnBlockShape& s, int positions) {
   return g;
 }
 
-// The largest tile that fits shared memory and leaves 256 tiles to spread over the device, or else the largest of
-// at most 64 positions; none where the weights do not fit or the halo would outgrow the tile.
+// The largest tile that fits shared memory and leaves 256 tiles to spread over the device, or else the
+// largest of at most 64 positions; none where the weights do not fit or the halo would outgrow the tile.
 template <class Tile>
 std::optional<Geometry> choose_tiling(const TcnBlockShape& s, std::size_t element_bytes) {
   constexpr Index widest = 128;
-  if (s.channels > widest || s.in_channels > widest || s.taps > widest || s.length >= (Index(1) << 30)) return {};
+  if (s.channels > widest || s.in_channels > widest || s.taps > widest || s.length >= (Index(1) << 30))
+    return {};
   for (const std::size_t limit : shared_limits) {
     for (int positions = 256; positions >= 16; positions /= 2) {
       const Geometry g = tiling(s, positions);
@@ -108,11 +110,11 @@ struct Tile {
   }
 };
 
-// rows[(step - from) phases + p][c] = value(c, t) for steps [from, to), 0 outside the sample; every padded channel
-// is written. Neighbouring threads read neighbouring residues of one channel.
+// rows[(step - from) phases + p][c] = value(c, t) for steps [from, to), 0 outside the sample; every padded
+// channel is written. Neighbouring threads read neighbouring residues of one channel.
 template <class T, class F>
-__device__ void fill_rows(const Geometry& g, const Tile& tile, T* rows, int row, int channels, int from, int to,
-                          F value) {
+__device__ void fill_rows(const Geometry& g, const Tile& tile, T* rows, int row, int channels, int from,
+                          int to, F value) {
   const int positions = (to - from) * g.phases, padded = (channels + 3) / 4 * 4;
   for (int i = int(threadIdx.x); i < positions * padded; i += int(blockDim.x)) {
     const int c = i / positions, at = i - c * positions;
@@ -167,14 +169,15 @@ __device__ SharedWeights<T> load_weights(const Geometry& g, const RawWeights& ra
   __syncthreads();
   load_normalised(g, static_cast<const T*>(raw.v1), static_cast<const T*>(raw.g1), g.in, g.in_row(), g.lag1(),
                   s.w1);
-  load_normalised(g, static_cast<const T*>(raw.v2), static_cast<const T*>(raw.g2), g.channels, g.row(), g.lag2(),
-                  s.w2);
+  load_normalised(g, static_cast<const T*>(raw.v2), static_cast<const T*>(raw.g2), g.channels, g.row(),
+                  g.lag2(), s.w2);
   for (int o = int(threadIdx.x); o < g.channels; o += int(blockDim.x)) {
     s.b1[o] = static_cast<const T*>(raw.b1)[o];
     s.b2[o] = static_cast<const T*>(raw.b2)[o];
     if (raw.down_w == nullptr) continue;
     s.down_b[o] = static_cast<const T*>(raw.down_b)[o];
-    for (int c = 0; c < g.in; ++c) s.down_w[o * g.in_row() + c] = static_cast<const T*>(raw.down_w)[o * g.in + c];
+    for (int c = 0; c < g.in; ++c)
+      s.down_w[o * g.in_row() + c] = static_cast<const T*>(raw.down_w)[o * g.in + c];
   }
   return s;
 }

@@ -10,10 +10,10 @@ namespace column {
 inline constexpr int width = 32, slices = 8;
 }
 
-// sink(set, c, sum of x[r,c] over rows r of the set) for x (rows,columns); a set is rows_per_set rows. Bound by
-// reading x: eight slices of a set's rows are read side by side and added in order.
+// sink(set, c, sum of x[r,c] over rows r of the set) for x (rows,columns); a set is rows_per_set rows. Bound
+// by reading x: eight slices of a set's rows are read side by side and added in order.
 template <class T, class Sink>
-__global__ void __launch_bounds__(column::width * column::slices)
+__global__ void __launch_bounds__(column::width* column::slices)
     column_sums(const T* x, Index rows, Index columns, Index rows_per_set, Sink sink) {
   using namespace column;
   T* const shared = dynamic_shared<T>();
@@ -22,7 +22,7 @@ __global__ void __launch_bounds__(column::width * column::slices)
   const Index first = Index(blockIdx.y) * rows_per_set, count = minimum(rows_per_set, rows - first);
   T sum = T(0);
   if (c < columns) {
-#pragma unroll 8
+    STILLPOINT_UNROLL(8)
     for (Index r = first + count * slice / slices; r < first + count * (slice + 1) / slices; ++r)
       sum += x[r * columns + c];
   }
@@ -34,7 +34,8 @@ __global__ void __launch_bounds__(column::width * column::slices)
 }
 
 template <class T, class Sink>
-void launch_column_sums(const char* name, const T* x, Index rows, Index columns, Index sets, const Sink& sink) {
+void launch_column_sums(const char* name, const T* x, Index rows, Index columns, Index sets,
+                        const Sink& sink) {
   using namespace column;
   const Index rows_per_set = (rows + sets - 1) / sets;
   const LaunchShape shape{dim3(unsigned((columns + width - 1) / width), unsigned(sets)), dim3(width * slices),

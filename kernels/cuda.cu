@@ -23,7 +23,8 @@ Queue make_queue() {
   Queue queue;
   int device = 0;
   STILLPOINT_CUDA_CHECK(cudaGetDevice(&device));
-  STILLPOINT_CUDA_CHECK(cudaDeviceGetAttribute(&queue.multiprocessors, cudaDevAttrMultiProcessorCount, device));
+  STILLPOINT_CUDA_CHECK(
+      cudaDeviceGetAttribute(&queue.multiprocessors, cudaDevAttrMultiProcessorCount, device));
   STILLPOINT_CUDA_CHECK(cudaStreamCreateWithFlags(&queue.stream, cudaStreamNonBlocking));
   STILLPOINT_CUDA_CHECK(cudaMalloc(&queue.workspace, workspace_bytes));
   queue.workspace_bytes = workspace_bytes;
@@ -73,10 +74,12 @@ std::string device_problem(const DeviceFacts& facts) {
     return "found an NVIDIA driver for CUDA " + version(facts.driver) + ", expected one for CUDA " +
            version(facts.runtime / 1000 * 1000) + " or later, update the driver or use --device cpu";
   if (facts.devices == 0)
-    return "found no GPU, expected at least one, check nvidia-smi and CUDA_VISIBLE_DEVICES or use --device cpu";
+    return "found no GPU, expected at least one, check nvidia-smi and CUDA_VISIBLE_DEVICES or use --device "
+           "cpu";
   if (facts.major < 8)
-    return text("found a GPU of compute capability ", facts.major, '.', facts.minor,
-                ", expected 8.0 or later (Ampere), choose another by CUDA_VISIBLE_DEVICES or use --device cpu");
+    return text(
+        "found a GPU of compute capability ", facts.major, '.', facts.minor,
+        ", expected 8.0 or later (Ampere), choose another by CUDA_VISIBLE_DEVICES or use --device cpu");
   return {};
 }
 

@@ -129,12 +129,13 @@ LtPlan make_plan(const LtKey& key) {
   cublasLtMatmulPreference_t preference = nullptr;
   STILLPOINT_CUDA_CHECK(cublasLtMatmulPreferenceCreate(&preference));
   const cuda::Queue& queue = cuda::queue();
-  STILLPOINT_CUDA_CHECK(cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
-                                                             &queue.workspace_bytes, sizeof queue.workspace_bytes));
+  STILLPOINT_CUDA_CHECK(
+      cublasLtMatmulPreferenceSetAttribute(preference, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES,
+                                           &queue.workspace_bytes, sizeof queue.workspace_bytes));
   cublasLtMatmulHeuristicResult_t result{};
   int found = 0;
-  const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(queue.blas_lt, plan.product, plan.w, plan.x, plan.y,
-                                                               plan.y, preference, 1, &result, &found);
+  const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
+      queue.blas_lt, plan.product, plan.w, plan.x, plan.y, plan.y, preference, 1, &result, &found);
   STILLPOINT_CUDA_CHECK(cublasLtMatmulPreferenceDestroy(preference));
   if (status != CUBLAS_STATUS_NOT_SUPPORTED)
     cuda::check(status, "cublasLtMatmulAlgoGetHeuristic", __FILE__, __LINE__);
@@ -149,7 +150,8 @@ bool is_aligned(const Array& a) { return reinterpret_cast<std::uintptr_t>(a.data
 // False where cublasLt cannot run this product.
 bool fused_product(const LtKey& key, const void* x, const void* w, const Array& b, const Array& y) {
   static std::mutex mutex;
-  static std::map<LtKey, LtPlan>* const plans = new std::map<LtKey, LtPlan>;  // never destroyed: CUDA may be gone
+  static std::map<LtKey, LtPlan>* const plans =
+      new std::map<LtKey, LtPlan>;  // never destroyed: CUDA may be gone
   const std::lock_guard lock(mutex);
   auto plan = plans->find(key);
   if (plan == plans->end()) plan = plans->emplace(key, make_plan(key)).first;
@@ -158,8 +160,9 @@ bool fused_product(const LtKey& key, const void* x, const void* w, const Array& 
   if (key.bias) set_attribute(p.product, CUBLASLT_MATMUL_DESC_BIAS_POINTER, b.data);
   const float one = 1, zero = 0;
   const cuda::Queue& queue = cuda::queue();
-  STILLPOINT_CUDA_CHECK(cublasLtMatmul(queue.blas_lt, p.product, &one, w, p.w, x, p.x, &zero, y.data, p.y, y.data,
-                                       p.y, &p.algo, queue.workspace, queue.workspace_bytes, queue.stream));
+  STILLPOINT_CUDA_CHECK(cublasLtMatmul(queue.blas_lt, p.product, &one, w, p.w, x, p.x, &zero, y.data, p.y,
+                                       y.data, p.y, &p.algo, queue.workspace, queue.workspace_bytes,
+                                       queue.stream));
   return true;
 }
 

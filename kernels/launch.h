@@ -41,6 +41,14 @@ struct SerialTeam {
 
 #if STILLPOINT_CUDA
 
+// Unrolls the loop that follows n times.
+#define STILLPOINT_PRAGMA(text) _Pragma(#text)
+#if defined(__CUDACC__)
+#define STILLPOINT_UNROLL(n) STILLPOINT_PRAGMA(unroll n)
+#else
+#define STILLPOINT_UNROLL(n) STILLPOINT_PRAGMA(GCC unroll n)
+#endif
+
 // On a GPU it is one warp: rows of up to a few thousand elements need no block-wide barrier.
 struct WarpTeam {
   int lane;

@@ -22,7 +22,8 @@ std::pair<std::size_t, std::size_t> cuda_memory_info();
 
 // Whether the engine can run on this machine's GPU; where not, `why_not` (if given) says why and what to do.
 bool cuda_available(std::string* why_not = nullptr);
-// One line: the GPU's name, compute capability, multiprocessors, memory, and the versions of driver and runtime.
+// One line: the GPU's name, compute capability, multiprocessors, memory, and the versions of driver and
+// runtime.
 std::string cuda_summary();
 
 }  // namespace stillpoint::kernels

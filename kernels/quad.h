@@ -1,6 +1,7 @@
-// Four neighbouring channels as one value: the grain of the fused CUDA kernels in registers and shared memory.
+// Four neighbouring channels as one value: the grain of the fused CUDA kernels in registers and shared
+// memory.
 #pragma once
-#include "kernels/scalar.h"
+#include "kernels/launch.h"
 
 namespace stillpoint::kernels {
 
@@ -32,14 +33,14 @@ __device__ __forceinline__ T relu(T x) {
 }
 template <class T>
 __device__ __forceinline__ Quad<T> relu(Quad<T> x) {
-#pragma unroll
+  STILLPOINT_UNROLL(4)
   for (int q = 0; q < 4; ++q) x.v[q] = relu(x.v[q]);
   return x;
 }
 // value where gate > 0, else 0
 template <class T>
 __device__ __forceinline__ Quad<T> gated(Quad<T> value, const Quad<T>& gate) {
-#pragma unroll
+  STILLPOINT_UNROLL(4)
   for (int q = 0; q < 4; ++q) value.v[q] = gate.v[q] > T(0) ? value.v[q] : T(0);
   return value;
 }
@@ -47,13 +48,13 @@ __device__ __forceinline__ Quad<T> gated(Quad<T> value, const Quad<T>& gate) {
 // acc_q += sum_c x_c w[q,c] over c < channels (a multiple of 4); w has rows of `row` elements.
 template <class T>
 __device__ __forceinline__ void add_product(Quad<T>& acc, const T* x, const T* w, int row, int channels) {
-#pragma unroll 3
+  STILLPOINT_UNROLL(3)
   for (int c = 0; c < channels; c += 4) {
     const Quad<T> in = load_quad(x + c);
-#pragma unroll
+    STILLPOINT_UNROLL(4)
     for (int q = 0; q < 4; ++q) {
       const Quad<T> weight = load_quad(w + q * row + c);
-#pragma unroll
+      STILLPOINT_UNROLL(4)
       for (int k = 0; k < 4; ++k) acc.v[q] += in.v[k] * weight.v[k];
     }
   }
@@ -62,13 +63,13 @@ __device__ __forceinline__ void add_product(Quad<T>& acc, const T* x, const T* w
 // acc_q += sum_o e_o w[o,q] over o < channels (a multiple of 4): the adjoint of add_product.
 template <class T>
 __device__ __forceinline__ void add_adjoint(Quad<T>& acc, const T* e, const T* w, int row, int channels) {
-#pragma unroll 3
+  STILLPOINT_UNROLL(3)
   for (int o = 0; o < channels; o += 4) {
     const Quad<T> error = load_quad(e + o);
-#pragma unroll
+    STILLPOINT_UNROLL(4)
     for (int k = 0; k < 4; ++k) {
       const Quad<T> weight = load_quad(w + (o + k) * row);
-#pragma unroll
+      STILLPOINT_UNROLL(4)
       for (int q = 0; q < 4; ++q) acc.v[q] += error.v[k] * weight.v[q];
     }
   }
@@ -77,10 +78,9 @@ __device__ __forceinline__ void add_adjoint(Quad<T>& acc, const T* e, const T* w
 // acc[q][k] += e_q x_k
 template <class T>
 __device__ __forceinline__ void add_outer(T (&acc)[4][4], const Quad<T>& e, const Quad<T>& x) {
-#pragma unroll
-  for (int q = 0; q < 4; ++q)
-#pragma unroll
-    for (int k = 0; k < 4; ++k) acc[q][k] += e.v[q] * x.v[k];
+  STILLPOINT_UNROLL(4)
+  for (int q = 0; q < 4; ++q) STILLPOINT_UNROLL(4)
+  for (int k = 0; k < 4; ++k) acc[q][k] += e.v[q] * x.v[k];
 }
 
 #endif  // STILLPOINT_CUDA

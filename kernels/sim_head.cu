@@ -46,8 +46,8 @@ __device__ void apply_layer(const Plan& plan, const Slot& s, const T* weights, c
   }
 }
 
-// Bound by shared-memory loads (5 quads per 16 multiply-adds); at a few thousand positions by the latency of the
-// weights' load and of one barrier per layer.
+// Bound by shared-memory loads (5 quads per 16 multiply-adds); at a few thousand positions by the latency of
+// the weights' load and of one barrier per layer.
 template <class T>
 __global__ void __launch_bounds__(threads, 2) chain_forward_fused(ForwardArgs<T> args) {
   const Plan& plan = args.plan;
@@ -108,16 +108,16 @@ __device__ void input_adjoint(const Plan& plan, const Slot& s, const T* weights,
 template <class T>
 __device__ Quad<T> sum_scattered(const T (&acc)[4][4], int s) {
   T half[2][4];
-#pragma unroll
+  STILLPOINT_UNROLL(2)
   for (int r = 0; r < 2; ++r) {
-#pragma unroll
+    STILLPOINT_UNROLL(4)
     for (int k = 0; k < 4; ++k) {
       const T other = __shfl_xor_sync(0xffffffffu, s < 2 ? acc[2 + r][k] : acc[r][k], 2);
       half[r][k] = (s < 2 ? acc[r][k] : acc[2 + r][k]) + other;
     }
   }
   Quad<T> row;
-#pragma unroll
+  STILLPOINT_UNROLL(4)
   for (int k = 0; k < 4; ++k) {
     const T other = __shfl_xor_sync(0xffffffffu, s % 2 == 0 ? half[1][k] : half[0][k], 1);
     row.v[k] = (s % 2 == 0 ? half[0][k] : half[1][k]) + other;
@@ -125,10 +125,11 @@ __device__ Quad<T> sum_scattered(const T (&acc)[4][4], int s) {
   return row;
 }
 
-// dw += dp^T z and db += sum dp over the tile; four lanes share a block of 4 outputs by 4 inputs, and the blocks
-// after the last input have z = (1,0,0,0) and are the bias gradient.
+// dw += dp^T z and db += sum dp over the tile; four lanes share a block of 4 outputs by 4 inputs, and the
+// blocks after the last input have z = (1,0,0,0) and are the bias gradient.
 template <class T>
-__device__ void weight_gradient(const Plan& plan, const Slot& s, const T* dp, const T* z, T* set, bool first) {
+__device__ void weight_gradient(const Plan& plan, const Slot& s, const T* dp, const T* z, T* set,
+                                bool first) {
   const int out_quads = s.out_padded() / 4, items = out_quads * (s.in_padded() / 4 + 1);
   const int slice = int(threadIdx.x) % 4;
   for (int i = int(threadIdx.x); i < round_up(4 * items, 32); i += threads) {
@@ -141,7 +142,10 @@ __device__ void weight_gradient(const Plan& plan, const Slot& s, const T* dp, co
     const Quad<T> sums = sum_scattered(acc, slice);
     if (i / 4 >= items || o + slice >= s.out) continue;
     T* const p = set + s.gradient + (bias ? s.out * s.in + o + slice : (o + slice) * s.in + c);
-    for (int k = 0; k < (bias ? 1 : minimum(4, s.in - c)); ++k) p[k] = first ? sums.v[k] : p[k] + sums.v[k];
+    const int columns = bias ? 1 : s.in - c;
+    STILLPOINT_UNROLL(4)
+    for (int k = 0; k < 4; ++k)
+      if (k < columns) p[k] = first ? sums.v[k] : p[k] + sums.v[k];
   }
 }
 

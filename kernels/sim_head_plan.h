@@ -14,12 +14,12 @@ inline constexpr int threads = 256, most_layers = 12, widest = 64;
 struct Slot {
   int in, out, width;
   Activation activation;
-  bool wanted;              // some gradient of w or b is asked for
-  int weights;              // offset of w (out padded, tile_row(in)) and b (out padded) in shared memory
-  int gradient;             // offset of dw (out,in) and db (out) in a partial set
-  std::int64_t saved;       // offset of z in `saved`
+  bool wanted;         // some gradient of w or b is asked for
+  int weights;         // offset of w (out padded, tile_row(in)) and b (out padded) in shared memory
+  int gradient;        // offset of dw (out,in) and db (out) in a partial set
+  std::int64_t saved;  // offset of z in `saved`
   const void *w, *b;
-  double scale;             // sqrt(1/out), of the Fourier features
+  double scale;  // sqrt(1/out), of the Fourier features
 
   STILLPOINT_HD int in_padded() const { return (in + 3) / 4 * 4; }
   STILLPOINT_HD int out_padded() const { return (out + 3) / 4 * 4; }
@@ -35,8 +35,9 @@ struct Plan {
   Index positions, tiles;
 };
 
-// The plan of a chain whose weights and `buffers` tiles of activations fit shared memory; none for a wider one.
-// Tiles are the largest that leave 256 of them to spread over the device, or else of at most 32 positions.
+// The plan of a chain whose weights and `buffers` tiles of activations fit shared memory; none for a wider
+// one. Tiles are the largest that leave 256 of them to spread over the device, or else of at most 32
+// positions.
 inline std::optional<Plan> make_plan(Index positions, const std::vector<ChainLayer>& layers, int buffers,
                                      std::size_t element_bytes) {
   if (layers.size() > std::size_t(most_layers)) return {};
@@ -45,9 +46,17 @@ inline std::optional<Plan> make_plan(Index positions, const std::vector<ChainLay
   for (const ChainLayer& layer : layers) {
     if (layer.in > widest || width_of(layer) > widest) return {};
     Slot& s = plan.slots[plan.layers++];
-    s = {int(layer.in),       int(layer.out), int(width_of(layer)), layer.activation,
-         false,               plan.weight_elements, 0,              saved,
-         layer.w.data,        layer.b.data,   std::sqrt(1.0 / double(layer.out))};
+    s = {int(layer.in),
+         int(layer.out),
+         int(width_of(layer)),
+         layer.activation,
+         false,
+         plan.weight_elements,
+         0,
+         saved,
+         layer.w.data,
+         layer.b.data,
+         std::sqrt(1.0 / double(layer.out))};
     plan.weight_elements = s.bias() + s.out_padded();
     plan.row = std::max({plan.row, tile_row(s.in), tile_row(s.width)});
     saved += positions * s.width;

@@ -50,14 +50,18 @@ template <class T>
 void sum_columns(const Array& x, Index rows, Index columns, const Array& sums) {
   const Index wanted = std::clamp<Index>(rows / 256, 1, 64), per_set = (rows + wanted - 1) / wanted;
   const Index sets = (rows + per_set - 1) / per_set;
-  if (sets == 1) return launch_column_sums("bias_gradient", x.as<T>(), rows, columns, 1, PlainSink<T>{sums.as<T>(), columns});
+  if (sets == 1)
+    return launch_column_sums("bias_gradient", x.as<T>(), rows, columns, 1,
+                              PlainSink<T>{sums.as<T>(), columns});
   const Buffer scratch(Device::cuda, std::size_t(sets * columns) * sizeof(T));
   T* const partial = static_cast<T*>(scratch.data());
   launch_column_sums("bias_gradient", x.as<T>(), rows, columns, sets, PlainSink<T>{partial, columns});
   launch_column_sums<T>("bias_gradient", partial, sets, columns, 1, PlainSink<T>{sums.as<T>(), columns});
 }
 
-Array view(const Buffer& buffer, Index size, DType dtype) { return {buffer.data(), size, dtype, Device::cuda}; }
+Array view(const Buffer& buffer, Index size, DType dtype) {
+  return {buffer.data(), size, dtype, Device::cuda};
+}
 
 template <class T>
 Buffer buffer_of(Index elements) {
@@ -114,8 +118,8 @@ void forward(Index positions, const std::vector<ChainLayer>& layers, const Array
 }
 
 template <class T>
-void weight_gradients(Index positions, const ChainLayer& layer, const Array& dp, const Array& in, const Array& dw,
-                      const Array& db) {
+void weight_gradients(Index positions, const ChainLayer& layer, const Array& dp, const Array& in,
+                      const Array& dw, const Array& db) {
   if (!layer.train) return;
   if (dw.data != nullptr)
     gemm_cuda({.m = layer.out, .n = layer.in, .k = positions, .transpose_a = true}, dp, in, dw);
@@ -154,16 +158,14 @@ void backward(Index positions, const std::vector<ChainLayer>& layers, const Arra
 
 void chain_forward_wide(std::int64_t positions, const std::vector<ChainLayer>& layers, const Array& x,
                         const Array& y, const Array& saved) {
-  dispatch_real(y.dtype, "chain_forward", [&](auto zero) {
-    forward<decltype(zero)>(positions, layers, x, y, saved);
-  });
+  dispatch_real(y.dtype, "chain_forward",
+                [&](auto zero) { forward<decltype(zero)>(positions, layers, x, y, saved); });
 }
 
 void chain_backward_wide(std::int64_t positions, const std::vector<ChainLayer>& layers, const Array& x,
                          const Array& y, const Array& saved, const Array& dy, const ChainGrads& grads) {
-  dispatch_real(y.dtype, "chain_backward", [&](auto zero) {
-    backward<decltype(zero)>(positions, layers, x, y, saved, dy, grads);
-  });
+  dispatch_real(y.dtype, "chain_backward",
+                [&](auto zero) { backward<decltype(zero)>(positions, layers, x, y, saved, dy, grads); });
 }
 
 }  // namespace stillpoint::kernels

@@ -13,12 +13,12 @@ inline constexpr int register_bytes = 32;
 inline constexpr int register_bytes = 16;
 #endif
 
-template <class T>
+template <class T, int lanes>
 struct VectorOf {
-  typedef T type __attribute__((vector_size(register_bytes)));
+  typedef T type __attribute__((vector_size(lanes * sizeof(T))));
 };
 template <class T>
-using Vector = typename VectorOf<T>::type;
+using Vector = typename VectorOf<T, register_bytes / int(sizeof(T))>::type;
 // Lanes of Vector<T>.
 template <class T>
 inline constexpr int width = register_bytes / int(sizeof(T));
@@ -27,6 +27,20 @@ template <class T>
 inline Vector<T> load(const T* p) {
   Vector<T> v;
   std::memcpy(&v, p, sizeof v);
+  return v;
+}
+// The same into a register that stays one: where a value is used often, compilers may fold the load into each
+// use and so load it as often.
+template <class T>
+inline Vector<T> load_kept(const T* p) {
+  Vector<T> v = load(p);
+#if defined(__AVX512F__)
+  asm("" : "+v"(v));
+#elif defined(__SSE2__)
+  asm("" : "+x"(v));
+#elif defined(__aarch64__)
+  asm("" : "+w"(v));
+#endif
   return v;
 }
 template <class T>
@@ -42,12 +56,19 @@ template <class T>
 inline Vector<T> relu(Vector<T> v) {
   return v < Vector<T>{} ? Vector<T>{} : v;
 }
-// Sum over the lanes, in a fixed order.
-template <class T>
-inline T sum(Vector<T> v) {
-  T total = 0;
-  for (int i = 0; i < width<T>; ++i) total += v[i];
-  return total;
+// Sum over the lanes: halves are added down to 16 bytes, and then their even lanes to their odd ones.
+template <class T, int lanes = width<T>>
+inline T sum(typename VectorOf<T, lanes>::type v) {
+  if constexpr (lanes * sizeof(T) > 16) {
+    typename VectorOf<T, lanes / 2>::type low, high;
+    std::memcpy(&low, &v, sizeof low);
+    std::memcpy(&high, reinterpret_cast<const char*>(&v) + sizeof low, sizeof high);
+    return sum<T, lanes / 2>(low + high);
+  } else if constexpr (lanes == 4) {
+    return (v[0] + v[2]) + (v[1] + v[3]);
+  } else {
+    return v[0] + v[1];
+  }
 }
 
 }  // namespace stillpoint::kernels::simd

@@ -1,4 +1,5 @@
-// Bodies of the softmax cross-entropy: a team per row, and on the CPU groups of short rows with SIMD exponentials.
+// Bodies of the softmax cross-entropy: a team per row, and on the CPU groups of short rows with SIMD
+// exponentials.
 #include "kernels/softmax_xent.h"
 
 #include <limits>
@@ -49,9 +50,11 @@ struct RowGradient {
     const T* const l = logits + r * classes;
     T* const d = dlogits + r * classes;
     const Index y = labels[r];
-    if (y < 0 || y >= classes) return team.each(classes, [=](Index c) { d[c] = std::numeric_limits<T>::quiet_NaN(); });
+    if (y < 0 || y >= classes)
+      return team.each(classes, [=](Index c) { d[c] = std::numeric_limits<T>::quiet_NaN(); });
     const T top = team.template max<T>(classes, [=](Index c) { return l[c]; });
-    const T others = team.template sum<T>(classes, [=](Index c) { return c == y ? T(0) : exponential(l[c] - top); });
+    const T others =
+        team.template sum<T>(classes, [=](Index c) { return c == y ? T(0) : exponential(l[c] - top); });
     const T scale = g[0] * inverse_rows / (others + exponential(l[y] - top));
     team.each(classes, [=](Index c) { d[c] = scale * (c == y ? -others : exponential(l[c] - top)); });
   }
@@ -61,8 +64,8 @@ struct RowGradient {
 
 constexpr Index group_elements = 1024;
 
-// exp(x) for x <= 0: x = n log 2 + r with |r| <= log(2) / 2, and the series of exp(r) up to r^7. Relative error
-// below 2 ulp; 0 below -87, near the logarithm of the smallest normal number.
+// exp(x) for x <= 0: x = n log 2 + r with |r| <= log(2) / 2, and the series of exp(r) up to r^7. Relative
+// error below 2 ulp; 0 below -87, near the logarithm of the smallest normal number.
 inline simd::Vector<float> exponential_of_negative(simd::Vector<float> x) {
   typedef std::int32_t Bits __attribute__((vector_size(simd::register_bytes)));
   constexpr float round = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
@@ -85,7 +88,8 @@ inline simd::Vector<float> exponential_of_negative(simd::Vector<float> x) {
 
 // x = exp(x) for n elements, none positive, in memory that reaches to the next full vector.
 inline void exponentials_of_negatives(float* x, Index n) {
-  for (Index i = 0; i < n; i += simd::width<float>) simd::store(x + i, exponential_of_negative(simd::load(x + i)));
+  for (Index i = 0; i < n; i += simd::width<float>)
+    simd::store(x + i, exponential_of_negative(simd::load(x + i)));
 }
 inline void exponentials_of_negatives(double* x, Index n) {
   for (Index i = 0; i < n; ++i) x[i] = exponential(x[i]);
@@ -180,9 +184,8 @@ void softmax_xent_forward(std::int64_t rows, std::int64_t classes, const Array& 
                           const Array& losses) {
   dispatch_real(logits.dtype, "softmax_xent", [&](auto zero) {
     using T = decltype(zero);
-    over_rows<GroupLoss<T>>(
-        logits.device, rows, classes,
-        RowLoss<T>{logits.as<T>(), labels.as<std::int32_t>(), losses.as<T>(), classes});
+    over_rows<GroupLoss<T>>(logits.device, rows, classes,
+                            RowLoss<T>{logits.as<T>(), labels.as<std::int32_t>(), losses.as<T>(), classes});
   });
 }
 

@@ -12,8 +12,9 @@ namespace stillpoint::kernels {
 void softmax_xent_forward(std::int64_t rows, std::int64_t classes, const Array& logits, const Array& labels,
                           const Array& losses);
 
-// dlogits_rc = (softmax(l_r)_c - [c = y]) g / rows, with g (1) on the device and inverse_rows = 1 / rows; the entry
-// of the label is the negated sum over the others, so that nothing cancels. NaN where the label is out of range.
+// dlogits_rc = (softmax(l_r)_c - [c = y]) g / rows, with g (1) on the device and inverse_rows = 1 / rows; the
+// entry of the label is the negated sum over the others, so that nothing cancels. NaN where the label is out
+// of range.
 void softmax_xent_backward(std::int64_t rows, std::int64_t classes, const Array& logits, const Array& labels,
                            const Array& g, double inverse_rows, const Array& dlogits);
 

@@ -1,5 +1,4 @@
-// A matrix product whose operands and result are functions: c(i,j) = sum_k a(i,k) b(k,j), tiled through shared
-// memory.
+// A tiled matrix product c(i,j) = sum_k a(i,k) b(k,j) whose operands and result are functions.
 #pragma once
 #include "kernels/launch.h"
 #include "kernels/quad.h"
@@ -9,12 +8,29 @@ namespace stillpoint::kernels {
 #if STILLPOINT_CUDA
 
 // An Op has
-//   using Value = float or double; static constexpr bool along_depth   (do operands lie along k or along i and j?)
-//   Index rows, columns, depth, depth_per_split
-//   row(i), column(j), inner(k): what an index means, made once per tile and thread where possible
-//   a(row, inner), b(inner, column): elements; store(split, i, column, value)
+//   Value                               float or double
+//   rows, columns, depth                extents of i, j and k
+//   depth_per_split                     a split sums that many k
+//   along_depth                         whether operands lie along k in memory, else along i and j
+//   row(i), column(j), inner(k)         what an index stands for, made once where it stays the same
+//   a(row, inner), b(inner, column)     elements of the operands
+//   store(split, i, column, value)      takes an element of the result
 namespace product {
 inline constexpr int side = 64, deep = 16, threads = 256, stride = side + 4;
+}
+
+// Stores a thread's results, of which the first is (i0,j0).
+template <class Op>
+__device__ __forceinline__ void store_products(const Op& op, const typename Op::Value (&acc)[4][4], Index i0,
+                                               Index j0) {
+  STILLPOINT_UNROLL(4)
+  for (int s = 0; s < 4; ++s) {
+    if (j0 + s >= op.columns) continue;
+    const auto column = op.column(j0 + s);
+    STILLPOINT_UNROLL(4)
+    for (int r = 0; r < 4; ++r)
+      if (i0 + r < op.rows) op.store(Index(blockIdx.y), i0 + r, column, acc[r][s]);
+  }
 }
 
 // Panels [k][64] of both operands. Bound by arithmetic where Op's elements are cheap: 32 shared-memory quads
@@ -38,14 +54,14 @@ __global__ void __launch_bounds__(product::threads) tile_product(Op op) {
   const Index to = minimum(op.depth, from + op.depth_per_split);
   decltype(op.row(i0)) rows[loads];
   decltype(op.column(j0)) columns[loads];
-#pragma unroll
+  STILLPOINT_UNROLL(loads)
   for (int load = 0; load < loads; ++load) {
     rows[load] = op.row(i0 + across + load * across_step);
     columns[load] = op.column(j0 + across + load * across_step);
   }
   T acc[4][4] = {};
   for (Index k0 = from; k0 < to; k0 += deep) {
-#pragma unroll
+    STILLPOINT_UNROLL(loads)
     for (int load = 0; load < loads; ++load) {
       const int at = across + load * across_step, depth = inner + load * inner_step;
       const auto k = op.inner(k0 + depth);
@@ -54,22 +70,13 @@ __global__ void __launch_bounds__(product::threads) tile_product(Op op) {
       b[depth * stride + at] = inside && j0 + at < op.columns ? op.b(k, columns[load]) : T(0);
     }
     __syncthreads();
-#pragma unroll
+    STILLPOINT_UNROLL(deep)
     for (int k = 0; k < deep; ++k)
-      add_outer(acc, load_quad(a + k * stride + thread / 16 * 4), load_quad(b + k * stride + thread % 16 * 4));
+      add_outer(acc, load_quad(a + k * stride + thread / 16 * 4),
+                load_quad(b + k * stride + thread % 16 * 4));
     __syncthreads();
   }
-#pragma unroll
-  for (int s = 0; s < 4; ++s) {
-    const Index j = j0 + thread % 16 * 4 + s;
-    if (j >= op.columns) continue;
-    const auto column = op.column(j);
-#pragma unroll
-    for (int r = 0; r < 4; ++r) {
-      const Index i = i0 + thread / 16 * 4 + r;
-      if (i < op.rows) op.store(Index(blockIdx.y), i, column, acc[r][s]);
-    }
-  }
+  store_products(op, acc, i0 + thread / 16 * 4, j0 + thread % 16 * 4);
 }
 
 template <class Op>

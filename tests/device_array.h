@@ -54,13 +54,14 @@ std::vector<double> to_double(const std::vector<T>& values) {
   return {values.begin(), values.end()};
 }
 
-// The largest |actual - expected| is at most c eps(T) sqrt(k) times the largest |expected|, with k the length of
-// the sums behind an element.
+// The largest |actual - expected| is at most c eps(T) sqrt(k) times the largest |expected|, with k the length
+// of the sums behind an element.
 template <class T>
-void check_close(const char* what, const std::vector<T>& actual, const std::vector<double>& expected, double k,
-                 double c = 16, double eps = double(std::numeric_limits<T>::epsilon())) {
+void check_close(const char* what, const std::vector<T>& actual, const std::vector<double>& expected,
+                 double k, double c = 16, double eps = double(std::numeric_limits<T>::epsilon()),
+                 double scale = 0) {
   REQUIRE(actual.size() == expected.size());
-  double scale = 0, worst = 0;
+  double worst = 0;
   for (const double e : expected) scale = std::max(scale, std::abs(e));
   for (std::size_t i = 0; i < actual.size(); ++i) {
     const double error = std::abs(double(actual[i]) - expected[i]);

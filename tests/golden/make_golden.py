@@ -217,7 +217,8 @@ def main():
     decay = {"lr": 0.01, "weight_decay": 0.01, "clip": 0.7, "seed": 20}
     optimiser_case(folder, "adam", lambda p: torch.optim.Adam(p, lr=0.01, weight_decay=0.01), decay)
     optimiser_case(folder, "sgd", lambda p: torch.optim.SGD(p, lr=0.01), {"lr": 0.01, "clip": 0, "seed": 21})
-    optimiser_case(folder, "sgd_momentum", lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9, weight_decay=0.01),
+    optimiser_case(folder, "sgd_momentum",
+                   lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9, weight_decay=0.01),
                    decay | {"momentum": 0.9, "clip": 0, "seed": 22})
 
 

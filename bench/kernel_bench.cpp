@@ -1,0 +1,180 @@
+// Kernel benches at the paper's sizes: GFLOP/s or GB/s and the fraction of this machine's measured peak.
+#include <benchmark/benchmark.h>
+
+#include <chrono>
+
+#include "bench/workloads.h"
+#include "engine/ops.h"
+#include "kernels/adam.h"
+#include "kernels/gemm.h"
+#include "kernels/random.h"
+#include "models/sim.h"
+
+namespace stillpoint {
+namespace {
+
+Tensor normal(Shape shape, std::uint64_t stream) {
+  const Tensor y = Tensor::empty(std::move(shape));
+  kernels::fill_normal(y.array(), {11, stream}, 0, 1);
+  return y;
+}
+
+double gemm_peak() {
+  static const double peak = measured_gemm_peak() * 1e9;
+  return peak;
+}
+
+// Bytes/s of copying 128 MiB, read and written bytes counted.
+double copy_peak() {
+  static const double peak = [] {
+    const Tensor from = normal({1 << 25}, 1);
+    double best = 0;
+    for (int i = 0; i < 5; ++i) {
+      const auto begin = std::chrono::steady_clock::now();
+      const Tensor y = affine(from, 1, 0);
+      const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+      best = std::max(best, 2.0 * double(1 << 25) * 4 / seconds);
+      benchmark::DoNotOptimize(y.array().data);
+    }
+    return best;
+  }();
+  return peak;
+}
+
+void report_flops(benchmark::State& state, double flops) {
+  state.counters["GFLOP/s"] =
+      benchmark::Counter(flops * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["of_peak"] =
+      benchmark::Counter(flops / gemm_peak(), benchmark::Counter::kIsIterationInvariantRate);
+}
+
+void report_bytes(benchmark::State& state, double bytes) {
+  state.counters["GB/s"] = benchmark::Counter(bytes * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["of_peak"] = benchmark::Counter(bytes / copy_peak(), benchmark::Counter::kIsIterationInvariantRate);
+}
+
+// Forward and backward of `op` on variables; `flops` of the forward pass count three times.
+void run_op(benchmark::State& state, const std::function<Tensor()>& op, const std::vector<Tensor>& xs, double flops) {
+  const Tensor seed = normal(op().shape(), 99);
+  for (auto _ : state) benchmark::DoNotOptimize(grad(op(), xs, seed)[0].array().data);
+  report_flops(state, 3 * flops);
+}
+
+void bench_gemm(benchmark::State& state) {
+  const Index n = state.range(0);
+  const Tensor a = normal({n, n}, 1), b = normal({n, n}, 2), c = Tensor::empty({n, n});
+  for (auto _ : state) kernels::gemm({.m = n, .n = n, .k = n}, a.array(), b.array(), c.array());
+  report_flops(state, 2.0 * double(n * n * n));
+}
+BENCHMARK(bench_gemm)->Name("gemm")->Arg(64)->Arg(256)->Arg(1024)->UseRealTime();
+
+// Arguments: batch, dilation.
+void bench_causal_conv_block(benchmark::State& state) {
+  Initializer init(1);
+  const Tcn tcn(init, {}, 10);
+  TcnBlock block = tcn.blocks[1];
+  block.dilation = state.range(1);
+  const Tensor x = normal({state.range(0), 10, 520}, 2).variable();
+  std::vector<Tensor> xs = params_of(block).tensors();
+  xs.push_back(x);
+  double taps = 0;
+  for (Index j = 0; j < 8; ++j) taps += double(std::max<Index>(0, 520 - j * block.dilation));
+  run_op(state, [&] { return block(x, true); }, xs, 2 * 2 * double(state.range(0)) * 100 * taps);
+}
+BENCHMARK(bench_causal_conv_block)->Name("causal_conv_block")->ArgsProduct({{1, 10}, {1, 16, 128}})->UseRealTime();
+
+// Argument: positions; the folded head of copy memory, 10 -> [16 fourier] -> 32 -> 32 -> 10.
+template <bool two_tier>
+void bench_narrow_head(benchmark::State& state) {
+  Initializer init(1);
+  const Tensor x = normal({state.range(0), 10}, 2).variable();
+  std::vector<HeadLayer> layers;
+  if (two_tier) layers.push_back({normal({16, 10}, 3).variable(), normal({16}, 4).variable(), Activation::fourier});
+  layers.push_back(Linear(init, two_tier ? 32 : 10, 32).layer(Activation::relu));
+  layers.push_back(Linear(init, 32, 32).layer(Activation::relu));
+  layers.push_back(Linear(init, 32, 10).layer(Activation::identity));
+  std::vector<Tensor> xs{x};
+  double flops = 0;
+  for (const HeadLayer& layer : layers) {
+    xs.insert(xs.end(), {layer.w, layer.b});
+    flops += 2 * double(layer.w.size()) * double(state.range(0));
+  }
+  run_op(state, [&] { return sim_head(x, layers); }, xs, flops);
+}
+BENCHMARK(bench_narrow_head<false>)->Name("sim_head/single")->Arg(520)->Arg(5200)->UseRealTime();
+BENCHMARK(bench_narrow_head<true>)->Name("sim_head/two")->Arg(520)->Arg(5200)->UseRealTime();
+
+void bench_wide_head(benchmark::State& state) {
+  Initializer init(1);
+  const Index n = 65536;
+  const Tensor x = normal({n, 256}, 2).variable();
+  const std::vector<HeadLayer> layers{Linear(init, 256, 256).layer(Activation::relu),
+                                      Linear(init, 256, 256).layer(Activation::relu),
+                                      Linear(init, 256, 3).layer(Activation::identity)};
+  std::vector<Tensor> xs{x};
+  double flops = 0;
+  for (const HeadLayer& layer : layers) {
+    xs.insert(xs.end(), {layer.w, layer.b});
+    flops += 2 * double(layer.w.size()) * double(n);
+  }
+  run_op(state, [&] { return sim_head(x, layers); }, xs, flops);
+}
+BENCHMARK(bench_wide_head)->Name("sim_head/wide")->UseRealTime()->Unit(benchmark::kMillisecond);
+
+void bench_koopman(benchmark::State& state) {
+  const Tensor x = normal({65536, 256}, 1).variable(), u = normal({256, 128}, 2).variable(), vt = normal({128, 256}, 3).variable();
+  run_op(state, [&] { return koopman(x, u, vt); }, {x, u, vt}, 2.0 * 65536 * 2 * 256 * 128);
+}
+BENCHMARK(bench_koopman)->Name("koopman")->UseRealTime()->Unit(benchmark::kMillisecond);
+
+void bench_fourier(benchmark::State& state) {
+  const Tensor x = normal({65536, 256}, 1).variable(), omega = normal({128, 256}, 2);
+  const Tensor seed = normal({65536, 256}, 3);
+  for (auto _ : state) benchmark::DoNotOptimize(grad(random_fourier_features(x, omega), {x}, seed)[0].array().data);
+  report_flops(state, 2 * 2.0 * 65536 * 256 * 128);
+}
+BENCHMARK(bench_fourier)->Name("random_fourier_features")->UseRealTime()->Unit(benchmark::kMillisecond);
+
+void bench_cross_entropy(benchmark::State& state) {
+  const Index rows = state.range(0);
+  const Tensor logits = normal({rows, 10}, 1).variable();
+  const Tensor labels = Tensor::zeros({rows}, {DType::int32});
+  for (auto _ : state) benchmark::DoNotOptimize(grad(softmax_cross_entropy(logits, labels), {logits})[0].array().data);
+  report_bytes(state, double(rows) * 10 * 4 * 3);
+}
+BENCHMARK(bench_cross_entropy)->Name("softmax_cross_entropy")->Arg(520)->Arg(5200)->UseRealTime();
+
+// Argument: elements.
+void bench_adam(benchmark::State& state) {
+  const Tensor p = normal({state.range(0)}, 1), g = normal({state.range(0)}, 2), m = Tensor::zeros({state.range(0)}),
+               v = Tensor::zeros({state.range(0)}), norm = Tensor::zeros({1}), factor = Tensor::zeros({1});
+  const kernels::AdamTensor table[]{{p.array(), g.array(), m.array(), v.array()}};
+  const Array gradients[]{g.array()}, clip = factor.array();
+  std::int64_t step = 0;
+  for (auto _ : state) {
+    kernels::global_norm(gradients, norm.array());
+    kernels::clip_factor(norm.array(), 1, clip);
+    kernels::adam_step(table, {.lr = 1e-3, .step = ++step}, &clip);
+  }
+  report_bytes(state, double(state.range(0)) * 4 * 8);
+}
+BENCHMARK(bench_adam)->Name("adam")->Arg(17294)->Arg(1 << 20)->UseRealTime();
+
+void bench_step(benchmark::State& state, const std::string& name) {
+  const Workload w = make_workload(name);
+  for (auto _ : state) benchmark::DoNotOptimize(w.step());
+  report_flops(state, w.flops);
+}
+
+}  // namespace
+}  // namespace stillpoint
+
+int main(int argc, char** argv) {
+  for (const std::string& name : stillpoint::workload_names())
+    benchmark::RegisterBenchmark(("step/" + name).c_str(), stillpoint::bench_step, name)
+        ->UseRealTime()
+        ->Unit(benchmark::kMillisecond);
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  benchmark::RunSpecifiedBenchmarks();
+}

@@ -1,0 +1,134 @@
+// The workloads, under the names of the PyTorch peer's.
+#include "bench/workloads.h"
+
+#include <algorithm>
+#include <chrono>
+#include <memory>
+
+#include "kernels/gemm.h"
+#include "kernels/random.h"
+#include "models/sim.h"
+
+namespace stillpoint {
+namespace {
+
+constexpr Index length = 520, points = 65536;
+
+Tensor uniform(Shape shape, std::uint64_t stream) {
+  const Tensor y = Tensor::empty(std::move(shape));
+  kernels::fill_uniform(y.array(), {7, stream}, 0, 1);
+  return y;
+}
+
+// Multiply-adds of one causal convolution per channel pair and sample: taps that reach before the start are none.
+double taps_inside(Index taps, Index dilation) {
+  double total = 0;
+  for (Index j = 0; j < taps; ++j) total += double(std::max<Index>(0, length - j * dilation));
+  return total;
+}
+
+// Forward multiply-adds of the paper's TCN for one sequence, and those of its first convolution and 1x1 map, whose
+// input needs no gradient.
+struct TcnCost {
+  double forward = 0, first = 0;
+};
+TcnCost tcn_cost(const TcnConfig& c) {
+  TcnCost cost;
+  const double n = double(c.channels);
+  for (Index i = 0; i < c.blocks; ++i) {
+    const double taps = taps_inside(c.taps, Index(1) << i);
+    if (i == 0) cost.first = n * (taps + double(length));
+    cost.forward += i == 0 ? cost.first + n * n * taps : 2 * n * n * taps;
+  }
+  return cost;
+}
+
+// A model with its optimiser, kept alive by the step.
+template <class Model>
+Workload training_step(std::shared_ptr<Model> model, std::function<Tensor(const Model&)> loss, double clip) {
+  const ParamList params = params_of(*model);
+  auto adam = std::make_shared<Optimiser>(params, OptimiserConfig{.eps = 1e-5, .clip = clip});
+  Workload w;
+  w.parameters = params.count();
+  w.step = [model, adam, loss, tensors = params.tensors()] {
+    const Tensor value = loss(*model);
+    adam->update(grad(value, tensors), 1e-3);
+    return value.item();
+  };
+  return w;
+}
+
+Workload copy_memory(Index batch, bool two_tier) {
+  Initializer init(0);
+  const TcnConfig tcn;
+  auto model = std::make_shared<SequenceSim>(init, tcn, HeadConfig{}, 10, two_tier);
+  const Tensor x = affine(uniform({batch, 1, length}, 1), 9, 0).to(DType::int32).to(DType::float32);
+  const Tensor y = affine(uniform({batch * length}, 2), 9, 0).to(DType::int32);
+  Workload w = training_step<SequenceSim>(
+      model, [x, y](const SequenceSim& m) { return softmax_cross_entropy(m(x), y); }, 1.0);
+  const TcnCost cost = tcn_cost(tcn);
+  // lift 10->32, U V^T 32->16->32, r, output; folded: 10->32 or 10->16 (two-tier), then as below
+  const double nominal = 320 + (two_tier ? 512 : 0) + 1024 + 3 * 1024 + 320;
+  const double folded = two_tier ? 160 + 1024 + 1024 + 320 : 320 + 1024 + 320;
+  const auto flops = [&](double head) {
+    return 2 * double(batch) * (3 * (cost.forward + head * double(length)) - cost.first);
+  };
+  w.batch = batch;
+  w.flops = flops(folded);
+  w.nominal_flops = flops(nominal);
+  return w;
+}
+
+Workload pixels(const std::string& kind) {
+  Initializer init(0);
+  auto model = std::make_shared<CoordinateSim>(
+      init, kind, 256, HeadConfig{.d = 256, .psi = 256, .bandwidth = 0.1, .hidden = 256});
+  const Tensor x = uniform({points, 2}, 1), y = uniform({points, 3}, 2);
+  Workload w = training_step<CoordinateSim>(
+      model, [x, y](const CoordinateSim& m) { return mean_squared_error(m(x), y); }, 0);
+  // no gradient for the coordinates: their map's input, and for the RFF-only model its fixed frequencies
+  const double first = kind == "rff" ? 2 * 2 * 128 : 2 * 256;
+  const auto flops = [&](Index multiply_adds) { return 2 * double(points) * (3 * double(multiply_adds) - first); };
+  w.batch = points;
+  w.flops = flops(model->executed_multiply_adds());
+  model->head.fold = false;
+  w.nominal_flops = flops(model->executed_multiply_adds());
+  model->head.fold = true;
+  return w;
+}
+
+}  // namespace
+
+std::vector<std::string> workload_names() {
+  return {"copy-sim-single-b1", "copy-sim-single-b10", "copy-sim-single-b20", "copy-sim-two-b10",
+          "pixel-sim-single",   "pixel-sim-two",       "pixel-sim-rff"};
+}
+
+Workload make_workload(const std::string& name) {
+  Workload w;
+  if (name == "copy-sim-single-b1") w = copy_memory(1, false);
+  else if (name == "copy-sim-single-b10") w = copy_memory(10, false);
+  else if (name == "copy-sim-single-b20") w = copy_memory(20, false);
+  else if (name == "copy-sim-two-b10") w = copy_memory(10, true);
+  else if (name == "pixel-sim-single") w = pixels("single");
+  else if (name == "pixel-sim-two") w = pixels("two");
+  else if (name == "pixel-sim-rff") w = pixels("rff");
+  else fail("bench: given workload '", name, "', expected one of those that --list names, choose one");
+  w.name = name;
+  return w;
+}
+
+double measured_gemm_peak() {
+  constexpr Index n = 1536;
+  const Tensor a = uniform({n, n}, 3), b = uniform({n, n}, 4), c = Tensor::empty({n, n});
+  double best = 0;
+  for (int i = 0; i < 8; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    kernels::gemm({.m = n, .n = n, .k = n}, a.array(), b.array(), c.array());
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    best = std::max(best, 2.0 * n * n * n / seconds / 1e9);
+  }
+  return best;
+}
+
+}  // namespace stillpoint

@@ -1,0 +1,61 @@
+#!/usr/bin/env bash
+# Sets up a fresh Debian or Ubuntu machine, builds, and runs the main job or the tests.
+#
+#   cmake/dev.sh run [ARGUMENTS OF stillpoint]   default: train copy-memory --preset quick
+#   cmake/dev.sh test                            tests, then the engine's tests under ASan and UBSan
+#   cmake/dev.sh build                           packages and program only
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+required=(g++ cmake ninja-build nlohmann-json3-dev libcli11-dev libpng-dev libjpeg-dev)
+for_tests=(catch2)
+optional=(ccache libdnnl-dev libbenchmark-dev gnuplot-nox)
+
+installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
+
+install_packages() {
+  command -v dpkg-query >/dev/null || { echo "dev.sh: no dpkg here; install by hand: $*" >&2; return; }
+  local missing=()
+  for package in "$@"; do installed "$package" || missing+=("$package"); done
+  [ ${#missing[@]} -eq 0 ] && return
+  local sudo=""
+  [ "$(id -u)" -eq 0 ] || sudo="sudo"
+  $sudo apt-get update -qq
+  for package in "${missing[@]}"; do
+    if ! DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "$package" >/dev/null; then
+      case " ${optional[*]} " in
+        *" $package "*) echo "dev.sh: $package could not be installed; going on without it" ;;
+        *) echo "dev.sh: $package could not be installed, and is required" >&2; exit 1 ;;
+      esac
+    fi
+  done
+}
+
+build() {  # preset, targets...
+  local preset=$1
+  shift
+  cmake --preset "$preset"
+  cmake --build "build/$preset" ${1:+--target "$@"}
+}
+
+command=${1:-run}
+[ $# -gt 0 ] && shift
+case "$command" in
+  build)
+    install_packages "${required[@]}" "${optional[@]}"
+    build release stillpoint ;;
+  run)
+    install_packages "${required[@]}" "${optional[@]}"
+    build release stillpoint
+    [ $# -gt 0 ] || set -- train copy-memory --preset quick
+    exec build/release/stillpoint "$@" ;;
+  test)
+    install_packages "${required[@]}" "${for_tests[@]}" "${optional[@]}"
+    build release
+    ctest --preset release
+    build sanitize
+    ctest --preset sanitize ;;
+  *)
+    echo "dev.sh: given '$command', expected build, run or test" >&2
+    exit 2 ;;
+esac

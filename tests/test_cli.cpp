@@ -1,0 +1,148 @@
+// The program as a user meets it: exit codes, messages, interruption, kill -9 during a save.
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <thread>
+
+#include "engine/checkpoint.h"
+#include "engine/files.h"
+#include "engine/safetensors.h"
+#include "tasks/train.h"
+#include "tests/catch.h"
+#include "tests/error_text.h"
+#include "tests/temp_dir.h"
+
+namespace stillpoint {
+namespace {
+
+namespace fs = std::filesystem;
+using test::TempDir;
+
+// Starts the program in `folder` with its output in a file there.
+pid_t start(const fs::path& folder, const std::vector<std::string>& arguments) {
+  const std::string output = (folder / "output.txt").string();
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    std::vector<char*> argv{const_cast<char*>(STILLPOINT_PROGRAM)};
+    for (const std::string& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
+    argv.push_back(nullptr);
+    if (::chdir(folder.c_str()) != 0 || ::freopen(output.c_str(), "w", stdout) == nullptr || ::dup2(1, 2) < 0) ::_exit(126);
+    ::execv(argv[0], argv.data());
+    ::_exit(127);
+  }
+  return child;
+}
+
+struct Result {
+  int code;  // exit code, or 128 + signal
+  std::string output;
+};
+
+Result finish(pid_t child, const fs::path& folder) {
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), read_file(folder / "output.txt")};
+}
+
+Result run(const fs::path& folder, const std::vector<std::string>& arguments) {
+  return finish(start(folder, arguments), folder);
+}
+
+// Settings of a run that takes long enough to be interrupted.
+std::vector<std::string> long_run(const std::string& run_folder) {
+  std::vector<std::string> out{"train", "copy-memory", "--device", "cpu", "--threads", "1", "--run", run_folder};
+  for (const char* setting : {"blank=30", "train_sequences=20", "valid_sequences=2", "test_sequences=2", "epochs=100000",
+                              "tcn_blocks=2", "tcn_channels=16", "hidden=64", "evaluate_every=1000"})
+    out.insert(out.end(), {"--set", setting});
+  return out;
+}
+
+void wait_for(const fs::path& path) {
+  for (int i = 0; i < 600 && !fs::exists(path); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  REQUIRE(fs::exists(path));
+}
+
+}  // namespace
+
+TEST_CASE("info and help name what there is", "[cli]") {
+  const TempDir folder;
+  const Result info = run(folder.path(), {"info"});
+  CHECK(info.code == 0);
+  CHECK_THAT(info.output, mentions("processor:", "instructions:", "oneDNN:", "CUDA:", "threads:", "presets:"));
+  const Result help = run(folder.path(), {"train", "copy-memory", "--help"});
+  CHECK(help.code == 0);
+  CHECK_THAT(help.output, mentions("--resume", "bandwidth", "learning rate", "one of constant, step, 1cycle, cosine"));
+  const Result presets = run(folder.path(), {"train", "copy-memory", "--preset", "list"});
+  CHECK(presets.code == 0);
+  CHECK_THAT(presets.output, mentions("quick"));
+}
+
+TEST_CASE("wrong usage is explained and exits with a code", "[cli]") {
+  const TempDir folder;
+  const auto expect = [&](const std::vector<std::string>& arguments, int code, const Mentions& words) {
+    const Result r = run(folder.path(), arguments);
+    INFO(r.output);
+    CHECK(r.code == code);
+    CHECK_THAT(r.output, words);
+  };
+  expect({}, 2, mentions("subcommand"));
+  expect({"train", "copy-memory", "--sead", "1"}, 2, mentions("--sead", "did you mean --seed?"));
+  expect({"train", "copy-memory", "--set", "epoch=3"}, 1, mentions("'epoch'", "did you mean 'epochs'"));
+  expect({"train", "copy-memory", "--set", "lr=fast"}, 1, mentions("lr is \"fast\"", "a number"));
+  expect({"train", "copy-memory", "--preset", "slow"}, 1, mentions("'slow'", "quick"));
+  expect({"train", "copy-memory", "--config", "absent.json"}, 1, mentions("absent.json"));
+  expect({"train", "copy-memory", "--device", "tpu"}, 2, mentions("tpu"));
+  expect({"train", "copy-memory", "--resume", "absent"}, 1, mentions("absent"));
+  expect({"train", "copy-memory", "--resume", "absent", "--seed", "1"}, 1, mentions("--resume", "together with settings"));
+  expect({"train", "image-regression"}, 1, mentions("no image"));
+  expect({"eval", "absent.safetensors"}, 1, mentions("absent.safetensors"));
+  std::ofstream(folder.path() / "bad.json") << "{\"lr\": }";
+  expect({"train", "copy-memory", "--config", "bad.json"}, 1, mentions("bad.json", "not valid JSON"));
+  std::ofstream(folder.path() / "file") << "x";
+  expect({"train", "copy-memory", "--preset", "quick", "--run", "file/run"}, 1, mentions("file/run"));
+}
+
+TEST_CASE("Ctrl-C finishes the step, saves, and the printed command resumes", "[cli]") {
+  const TempDir folder;
+  const pid_t child = start(folder.path(), long_run("r"));
+  wait_for(folder.path() / "r" / checkpoint_name);
+  REQUIRE(::kill(child, SIGINT) == 0);
+  const Result stopped = finish(child, folder.path());
+  INFO(stopped.output);
+  CHECK(stopped.code == 130);
+  CHECK_THAT(stopped.output, mentions("stopped after step", "stillpoint train copy-memory --resume r"));
+  const Index step = read_checkpoint_record(folder.path() / "r" / checkpoint_name).at("step");
+  const pid_t again = start(folder.path(), {"train", "copy-memory", "--resume", "r", "--device", "cpu"});
+  std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+  REQUIRE(::kill(again, SIGTERM) == 0);
+  const Result resumed = finish(again, folder.path());
+  INFO(resumed.output);
+  CHECK(resumed.code == 130);
+  CHECK(read_checkpoint_record(folder.path() / "r" / checkpoint_name).at("step").get<Index>() > step);
+}
+
+TEST_CASE("kill -9 at any moment leaves a whole checkpoint that resumes", "[cli]") {
+  const TempDir folder;
+  for (int round = 0; round < 6; ++round) {
+    const std::string name = text("r", round);
+    const pid_t child = start(folder.path(), long_run(name));
+    wait_for(folder.path() / name / checkpoint_name);
+    std::this_thread::sleep_for(std::chrono::milliseconds(37 * round + 11));
+    REQUIRE(::kill(child, SIGKILL) == 0);
+    CHECK(finish(child, folder.path()).code == 128 + SIGKILL);
+    const SafetensorsFile file(folder.path() / name / checkpoint_name);  // every check of the reader
+    CHECK(file.contains("model/out.w"));
+    const Result evaluated = run(folder.path(), {"eval", name, "--device", "cpu", "--split", "test"});
+    INFO(evaluated.output);
+    CHECK(evaluated.code == 0);
+    CHECK_THAT(evaluated.output, mentions("\"loss\"", "\"accuracy\""));
+  }
+}
+
+}  // namespace stillpoint

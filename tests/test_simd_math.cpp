@@ -1,0 +1,72 @@
+// Vector sine and cosine against libm in double.
+#include "kernels/simd_math.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <random>
+
+#include "tests/catch.h"
+
+namespace stillpoint {
+
+TEST_CASE("vector sine and cosine stay within 2 ulp up to 1e4", "[simd_math]") {
+  namespace simd = kernels::simd;
+  constexpr int lanes = simd::width<float>;
+  double largest = 0;
+  const auto check = [&](const float* x, bool exact) {
+    simd::Vector<float> sine, cosine;
+    simd::sincos(simd::load(x), sine, cosine);
+    for (int i = 0; i < lanes; ++i) {
+      const auto ulps = [&](float value, double expected) {
+        const float rounded = float(std::abs(expected));
+        const double ulp = double(std::nextafter(rounded, 2.0f)) - double(rounded);
+        return std::abs(double(value) - expected) / ulp;
+      };
+      if (!std::isfinite(x[i])) {
+        REQUIRE(std::isnan(sine[i]));
+        REQUIRE(std::isnan(cosine[i]));
+        continue;
+      }
+      const double error =
+          std::max(ulps(sine[i], std::sin(double(x[i]))), ulps(cosine[i], std::cos(double(x[i]))));
+      if (!exact) largest = std::max(largest, error);
+      REQUIRE(error <= 2);
+    }
+  };
+  std::mt19937 random(4);
+  float x[lanes];
+  for (float size : {1e-30f, 1e-3f, 1.0f, 10.0f, 300.0f, 1e4f}) {
+    std::uniform_real_distribution<float> uniform(-size, size);
+    for (int i = 0; i < 100000; ++i) {
+      for (float& v : x) v = uniform(random);
+      check(x, false);
+    }
+  }
+  for (int n = -6300; n <= 6300; n += lanes) {  // neighbours of multiples of pi/2, where a result is smallest
+    for (int step = -2; step <= 2; ++step) {
+      for (int i = 0; i < lanes; ++i) {
+        x[i] = float((n + i) * 1.5707963267948966);
+        for (int k = 0; k < std::abs(step); ++k) x[i] = std::nextafter(x[i], step < 0 ? -1e9f : 1e9f);
+      }
+      check(x, false);
+    }
+  }
+  INFO("largest error in ulp: " << largest);
+  CHECK(largest > 0.4);
+  const float special[]{0.0f,
+                        -0.0f,
+                        1e8f,
+                        -3e20f,
+                        std::numeric_limits<float>::infinity(),
+                        -std::numeric_limits<float>::infinity(),
+                        std::numeric_limits<float>::quiet_NaN(),
+                        10001.0f};
+  for (float v : special) {
+    std::fill_n(x, lanes, 1.0f);
+    x[lanes / 2] = v;
+    check(x, true);
+  }
+}
+
+}  // namespace stillpoint

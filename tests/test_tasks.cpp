@@ -1,0 +1,211 @@
+// Tasks and the training loop: data, splits, resume, interruption, non-finite losses, damage.
+#include <cmath>
+#include <fstream>
+#include <sstream>
+
+#include "engine/checkpoint.h"
+#include "engine/safetensors.h"
+#include "tasks/copy_memory.h"
+#include "tasks/io/image.h"
+#include "tasks/order.h"
+#include "tasks/train.h"
+#include "tests/catch.h"
+#include "tests/error_text.h"
+#include "tests/temp_dir.h"
+
+namespace stillpoint {
+namespace {
+
+namespace fs = std::filesystem;
+using test::TempDir;
+
+Json tiny_copy_memory(const Json& changes = Json::object()) {
+  return task_kind("copy-memory")
+      .resolve({{{{"blank", 10}, {"train_sequences", 12}, {"valid_sequences", 3}, {"test_sequences", 3}, {"batch", 5},
+                  {"epochs", 4}, {"tcn_blocks", 2}, {"tcn_channels", 4}, {"tcn_kernel", 3}, {"d_phi", 8}, {"d_psi", 8},
+                  {"hidden", 8}, {"lr", 0.01}, {"log_every", 1}, {"shuffle", true}}, "test"},
+                {changes, "changes"}});
+}
+
+struct Finished {
+  TrainOutcome outcome;
+  std::string printed;
+};
+
+Finished run(const Json& config, const fs::path& folder, bool resume = false, Index stop_after = -1,
+             const char* task = "copy-memory") {
+  std::ostringstream out;
+  TrainRequest request{.kind = &task_kind(task), .config = config, .folder = folder, .resume = resume, .should_stop = {}};
+  if (stop_after >= 0) request.should_stop = [stop_after](Index step) { return step >= stop_after; };
+  const TrainOutcome outcome = train(request, out);
+  return {outcome, out.str()};
+}
+
+// Every tensor of a checkpoint, byte for byte.
+std::vector<std::string> contents(const fs::path& folder) {
+  const SafetensorsFile file(folder / checkpoint_name);
+  std::vector<std::string> out;
+  for (const SafetensorsEntry& entry : file.entries())
+    out.push_back(entry.name + std::string(reinterpret_cast<const char*>(entry.data.data()), entry.data.size()));
+  return out;
+}
+
+// metrics.jsonl without the times.
+std::vector<std::string> logged(const fs::path& folder) {
+  std::vector<std::string> out;
+  for (nlohmann::json row : read_metrics(folder / "metrics.jsonl")) {
+    row.erase("time");
+    out.push_back(row.dump());
+  }
+  return out;
+}
+
+fs::path write_picture(const fs::path& folder, Index height = 16, Index width = 12) {
+  Image image{height, width, 3, {}};
+  for (Index i = 0; i < height * width; ++i)
+    for (Index c = 0; c < 3; ++c) image.rgb.push_back(std::uint8_t((i * (c + 1) * 7) % 256));
+  write_png(folder / "picture.png", image);
+  return folder / "picture.png";
+}
+
+}  // namespace
+
+TEST_CASE("copy-memory sequences have the layout of the task", "[tasks]") {
+  const CopyMemoryData data = CopyMemoryData::make(50, 500, 7);
+  REQUIRE(data.length == 520);
+  bool seen[10] = {};
+  for (std::size_t n = 0; n < 50; ++n)
+    for (std::size_t t = 0; t < 520; ++t) {
+      const float x = data.x[n * 520 + t];
+      const int y = data.y[n * 520 + t];
+      if (t < 10) {
+        REQUIRE((x >= 1 && x <= 8));
+        seen[int(x)] = true;
+        REQUIRE(data.y[n * 520 + 510 + t] == int(x));
+      } else {
+        REQUIRE(x == (t < 509 ? 0 : 9));
+      }
+      if (t < 510) REQUIRE(y == 0);
+    }
+  for (int digit = 1; digit <= 8; ++digit) CHECK(seen[digit]);
+  CHECK(CopyMemoryData::make(50, 500, 7).x == data.x);
+  CHECK(CopyMemoryData::make(50, 500, 8).x != data.x);
+}
+
+TEST_CASE("an epoch visits every example once, in an order of its own", "[tasks]") {
+  const EpochOrder order{3, 10, true};
+  std::vector<Index> first, second;
+  for (Index step = 0; step < 3; ++step)
+    for (Index row : order.batch(step, 4)) first.push_back(row);
+  for (Index step = 3; step < 6; ++step)
+    for (Index row : order.batch(step, 4)) second.push_back(row);
+  CHECK(first != second);
+  std::sort(first.begin(), first.end());
+  for (Index i = 0; i < 10; ++i) CHECK(first[std::size_t(i)] == i);
+  CHECK(order.batch(2, 4).size() == 2);
+  CHECK(EpochOrder{3, 10, false}.batch(4, 4) == std::vector<Index>{4, 5, 6, 7});
+}
+
+TEST_CASE("a run writes its folder and learns", "[tasks]") {
+  const TempDir folder;
+  const Finished done = run(tiny_copy_memory({{"epochs", 30}}), folder.path() / "run");
+  CHECK(done.outcome.finished);
+  CHECK(done.outcome.steps == 90);
+  for (const char* name : {"config.json", "metrics.jsonl", "checkpoint.safetensors", "results.json", "loss.dat", "loss.gnuplot"})
+    CHECK(fs::exists(folder.path() / "run" / name));
+  const auto rows = read_metrics(folder.path() / "run" / "metrics.jsonl");
+  CHECK(rows.back()["loss"].get<double>() < 0.5 * rows.front()["loss"].get<double>());
+  bool events = false;
+  for (const auto& entry : fs::directory_iterator(folder.path() / "run"))
+    events = events || entry.path().filename().string().starts_with("events.out.tfevents.");
+  CHECK(events);
+}
+
+TEST_CASE("a resumed run is bit-identical to one that was never stopped", "[tasks]") {
+  for (const char* model : {"single", "two", "tcn"}) {
+    const TempDir folder;
+    const Json config = tiny_copy_memory({{"model", model}, {"schedule", "cosine"}, {"log_every", 2}});
+    run(config, folder.path() / "whole");
+    for (const Index stop : {1, 6, 7}) {
+      const fs::path parts = folder.path() / text("parts", stop);
+      const Finished stopped = run(config, parts, false, stop);
+      CHECK_FALSE(stopped.outcome.finished);
+      CHECK_THAT(stopped.printed, mentions("Resume with", "--resume " + parts.string()));
+      CHECK(run(config, parts, true).outcome.finished);
+      CHECK(contents(parts) == contents(folder.path() / "whole"));
+      CHECK(logged(parts) == logged(folder.path() / "whole"));
+    }
+  }
+}
+
+TEST_CASE("image regression learns, writes pictures and resumes bit-identically", "[tasks]") {
+  const TempDir folder;
+  const fs::path picture = write_picture(folder.path());
+  for (const char* model : {"single", "two", "rff"}) {
+    const Json config = task_kind("image-regression")
+                            .resolve({{{{"image", picture.string()}, {"model", model}, {"epochs", 30}, {"phi_hidden", 16},
+                                        {"d_phi", 16}, {"d_psi", 16}, {"hidden", 16}, {"evaluate_every", 10}}, "test"}});
+    const fs::path whole = folder.path() / (std::string(model) + "-whole"), parts = folder.path() / (std::string(model) + "-parts");
+    const Finished done = run(config, whole, false, -1, "image-regression");
+    REQUIRE(done.outcome.metrics.size() == 3);
+    CHECK(done.outcome.metrics[2].first == "test");
+    CHECK(done.outcome.metrics[2].second[0].first == "psnr");
+    run(config, parts, false, 13, "image-regression");
+    run(config, parts, true, -1, "image-regression");
+    CHECK(contents(parts) == contents(whole));
+    const Image prediction = read_image(whole / "prediction.png"), pair = read_image(whole / "truth_and_prediction.png");
+    CHECK(prediction.width == 12);
+    CHECK(prediction.height == 16);
+    CHECK(pair.width == 2 * 12 + 8);
+    const auto rows = read_metrics(whole / "metrics.jsonl");
+    CHECK(rows.back()["loss"].get<double>() < rows.front()["loss"].get<double>());
+  }
+}
+
+TEST_CASE("a loss that is not finite stops the run, names the step and keeps the checkpoint", "[tasks]") {
+  const TempDir folder;
+  // The first step already throws the weights far enough away that some later one overflows.
+  const Json config = tiny_copy_memory({{"lr", 1e30}, {"clip", 0}, {"epochs", 50}, {"optimiser", "sgd"}});
+  const std::string message = error_text([&] { run(config, folder.path() / "run"); });
+  CHECK_THAT(message, mentions("train", "at step", "epoch", "lower lr or set clip"));
+  // A good run that goes bad keeps what it had.
+  const Json good = tiny_copy_memory({{"epochs", 2}});
+  run(good, folder.path() / "good");
+  const auto before = contents(folder.path() / "good");
+  Json record = read_checkpoint_record(folder.path() / "good" / checkpoint_name);
+  const Json bad = tiny_copy_memory({{"epochs", 50}, {"lr", 1e30}, {"clip", 0}, {"optimiser", "sgd"}});
+  CHECK_THAT(error_text([&] { run(bad, folder.path() / "good", true); }), mentions("optimiser"));
+  CHECK(contents(folder.path() / "good") == before);
+}
+
+TEST_CASE("folders, pictures and checkpoints that are wrong are refused", "[tasks]") {
+  const TempDir folder;
+  const Json config = tiny_copy_memory();
+  run(config, folder.path() / "run");
+  CHECK_THAT(error_text([&] { run(config, folder.path() / "run"); }), mentions("metrics.jsonl"));
+  CHECK_THAT(error_text([&] { run(config, folder.path() / "nothing", true); }), mentions("nothing"));
+  std::ofstream(folder.path() / "file") << "x";
+  CHECK_THAT(error_text([&] { run(config, folder.path() / "file"); }), mentions("file"));
+  const auto image_run = [&](const std::string& image) {
+    return error_text([&] {
+      run(task_kind("image-regression").resolve({{{{"image", image}, {"epochs", 1}}, "test"}}), folder.path() / "image", false,
+          -1, "image-regression");
+    });
+  };
+  CHECK_THAT(image_run(""), mentions("no image"));
+  CHECK_THAT(image_run((folder.path() / "absent.png").string()), mentions("absent.png"));
+  CHECK_THAT(image_run((folder.path() / "file").string()), mentions("file"));
+  CHECK_THAT(image_run(write_picture(folder.path(), 1, 5).string()), mentions("5 x 1", "at least 2 x 2"));
+  const fs::path checkpoint = folder.path() / "run" / checkpoint_name;
+  fs::resize_file(checkpoint, fs::file_size(checkpoint) - 10);
+  CHECK_THAT(error_text([&] { run(config, folder.path() / "run", true); }), mentions("checkpoint.safetensors"));
+}
+
+TEST_CASE("settings of zero length are refused with their names", "[tasks]") {
+  CHECK_THAT(error_text([] { tiny_copy_memory({{"train_sequences", 0}}); }), mentions("train_sequences is 0", ">= 1"));
+  CHECK_THAT(error_text([] { tiny_copy_memory({{"blank", 0}}); }), mentions("blank is 0"));
+  CHECK_THAT(error_text([] { tiny_copy_memory({{"epochs", 0}}); }), mentions("epochs is 0"));
+  CHECK_THAT(error_text([] { task_kind("copy"); }), mentions("'copy'", "copy-memory"));
+}
+
+}  // namespace stillpoint
