@@ -113,7 +113,7 @@ Workload make_workload(const std::string& name) {
   else if (name == "pixel-sim-single") w = pixels("single");
   else if (name == "pixel-sim-two") w = pixels("two");
   else if (name == "pixel-sim-rff") w = pixels("rff");
-  else fail("bench: given workload '", name, "', expected one of those that --list names, choose one");
+  else fail("bench: given workload '", name, "', expected one of the peer's names (bench/workloads.h), choose one");
   w.name = name;
   return w;
 }

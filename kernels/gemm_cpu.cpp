@@ -5,7 +5,6 @@
 
 #include <atomic>
 
-#include "kernels/launch.h"
 #include "kernels/simd.h"
 #if STILLPOINT_ONEDNN
 #include <oneapi/dnnl/dnnl.h>

@@ -1,11 +1,16 @@
 // The register tile of every CPU matrix product: a few rows times two SIMD vectors, kept in registers over
 // the sum.
 #pragma once
+#include <algorithm>
+#include <cstdint>
 #include <type_traits>
 #include <utility>
 
-#include "kernels/launch.h"
 #include "kernels/simd.h"
+
+namespace stillpoint::kernels {
+using Index = std::int64_t;
+}
 
 namespace stillpoint::kernels::tile {
 
