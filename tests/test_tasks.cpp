@@ -172,9 +172,8 @@ TEST_CASE("a loss that is not finite stops the run, names the step and keeps the
   const Json good = tiny_copy_memory({{"epochs", 2}});
   run(good, folder.path() / "good");
   const auto before = contents(folder.path() / "good");
-  Json record = read_checkpoint_record(folder.path() / "good" / checkpoint_name);
   const Json bad = tiny_copy_memory({{"epochs", 50}, {"lr", 1e30}, {"clip", 0}, {"optimiser", "sgd"}});
-  CHECK_THAT(error_text([&] { run(bad, folder.path() / "good", true); }), mentions("optimiser"));
+  CHECK_THAT(error_text([&] { run(bad, folder.path() / "good", true); }), mentions("the loss is", "at step", "the checkpoint of step 6 is kept"));
   CHECK(contents(folder.path() / "good") == before);
 }
 
