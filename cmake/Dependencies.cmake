@@ -43,6 +43,11 @@ if(NOT STILLPOINT_CUDA STREQUAL "OFF")
     find_package(CUDAToolkit QUIET)
     if(CMAKE_CUDA_COMPILER_VERSION VERSION_GREATER_EQUAL 12.4 AND TARGET CUDA::cublas)
       set(STILLPOINT_HAS_CUDA ON)
+      set(CMAKE_CUDA_STANDARD 20)
+      if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)  # CMake 3.25 does not know nvcc's flags for C++20
+        set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
+        set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
+      endif()
     endif()
   endif()
   if(STILLPOINT_CUDA STREQUAL "ON" AND NOT STILLPOINT_HAS_CUDA)
@@ -64,9 +69,8 @@ endfunction()
 function(stillpoint_cuda_settings target)
   target_compile_definitions(${target} PUBLIC STILLPOINT_CUDA=1)
   target_link_libraries(${target} PUBLIC CUDA::cudart CUDA::cublas CUDA::cublasLt)
-  # -std by hand: CMake 3.25 does not know C++20 for nvcc.
   target_compile_options(${target} PRIVATE
-    "$<$<COMPILE_LANGUAGE:CUDA>:-std=c++20;--expt-relaxed-constexpr;-Xcompiler=-fopenmp;-Xptxas=-warn-spills>")
+    "$<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr;-Xcompiler=-fopenmp;-Xptxas=-warn-spills>")
 endfunction()
 
 function(stillpoint_task_settings target core)
