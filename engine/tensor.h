@@ -11,7 +11,6 @@
 
 namespace stillpoint {
 
-using Index = std::int64_t;
 using Shape = std::vector<Index>;
 std::string to_text(const Shape& shape);  // "(2, 3)"
 Index count(const Shape& shape);          // product of the sizes

@@ -7,6 +7,8 @@
 
 namespace stillpoint {
 
+using Index = std::int64_t;  // sizes, places and counts of elements
+
 struct Array {
   void* data = nullptr;
   std::int64_t size = 0;  // elements

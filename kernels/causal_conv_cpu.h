@@ -14,7 +14,6 @@
 
 namespace stillpoint::kernels::tcn_cpu {
 
-using Index = std::int64_t;
 using simd::Vector;
 template <class T>
 inline constexpr Index width = simd::width<T>;

@@ -3,7 +3,7 @@
 #include <cmath>
 
 #include "kernels/gemm_cpu.h"
-
+#include "kernels/threads.h"
 #if STILLPOINT_ONEDNN
 #include <array>
 #include <map>
@@ -21,7 +21,7 @@ std::uint32_t rounded_bits(float x) {
 
 template <class T, class Round>
 void round_rows(Index rows, Index columns, const float* from, Index stride, T* to, Round round) {
-#pragma omp parallel for schedule(static) if (rows * columns >= 16384)
+#pragma omp parallel for schedule(static) if (rows * columns >= serial_below)
   for (Index r = 0; r < rows; ++r)
     for (Index c = 0; c < columns; ++c) to[r * columns + c] = round(from[r * stride + c]);
 }

@@ -4,8 +4,6 @@
 
 namespace stillpoint::kernels {
 
-using Index = std::int64_t;
-
 // Contracts of gemm and linear, for arrays on the CPU; any extent may be 0.
 void gemm_cpu(const GemmShape& shape, const Array& a, const Array& b, const Array& c);
 void linear_cpu(const LinearShape& shape, const Array& x, const Array& w, const Array& b, const Array& y);

@@ -5,13 +5,12 @@
 
 #include "kernels/array.h"
 #include "kernels/scalar.h"
+#include "kernels/threads.h"
 #if STILLPOINT_CUDA
 #include "kernels/cuda.h"
 #endif
 
 namespace stillpoint::kernels {
-
-using Index = std::int64_t;
 
 // A team shares one row. On a CPU it is one thread whose loops are vectorised.
 struct SerialTeam {
@@ -124,9 +123,6 @@ inline unsigned grid_for(Index work, Index per_block) {
 }
 
 #endif  // STILLPOINT_CUDA
-
-// Elements under which a second thread costs more than it saves.
-inline constexpr Index serial_below = 16384;
 
 // body(i) for i in [0, n), any order.
 template <class Body>

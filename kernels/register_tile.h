@@ -2,15 +2,11 @@
 // the sum.
 #pragma once
 #include <algorithm>
-#include <cstdint>
 #include <type_traits>
 #include <utility>
 
+#include "kernels/array.h"
 #include "kernels/simd.h"
-
-namespace stillpoint::kernels {
-using Index = std::int64_t;
-}
 
 namespace stillpoint::kernels::tile {
 
