@@ -41,10 +41,11 @@ std::vector<Node*> path(Node* y, const std::unordered_set<Node*>& xs) {
 
 void check_gradient(const Node& node, std::size_t i, const Tensor& gradient) {
   const Tensor& input = node.inputs[i];
-  require(gradient.defined() && gradient.shape() == input.shape() && gradient.dtype() == input.dtype(), "grad: ",
-          node.op, " gave its input ", i, " a gradient of ",
-          gradient.defined() ? to_text(gradient.shape()) : std::string("nothing"), ", expected ",
-          to_text(input.shape()), " of ", name_of(input.dtype()), ", correct its vjp");
+  require(gradient.defined(), "grad: ", node.op, " gave its input ", i, " no gradient, expected one of shape ",
+          to_text(input.shape()), ", correct its vjp");
+  require(gradient.shape() == input.shape() && gradient.dtype() == input.dtype(), "grad: ", node.op,
+          " gave its input ", i, " a gradient of ", to_text(gradient.shape()), " of ", name_of(gradient.dtype()),
+          ", expected ", to_text(input.shape()), " of ", name_of(input.dtype()), ", correct its vjp");
 }
 
 using Cotangents = std::unordered_map<Node*, Tensor>;
@@ -109,8 +110,9 @@ std::vector<Tensor> grad(const Tensor& y, const std::vector<Tensor>& xs, const T
           "check that recording is on and that its inputs require gradients");
   require(seed.defined() || y.size() == 1, "grad: given shape ", to_text(y.shape()),
           " and no seed, expected one element, pass a seed");
-  require(!seed.defined() || seed.shape() == y.shape(), "grad: given a seed of shape ",
-          seed.defined() ? to_text(seed.shape()) : "", ", expected ", to_text(y.shape()), ", check the seed");
+  if (seed.defined())
+    require(seed.shape() == y.shape(), "grad: given a seed of shape ", to_text(seed.shape()), ", expected ",
+            to_text(y.shape()), ", check the seed");
   const Recording guard(options.create_graph);
   std::unordered_set<Node*> targets;
   for (const Tensor& x : xs) targets.insert(x.node().get());

@@ -25,10 +25,10 @@ Tensor from_host(const std::vector<T>& values, Shape shape, Device device) {
 
 }  // namespace
 
-std::string to_text(const Shape& shape) {
-  std::string out = "(";
-  for (std::size_t i = 0; i < shape.size(); ++i) out += (i > 0 ? ", " : "") + std::to_string(shape[i]);
-  return out + ")";
+std::ostream& operator<<(std::ostream& out, const ShapeText& text) {
+  out << "(";
+  for (std::size_t i = 0; i < text.shape.size(); ++i) out << (i > 0 ? ", " : "") << text.shape[i];
+  return out << ")";
 }
 
 Index count(const Shape& shape) {

@@ -12,7 +12,12 @@
 namespace stillpoint {
 
 using Shape = std::vector<Index>;
-std::string to_text(const Shape& shape);  // "(2, 3)"
+// Prints as "(2, 3)", and is formatted only where it is printed; outlived by the shape it was made from.
+struct ShapeText {
+  const Shape& shape;
+};
+inline ShapeText to_text(const Shape& shape) { return {shape}; }
+std::ostream& operator<<(std::ostream& out, const ShapeText& text);
 Index count(const Shape& shape);          // product of the sizes
 
 // Where a new tensor lives and what it holds.

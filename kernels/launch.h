@@ -141,7 +141,18 @@ void each([[maybe_unused]] Device device, Index n, Body body) {
   for (Index i = 0; i < n; ++i) body(i);
 }
 
-// body(row, team) for row in [0, rows); `row_cost` is the elements a row touches.
+// body(row, team) for row in [0, rows) on the CPU; `row_cost` is the elements a row touches.
+template <class Body>
+void each_row_cpu(Index rows, Index row_cost, const Body& body) {
+  if (rows == 1 || rows * row_cost < serial_below) {
+    for (Index r = 0; r < rows; ++r) body(r, SerialTeam{});
+    return;
+  }
+#pragma omp parallel for schedule(static)
+  for (Index r = 0; r < rows; ++r) body(r, SerialTeam{});
+}
+
+// The same on either device.
 template <class Body>
 void each_row([[maybe_unused]] Device device, Index rows, Index row_cost, Body body) {
   if (rows == 0) return;
@@ -149,12 +160,7 @@ void each_row([[maybe_unused]] Device device, Index rows, Index row_cost, Body b
   if (device == Device::cuda)
     return launch("each_warp_row", each_warp_row<Body>, {dim3(grid_for(rows, 8)), dim3(256)}, rows, body);
 #endif
-  if (rows == 1 || rows * row_cost < serial_below) {
-    for (Index r = 0; r < rows; ++r) body(r, SerialTeam{});
-    return;
-  }
-#pragma omp parallel for schedule(static)
-  for (Index r = 0; r < rows; ++r) body(r, SerialTeam{});
+  each_row_cpu(rows, row_cost, body);
 }
 
 }  // namespace stillpoint::kernels

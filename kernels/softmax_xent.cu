@@ -165,15 +165,7 @@ template <class Group, class Row>
 void over_rows(Device device, Index rows, Index classes, const Row& row) {
   const Index group = group_elements / classes;
   if (device == Device::cpu && group >= 2) {
-    const Group body{row, rows, group};
-    const Index groups = (rows + group - 1) / group;
-    if (rows * classes < serial_below) {
-      for (Index i = 0; i < groups; ++i) body(i, SerialTeam{});
-    } else {
-#pragma omp parallel for schedule(static)
-      for (Index i = 0; i < groups; ++i) body(i, SerialTeam{});
-    }
-    return;
+    return each_row_cpu((rows + group - 1) / group, group * classes, Group{row, rows, group});
   }
   each_row(device, rows, classes, row);
 }

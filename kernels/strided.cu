@@ -43,6 +43,20 @@ struct Gather {
   DeviceView view;
   STILLPOINT_HD void operator()(Index i) const { y[i] = x[view.at(i)]; }
 };
+// A row is the innermost axis: on the CPU the divisions of a place are then made once per row.
+template <class T>
+struct GatherRow {
+  const T* x;
+  T* y;
+  DeviceView rows;
+  Index size, stride;
+  void operator()(Index r, SerialTeam team) const {
+    const T* const from = x + rows.at(r);
+    T* const to = y + r * size;
+    const Index step = stride;
+    team.each(size, [=](Index i) { to[i] = from[i * step]; });
+  }
+};
 template <class T>
 struct Scatter {
   const T* x;
@@ -73,7 +87,8 @@ struct SumChunk {
   template <class Team>
   STILLPOINT_HD void operator()(Index r, Team team) const {
     const T* base = x + r * chunk;
-    const T total = team.template sum<T>(minimum<Index>(chunk, n - r * chunk), [=](Index j) { return base[j]; });
+    const T total =
+        team.template sum<T>(minimum<Index>(chunk, n - r * chunk), [=](Index j) { return base[j]; });
     if (team.leader()) y[r] = total;
   }
 };
@@ -89,6 +104,13 @@ void dispatch_any(DType dtype, F&& f) {
 void gather(const Array& x, const View& view, const Array& y) {
   dispatch_any(y.dtype, [&](auto zero) {
     using T = decltype(zero);
+    if (y.device == Device::cpu && view.rank > 0 && y.size > 0) {
+      DeviceView rows = on_device(view);
+      const int inner = --rows.rank;
+      const Index size = rows.size[inner];
+      return each_row_cpu(y.size / size, size,
+                          GatherRow<T>{x.as<T>(), y.as<T>(), rows, size, rows.stride[inner]});
+    }
     each(y.device, y.size, Gather<T>{x.as<T>(), y.as<T>(), on_device(view)});
   });
 }
@@ -114,8 +136,7 @@ void sum(const Array& x, const Array& y) {
   dispatch_real(y.dtype, "sum", [&](auto zero) {
     using T = decltype(zero);
     const Index rows = std::max<Index>(1, (x.size + chunk - 1) / chunk);
-    if (rows == 1)
-      return each_row(y.device, 1, x.size, SumChunk<T>{x.as<T>(), y.as<T>(), x.size, chunk});
+    if (rows == 1) return each_row(y.device, 1, x.size, SumChunk<T>{x.as<T>(), y.as<T>(), x.size, chunk});
     const Buffer partial(y.device, std::size_t(rows) * sizeof(T));
     T* const sums = static_cast<T*>(partial.data());
     each_row(y.device, rows, chunk, SumChunk<T>{x.as<T>(), sums, x.size, chunk});
