@@ -1,6 +1,9 @@
 // The SIM head's entry points: checks, and the choice of the device.
 #include "kernels/sim_head.h"
 
+#include <algorithm>
+
+#include "kernels/gemm.h"
 #include "kernels/sim_head_cpu.h"
 #if STILLPOINT_CUDA
 #include "kernels/sim_head_cuda.h"
@@ -67,6 +70,13 @@ void check_grads(const char* where, std::int64_t positions, const std::vector<Ch
 #endif
 
 }  // namespace
+
+bool chain_rounds_as_asked(const std::vector<ChainLayer>& layers, DType dtype, Device device) {
+  if (device != Device::cpu || dtype != DType::float32 || precision() != Precision::bf16) return true;
+  return std::all_of(layers.begin(), layers.end(), [](const ChainLayer& layer) {
+    return layer.in <= narrow_width && width_of(layer) <= narrow_width;
+  });
+}
 
 std::int64_t chain_saved_size(std::int64_t positions, const std::vector<ChainLayer>& layers, Device device) {
   check_layers("chain_saved_size", layers);

@@ -24,6 +24,13 @@ constexpr std::int64_t width_of(const ChainLayer& layer) {
   return layer.activation == Activation::fourier ? 2 * layer.out : layer.out;
 }
 
+// Chains whose layers are all this narrow stay in a GPU's shared memory, and are float32 everywhere.
+inline constexpr std::int64_t narrow_width = 64;
+
+// Whether chain_forward and chain_backward round as precision() asks (kernels/gemm.h). The CPU's tiles multiply in
+// float32: a chain of float32 that is wide enough for bf16 to pay is better left to plain products there.
+bool chain_rounds_as_asked(const std::vector<ChainLayer>& layers, DType dtype, Device device);
+
 // Elements of the scratch that forward leaves for backward (its layout is the implementation's own).
 std::int64_t chain_saved_size(std::int64_t positions, const std::vector<ChainLayer>& layers, Device device);
 

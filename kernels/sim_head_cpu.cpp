@@ -66,7 +66,7 @@ Plan<T> make_plan(Index positions, const std::vector<ChainLayer>& layers) {
     plan.widest = std::max(plan.widest, padded<T>(width_of(l)));
     plan.multiply_adds += l.in * l.out * positions;
   }
-  const Index wanted = plan.widest <= 64 ? 96 : 192;
+  const Index wanted = plan.widest <= narrow_width ? 96 : 192;
   plan.tile = ceil_div(positions, 2 * ceil_div(positions, 2 * wanted));
   plan.tiles = ceil_div(positions, plan.tile);
   return plan;

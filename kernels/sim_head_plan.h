@@ -9,7 +9,7 @@
 
 namespace stillpoint::kernels::head {
 
-inline constexpr int threads = 256, most_layers = 12, widest = 64;
+inline constexpr int threads = 256, most_layers = 12;
 
 struct Slot {
   int in, out, width;
@@ -44,7 +44,7 @@ inline std::optional<Plan> make_plan(Index positions, const std::vector<ChainLay
   Plan plan{};
   Index saved = 0;
   for (const ChainLayer& layer : layers) {
-    if (layer.in > widest || width_of(layer) > widest) return {};
+    if (layer.in > narrow_width || width_of(layer) > narrow_width) return {};
     Slot& s = plan.slots[plan.layers++];
     s = {int(layer.in),
          int(layer.out),

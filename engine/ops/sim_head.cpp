@@ -80,8 +80,9 @@ Tensors fused_vjp(const VjpContext& c, const Plan& plan, const Tensor& saved) {
 // reads x, the weights and the inner activations (in the kernel's own layout)
 Tensor sim_head(const Tensor& x, const std::vector<HeadLayer>& layers) {
   const Index width = checked_width(x, layers);
-  Tensor y = Tensor::empty({x.dim(0), width}, x.options());
   const std::vector<kernels::ChainLayer> chain = chain_of(layers);
+  if (!kernels::chain_rounds_as_asked(chain, x.dtype(), x.device())) return sim_head_reference(x, layers);
+  Tensor y = Tensor::empty({x.dim(0), width}, x.options());
   const Tensors inputs = inputs_of(x, layers);
   bool differentiated = false;
   for (const Tensor& input : inputs) differentiated = differentiated || (Recording::on() && input.requires_grad());
