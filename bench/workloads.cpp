@@ -97,25 +97,42 @@ Workload pixels(const std::string& kind) {
   return w;
 }
 
+struct Entry {
+  const char* name;
+  std::function<Workload()> make;
+};
+
+const std::vector<Entry>& table() {
+  static const std::vector<Entry> entries{
+      {"copy-sim-single-b1", [] { return copy_memory(1, false); }},
+      {"copy-sim-single-b10", [] { return copy_memory(10, false); }},
+      {"copy-sim-single-b20", [] { return copy_memory(20, false); }},
+      {"copy-sim-two-b10", [] { return copy_memory(10, true); }},
+      {"pixel-sim-single", [] { return pixels("single"); }},
+      {"pixel-sim-two", [] { return pixels("two"); }},
+      {"pixel-sim-rff", [] { return pixels("rff"); }},
+  };
+  return entries;
+}
+
 }  // namespace
 
 std::vector<std::string> workload_names() {
-  return {"copy-sim-single-b1", "copy-sim-single-b10", "copy-sim-single-b20", "copy-sim-two-b10",
-          "pixel-sim-single",   "pixel-sim-two",       "pixel-sim-rff"};
+  std::vector<std::string> names;
+  for (const Entry& entry : table()) names.push_back(entry.name);
+  return names;
 }
 
 Workload make_workload(const std::string& name) {
-  Workload w;
-  if (name == "copy-sim-single-b1") w = copy_memory(1, false);
-  else if (name == "copy-sim-single-b10") w = copy_memory(10, false);
-  else if (name == "copy-sim-single-b20") w = copy_memory(20, false);
-  else if (name == "copy-sim-two-b10") w = copy_memory(10, true);
-  else if (name == "pixel-sim-single") w = pixels("single");
-  else if (name == "pixel-sim-two") w = pixels("two");
-  else if (name == "pixel-sim-rff") w = pixels("rff");
-  else fail("bench: given workload '", name, "', expected one of the peer's names (bench/workloads.h), choose one");
-  w.name = name;
-  return w;
+  for (const Entry& entry : table()) {
+    if (name != entry.name) continue;
+    Workload w = entry.make();
+    w.name = name;
+    return w;
+  }
+  std::string known;
+  for (const Entry& entry : table()) known += text(known.empty() ? "" : ", ", entry.name);
+  fail("bench: given workload '", name, "', expected one of ", known, ", choose one");
 }
 
 double measured_gemm_peak() {

@@ -2,6 +2,7 @@
 #include "engine/checkpoint.h"
 
 #include <cstring>
+#include <set>
 
 #include "engine/safetensors.h"
 
@@ -65,11 +66,12 @@ void load_checkpoint(const std::filesystem::path& path, const ParamList& params,
   const SafetensorsFile file(path);
   const std::vector<NamedTensor> targets = contents(params, optimiser);
   for (const NamedTensor& target : targets) check_entry(file, target);
-  std::size_t model_tensors = 0;
-  for (const std::string& name : file.names()) model_tensors += name.starts_with("model/");
-  const std::size_t expected = params.trainable().size() + params.buffers().size();
-  require(model_tensors == expected, path.string(), ": holds ", model_tensors, " model tensors, expected ",
-          expected, ", use the checkpoint with the model that wrote it");
+  std::set<std::string> expected;
+  for (const NamedTensor& target : targets) expected.insert(target.name);
+  for (const std::string& name : file.names())
+    require(expected.contains(name) || (optimiser == nullptr && name.starts_with("optimiser/")), path.string(),
+            ": holds '", name, "', expected only tensors of this model", optimiser != nullptr ? " and optimiser" : "",
+            ", use the checkpoint with the configuration that wrote it");
   for (const NamedTensor& target : targets) {
     const SafetensorsEntry& entry = file.at(target.name);
     const Tensor host = Tensor::empty(target.tensor.shape(), {target.tensor.dtype(), Device::cpu});

@@ -84,7 +84,7 @@ TEST_CASE("operands that do not fit are errors that name the op and the shapes",
   CHECK_THAT(error_text([&] { add(a, a.to(DType::float64)); }), mentions("add", "float32", "float64"));
   CHECK_THAT(error_text([&] { reshape(a, {4, -1}); }), mentions("reshape", "(2, 3)"));
   CHECK_THAT(error_text([&] { slice(a, {0, 0}, {3, 3}); }), mentions("slice", "axis 0"));
-  CHECK_THAT(error_text([&] { embedding(a, Tensor::from(std::vector<std::int32_t>{2}, {1})); }), mentions("embedding", "id 2"));
+  CHECK_THAT(error_text([&] { embedding(a, Tensor::from(std::vector<std::int32_t>{2}, {1})); }), mentions("embedding", "given 2 at 0"));
   CHECK_THAT(error_text([&] { Tensor::from(std::vector<double>{1, 2}, {3}); }), mentions("2 values", "(3)"));
   CHECK_THAT(error_text([&] { Tensor().shape(); }), mentions("undefined"));
   CHECK_THAT(error_text([&] { square(a.variable()).assign(a); }), mentions("assign", "square", "leaf"));

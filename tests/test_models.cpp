@@ -1,6 +1,7 @@
 // Models: exact parameter counts, causality, folding, initial values.
 #include <cmath>
 
+#include "kernels/gemm.h"
 #include "models/fold.h"
 #include "models/sim.h"
 #include "tests/catch.h"
@@ -131,6 +132,33 @@ TEST_CASE("random Fourier features have unit norm and approximate the kernel", "
   CHECK(gram[0] == Approx(1).epsilon(1e-12));
   const double squared = 0.16 + 0.09 + 0.01;
   CHECK(gram[1] == Approx(std::exp(-squared / (2 * sigma * sigma))).margin(0.02));
+}
+
+TEST_CASE("a wide head rounds to bf16 when asked, a narrow one does not", "[models]") {
+  struct Guard {
+    ~Guard() { kernels::set_precision(kernels::Precision::float32); }
+  } guard;
+  for (const Index hidden : {32, 96}) {
+    Initializer init(7);
+    const CoordinateSim model(init, "two", hidden, {.d = hidden, .psi = hidden, .bandwidth = 1, .hidden = hidden, .fold = false});
+    const Tensor x = ramp({50, 2}, DType::float32).variable();
+    const auto gradient = [&] { return grad(sum(model(x)), {x})[0]; };
+    kernels::set_precision(kernels::Precision::float32);
+    const Tensor y = model(x), dx = gradient();
+    kernels::set_precision(kernels::Precision::bf16);
+    const double change = largest_difference(model(x), y);
+    CHECK(change < 0.05);
+    CHECK((change > 1e-5) == (hidden > kernels::narrow_width));
+    CHECK((largest_difference(gradient(), dx) > 1e-5) == (hidden > kernels::narrow_width));
+  }
+}
+
+TEST_CASE("labels outside the classes are refused", "[models]") {
+  const Tensor logits = Tensor::zeros({2, 3});
+  for (const std::int32_t label : {-1, 3})
+    CHECK_THROWS_WITH(softmax_cross_entropy(logits, Tensor::from(std::vector<std::int32_t>{0, label}, {2})),
+                      "softmax_cross_entropy: given " + std::to_string(label) +
+                          " at 1 of labels, expected 0..2, check the data");
 }
 
 TEST_CASE("an odd number of features is refused", "[models]") {

@@ -9,21 +9,11 @@ namespace {
 
 using Tensors = std::vector<Tensor>;
 
-void check_ids(const char* op, const Tensor& ids, Index vocabulary) {
-  require_rank(op, "ids", ids, 1);
-  require(ids.dtype() == DType::int32, op, ": given ids of ", name_of(ids.dtype()), ", expected int32, convert them");
-  if (ids.device() != Device::cpu) return;
-  const std::int32_t* const first = ids.array().as<std::int32_t>();
-  for (Index i = 0; i < ids.size(); ++i)
-    require(first[i] >= 0 && first[i] < vocabulary, op, ": given id ", first[i], " at ", i, ", expected 0..",
-            vocabulary - 1, ", check the data");
-}
-
 }  // namespace
 
 Tensor embedding(const Tensor& table, const Tensor& ids) {
   require_rank("embedding", "table", table, 2);
-  check_ids("embedding", ids, table.dim(0));
+  require_indices("embedding", "ids", ids, table.dim(0));
   Tensor y = Tensor::empty({ids.size(), table.dim(1)}, table.options());
   kernels::embedding(table.dim(1), table.array(), ids.array(), y.array());
   return record(y, "embedding", {table}, [ids](const VjpContext& c) {
@@ -33,7 +23,7 @@ Tensor embedding(const Tensor& table, const Tensor& ids) {
 
 Tensor embedding_adjoint(const Tensor& y, const Tensor& ids, Index vocabulary) {
   require_rank("embedding_adjoint", "y", y, 2);
-  check_ids("embedding_adjoint", ids, vocabulary);
+  require_indices("embedding_adjoint", "ids", ids, vocabulary);
   require_shape("embedding_adjoint", "y", y, {ids.size(), y.dim(1)});
   Tensor table = Tensor::empty({vocabulary, y.dim(1)}, y.options());
   kernels::embedding_adjoint(y.dim(1), y.array(), ids.array(), table.array());

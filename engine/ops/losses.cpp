@@ -45,9 +45,9 @@ Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& labels) {
   require(rows > 0 && classes > 0, op, ": given logits of shape ", to_text(logits.shape()),
           ", expected rows and classes > 0, check the batch");
   require_shape(op, "labels", labels, {rows});
-  require(labels.dtype() == DType::int32 && labels.device() == logits.device(), op, ": given labels of ",
-          name_of(labels.dtype()), " on ", name_of(labels.device()), ", expected int32 on ",
-          name_of(logits.device()), ", convert them");
+  require_indices(op, "labels", labels, classes);
+  require(labels.device() == logits.device(), op, ": given labels on ", name_of(labels.device()), ", expected ",
+          name_of(logits.device()), ", copy them");
   const Tensor losses = Tensor::empty({rows}, logits.options());
   kernels::softmax_xent_forward(rows, classes, logits.array(), labels.array(), losses.array());
   Tensor loss = Tensor::empty({1}, logits.options());
