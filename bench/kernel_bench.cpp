@@ -150,11 +150,12 @@ void bench_adam(benchmark::State& state) {
                v = Tensor::zeros({state.range(0)}), norm = Tensor::zeros({1}), factor = Tensor::zeros({1});
   const kernels::AdamTensor table[]{{p.array(), g.array(), m.array(), v.array()}};
   const Array gradients[]{g.array()}, clip = factor.array();
-  std::int64_t step = 0;
+  const auto values = kernels::adam_coefficients(1e-3, 0.9, 0.999, 10);
+  const Tensor coefficients = Tensor::from(std::vector<float>(values.begin(), values.end()), {3});
   for (auto _ : state) {
     kernels::global_norm(gradients, norm.array());
     kernels::clip_factor(norm.array(), 1, clip);
-    kernels::adam_step(table, {.lr = 1e-3, .step = ++step}, &clip);
+    kernels::adam_step(table, {}, coefficients.array(), &clip);
   }
   report_bytes(state, double(state.range(0)) * 4 * 8);
 }

@@ -6,6 +6,7 @@
 
 #include "engine/node.h"
 #include "engine/ops.h"
+#include "kernels/range.h"
 
 namespace stillpoint {
 namespace {
@@ -53,6 +54,7 @@ using Cotangents = std::unordered_map<Node*, Tensor>;
 // Adds the cotangents of one node's inputs; `wanted_nodes` are those on the path.
 void propagate(const Tensor& y, const std::unordered_set<Node*>& wanted_nodes, Cotangents& cotangents) {
   const Node& node = *y.node();
+  const kernels::Range range(node.op);
   std::vector<char> wanted;
   for (const Tensor& input : node.inputs) wanted.push_back(wanted_nodes.contains(input.node().get()));
   const std::vector<Tensor> gradients =

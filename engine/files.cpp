@@ -169,6 +169,18 @@ void make_folder(const fs::path& folder) {
   if (code) fail_on("make_folder", "make the folder", folder, code.value());
 }
 
+TemporaryFolder::TemporaryFolder() {
+  std::string name = (std::filesystem::temp_directory_path() / "stillpoint-XXXXXX").string();
+  require(::mkdtemp(name.data()) != nullptr, name, ": cannot make a temporary folder: ", std::strerror(errno),
+          ", expected one that can be written, set TMPDIR");
+  path_ = name;
+}
+
+TemporaryFolder::~TemporaryFolder() {
+  std::error_code ignored;
+  std::filesystem::remove_all(path_, ignored);
+}
+
 AppendFile::AppendFile(const fs::path& path, Open how) : path_(path) {
   const int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (how == Open::create_new ? O_EXCL : 0);
   fd_ = ::open(path.c_str(), flags, 0666);

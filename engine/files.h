@@ -24,6 +24,20 @@ std::string read_file(const std::filesystem::path& path);
 // Makes the folder and its parents. Throws Error if that fails or if a file has the name.
 void make_folder(const std::filesystem::path& folder);
 
+// A new folder for temporary files, removed with its contents when this ends.
+class TemporaryFolder {
+ public:
+  TemporaryFolder();
+  ~TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
 // A file that only grows, for logs. Move-only. Every member throws Error naming the file if the system
 // refuses.
 class AppendFile {

@@ -16,9 +16,25 @@ Optimiser::Optimiser(const ParamList& params, OptimiserConfig config)
   }
   norm_ = Tensor::zeros({1}, params_[0].tensor.options());
   factor_ = Tensor::zeros({1}, params_[0].tensor.options());
+  coefficients_ = Tensor::zeros({config_.kind == "adam" ? 3 : 2}, params_[0].tensor.options());
 }
 
-Tensor Optimiser::update(const std::vector<Tensor>& gradients, double lr) {
+void Optimiser::begin_step(double lr) {
+  ++steps_;
+  std::vector<double> values;
+  if (config_.kind == "adam") {
+    const auto c = kernels::adam_coefficients(lr, config_.beta1, config_.beta2, steps_);
+    values.assign(c.begin(), c.end());
+  } else {
+    const auto c = kernels::sgd_coefficients(lr, config_.momentum, steps_);
+    values.assign(c.begin(), c.end());
+  }
+  const Tensor host = Tensor::from(values, coefficients_.shape(), {coefficients_.dtype()});
+  upload_.start(coefficients_.device(), host.array().data, std::size_t(host.size() * size_of(host.dtype())));
+  upload_.finish(coefficients_.array().data);
+}
+
+Tensor Optimiser::apply(const std::vector<Tensor>& gradients) {
   require(gradients.size() == params_.size(), "optimiser: given ", gradients.size(), " gradients, expected ",
           params_.size(), ", pass one per parameter");
   std::vector<Array> arrays;
@@ -29,19 +45,20 @@ Tensor Optimiser::update(const std::vector<Tensor>& gradients, double lr) {
                      v_.empty() ? Array{} : v_[i].array()});
   }
   kernels::global_norm(arrays, norm_.array());
-  const Array factor = factor_.array();
+  const Array factor = factor_.array(), coefficients = coefficients_.array();
   if (config_.clip > 0) kernels::clip_factor(norm_.array(), config_.clip, factor);
   const Array* const clip = config_.clip > 0 ? &factor : nullptr;
-  ++steps_;
   if (config_.kind == "adam")
-    kernels::adam_step(table,
-                       {.lr = lr, .beta1 = config_.beta1, .beta2 = config_.beta2, .eps = config_.eps,
-                        .weight_decay = config_.weight_decay, .step = steps_},
-                       clip);
+    kernels::adam_step(table, {.beta2 = config_.beta2, .eps = config_.eps, .weight_decay = config_.weight_decay},
+                       coefficients, clip);
   else
-    kernels::sgd_step(table, {.lr = lr, .momentum = config_.momentum, .weight_decay = config_.weight_decay,
-                              .step = steps_}, clip);
+    kernels::sgd_step(table, config_.weight_decay, coefficients, clip);
   return norm_;
+}
+
+Tensor Optimiser::update(const std::vector<Tensor>& gradients, double lr) {
+  begin_step(lr);
+  return apply(gradients);
 }
 
 std::vector<NamedTensor> Optimiser::state() const {

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "engine/params.h"
+#include "kernels/upload.h"
 
 namespace stillpoint {
 
@@ -20,8 +21,12 @@ class Optimiser {
  public:
   Optimiser(const ParamList& params, OptimiserConfig config);
 
-  // One update; gradients in the order of the list. Returns the global norm before clipping, on the device.
+  // One update; gradients in the order of the list. Returns the global norm before clipping, on the device. It is
+  // `begin_step`, which counts and tells the device what changes from step to step, and `apply`, device work alone
+  // that a graph may record.
   Tensor update(const std::vector<Tensor>& gradients, double lr);
+  void begin_step(double lr);
+  Tensor apply(const std::vector<Tensor>& gradients);
   void set_beta1(double beta1) { config_.beta1 = beta1; }
 
   std::int64_t steps() const { return steps_; }
@@ -33,7 +38,8 @@ class Optimiser {
   OptimiserConfig config_;
   std::vector<NamedTensor> params_;
   std::vector<Tensor> m_, v_;
-  Tensor norm_, factor_;
+  Tensor norm_, factor_, coefficients_;
+  kernels::Upload upload_;  // of the coefficients
   std::int64_t steps_ = 0;
 };
 

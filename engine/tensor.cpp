@@ -128,7 +128,7 @@ Tensor Tensor::to(Device device) const {
 }
 
 std::vector<double> Tensor::values() const {
-  const Tensor host = detach().to(DType::float64).to(Device::cpu);
+  const Tensor host = detach().to(Device::cpu).to(DType::float64);
   const double* first = host.array().as<double>();
   return {first, first + host.size()};
 }

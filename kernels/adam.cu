@@ -56,8 +56,8 @@ struct StatePointers {
 template <class T>
 struct AdamChunk {
   Table<StatePointers<T>> table;
-  const T* clip;
-  T beta1, beta2, eps, weight_decay, step_size, inverse_root_correction;
+  const T *clip, *coefficients;
+  T beta2, eps, weight_decay;
   template <class Team>
   STILLPOINT_HD void operator()(Index row, Team team) const {
     const int t = table.find(row);
@@ -67,8 +67,8 @@ struct AdamChunk {
     T* const m = table.tensor[t].m + begin;
     T* const v = table.tensor[t].v + begin;
     const T factor = clip == nullptr ? T(1) : clip[0];
-    const T b1 = T(1) - beta1, b2 = beta2, c2 = T(1) - beta2, decay = weight_decay;
-    const T size = step_size, root = inverse_root_correction, e = eps;
+    const T size = coefficients[0], root = coefficients[1], b1 = coefficients[2];
+    const T b2 = beta2, c2 = T(1) - beta2, decay = weight_decay, e = eps;
     team.each(minimum(chunk, table.size[t] - begin), [=](Index i) {
       const T g = factor * grad[i] + decay * p[i];
       const T mean = m[i] + b1 * (g - m[i]);
@@ -83,9 +83,8 @@ struct AdamChunk {
 template <class T>
 struct SgdChunk {
   Table<StatePointers<T>> table;
-  const T* clip;
-  T lr, momentum, weight_decay;
-  bool first_step;
+  const T *clip, *coefficients;
+  T weight_decay;
   template <class Team>
   STILLPOINT_HD void operator()(Index row, Team team) const {
     const int t = table.find(row);
@@ -93,8 +92,8 @@ struct SgdChunk {
     T* const p = table.tensor[t].param + begin;
     const T* const grad = table.tensor[t].grad + begin;
     T* const m = table.tensor[t].m + begin;
-    const T factor = clip == nullptr ? T(1) : clip[0], decay = weight_decay, rate = lr;
-    const T keep = first_step ? T(0) : momentum;
+    const T factor = clip == nullptr ? T(1) : clip[0], decay = weight_decay;
+    const T rate = coefficients[0], keep = coefficients[1];
     team.each(n, [=](Index i) {
       const T step = keep * m[i] + (factor * grad[i] + decay * p[i]);
       m[i] = step;
@@ -164,6 +163,17 @@ void check_array(const char* where, const Array& array, const Array& like) {
           ", pass matching arrays");
 }
 
+void require_step(const char* where, std::int64_t step) {
+  require(step >= 1, where, ": given step ", step, ", expected 1 or later, count steps from 1");
+}
+
+void check_coefficients(const char* where, const Array& coefficients, std::int64_t count, const Array& like) {
+  require(coefficients.size == count && coefficients.dtype == like.dtype && coefficients.device == like.device,
+          where, ": given ", coefficients.size, " coefficients of ", name_of(coefficients.dtype), " on ",
+          name_of(coefficients.device), ", expected ", count, " of ", name_of(like.dtype), " on ",
+          name_of(like.device), ", upload them in the parameters' type");
+}
+
 // Four elements of an optimiser step cost what one of a heavier body does: threads pay from 4 serial_below
 // on.
 template <class Body>
@@ -195,38 +205,46 @@ const T* clip_pointer(const Array* clip_factor) {
 
 }  // namespace
 
-void adam_step(std::span<const AdamTensor> tensors, const AdamOptions& o, const Array* clip_factor) {
+std::array<double, 3> adam_coefficients(double lr, double beta1, double beta2, std::int64_t step) {
+  require_step("adam", step);
+  return {lr / (1 - std::pow(beta1, double(step))), 1 / std::sqrt(1 - std::pow(beta2, double(step))), 1 - beta1};
+}
+
+std::array<double, 2> sgd_coefficients(double lr, double momentum, std::int64_t step) {
+  require_step("sgd", step);
+  return {lr, step == 1 ? 0 : momentum};
+}
+
+void adam_step(std::span<const AdamTensor> tensors, const AdamOptions& o, const Array& coefficients,
+               const Array* clip_factor) {
   if (tensors.empty()) return;
-  require(o.step >= 1, "adam_step: given step ", o.step, ", expected 1 or later, count steps from 1");
   for (const AdamTensor& t : tensors)
     for (const Array* a : {&t.grad, &t.m, &t.v}) check_array("adam_step", *a, t.param);
+  check_coefficients("adam_step", coefficients, 3, tensors[0].param);
   dispatch_real(tensors[0].param.dtype, "adam_step", [&](auto zero) {
     using T = decltype(zero);
     AdamChunk<T> body{};
     body.clip = clip_pointer<T>(clip_factor);
-    body.beta1 = T(o.beta1);
+    body.coefficients = coefficients.as<T>();
     body.beta2 = T(o.beta2);
     body.eps = T(o.eps);
     body.weight_decay = T(o.weight_decay);
-    body.step_size = T(o.lr / (1 - std::pow(o.beta1, double(o.step))));
-    body.inverse_root_correction = T(1 / std::sqrt(1 - std::pow(o.beta2, double(o.step))));
     over_tables<T>(tensors, body);
   });
 }
 
-void sgd_step(std::span<const AdamTensor> tensors, const SgdOptions& o, const Array* clip_factor) {
+void sgd_step(std::span<const AdamTensor> tensors, double weight_decay, const Array& coefficients,
+              const Array* clip_factor) {
   if (tensors.empty()) return;
-  require(o.step >= 1, "sgd_step: given step ", o.step, ", expected 1 or later, count steps from 1");
   for (const AdamTensor& t : tensors)
     for (const Array* a : {&t.grad, &t.m}) check_array("sgd_step", *a, t.param);
+  check_coefficients("sgd_step", coefficients, 2, tensors[0].param);
   dispatch_real(tensors[0].param.dtype, "sgd_step", [&](auto zero) {
     using T = decltype(zero);
     SgdChunk<T> body{};
     body.clip = clip_pointer<T>(clip_factor);
-    body.lr = T(o.lr);
-    body.momentum = T(o.momentum);
-    body.weight_decay = T(o.weight_decay);
-    body.first_step = o.step == 1;
+    body.coefficients = coefficients.as<T>();
+    body.weight_decay = T(weight_decay);
     over_tables<T>(tensors, body);
   });
 }

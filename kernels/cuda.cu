@@ -26,6 +26,7 @@ Queue make_queue() {
   STILLPOINT_CUDA_CHECK(
       cudaDeviceGetAttribute(&queue.multiprocessors, cudaDevAttrMultiProcessorCount, device));
   STILLPOINT_CUDA_CHECK(cudaStreamCreateWithFlags(&queue.stream, cudaStreamNonBlocking));
+  STILLPOINT_CUDA_CHECK(cudaStreamCreateWithFlags(&queue.copy_stream, cudaStreamNonBlocking));
   STILLPOINT_CUDA_CHECK(cudaMalloc(&queue.workspace, workspace_bytes));
   queue.workspace_bytes = workspace_bytes;
   STILLPOINT_CUDA_CHECK(cublasCreate(&queue.blas));

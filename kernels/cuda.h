@@ -17,7 +17,8 @@ void check(cublasStatus_t status, const char* call, const char* file, int line);
 
 // Stream and library handles of the current device, made at first use.
 struct Queue {
-  cudaStream_t stream = nullptr;
+  cudaStream_t stream = nullptr;       // all work
+  cudaStream_t copy_stream = nullptr;  // uploads (kernels/upload.h)
   cublasHandle_t blas = nullptr;
   cublasLtHandle_t blas_lt = nullptr;
   void* workspace = nullptr;  // for cublasLt

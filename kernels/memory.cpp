@@ -57,27 +57,60 @@ void system_free(Device device, void* data) {
   std::free(data);
 }
 
+}  // namespace
+
+// Free blocks by size class.
+struct MemoryArena::Blocks {
+  std::map<std::size_t, std::vector<void*>> cached;
+  std::size_t handed_out = 0;
+  bool closed = false;  // the arena has ended: blocks that come back go to the pool
+};
+
+namespace {
+
+using Blocks = MemoryArena::Blocks;
+
+thread_local Blocks* arena_in_use[2] = {};  // per device
+
 class Pool {
  public:
   explicit Pool(Device device) : device_(device) {}
 
-  void* allocate(std::size_t bytes) {
+  void* allocate(std::size_t bytes, Blocks*& arena) {
     const std::size_t size = size_class(bytes);
     const std::lock_guard lock(mutex_);
-    void* data = take_cached(size);
+    arena = arena_in_use[int(device_)];
+    void* data = take_cached(arena != nullptr ? *arena : own_, size);
+    if (data == nullptr && arena != nullptr) data = take_cached(own_, size);
     if (data == nullptr) data = take_new(size);
+    if (arena != nullptr) ++arena->handed_out;
     stats_.in_use += size;
     stats_.peak = std::max(stats_.peak, stats_.in_use);
     return data;
   }
 
-  void free(void* data, std::size_t bytes) noexcept {
+  void free(void* data, std::size_t bytes, Blocks* arena) noexcept {
     const std::size_t size = size_class(bytes);
     const std::lock_guard lock(mutex_);
     stats_.in_use -= size;
-    if (caching) return cached_[size].push_back(data);
+    const bool to_arena = arena != nullptr && !arena->closed;
+    if (arena != nullptr && --arena->handed_out == 0 && arena->closed) delete arena;
+    if (to_arena) return arena->cached[size].push_back(data);
+    if (caching) return own_.cached[size].push_back(data);
     system_free(device_, data);
     stats_.reserved -= size;
+  }
+
+  void close(Blocks* arena) {
+    const std::lock_guard lock(mutex_);
+    for (auto& [size, blocks] : arena->cached) {
+      auto& own = own_.cached[size];
+      own.insert(own.end(), blocks.begin(), blocks.end());
+    }
+    arena->cached.clear();
+    arena->closed = true;
+    if (arena->handed_out == 0) delete arena;
+    if (!caching) release_locked();
   }
 
   void release() {
@@ -96,9 +129,9 @@ class Pool {
   }
 
  private:
-  void* take_cached(std::size_t size) {
-    const auto found = cached_.find(size);
-    if (found == cached_.end() || found->second.empty()) return nullptr;
+  void* take_cached(Blocks& from, std::size_t size) {
+    const auto found = from.cached.find(size);
+    if (found == from.cached.end() || found->second.empty()) return nullptr;
     void* data = found->second.back();
     found->second.pop_back();
     return data;
@@ -118,7 +151,7 @@ class Pool {
   }
 
   void release_locked() {
-    for (auto& [size, blocks] : cached_) {
+    for (auto& [size, blocks] : own_.cached) {
       for (void* data : blocks) system_free(device_, data);
       stats_.reserved -= size * blocks.size();
       blocks.clear();
@@ -127,7 +160,7 @@ class Pool {
 
   Device device_;
   std::mutex mutex_;
-  std::map<std::size_t, std::vector<void*>> cached_;
+  Blocks own_;
   MemoryStats stats_;
 };
 
@@ -146,23 +179,35 @@ MemoryStats memory_stats(Device device) { return pool(device).stats(); }
 void reset_peak_memory(Device device) { pool(device).reset_peak(); }
 void release_cached_memory(Device device) { pool(device).release(); }
 
+MemoryArena::MemoryArena(Device device) : device_(device), blocks_(new Blocks) {}
+MemoryArena::~MemoryArena() { pool(device_).close(blocks_); }
+
+MemoryArena::Use::Use(MemoryArena& arena) : device_(arena.device_) {
+  require(arena_in_use[int(device_)] == nullptr, "memory: given an arena inside another, expected one at a time, ",
+          "end the first use");
+  arena_in_use[int(device_)] = arena.blocks_;
+}
+MemoryArena::Use::~Use() { arena_in_use[int(device_)] = nullptr; }
+
 Buffer::Buffer(Device device, std::size_t bytes) : bytes_(bytes), device_(device) {
-  if (bytes > 0) data_ = pool(device).allocate(bytes);
+  if (bytes > 0) data_ = pool(device).allocate(bytes, arena_);
 }
 
 Buffer::~Buffer() {
-  if (data_ != nullptr) pool(device_).free(data_, bytes_);
+  if (data_ != nullptr) pool(device_).free(data_, bytes_, arena_);
 }
 
 Buffer::Buffer(Buffer&& other) noexcept
     : data_(std::exchange(other.data_, nullptr)),
       bytes_(std::exchange(other.bytes_, 0)),
-      device_(other.device_) {}
+      device_(other.device_),
+      arena_(other.arena_) {}
 
 Buffer& Buffer::operator=(Buffer&& other) noexcept {
   std::swap(data_, other.data_);
   std::swap(bytes_, other.bytes_);
   std::swap(device_, other.device_);
+  std::swap(arena_, other.arena_);
   return *this;
 }
 

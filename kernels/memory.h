@@ -20,6 +20,33 @@ void reset_peak_memory(Device device);
 // Gives cached blocks back to the system.
 void release_cached_memory(Device device);
 
+// Memory of its own for recorded device work (kernels/work_graph.h): what is taken while one is in use on this thread
+// is handed out again only while it is in use, so that a replay finds its scratch where it was.
+class MemoryArena {
+ public:
+  explicit MemoryArena(Device device);
+  ~MemoryArena();  // its free blocks go to the device's pool, the others when their buffers end
+  MemoryArena(const MemoryArena&) = delete;
+  MemoryArena& operator=(const MemoryArena&) = delete;
+
+  struct Blocks;
+  // Takes from the arena while it lives; arenas of one device do not nest.
+  class Use {
+   public:
+    explicit Use(MemoryArena& arena);
+    ~Use();
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+
+   private:
+    Device device_;
+  };
+
+ private:
+  Device device_;
+  Blocks* blocks_;
+};
+
 // Owns `bytes` of uninitialised memory on a device, 64-byte aligned. Memory of a freed buffer is handed to the
 // next buffer of its size class at once: on CUDA that is safe because all work of a device is on one stream.
 // Throws Error when the device has no memory left; the message holds the pool's state.
@@ -41,6 +68,7 @@ class Buffer {
   void* data_ = nullptr;
   std::size_t bytes_ = 0;
   Device device_ = Device::cpu;
+  MemoryArena::Blocks* arena_ = nullptr;  // where it goes back to; null: the device's own
 };
 
 // Copies between any two devices; returns when `to` may be read by work queued afterwards, and, where the host

@@ -13,6 +13,7 @@
 #include "tasks/info.h"
 #include "tasks/io/progress.h"
 #include "tasks/presets.h"
+#include "tasks/selftest.h"
 #include "tasks/train.h"
 
 namespace stillpoint {
@@ -220,12 +221,18 @@ int run_command_line(const std::vector<std::string>& arguments, std::ostream& ou
   EvalFlags eval_flags;
   CLI::App* const eval_app = app.add_subcommand("eval", "evaluate a checkpoint");
   eval_flags.add_to(*eval_app);
+  CommonFlags selftest_flags;
+  CLI::App* const selftest_app = app.add_subcommand("selftest", "check every op and model on this machine, and time them");
+  selftest_flags.add_to(*selftest_app);
+  bool no_timing = false;
+  selftest_app->add_flag("--no-timing", no_timing, "checks alone");
   CLI::App* const info_app = app.add_subcommand("info", "device, instruction set, libraries");
 
   try {
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
     app.parse(reversed);
     if (info_app->parsed()) return out << describe_system(), 0;
+    if (selftest_app->parsed()) return selftest(selftest_flags.apply(), !no_timing, out) ? 0 : 1;
     if (eval_app->parsed()) return eval_command(eval_flags, out);
     for (std::size_t i = 0; i < task_apps.size(); ++i)
       if (task_apps[i]->parsed()) return train_command(*task_kinds()[i], train_flags[i], out);

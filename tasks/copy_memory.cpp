@@ -34,16 +34,14 @@ class CopyMemory : public Task {
   ParamList params() override;
   Index steps_per_epoch() const override { return (training_count_ + config_.batch - 1) / config_.batch; }
   Index examples_per_step() const override { return config_.batch; }
-  Tensor loss(Index step) override;
+  std::vector<Tensor> batch(Index step) const override;
+  Tensor loss(const std::vector<Tensor>& batch) override;
   std::vector<std::string> splits() const override { return {"valid", "test"}; }
   Metrics evaluate(const std::string& split) override;
   void write_results(const std::filesystem::path&, TensorBoardWriter*, Index) override {}
 
  private:
-  struct Batch {
-    Tensor x, y;
-  };
-  Batch batch(const std::vector<Index>& rows) const;
+  std::vector<Tensor> inputs_and_labels(const std::vector<Index>& rows) const;
   Tensor logits(const Tensor& x) const;
   void add_totals(const std::vector<Index>& rows, Totals& totals) const;
 
@@ -71,7 +69,8 @@ ParamList CopyMemory::params() {
   return std::visit([](auto& model) { return params_of(model); }, model_);
 }
 
-CopyMemory::Batch CopyMemory::batch(const std::vector<Index>& rows) const {
+// x (n,1,length), y (n length), on the CPU
+std::vector<Tensor> CopyMemory::inputs_and_labels(const std::vector<Index>& rows) const {
   const Index length = data_.length;
   std::vector<float> x;
   std::vector<std::int32_t> y;
@@ -81,24 +80,26 @@ CopyMemory::Batch CopyMemory::batch(const std::vector<Index>& rows) const {
     x.insert(x.end(), data_.x.begin() + row * length, data_.x.begin() + (row + 1) * length);
     y.insert(y.end(), data_.y.begin() + row * length, data_.y.begin() + (row + 1) * length);
   }
-  return {Tensor::from(x, {Index(rows.size()), 1, length}).to(options_.dtype).to(options_.device),
-          Tensor::from(y, {Index(rows.size()) * length}, options_.device)};
+  return {Tensor::from(x, {Index(rows.size()), 1, length}).to(options_.dtype),
+          Tensor::from(y, {Index(rows.size()) * length})};
 }
 
 Tensor CopyMemory::logits(const Tensor& x) const {
   return std::visit([&](const auto& model) { return model(x); }, model_);
 }
 
-Tensor CopyMemory::loss(Index step) {
+std::vector<Tensor> CopyMemory::batch(Index step) const {
   const EpochOrder order{std::uint64_t(config_.train.seed), training_count_, config_.shuffle};
-  const Batch b = batch(order.batch(step, config_.batch));
-  return softmax_cross_entropy(logits(b.x), b.y);
+  return inputs_and_labels(order.batch(step, config_.batch));
+}
+
+Tensor CopyMemory::loss(const std::vector<Tensor>& batch) {
+  return softmax_cross_entropy(logits(batch[0]), batch[1]);
 }
 
 void CopyMemory::add_totals(const std::vector<Index>& rows, Totals& totals) const {
   const Recording off(false);
-  const Batch b = batch(rows);
-  const std::vector<double> z = logits(b.x).values();
+  const std::vector<double> z = logits(inputs_and_labels(rows)[0].to(options_.device)).values();
   for (std::size_t n = 0; n < rows.size(); ++n) {
     bool whole = true;
     for (Index t = 0; t < data_.length; ++t) {

@@ -38,7 +38,8 @@ class ImageRegression : public Task {
   ParamList params() override { return params_of(model_); }
   Index steps_per_epoch() const override { return 1; }
   Index examples_per_step() const override { return train_.x.dim(0); }
-  Tensor loss(Index) override { return mean_squared_error(model_(train_.x), train_.y); }
+  std::vector<Tensor> batch(Index) const override { return {}; }
+  Tensor loss(const std::vector<Tensor>&) override { return mean_squared_error(model_(train_.x), train_.y); }
   std::vector<std::string> splits() const override { return {"train", "valid", "test"}; }
   Metrics evaluate(const std::string& split) override;
   void write_results(const std::filesystem::path& folder, TensorBoardWriter* tensorboard, Index step) override;

@@ -21,9 +21,11 @@ class Task {
   virtual ParamList params() = 0;
   virtual Index steps_per_epoch() const = 0;
   virtual Index examples_per_step() const = 0;
-  // The recorded loss, shape (1), of the batch that belongs to this step (from 0): a function of the step and the
-  // parameters alone, so that a resumed run sees what an uninterrupted one would have seen.
-  virtual Tensor loss(Index step) = 0;
+  // What changes from step to step (from 0), on the CPU: a function of the step alone, so that a resumed run sees what
+  // an uninterrupted one would have seen. Empty where every step has the same data.
+  virtual std::vector<Tensor> batch(Index step) const = 0;
+  // The recorded loss, shape (1), of a batch on the task's device: device work alone, so that a graph may record it.
+  virtual Tensor loss(const std::vector<Tensor>& batch) = 0;
   virtual std::vector<std::string> splits() const = 0;  // names for evaluate(); the last is "test"
   virtual Metrics evaluate(const std::string& split) = 0;
   // Writes what a finished or interrupted run shows (images, ...) and mirrors it to TensorBoard.

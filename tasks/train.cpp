@@ -9,6 +9,7 @@
 #include "kernels/gemm.h"
 #include "tasks/io/plot.h"
 #include "tasks/io/progress.h"
+#include "tasks/training_step.h"
 
 namespace stillpoint {
 namespace {
@@ -16,11 +17,6 @@ namespace {
 using Clock = std::chrono::steady_clock;
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-OptimiserConfig optimiser_config(const TrainConfig& c) {
-  return {.kind = c.optimiser, .beta1 = c.beta1, .beta2 = c.beta2, .eps = c.eps,
-          .weight_decay = c.weight_decay, .momentum = c.momentum, .clip = c.clip};
 }
 
 kernels::Precision precision_named(const std::string& name) {
@@ -60,6 +56,7 @@ class Run {
   ParamList params_;
   Optimiser optimiser_;
   Schedule schedule_;
+  TrainingStep training_step_;
   std::unique_ptr<MetricsLog> log_;
   std::unique_ptr<Progress> progress_;
   Index step_ = 0;        // steps done
@@ -80,7 +77,8 @@ Run::Run(const TrainRequest& request, std::ostream& out)
       params_(task_->params()),
       optimiser_(params_, optimiser_config(config_)),
       schedule_{schedule_named(config_.schedule), config_.lr, config_.epochs, task_->steps_per_epoch(),
-                config_.step_epochs} {
+                config_.step_epochs},
+      training_step_(*task_, optimiser_, params_, {.device = request.device, .last_step = total_steps() - 1}) {
   kernels::set_precision(precision_named(config_.precision));
   schedule_.lr_at(0);  // a schedule that does not fit is an error before anything is written
 }
@@ -118,17 +116,15 @@ void Run::stop_non_finite(const char* what, double value) const {
 }
 
 void Run::step() {
-  const Tensor loss = task_->loss(step_);
-  const double value = loss.item();
-  if (!std::isfinite(value)) stop_non_finite("loss", value);
-  const std::vector<Tensor> gradients = grad(loss, params_.tensors());
   if (schedule_.kind == ScheduleKind::one_cycle && config_.optimiser == "adam")
     optimiser_.set_beta1(schedule_.momentum_at(step_));
   // Checked after the update was queued: the parameters may be spoilt, but they are never saved.
-  grad_norm_ = optimiser_.update(gradients, schedule_.lr_at(step_)).item();
+  const TrainingStep::Result result = training_step_.run(step_, schedule_.lr_at(step_));
+  if (!std::isfinite(result.loss)) stop_non_finite("loss", result.loss);
+  grad_norm_ = result.grad_norm;
   if (!std::isfinite(grad_norm_)) stop_non_finite("gradient's norm", grad_norm_);
-  last_loss_ = value;
-  loss_sum_ += value;
+  last_loss_ = result.loss;
+  loss_sum_ += result.loss;
   ++loss_count_;
   ++step_;
 }

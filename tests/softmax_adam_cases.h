@@ -141,23 +141,33 @@ struct OptimiserCase {
   }
 };
 
+// The numbers in the type and on the device of a step.
+template <class T, std::size_t n>
+DeviceArray<T> coefficients_on(Device device, const std::array<double, n>& values) {
+  return DeviceArray<T>(device, std::vector<T>(values.begin(), values.end()));
+}
+
 template <class T>
 void check_adam(Device device, const std::vector<std::int64_t>& sizes, double clip, double decay) {
   INFO("adam, " << sizes.size() << " tensors, clip " << clip << ", decay " << decay << ", "
                 << name_of(dtype_of<T>()));
   OptimiserCase<T> test(device, sizes);
-  AdamOptions options{.lr = 0.01, .beta1 = 0.8, .beta2 = 0.95, .eps = 1e-5, .weight_decay = decay, .step = 0};
-  for (options.step = 1; options.step <= 5; ++options.step)
+  const AdamOptions options{.beta2 = 0.95, .eps = 1e-5, .weight_decay = decay};
+  const double lr = 0.01, beta1 = 0.8;
+  for (int step = 1; step <= 5; ++step) {
+    const auto coefficients = coefficients_on<T>(device, adam_coefficients(lr, beta1, options.beta2, step));
     test.step(
-        clip, [&](auto table, const Array* factor) { adam_step(table, options, factor); },
+        clip,
+        [&](auto table, const Array* factor) { adam_step(table, options, coefficients.array(), factor); },
         [&](double& p, double g, double& m, double& v) {
           g += options.weight_decay * p;
-          m = options.beta1 * m + (1 - options.beta1) * g;
+          m = beta1 * m + (1 - beta1) * g;
           v = options.beta2 * v + (1 - options.beta2) * g * g;
-          const double m_hat = m / (1 - std::pow(options.beta1, double(options.step)));
-          const double v_hat = v / (1 - std::pow(options.beta2, double(options.step)));
-          p -= options.lr * m_hat / (std::sqrt(v_hat) + options.eps);
+          const double m_hat = m / (1 - std::pow(beta1, double(step)));
+          const double v_hat = v / (1 - std::pow(options.beta2, double(step)));
+          p -= lr * m_hat / (std::sqrt(v_hat) + options.eps);
         });
+  }
   test.check(5);
 }
 
@@ -167,15 +177,18 @@ void check_sgd(Device device, const std::vector<std::int64_t>& sizes, double cli
   INFO("sgd, clip " << clip << ", decay " << decay << ", momentum " << momentum << ", "
                     << name_of(dtype_of<T>()));
   OptimiserCase<T> test(device, sizes);
-  SgdOptions options{.lr = 0.05, .momentum = momentum, .weight_decay = decay, .step = 0};
-  for (options.step = 1; options.step <= 4; ++options.step)
+  const double lr = 0.05;
+  for (int step = 1; step <= 4; ++step) {
+    const auto coefficients = coefficients_on<T>(device, sgd_coefficients(lr, momentum, step));
     test.step(
-        clip, [&](auto table, const Array* factor) { sgd_step(table, options, factor); },
+        clip,
+        [&](auto table, const Array* factor) { sgd_step(table, decay, coefficients.array(), factor); },
         [&](double& p, double g, double& m, double&) {
-          g += options.weight_decay * p;
-          m = options.step == 1 ? g : options.momentum * m + g;
-          p -= options.lr * m;
+          g += decay * p;
+          m = step == 1 ? g : momentum * m + g;
+          p -= lr * m;
         });
+  }
   test.check(4);
 }
 

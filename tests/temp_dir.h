@@ -1,46 +1,26 @@
 // What tests of files need: a folder that removes itself, a quick write, the message of an expected Error.
 #pragma once
-#include <unistd.h>
-
-#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <set>
 #include <string>
 #include <string_view>
-#include <system_error>
 
+#include "engine/files.h"
 #include "kernels/error.h"
 
 namespace stillpoint::test {
 
-class TempDir {
+class TempDir : public TemporaryFolder {
  public:
-  TempDir() {
-    static std::atomic<unsigned> count{0};
-    do {
-      path_ = std::filesystem::temp_directory_path() / text("stillpoint-test-", ::getpid(), "-", count++);
-    } while (!std::filesystem::create_directory(path_));
-  }
-  TempDir(const TempDir&) = delete;
-  TempDir& operator=(const TempDir&) = delete;
-  ~TempDir() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-
-  const std::filesystem::path& path() const { return path_; }
-  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+  std::filesystem::path operator/(const std::string& name) const { return path() / name; }
   std::set<std::string> names() const {
     std::set<std::string> names;
-    for (const auto& entry : std::filesystem::directory_iterator(path_)) {
+    for (const auto& entry : std::filesystem::directory_iterator(path())) {
       names.insert(entry.path().filename().string());
     }
     return names;
   }
-
- private:
-  std::filesystem::path path_;
 };
 
 // Without a sync to the disk, which would take the time of a test that writes thousands of files.

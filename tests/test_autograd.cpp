@@ -1,6 +1,7 @@
 // The graph: repeated vjps, higher orders, what is recorded, errors.
 #include <cmath>
 
+#include "engine/cases/op_check.h"
 #include "engine/ops.h"
 #include "tests/catch.h"
 #include "tests/error_text.h"
@@ -75,6 +76,17 @@ TEST_CASE("gradients that cannot be had are errors that say what to do", "[autog
   CHECK_THAT(error_text([&] { grad(sum(x), {other}); }), mentions("grad", "does not depend", "allow_unused"));
   CHECK_THAT(error_text([&] { grad(square(x), {x}, other); }), mentions("grad", "(1)", "(2)"));
   CHECK(grad(sum(x), {other}, {}, {.create_graph = false, .allow_unused = true})[0].values() == std::vector<double>{0});
+}
+
+TEST_CASE("a check of the op table fails for a wrong value, a wrong size and a NaN", "[ops]") {
+  const auto row = [](std::vector<double> oracle) {
+    return OpCase{.name = "relu", .inputs = {{{3}, Draw::positive}}, .op = [](const auto& x) { return relu(x[0]); },
+                  .oracle = [oracle](const std::vector<Values>& x) { return oracle.empty() ? x[0] : oracle; }};
+  };
+  CHECK(check_values(row({}), Device::cpu)[0].passed());
+  CHECK_FALSE(check_values(row({1, 2, 3}), Device::cpu)[0].passed());
+  CHECK_FALSE(check_values(row({1}), Device::cpu)[0].passed());
+  CHECK_FALSE(check_values(row({NAN, NAN, NAN}), Device::cpu)[1].passed());
 }
 
 TEST_CASE("operands that do not fit are errors that name the op and the shapes", "[autograd]") {

@@ -127,6 +127,16 @@ TEST_CASE("Ctrl-C finishes the step, saves, and the printed command resumes", "[
   CHECK(read_checkpoint_record(folder.path() / "r" / checkpoint_name).at("step").get<Index>() > step);
 }
 
+TEST_CASE("selftest checks every op and model", "[cli]") {
+  const TempDir folder;
+  const Result done = run(folder.path(), {"selftest", "--device", "cpu", "--threads", "1", "--no-timing"});
+  INFO(done.output);
+  CHECK(done.code == 0);
+  CHECK_THAT(done.output, mentions("ok    op sim_head:", "ok    model copy-memory two:", "ok    model image-regression rff:",
+                                   "all checks passed on cpu"));
+  CHECK(done.output.find("FAIL") == std::string::npos);
+}
+
 TEST_CASE("kill -9 at any moment leaves a whole checkpoint that resumes", "[cli]") {
   const TempDir folder;
   for (int round = 0; round < 6; ++round) {

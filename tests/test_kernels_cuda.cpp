@@ -242,9 +242,10 @@ TEST_CASE("a step of 62 tensors takes one launch, its norm two and the factor on
   const std::vector<std::int64_t> sizes = optimiser_sizes();
   REQUIRE(sizes.size() == 62);
   OptimiserCase<float> test(Device::cuda, sizes);
+  const auto coefficients = coefficients_on<float>(Device::cuda, adam_coefficients(0.1, 0.9, 0.999, 1));
   simt::reset_stats();
   test.step(
-      1, [](auto table, const Array* factor) { adam_step(table, {.lr = 0.1, .step = 1}, factor); },
+      1, [&](auto table, const Array* factor) { adam_step(table, {}, coefficients.array(), factor); },
       [](double&, double, double&, double&) {});
   CHECK(simt::stats().launches == 1);
   simt::reset_stats();

@@ -1,153 +1,35 @@
 // Every row of the op-case table: oracle, gradient check, second order, CPU = GPU.
-#include <cmath>
-#include <limits>
-
+#include "engine/cases/op_check.h"
 #include "tests/catch.h"
-#include "tests/op_cases.h"
 
 namespace stillpoint {
 namespace {
 
-std::vector<Values> draw_all(const OpCase& c, bool away_from_zero) {
-  std::vector<Values> values;
-  for (std::size_t i = 0; i < c.inputs.size(); ++i)
-    values.push_back(draw_values(c.inputs[i], 100 + i, away_from_zero));
-  return values;
-}
-
-double norm(const Values& x) {
-  double total = 0;
-  for (double v : x) total += v * v;
-  return std::sqrt(total);
-}
-
-double distance(const Values& a, const Values& b) {
-  REQUIRE(a.size() == b.size());
-  Values d;
-  for (std::size_t i = 0; i < a.size(); ++i) d.push_back(a[i] - b[i]);
-  return norm(d);
-}
-
-// A fixed direction in the space of an op's output.
-Tensor direction(const Tensor& like, std::uint64_t stream) {
-  return Tensor::from(draw_values({like.shape(), Draw::nonzero}, stream, true), like.shape(), like.options());
-}
-
-double dot(const Tensor& a, const Tensor& b) { return sum(multiply(a, b)).item(); }
-
-std::vector<std::size_t> differentiable(const OpCase& c) {
-  std::vector<std::size_t> out;
-  for (std::size_t i = 0; i < c.inputs.size(); ++i)
-    if (!c.inputs[i].constant && c.inputs[i].draw != Draw::ids) out.push_back(i);
-  return out;
-}
-
-std::vector<Tensor> pick(const std::vector<Tensor>& x, const std::vector<std::size_t>& places) {
-  std::vector<Tensor> out;
-  for (std::size_t i : places) out.push_back(x[i]);
-  return out;
-}
-
-// Elements of an input whose derivative is checked: all of a small one, a spread of a large one.
-std::vector<std::size_t> sampled(std::size_t size) {
-  std::vector<std::size_t> out;
-  const std::size_t stride = std::max<std::size_t>(1, size / 40);
-  for (std::size_t i = 0; i < size; i += stride) out.push_back(i);
-  return out;
-}
-
-// Compares the gradients of the scalar function f with central differences, relative to the gradient's norm.
-void check_gradients(const OpCase& c, const std::vector<Values>& values,
-                     const std::function<double(const std::vector<Tensor>&)>& f, const std::vector<Tensor>& gradients) {
-  constexpr double step = 1e-5;
-  const std::vector<std::size_t> places = differentiable(c);
-  for (std::size_t g = 0; g < places.size(); ++g) {
-    const Values analytic = gradients[g].values();
-    Values found, expected;
-    for (std::size_t i : sampled(analytic.size())) {
-      std::vector<Values> up = values, down = values;
-      up[places[g]][i] += step;
-      down[places[g]][i] -= step;
-      const double difference = f(make_inputs(c, up, {DType::float64})) - f(make_inputs(c, down, {DType::float64}));
-      expected.push_back(difference / (2 * step));
-      found.push_back(analytic[i]);
-    }
-    INFO(c.name << ", input " << places[g]);
-    CHECK(distance(found, expected) <= 1e-6 * std::max(1.0, norm(expected)));
+void require_passed(const std::vector<OpCheck>& checks) {
+  for (const OpCheck& check : checks) {
+    INFO(check.what);
+    CHECK(check.error <= check.allowed);
   }
 }
 
 }  // namespace
 
 TEST_CASE("ops agree with their oracle in float64 and float32 on every device", "[ops]") {
-  for (const OpCase& c : op_cases()) {
-    const std::vector<Values> values = draw_all(c, false);
-    const Values expected = c.oracle(values);
-    for (const Device device : test_devices())
-      for (const DType dtype : {DType::float64, DType::float32}) {
-        const Values found = c.op(make_inputs(c, values, {dtype, device})).values();
-        const double eps = dtype == DType::float64 ? std::numeric_limits<double>::epsilon()
-                                                   : double(std::numeric_limits<float>::epsilon());
-        INFO(c.name << " in " << name_of(dtype) << " on " << name_of(device));
-        CHECK(distance(found, expected) <= 16 * eps * std::sqrt(double(c.terms)) * std::max(1.0, norm(expected)));
-      }
-  }
+  for (const OpCase& c : op_cases())
+    for (const Device device : available_devices()) require_passed(check_values(c, device));
 }
 
 TEST_CASE("gradients agree with central differences in float64", "[ops]") {
-  for (const OpCase& c : op_cases()) {
-    const std::vector<Values> values = draw_all(c, c.kinked);
-    const std::vector<Tensor> x = make_inputs(c, values, {DType::float64});
-    const Tensor y = c.op(x);
-    const Tensor u = direction(y, 7);
-    const auto f = [&](const std::vector<Tensor>& at) { return dot(c.op(at), u); };
-    check_gradients(c, values, f, grad(y, pick(x, differentiable(c)), u));
-  }
+  for (const OpCase& c : op_cases()) require_passed(check_by_differences(c));
 }
 
 TEST_CASE("second derivatives agree with central differences of the gradient", "[ops]") {
-  for (const OpCase& c : op_cases()) {
-    if (!c.second_order) continue;
-    const std::vector<Values> values = draw_all(c, c.kinked);
-    const auto places = differentiable(c);
-    // <v, gradient> with a fixed v per input, recorded or not
-    const auto contracted = [&](const std::vector<Tensor>& at, bool record_it) {
-      const Tensor y = c.op(at);
-      const Tensor seed = direction(y, 7);
-      const std::vector<Tensor> g = grad(y, pick(at, places), record_it ? seed.variable() : seed, {.create_graph = record_it});
-      Tensor total;
-      for (std::size_t i = 0; i < g.size(); ++i) {
-        const Tensor term = sum(multiply(g[i], direction(g[i], 20 + i)));
-        total = total.defined() ? add(total, term) : term;
-      }
-      return total;
-    };
-    const std::vector<Tensor> x = make_inputs(c, values, {DType::float64});
-    const std::vector<Tensor> second = grad(contracted(x, true), pick(x, places), {}, {.allow_unused = true});
-    check_gradients(c, values, [&](const std::vector<Tensor>& at) { return contracted(at, false).item(); }, second);
-  }
+  for (const OpCase& c : op_cases()) require_passed(check_second_order(c));
 }
 
 TEST_CASE("gradients in float32 agree with float64 on every device", "[ops]") {
-  for (const OpCase& c : op_cases()) {
-    const std::vector<Values> values = draw_all(c, c.kinked);
-    std::vector<Values> expected;
-    for (const Device device : test_devices())
-      for (const DType dtype : {DType::float64, DType::float32}) {
-        const std::vector<Tensor> x = make_inputs(c, values, {dtype, device});
-        const Tensor y = c.op(x);
-        const std::vector<Tensor> g = grad(y, pick(x, differentiable(c)), direction(y, 7));
-        if (expected.empty())
-          for (const Tensor& t : g) expected.push_back(t.values());
-        const double eps = dtype == DType::float64 ? std::numeric_limits<double>::epsilon()
-                                                   : double(std::numeric_limits<float>::epsilon());
-        for (std::size_t i = 0; i < g.size(); ++i) {
-          INFO(c.name << " gradient " << i << " in " << name_of(dtype) << " on " << name_of(device));
-          CHECK(distance(g[i].values(), expected[i]) <=
-                64 * eps * std::sqrt(double(c.terms)) * std::max(1.0, norm(expected[i])));
-        }
-      }
-  }
+  for (const OpCase& c : op_cases())
+    for (const Device device : available_devices()) require_passed(check_gradients(c, device));
 }
 
 }  // namespace stillpoint

@@ -81,17 +81,19 @@ TEST_CASE("optimisers refuse arrays that do not match", "[adam]") {
   AdamTensor short_gradient = good, wide_state = good;
   short_gradient.grad = three.array();
   wide_state.m = wide.array();
-  const auto adam = [](const AdamTensor& t, std::int64_t step) {
-    return error_text([&] { adam_step(std::span(&t, 1), {.lr = 0.1, .step = step}, nullptr); });
+  const auto adam = [&](const AdamTensor& t, const Array& coefficients) {
+    return error_text([&] { adam_step(std::span(&t, 1), {}, coefficients, nullptr); });
   };
-  CHECK_THAT(adam(short_gradient, 1), mentions("adam_step", "3 elements", "expected 2"));
-  CHECK_THAT(adam(wide_state, 1), mentions("adam_step", "float64", "expected 2 of float32"));
-  CHECK_THAT(adam(good, 0), mentions("adam_step", "step 0", "expected 1"));
-  const auto sgd = [](const AdamTensor& t, std::int64_t step) {
-    return error_text([&] { sgd_step(std::span(&t, 1), {.lr = 0.1, .step = step}, nullptr); });
+  CHECK_THAT(adam(short_gradient, three.array()), mentions("adam_step", "3 elements", "expected 2"));
+  CHECK_THAT(adam(wide_state, three.array()), mentions("adam_step", "float64", "expected 2 of float32"));
+  CHECK_THAT(adam(good, two.array()), mentions("adam_step", "2 coefficients", "expected 3"));
+  CHECK_THAT(error_text([] { adam_coefficients(0.1, 0.9, 0.999, 0); }), mentions("adam", "step 0", "expected 1"));
+  const auto sgd = [&](const AdamTensor& t, const Array& coefficients) {
+    return error_text([&] { sgd_step(std::span(&t, 1), 0, coefficients, nullptr); });
   };
-  CHECK_THAT(sgd(short_gradient, 1), mentions("sgd_step", "3 elements", "expected 2"));
-  CHECK_THAT(sgd(good, -2), mentions("sgd_step", "step -2"));
+  CHECK_THAT(sgd(short_gradient, two.array()), mentions("sgd_step", "3 elements", "expected 2"));
+  CHECK_THAT(sgd(good, wide.array()), mentions("sgd_step", "float64", "expected 2 of float32"));
+  CHECK_THAT(error_text([] { sgd_coefficients(0.1, 0.9, -2); }), mentions("sgd", "step -2"));
 }
 
 }  // namespace stillpoint::kernels

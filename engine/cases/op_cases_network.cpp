@@ -2,7 +2,7 @@
 #include <array>
 #include <cmath>
 
-#include "tests/op_cases.h"
+#include "engine/cases/op_cases.h"
 
 namespace stillpoint {
 namespace {

@@ -1,7 +1,7 @@
 // Op cases of the element-wise family, with broadcasting.
 #include <cmath>
 
-#include "tests/op_cases.h"
+#include "engine/cases/op_cases.h"
 
 namespace stillpoint {
 namespace {

@@ -1,5 +1,5 @@
 // Op cases of shapes, sums, products and embeddings.
-#include "tests/op_cases.h"
+#include "engine/cases/op_cases.h"
 
 namespace stillpoint {
 namespace {

@@ -1,5 +1,5 @@
 // Drawing of inputs for the op-case table.
-#include "tests/op_cases.h"
+#include "engine/cases/op_cases.h"
 
 #include "kernels/philox.h"
 #if STILLPOINT_CUDA
@@ -49,7 +49,7 @@ std::vector<Tensor> make_inputs(const OpCase& c, const std::vector<Values>& valu
   return out;
 }
 
-std::vector<Device> test_devices() {
+std::vector<Device> available_devices() {
 #if STILLPOINT_CUDA
   std::string why_not;
   if (kernels::cuda_available(&why_not)) return {Device::cpu, Device::cuda};

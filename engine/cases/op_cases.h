@@ -32,7 +32,7 @@ struct OpCase {
   bool second_order = true;   // a second derivative exists and is checked
 };
 
-// The ops of one family, appended by tests/op_cases_*.cpp.
+// The ops of one family, appended by engine/cases/op_cases_*.cpp.
 void add_elementwise_cases(std::vector<OpCase>& cases);
 void add_strided_cases(std::vector<OpCase>& cases);
 void add_network_cases(std::vector<OpCase>& cases);
@@ -43,6 +43,6 @@ Values draw_values(const OpInput& input, std::uint64_t stream, bool away_from_ze
 // Tensors for a case's values.
 std::vector<Tensor> make_inputs(const OpCase& c, const std::vector<Values>& values, TensorOptions options);
 // CPU, and CUDA where this build and machine have it.
-std::vector<Device> test_devices();
+std::vector<Device> available_devices();
 
 }  // namespace stillpoint

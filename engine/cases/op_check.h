@@ -1,0 +1,23 @@
+// Checks of a row of the op-case table, for the tests and for `stillpoint selftest`.
+#pragma once
+#include "engine/cases/op_cases.h"
+
+namespace stillpoint {
+
+// Distances are Euclidean, over all elements of one array.
+struct OpCheck {
+  std::string what;  // op, type, device
+  double error, allowed;
+  bool passed() const { return error <= allowed; }  // false for NaN
+};
+
+// Values in float64 and float32 against the oracle: within 16 eps sqrt(k) of its norm.
+std::vector<OpCheck> check_values(const OpCase& c, Device device);
+// Gradients in both types against those of float64 on the CPU: within 64 eps sqrt(k).
+std::vector<OpCheck> check_gradients(const OpCase& c, Device device);
+// Gradients in float64 against central differences: within 1e-6.
+std::vector<OpCheck> check_by_differences(const OpCase& c);
+// Second derivatives in float64 against central differences of the gradient: within 1e-6.
+std::vector<OpCheck> check_second_order(const OpCase& c);
+
+}  // namespace stillpoint

@@ -1,0 +1,83 @@
+// Steps on the CPU, and recorded steps on a GPU.
+#include "tasks/training_step.h"
+
+#include <cmath>
+
+#include "kernels/range.h"
+
+namespace stillpoint {
+
+OptimiserConfig optimiser_config(const TrainConfig& c) {
+  return {.kind = c.optimiser, .beta1 = c.beta1, .beta2 = c.beta2, .eps = c.eps,
+          .weight_decay = c.weight_decay, .momentum = c.momentum, .clip = c.clip};
+}
+
+TrainingStep::TrainingStep(Task& task, Optimiser& optimiser, const ParamList& params, Options options)
+    : task_(task), optimiser_(optimiser), params_(params.tensors()), options_(options) {}
+
+TrainingStep::Result TrainingStep::run_on_cpu(Index step, double lr) {
+  const Tensor loss = task_.loss(task_.batch(step));
+  const double value = loss.item();
+  if (!std::isfinite(value)) return {value, NAN};
+  return {value, optimiser_.update(grad(loss, params_), lr).item()};
+}
+
+// Starts to bring the step's batch to the GPU.
+TrainingStep::Slot& TrainingStep::upload(Index step) {
+  const kernels::Range range("batch");
+  const std::vector<Tensor> batch = task_.batch(step);
+  std::vector<Shape> shapes;
+  for (const Tensor& t : batch) shapes.push_back(t.shape());
+  Slot& slot = slots_[shapes];
+  if (slot.inputs.empty()) {
+    for (const Tensor& t : batch) slot.inputs.push_back(Tensor::empty(t.shape(), {t.dtype(), options_.device}));
+    slot.uploads.resize(batch.size());
+  }
+  for (std::size_t i = 0; i < batch.size(); ++i) {
+    const Array host = batch[i].array();
+    slot.uploads[i].start(options_.device, host.data, std::size_t(host.size * size_of(host.dtype)));
+  }
+  return slot;
+}
+
+void TrainingStep::compute(Slot& slot) const {
+  Tensor loss;
+  {
+    const kernels::Range range("forward");
+    loss = task_.loss(slot.inputs);
+  }
+  std::vector<Tensor> gradients;
+  {
+    const kernels::Range range("backward");
+    gradients = grad(loss, params_);
+  }
+  const kernels::Range range("update");
+  slot.norm = optimiser_.apply(gradients);
+  slot.loss = loss.detach();
+}
+
+TrainingStep::Result TrainingStep::run(Index step, double lr) {
+  if (options_.device == Device::cpu) return run_on_cpu(step, lr);
+  const kernels::Range range("step");
+  Slot& slot = ahead_step_ == step ? *ahead_ : upload(step);
+  for (std::size_t i = 0; i < slot.inputs.size(); ++i) slot.uploads[i].finish(slot.inputs[i].array().data);
+  optimiser_.begin_step(lr);
+  const auto work = [&] { compute(slot); };
+  if (!options_.recorded) {
+    work();
+  } else if (!slot.warm) {
+    slot.graph.warm_up(work);
+    slot.warm = true;
+  } else {
+    if (!slot.graph.recorded()) slot.graph.record(work);
+    slot.graph.replay();
+    ++replays_;
+  }
+  if (step < options_.last_step) {
+    ahead_ = &upload(step + 1);
+    ahead_step_ = step + 1;
+  }
+  return {slot.loss.item(), slot.norm.item()};
+}
+
+}  // namespace stillpoint

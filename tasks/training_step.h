@@ -1,0 +1,59 @@
+// One step of training: a batch in, an update of the parameters, loss and gradient norm out.
+#pragma once
+#include <map>
+#include <vector>
+
+#include "engine/optim.h"
+#include "kernels/upload.h"
+#include "kernels/work_graph.h"
+#include "tasks/task.h"
+
+namespace stillpoint {
+
+OptimiserConfig optimiser_config(const TrainConfig& config);
+
+// On a GPU forward, backward and update are recorded as one CUDA graph per shape of batch: the first step of a shape
+// runs as it is, the second is recorded, and every later one is a single launch, while the next batch is on its way.
+// The results are those of the unrecorded steps, bit for bit.
+class TrainingStep {
+ public:
+  struct Options {
+    Device device = Device::cpu;
+    bool recorded = true;  // false: a GPU runs every step as it is
+    Index last_step = 0;   // no batch is fetched ahead beyond it
+  };
+  // All of them outlive this.
+  TrainingStep(Task& task, Optimiser& optimiser, const ParamList& params, Options options);
+
+  // Where the loss is not finite the norm is NaN. On a GPU the update is queued before either is known.
+  struct Result {
+    double loss, grad_norm;
+  };
+  Result run(Index step, double lr);
+  // Steps that were replayed from a graph so far.
+  Index replays() const { return replays_; }
+
+ private:
+  // The batches of one shape on the GPU.
+  struct Slot {
+    std::vector<Tensor> inputs;
+    std::vector<kernels::Upload> uploads;
+    kernels::WorkGraph graph;
+    Tensor loss, norm;  // of the latest step
+    bool warm = false;
+  };
+
+  Result run_on_cpu(Index step, double lr);
+  Slot& upload(Index step);
+  void compute(Slot& slot) const;
+
+  Task& task_;
+  Optimiser& optimiser_;
+  std::vector<Tensor> params_;
+  Options options_;
+  std::map<std::vector<Shape>, Slot> slots_;
+  Slot* ahead_ = nullptr;  // holds the batch of step ahead_step_
+  Index ahead_step_ = -1, replays_ = 0;
+};
+
+}  // namespace stillpoint
