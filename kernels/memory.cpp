@@ -2,6 +2,7 @@
 #include "kernels/memory.h"
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <bit>
 #include <cstdlib>
@@ -71,6 +72,14 @@ namespace {
 using Blocks = MemoryArena::Blocks;
 
 thread_local Blocks* arena_in_use[2] = {};  // per device
+
+std::size_t system_free_bytes(Device device) {
+#if STILLPOINT_CUDA
+  if (device == Device::cuda) return kernels::cuda_memory_info().first;
+#endif
+  (void)device;
+  return std::size_t(::sysconf(_SC_AVPHYS_PAGES)) * std::size_t(::sysconf(_SC_PAGESIZE));
+}
 
 class Pool {
  public:
@@ -143,8 +152,10 @@ class Pool {
       release_locked();
       data = system_allocate(device_, size);
     }
-    require(data != nullptr, "memory: ", name_of(device_), " has no ", size, " bytes left; the pool holds ",
-            stats_.in_use, " bytes in use of ", stats_.reserved, " reserved; use a smaller batch or model");
+    if (data == nullptr)
+      throw OutOfMemory(text("memory: asked for ", size, " bytes on ", name_of(device_), ", expected as much to be free of ",
+                             system_free_bytes(device_), "; the pool holds ", stats_.in_use, " bytes in use of ",
+                             stats_.reserved, " reserved; use a smaller batch or model"));
     stats_.reserved += size;
     ++stats_.system_allocations;
     return data;
@@ -177,6 +188,10 @@ const char* name_of(Device device) { return device == Device::cuda ? "cuda" : "c
 
 MemoryStats memory_stats(Device device) { return pool(device).stats(); }
 void reset_peak_memory(Device device) { pool(device).reset_peak(); }
+std::size_t available_memory(Device device) {
+  const MemoryStats stats = memory_stats(device);
+  return system_free_bytes(device) + stats.reserved - stats.in_use;
+}
 void release_cached_memory(Device device) { pool(device).release(); }
 
 MemoryArena::MemoryArena(Device device) : device_(device), blocks_(new Blocks) {}

@@ -3,10 +3,18 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "kernels/error.h"
+
 namespace stillpoint {
 
 enum class Device { cpu, cuda };
 const char* name_of(Device device);
+
+// No block of the size asked for is left; the message holds the pool's state.
+class OutOfMemory : public Error {
+ public:
+  using Error::Error;
+};
 
 // What a pool holds, in bytes.
 struct MemoryStats {
@@ -17,6 +25,8 @@ struct MemoryStats {
 };
 MemoryStats memory_stats(Device device);
 void reset_peak_memory(Device device);
+// Bytes that new buffers can take: free ones of the device and cached ones of the pool.
+std::size_t available_memory(Device device);
 // Gives cached blocks back to the system.
 void release_cached_memory(Device device);
 
@@ -49,7 +59,7 @@ class MemoryArena {
 
 // Owns `bytes` of uninitialised memory on a device, 64-byte aligned. Memory of a freed buffer is handed to the
 // next buffer of its size class at once: on CUDA that is safe because all work of a device is on one stream.
-// Throws Error when the device has no memory left; the message holds the pool's state.
+// Throws OutOfMemory.
 class Buffer {
  public:
   Buffer() = default;

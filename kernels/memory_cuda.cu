@@ -6,18 +6,24 @@
 namespace stillpoint::kernels {
 
 void* allocate_cuda(std::size_t bytes) {
-  cuda::queue();
+  const cudaStream_t stream = cuda::queue().stream;
   void* data = nullptr;
-  const cudaError_t status = cudaMalloc(&data, bytes);
+  cudaError_t status = cudaMallocAsync(&data, bytes, stream);
+  if (status == cudaErrorMemoryAllocation) {
+    // What was freed goes back to the device only when the stream has come to it.
+    cudaGetLastError();
+    STILLPOINT_CUDA_CHECK(cudaStreamSynchronize(stream));
+    status = cudaMallocAsync(&data, bytes, stream);
+  }
   if (status == cudaErrorMemoryAllocation) {
     cudaGetLastError();
     return nullptr;
   }
-  cuda::check(status, "cudaMalloc", __FILE__, __LINE__);
+  cuda::check(status, "cudaMallocAsync", __FILE__, __LINE__);
   return data;
 }
 
-void free_cuda(void* data) { STILLPOINT_CUDA_CHECK(cudaFree(data)); }
+void free_cuda(void* data) { STILLPOINT_CUDA_CHECK(cudaFreeAsync(data, cuda::queue().stream)); }
 
 void copy_cuda(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes) {
   const cudaStream_t stream = cuda::queue().stream;

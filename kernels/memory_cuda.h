@@ -8,9 +8,9 @@
 
 namespace stillpoint::kernels {
 
-// 256-byte aligned; null where the device has no such block left.
+// From the device's stream-ordered pool; 256-byte aligned; null where the device has no such block left.
 void* allocate_cuda(std::size_t bytes);
-// Waits for the device, so that no queued work still uses the block.
+// Behind the work queued so far.
 void free_cuda(void* data);
 
 // Contracts of copy_bytes and zero_bytes, with CUDA at one end at least.

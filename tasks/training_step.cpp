@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "engine/ops.h"
 #include "kernels/range.h"
 
 namespace stillpoint {
@@ -57,6 +58,42 @@ void TrainingStep::compute(Slot& slot) const {
 }
 
 TrainingStep::Result TrainingStep::run(Index step, double lr) {
+  try {
+    return run_step(step, lr);
+  } catch (const OutOfMemory& error) {
+    throw OutOfMemory(error.what() + largest_batch_that_fits(step));
+  }
+}
+
+// Gradients of ever smaller parts of the batch, until one fits; memory beyond what is held anyway grows with the batch.
+std::string TrainingStep::largest_batch_that_fits(Index step) {
+  const std::vector<Tensor> batch = task_.batch(step);
+  slots_.clear();
+  ahead_step_ = -1;
+  release_cached_memory(options_.device);
+  const std::size_t held = memory_stats(options_.device).in_use, available = available_memory(options_.device);
+  for (Index part = task_.examples_per_step() / 2; !batch.empty() && part > 0; part /= 2) {
+    reset_peak_memory(options_.device);
+    try {
+      std::vector<Tensor> inputs;
+      for (const Tensor& t : batch) {
+        Shape end = t.shape();
+        end[0] = end[0] / task_.examples_per_step() * part;
+        inputs.push_back(slice(t, Shape(end.size(), 0), end).to(options_.device));
+      }
+      grad(task_.loss(inputs), params_);
+    } catch (const OutOfMemory&) {
+      release_cached_memory(options_.device);
+      continue;
+    }
+    const double each = double(memory_stats(options_.device).peak - held) / double(part);
+    return text("; about ", Index(double(available) / each), " of the ", task_.examples_per_step(),
+                " examples of a batch fit");
+  }
+  return batch.empty() ? "; the task has no batch to make smaller" : "; not even one example fits";
+}
+
+TrainingStep::Result TrainingStep::run_step(Index step, double lr) {
   if (options_.device == Device::cpu) return run_on_cpu(step, lr);
   const kernels::Range range("step");
   Slot& slot = ahead_step_ == step ? *ahead_ : upload(step);

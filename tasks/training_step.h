@@ -25,7 +25,8 @@ class TrainingStep {
   // All of them outlive this.
   TrainingStep(Task& task, Optimiser& optimiser, const ParamList& params, Options options);
 
-  // Where the loss is not finite the norm is NaN. On a GPU the update is queued before either is known.
+  // Where the loss is not finite the norm is NaN. On a GPU the update is queued before either is known. Throws
+  // OutOfMemory, with the largest batch that would fit where it can be told from smaller ones.
   struct Result {
     double loss, grad_norm;
   };
@@ -43,7 +44,9 @@ class TrainingStep {
     bool warm = false;
   };
 
+  Result run_step(Index step, double lr);
   Result run_on_cpu(Index step, double lr);
+  std::string largest_batch_that_fits(Index step);
   Slot& upload(Index step);
   void compute(Slot& slot) const;
 

@@ -112,7 +112,7 @@ TEST_CASE("CUDA memory is allocated, copied in every direction, zeroed and refus
   CHECK(free <= total);
   CHECK(allocate_cuda(2 * total) == nullptr);
   CHECK_THAT(error_text([total = total] { Buffer(Device::cuda, 2 * total); }),
-             mentions("memory: cuda", "smaller batch"));
+             mentions("memory: asked for", "bytes on cuda", "smaller batch"));
   const std::vector<int> values{1, 2, 3, 4};
   const std::size_t bytes = values.size() * sizeof(int);
   void* const first = allocate_cuda(bytes);
