@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "kernels/error.h"
-#if STILLPOINT_CUDA && !STILLPOINT_SIMT
+#if STILLPOINT_CUDA
 #include "kernels/upload_cuda.h"
 #endif
 
@@ -15,7 +15,7 @@ struct Upload::Transfer {
   bool started = false;
   Device device = Device::cpu;
   std::vector<std::byte> bytes;  // on the CPU
-#if STILLPOINT_CUDA && !STILLPOINT_SIMT
+#if STILLPOINT_CUDA
   CudaUpload cuda;
 #endif
 };
@@ -30,7 +30,7 @@ void Upload::start(Device device, const void* data, std::size_t bytes) {
   require(!transfer_->started, "upload: given a second transfer, expected the first to be finished, call finish");
   transfer_->started = true;
   transfer_->device = device;
-#if STILLPOINT_CUDA && !STILLPOINT_SIMT
+#if STILLPOINT_CUDA
   if (device == Device::cuda) return transfer_->cuda.start(data, bytes);
 #endif
   require(device == Device::cpu, "upload: given a cuda tensor, expected a cpu tensor, build with CUDA");
@@ -41,7 +41,7 @@ void Upload::start(Device device, const void* data, std::size_t bytes) {
 void Upload::finish(void* to) {
   if (transfer_ == nullptr || !transfer_->started) return;
   transfer_->started = false;
-#if STILLPOINT_CUDA && !STILLPOINT_SIMT
+#if STILLPOINT_CUDA
   if (transfer_->device == Device::cuda) return transfer_->cuda.finish(to);
 #endif
   if (!transfer_->bytes.empty()) std::memcpy(to, transfer_->bytes.data(), transfer_->bytes.size());

@@ -1,5 +1,4 @@
 // Transfers through pinned memory and a copy stream.
-#if !STILLPOINT_SIMT
 #include "kernels/upload_cuda.h"
 
 #include <cstring>
@@ -51,4 +50,3 @@ void CudaUpload::finish(void* to) {
 }
 
 }  // namespace stillpoint::kernels
-#endif

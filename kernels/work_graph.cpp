@@ -2,7 +2,7 @@
 #include "kernels/work_graph.h"
 
 #include "kernels/error.h"
-#if STILLPOINT_CUDA && !STILLPOINT_SIMT
+#if STILLPOINT_CUDA
 #include "kernels/work_graph_cuda.h"
 #endif
 
@@ -10,7 +10,7 @@ namespace stillpoint::kernels {
 
 struct WorkGraph::Recording {
   MemoryArena arena{Device::cuda};
-#if STILLPOINT_CUDA && !STILLPOINT_SIMT
+#if STILLPOINT_CUDA
   CudaGraph graph;
 #endif
 };
@@ -30,7 +30,7 @@ void WorkGraph::warm_up(const std::function<void()>& work) {
 
 void WorkGraph::record([[maybe_unused]] const std::function<void()>& work) {
   require(recording_ != nullptr, "work graph: given work to record first, expected it to be warmed up, call warm_up");
-#if STILLPOINT_CUDA && !STILLPOINT_SIMT
+#if STILLPOINT_CUDA
   const MemoryArena::Use use(recording_->arena);
   recording_->graph.record(work);
 #else
@@ -39,7 +39,7 @@ void WorkGraph::record([[maybe_unused]] const std::function<void()>& work) {
 }
 
 bool WorkGraph::recorded() const {
-#if STILLPOINT_CUDA && !STILLPOINT_SIMT
+#if STILLPOINT_CUDA
   return recording_ != nullptr && recording_->graph.recorded();
 #else
   return false;
@@ -48,7 +48,7 @@ bool WorkGraph::recorded() const {
 
 void WorkGraph::replay() const {
   require(recorded(), "work graph: given nothing to replay, expected recorded work, call record");
-#if STILLPOINT_CUDA && !STILLPOINT_SIMT
+#if STILLPOINT_CUDA
   recording_->graph.replay();
 #endif
 }

@@ -1,5 +1,4 @@
 // Stream capture.
-#if !STILLPOINT_SIMT
 #include "kernels/work_graph_cuda.h"
 
 namespace stillpoint::kernels {
@@ -30,4 +29,3 @@ void CudaGraph::replay() const {
 }
 
 }  // namespace stillpoint::kernels
-#endif

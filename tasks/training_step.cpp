@@ -43,6 +43,7 @@ TrainingStep::Slot& TrainingStep::upload(Index step) {
 
 void TrainingStep::compute(Slot& slot) const {
   Tensor loss;
+  slot.loss = loss;  // gives its memory back first: every run takes the same
   {
     const kernels::Range range("forward");
     loss = task_.loss(slot.inputs);

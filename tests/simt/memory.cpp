@@ -131,16 +131,30 @@ std::size_t device_bytes() {
 using namespace simt;
 
 cudaError_t cudaMalloc(void** pointer, std::size_t bytes) {
+  if (const cudaError_t error = refuse_while_capturing(); error != cudaSuccess) return result(error);
   return result(allocate(pointer, bytes, MemoryKind::device));
 }
-cudaError_t cudaMallocHost(void** pointer, std::size_t bytes, unsigned) {
+cudaError_t cudaMallocHost(void** pointer, std::size_t bytes, unsigned flags) {
+  return cudaHostAlloc(pointer, bytes, flags);
+}
+cudaError_t cudaHostAlloc(void** pointer, std::size_t bytes, unsigned flags) {
+  if (const cudaError_t error = refuse_while_capturing(); error != cudaSuccess) return result(error);
+  if (flags != cudaHostAllocDefault) return result(cudaErrorInvalidValue);
   return result(allocate(pointer, bytes, MemoryKind::pinned));
 }
-cudaError_t cudaFree(void* pointer) { return result(free_now(pointer, MemoryKind::device)); }
-cudaError_t cudaFreeHost(void* pointer) { return result(free_now(pointer, MemoryKind::pinned)); }
+cudaError_t cudaFree(void* pointer) {
+  if (const cudaError_t error = refuse_while_capturing(); error != cudaSuccess) return result(error);
+  return result(free_now(pointer, MemoryKind::device));
+}
+cudaError_t cudaFreeHost(void* pointer) {
+  if (const cudaError_t error = refuse_while_capturing(); error != cudaSuccess) return result(error);
+  return result(free_now(pointer, MemoryKind::pinned));
+}
 
 cudaError_t cudaMallocAsync(void** pointer, std::size_t bytes, cudaStream_t stream) {
   if (!is_stream(stream)) return result(cudaErrorInvalidResourceHandle);
+  // A real graph would own the block; nothing here may rely on that.
+  if (stream_of(stream).capture != nullptr) return result(cudaErrorNotSupported);
   return result(allocate(pointer, bytes, MemoryKind::device));
 }
 
@@ -149,6 +163,7 @@ cudaError_t cudaFreeAsync(void* pointer, cudaStream_t stream) {
   if (!is_stream(stream)) return result(cudaErrorInvalidResourceHandle);
   if (pointer == nullptr) return result(cudaSuccess);
   if (!is_allocation(pointer, MemoryKind::device)) return result(cudaErrorInvalidValue);
+  if (stream_of(stream).capture != nullptr) return result(cudaErrorNotSupported);
   enqueue(stream, [pointer] { release(pointer); });
   return result(cudaSuccess);
 }
@@ -160,6 +175,9 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
   if (!is_stream(stream)) return result(cudaErrorInvalidResourceHandle);
   if (bytes == 0) return result(cudaSuccess);
   if (const cudaError_t error = check_copy(to, from, bytes, kind); error != cudaSuccess) return result(error);
+  const bool pageable = (kind != cudaMemcpyDeviceToDevice) && !is_inside(kind == cudaMemcpyDeviceToHost ? to : from, bytes, MemoryKind::pinned);
+  if (pageable)  // its copies wait for the stream
+    if (const cudaError_t error = refuse_where_captured(stream); error != cudaSuccess) return result(error);
   count_copy();
   const bool host_source = kind == cudaMemcpyHostToDevice || kind == cudaMemcpyHostToHost;
   if (host_source && !is_inside(from, bytes, MemoryKind::pinned)) {
@@ -176,6 +194,7 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
 }
 
 cudaError_t cudaMemcpy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) {
+  if (refuse_while_capturing() != cudaSuccess) return result(cudaErrorStreamCaptureImplicit);
   const cudaError_t error = cudaMemcpyAsync(to, from, bytes, kind, nullptr);
   if (error == cudaSuccess) finish_stream(nullptr);
   return error;
@@ -191,6 +210,7 @@ cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t
   return result(cudaSuccess);
 }
 cudaError_t cudaMemset(void* to, int value, std::size_t bytes) {
+  if (refuse_while_capturing() != cudaSuccess) return result(cudaErrorStreamCaptureImplicit);
   return cudaMemsetAsync(to, value, bytes, nullptr);
 }
 

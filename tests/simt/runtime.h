@@ -16,9 +16,15 @@ using TaskId = std::uint64_t;
 
 }  // namespace simt
 
+namespace simt {
+struct Capture;
+}
+
 struct CUstream_st {
   bool blocking = true;  // ordered with the legacy default stream
   simt::TaskId last = 0;
+  simt::Capture* capture = nullptr;  // while the stream is captured
+  std::size_t captured_last = 0;     // node after which its next one comes, from 1
 };
 
 struct CUevent_st {
@@ -26,6 +32,8 @@ struct CUevent_st {
   bool recorded = false;
   simt::TaskId task = 0;
   double milliseconds = 0;
+  simt::Capture* capture = nullptr;  // recorded inside it, after node captured_last
+  std::size_t captured_last = 0;
 };
 
 namespace simt {
@@ -53,6 +61,21 @@ bool is_inside(const void* pointer, std::size_t bytes, MemoryKind kind);
 bool is_host(const void* pointer, std::size_t bytes);
 // A Violation where a library call is given memory that the device cannot reach, or too little of it.
 void require_device(const void* pointer, std::size_t bytes, const char* call, const char* argument);
+
+// -- graphs --
+
+// Adds work to the graph that the stream is captured into.
+void capture(CUstream_st& stream, std::function<void()> work);
+// Captures that have begun and not ended; where there are some, the call may not be made: they are invalidated, and
+// the call returns this error instead of working.
+cudaError_t refuse_while_capturing();
+// The same for one stream.
+cudaError_t refuse_where_captured(cudaStream_t stream);
+CUstream_st& stream_of(cudaStream_t stream);
+// cudaStreamWaitEvent where the event or the stream is captured.
+cudaError_t wait_in_capture(cudaStream_t stream, cudaEvent_t event);
+// False where the stream is not captured; ends what the event knew of an earlier capture.
+bool record_in_capture(cudaEvent_t event, cudaStream_t stream);
 
 // Notes the error for cudaGetLastError and returns it.
 cudaError_t result(cudaError_t error);

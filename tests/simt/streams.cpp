@@ -38,10 +38,6 @@ Queues& queues() {
   return *instance;
 }
 
-CUstream_st& stream_of(cudaStream_t stream) {
-  return stream == nullptr || stream == cudaStreamLegacy ? queues().legacy : *stream;
-}
-
 double now_milliseconds() {
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch())
       .count();
@@ -82,6 +78,10 @@ void run_task(TaskId id) {
 
 }  // namespace
 
+CUstream_st& stream_of(cudaStream_t stream) {
+  return stream == nullptr || stream == cudaStreamLegacy ? queues().legacy : *stream;
+}
+
 std::recursive_mutex& runtime_mutex() {
   static auto* const mutex = new std::recursive_mutex;
   return *mutex;
@@ -98,6 +98,7 @@ TaskId enqueue(cudaStream_t stream, std::function<void()> work) {
   const std::lock_guard lock(runtime_mutex());
   auto& q = queues();
   CUstream_st& target = stream_of(stream);
+  if (target.capture != nullptr) return capture(target, std::move(work)), 0;
   Task task{{target.last}, std::move(work)};
   if (&target == &q.legacy) {
     for (const auto other : q.streams)
@@ -148,7 +149,7 @@ using namespace simt;
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
   const std::lock_guard lock(runtime_mutex());
   if (stream == nullptr || flags > cudaStreamNonBlocking) return result(cudaErrorInvalidValue);
-  *stream = new CUstream_st{flags != cudaStreamNonBlocking, 0};
+  *stream = new CUstream_st{.blocking = flags != cudaStreamNonBlocking};
   queues().streams.insert(*stream);
   return result(cudaSuccess);
 }
@@ -159,6 +160,7 @@ cudaError_t cudaStreamCreate(cudaStream_t* stream) {
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   const std::lock_guard lock(runtime_mutex());
   if (!queues().streams.contains(stream)) return result(cudaErrorInvalidResourceHandle);
+  if (const cudaError_t error = refuse_where_captured(stream); error != cudaSuccess) return result(error);
   finish_stream(stream);
   queues().streams.erase(stream);
   delete stream;
@@ -168,6 +170,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   const std::lock_guard lock(runtime_mutex());
   if (!is_stream(stream)) return result(cudaErrorInvalidResourceHandle);
+  if (const cudaError_t error = refuse_where_captured(stream); error != cudaSuccess) return result(error);
   finish_stream(stream);
   return result(cudaSuccess);
 }
@@ -176,6 +179,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
 cudaError_t cudaStreamQuery(cudaStream_t stream) {
   const std::lock_guard lock(runtime_mutex());
   if (!is_stream(stream)) return result(cudaErrorInvalidResourceHandle);
+  if (const cudaError_t error = refuse_where_captured(stream); error != cudaSuccess) return result(error);
   if (is_done(stream_of(stream).last)) return result(cudaSuccess);
   progress();
   return cudaErrorNotReady;
@@ -185,6 +189,7 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
   const std::lock_guard lock(runtime_mutex());
   if (!is_stream(stream) || !is_event(event)) return result(cudaErrorInvalidResourceHandle);
   if (flags != 0) return result(cudaErrorInvalidValue);
+  if (event->capture != nullptr || stream_of(stream).capture != nullptr) return result(wait_in_capture(stream, event));
   if (is_done(event->task)) return result(cudaSuccess);
   const TaskId id = enqueue(stream, [] {});
   queues().pending.at(id).after.push_back(event->task);
@@ -195,7 +200,7 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags) {
   const std::lock_guard lock(runtime_mutex());
   if (event == nullptr || flags > (cudaEventBlockingSync | cudaEventDisableTiming))
     return result(cudaErrorInvalidValue);
-  *event = new CUevent_st{(flags & cudaEventDisableTiming) == 0, false, 0, 0};
+  *event = new CUevent_st{.timing = (flags & cudaEventDisableTiming) == 0};
   queues().events.insert(*event);
   return result(cudaSuccess);
 }
@@ -213,6 +218,7 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   const std::lock_guard lock(runtime_mutex());
   if (!is_stream(stream) || !is_event(event)) return result(cudaErrorInvalidResourceHandle);
+  if (record_in_capture(event, stream)) return result(cudaSuccess);
   event->recorded = true;
   event->task = enqueue(stream, [event] {
     if (is_event(event)) event->milliseconds = now_milliseconds();
@@ -223,6 +229,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   const std::lock_guard lock(runtime_mutex());
   if (!is_event(event)) return result(cudaErrorInvalidResourceHandle);
+  if (event->capture != nullptr) return result(cudaErrorCapturedEvent);
   finish(event->task);
   return result(cudaSuccess);
 }
@@ -230,6 +237,7 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
 cudaError_t cudaEventQuery(cudaEvent_t event) {
   const std::lock_guard lock(runtime_mutex());
   if (!is_event(event)) return result(cudaErrorInvalidResourceHandle);
+  if (event->capture != nullptr) return result(cudaErrorCapturedEvent);
   if (is_done(event->task)) return result(cudaSuccess);
   progress();
   return cudaErrorNotReady;
@@ -247,6 +255,7 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEve
 }
 
 cudaError_t cudaDeviceSynchronize() {
+  if (const cudaError_t error = refuse_while_capturing(); error != cudaSuccess) return result(error);
   finish_all();
   return result(cudaSuccess);
 }

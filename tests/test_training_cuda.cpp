@@ -1,0 +1,167 @@
+// Training on the CUDA path against the CPU's, recorded and not; uploads and graphs of their own.
+#include <cmath>
+#include <sstream>
+
+#include "engine/ops.h"
+#include "kernels/upload.h"
+#include "kernels/work_graph.h"
+#include "simt/machine.h"
+#include "tasks/io/image.h"
+#include "tasks/selftest.h"
+#include "tasks/train.h"
+#include "tests/catch.h"
+#include "tests/error_text.h"
+#include "tests/temp_dir.h"
+
+namespace stillpoint {
+namespace {
+
+constexpr Index steps = 20;
+
+// Late queues and a shuffled order, so that nothing relies on work being done at the call.
+struct Late {
+  explicit Late(std::uint64_t seed = 1) {
+    simt::set_seed(seed);
+    simt::set_late(true);
+  }
+  ~Late() {
+    simt::set_late(false);
+    simt::set_seed(1);
+  }
+};
+
+Json copy_memory(const std::string& model, const Json& changes = Json::object()) {
+  return task_kind("copy-memory")
+      .resolve({{{{"model", model}, {"blank", 20}, {"batch", 2}, {"tcn_blocks", 3}, {"lr", 0.002},
+                  {"train_sequences", 24}, {"valid_sequences", 2}, {"test_sequences", 2}, {"epochs", 2}}, "test"},
+                {changes, "changes"}});
+}
+
+Json image_regression(const std::string& model, const test::TempDir& folder) {
+  Image image{20, 24, 3, {}};
+  for (int i = 0; i < 20 * 24 * 3; ++i) image.rgb.push_back(std::uint8_t((i * 7919) % 251));
+  write_png(folder / "picture.png", image);
+  return task_kind("image-regression")
+      .resolve({{{{"model", model}, {"image", (folder / "picture.png").string()}, {"phi_hidden", 16}, {"d_phi", 12},
+                  {"d_psi", 72}, {"hidden", 16}, {"epochs", 5}}, "test"}});
+}
+
+void check_device_against_cpu(const TaskKind& kind, const Json& config, double tolerance) {
+  const FirstSteps cpu = first_steps(kind, config, Device::cpu, steps);
+  const FirstSteps plain = first_steps(kind, config, Device::cuda, steps, false);
+  const FirstSteps recorded = first_steps(kind, config, Device::cuda, steps);
+  CHECK(plain.replays == 0);
+  CHECK(recorded.replays == steps - 1);
+  CHECK(recorded.losses == plain.losses);
+  CHECK(recorded.grad_norms == plain.grad_norms);
+  for (std::size_t i = 0; i < std::size_t(steps); ++i) {
+    INFO("step " << i);
+    CHECK(recorded.losses[i] == Approx(cpu.losses[i]).epsilon(tolerance));
+    CHECK(recorded.grad_norms[i] == Approx(cpu.grad_norms[i]).epsilon(20 * tolerance));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("twenty steps of copy memory give the CPU's losses, recorded ones the same bits", "[cuda][training]") {
+  const Late late;
+  for (const char* model : {"single", "two", "tcn"}) {
+    INFO(model);
+    check_device_against_cpu(task_kind("copy-memory"), copy_memory(model), 2e-5);
+  }
+}
+
+TEST_CASE("twenty steps of image regression give the CPU's losses, recorded ones the same bits", "[cuda][training]") {
+  const Late late;
+  const test::TempDir folder;
+  for (const char* model : {"single", "two", "rff"}) {
+    INFO(model);
+    check_device_against_cpu(task_kind("image-regression"), image_regression(model, folder), 2e-5);
+  }
+}
+
+TEST_CASE("float64, SGD and a last batch of another size are recorded too", "[cuda][training]") {
+  const Late late(3);
+  const TaskKind& kind = task_kind("copy-memory");
+  const Json config = copy_memory("two", {{"dtype", "float64"}, {"optimiser", "sgd"}, {"momentum", 0.9}, {"batch", 5},
+                                          {"shuffle", true}, {"clip", 0.25}});
+  const FirstSteps cpu = first_steps(kind, config, Device::cpu, 12);
+  const FirstSteps recorded = first_steps(kind, config, Device::cuda, 12);
+  CHECK(recorded.replays == 10);  // two shapes, each warmed up once
+  for (std::size_t i = 0; i < 12; ++i) CHECK(recorded.losses[i] == Approx(cpu.losses[i]).epsilon(1e-9));
+}
+
+TEST_CASE("a replayed step is one launch and the uploads of its batch", "[cuda][training]") {
+  const TaskKind& kind = task_kind("copy-memory");
+  const auto calls = [&](Index count) {
+    simt::reset_stats();
+    first_steps(kind, copy_memory("single"), Device::cuda, count);
+    return simt::stats();
+  };
+  const simt::Stats few = calls(6), more = calls(7);
+  CHECK(more.launches - few.launches == 0);
+  CHECK(more.library_calls - few.library_calls == 1);  // the graph's
+}
+
+TEST_CASE("a run on the GPU resumes bit-identically and evaluates as the CPU does", "[cuda][training]") {
+  const Late late(5);
+  const test::TempDir folder;
+  const Json config = copy_memory("two", {{"schedule", "cosine"}, {"shuffle", true}});
+  std::ostringstream out;
+  const auto request = [&](const std::string& name, bool resume, Index stop_after) {
+    return TrainRequest{.kind = &task_kind("copy-memory"), .config = config, .device = Device::cuda,
+                        .folder = folder / name, .resume = resume,
+                        .should_stop = [stop_after](Index step) { return step == stop_after; }};
+  };
+  const TrainOutcome whole = train(request("whole", false, -1), out);
+  REQUIRE(whole.finished);
+  CHECK_FALSE(train(request("parts", false, 7), out).finished);
+  CHECK(train(request("parts", true, -1), out).metrics == whole.metrics);
+  CHECK(test::contains(out.str(), "copy-memory on cuda"));
+}
+
+TEST_CASE("selftest passes on the emulated GPU", "[cuda][training]") {
+  std::ostringstream out;
+  const bool passed = selftest(Device::cuda, false, out);
+  INFO(out.str());
+  CHECK(passed);
+  CHECK_THAT(out.str(), mentions("ok    op sim_head", "ok    graph copy-memory two", "all checks passed on cuda"));
+}
+
+TEST_CASE("recorded work may neither wait for the device nor take new memory", "[cuda][training]") {
+  kernels::WorkGraph graph;
+  const Tensor x = Tensor::full({4}, 2, {DType::float32, Device::cuda});
+  Tensor y;
+  graph.warm_up([&] { y = sum(square(x)); });
+  y = Tensor();
+  graph.warm_up([&] { y = square(x); });
+  CHECK_THAT(error_text([&] { graph.record([&] { sum(y).item(); }); }),
+             mentions("cuda", "cudaErrorStreamCaptureUnsupported"));
+  CHECK_THAT(error_text([&] { graph.record([&] { y = Tensor::zeros({100000}, x.options()); }); }),
+             mentions("while work is recorded", "warm up with the same shapes"));
+  CHECK_FALSE(graph.recorded());
+  y = Tensor();
+  graph.record([&] { y = square(x); });
+  x.assign(Tensor::full({4}, 3));
+  graph.replay();
+  CHECK(y.values() == std::vector<double>{9, 9, 9, 9});
+}
+
+TEST_CASE("an upload reaches its place in the order of the queue", "[cuda][training]") {
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    const Late late(seed);
+    kernels::Upload upload;
+    const Tensor to = Tensor::zeros({3}, {DType::float32, Device::cuda});
+    Tensor total = Tensor::zeros({3}, to.options());
+    for (float value : {1.0f, 10.0f, 100.0f}) {
+      std::vector<float> from(3, value);
+      upload.start(Device::cuda, from.data(), 12);
+      from.assign(3, -1);
+      upload.finish(to.array().data);
+      total = add(total, to);
+    }
+    CHECK(total.values() == std::vector<double>{111, 111, 111});
+  }
+}
+
+}  // namespace stillpoint
