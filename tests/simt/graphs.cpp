@@ -46,7 +46,9 @@ Graphs& graphs() {
   return *instance;
 }
 
-bool captures_still(const Capture* capture) { return graphs().captures.contains(const_cast<Capture*>(capture)); }
+bool captures_still(const Capture* capture) {
+  return graphs().captures.contains(const_cast<Capture*>(capture));
+}
 
 // Any order that the edges allow.
 void run_nodes(const std::vector<Node>& nodes) {
@@ -60,7 +62,8 @@ void run_nodes(const std::vector<Node>& nodes) {
   while (!waiting.empty()) {
     std::vector<std::size_t> ready;
     for (const std::size_t n : waiting)
-      if (std::all_of(nodes[n - 1].after.begin(), nodes[n - 1].after.end(), [&](std::size_t a) { return done[a]; }))
+      if (std::all_of(nodes[n - 1].after.begin(), nodes[n - 1].after.end(),
+                      [&](std::size_t a) { return done[a]; }))
         ready.push_back(n);
     const std::size_t chosen = ready[random.below(std::uint32_t(ready.size()))];
     nodes[chosen - 1].work();
@@ -143,8 +146,9 @@ bool joined(const Capture& c) {
     reached[n] = true;
     for (const std::size_t a : c.nodes[n - 1].after) stack.push_back(a);
   }
-  return std::all_of(c.streams.begin(), c.streams.end(),
-                     [&](const CUstream_st* s) { return s->captured_last == 0 || reached[s->captured_last]; });
+  return std::all_of(c.streams.begin(), c.streams.end(), [&](const CUstream_st* s) {
+    return s->captured_last == 0 || reached[s->captured_last];
+  });
 }
 
 }  // namespace
@@ -155,7 +159,8 @@ using namespace simt;
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode) {
   const std::lock_guard lock(runtime_mutex());
   if (!is_stream(stream)) return result(cudaErrorInvalidResourceHandle);
-  if (mode < cudaStreamCaptureModeGlobal || mode > cudaStreamCaptureModeRelaxed) return result(cudaErrorInvalidValue);
+  if (mode < cudaStreamCaptureModeGlobal || mode > cudaStreamCaptureModeRelaxed)
+    return result(cudaErrorInvalidValue);
   if (stream == nullptr || stream == cudaStreamLegacy) return result(cudaErrorStreamCaptureUnsupported);
   if (stream->capture != nullptr) return result(cudaErrorStreamCaptureUnsupported);
   stream->capture = new Capture{stream, {stream}, {}, false};
@@ -168,9 +173,9 @@ cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus* 
   if (!is_stream(stream)) return result(cudaErrorInvalidResourceHandle);
   if (status == nullptr) return result(cudaErrorInvalidValue);
   const Capture* const c = stream_of(stream).capture;
-  *status = c == nullptr   ? cudaStreamCaptureStatusNone
+  *status = c == nullptr ? cudaStreamCaptureStatusNone
             : c->invalid ? cudaStreamCaptureStatusInvalidated
-                           : cudaStreamCaptureStatusActive;
+                         : cudaStreamCaptureStatusActive;
   return result(cudaSuccess);
 }
 
@@ -193,7 +198,8 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
 
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long flags) {
   const std::lock_guard lock(runtime_mutex());
-  if (executable == nullptr || flags != 0 || !graphs().graphs.contains(graph)) return result(cudaErrorInvalidValue);
+  if (executable == nullptr || flags != 0 || !graphs().graphs.contains(graph))
+    return result(cudaErrorInvalidValue);
   *executable = new CUgraphExec_st{std::make_shared<const std::vector<Node>>(graph->nodes)};
   graphs().executables.insert(*executable);
   return result(cudaSuccess);
