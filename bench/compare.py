@@ -1,7 +1,7 @@
 """Times training steps of a peer program and of ours in turn and writes the table of both.
 
     python3 bench/compare.py --ours build/bench/stillpoint_step_bench --peer peers.py --python PYTHON
-                             [--workloads a b c] [--rounds 5] [--threads 2] [--seconds 8] [--out results]
+                             [--workloads a b c] [--rounds 5] [--threads 2] [--seconds 8] [--precision bf16] [--out results]
 
 Each round runs, workload by workload, first the peer and then ours, so that slow drift reaches both.
 Both accept `NAME... --threads N --seconds S` and print one JSON line per workload with `workload` and
@@ -45,6 +45,8 @@ def arguments():
     p.add_argument("--rounds", type=at_least(int, 1), default=5)
     p.add_argument("--threads", type=at_least(int, 1), default=2)
     p.add_argument("--seconds", type=at_least(float, 0), default=8.0, help="per workload, program and round")
+    p.add_argument("--precision", choices=("float32", "bf16"), default="float32",
+                   help="rounding of operands in our matrix products (the peer's are float32)")
     p.add_argument("--out", default="results", help="path of the results without suffix")
     a = p.parse_args()
     repeated = sorted({w for w in a.workloads if a.workloads.count(w) > 1})
@@ -101,7 +103,9 @@ def measure(a):
     for i in range(a.rounds):
         for name in a.workloads:
             options = [name, "--threads", str(a.threads), "--seconds", str(a.seconds)]
-            peer, ours = (row_of(who, program + options, name, a.threads) for who, program in programs)
+            extra = {"ours": ["--precision", a.precision]}
+            peer, ours = (row_of(who, program + options + extra.get(who, []), name, a.threads)
+                          for who, program in programs)
             check_same_model(name, peer, ours)
             rows[name].append((peer, ours))
             print(f"round {i + 1}/{a.rounds} {name}: peer {peer['ms_per_step']:.3f} ms, "
@@ -126,9 +130,14 @@ def summary(rows):
                   "peer_ms": spread([p["ms_per_step"] for p, _ in pairs]),
                   "ours_ms": spread([o["ms_per_step"] for _, o in pairs]),
                   "speed_up": spread([p["ms_per_step"] / o["ms_per_step"] for p, o in pairs])}
-        for field in ("gflops", "fraction_of_peak"):
-            if all(field in o for _, o in pairs):
-                record[field] = statistics.median(o[field] for _, o in pairs)
+        # Fractions of the matrix product's peak as ours measured it in the same round; "nominal" counts the model
+        # as it is written, so that a program which multiplies out constant products can be above 1.
+        if all("gemm_peak" in o for _, o in pairs):
+            record["gflops"] = statistics.median(o["gflops"] for _, o in pairs)
+            record["fraction_of_peak"] = statistics.median(o["fraction_of_peak"] for _, o in pairs)
+            record["nominal_fraction"] = statistics.median(o["nominal_gflops"] / o["gemm_peak"] for _, o in pairs)
+            record["peer_nominal_fraction"] = statistics.median(
+                o["nominal_gflops"] * o["ms_per_step"] / p["ms_per_step"] / o["gemm_peak"] for p, o in pairs)
         record |= {"peer_lines": [p for p, _ in pairs], "our_lines": [o for _, o in pairs]}
         table.append(record)
     return table
@@ -169,25 +178,29 @@ def markdown(result):
     simd = f" ({', '.join(m['simd'])})" if m["simd"] else ""
     lines = [f"{m['cpu']}{simd}, {m['logical_cores']} logical cores, {m['system']}, "
              f"load {m['load_at_start']} at start; {s['threads']} threads, "
-             f"{s['rounds']} rounds of {s['seconds']:g} s in turn. "
+             f"{s['rounds']} rounds of {s['seconds']:g} s in turn, ours in {s['precision']}. "
              f"Stillpoint {v['stillpoint']}, PyTorch {v['torch']}, Python {v['python']}.", "",
              "Milliseconds per training step, median of the rounds; speed-up is peer / ours within a round.",
              "",
-             "| workload | peer ms | ours ms | speed-up | min - max | GFLOP/s | of peak |",
-             "|---|---:|---:|---:|---:|---:|---:|"]
+             "GFLOP/s and their share of the measured matrix product's peak: as executed; and of the model as it is "
+             "written (nominal), ours and the peer's.",
+             "",
+             "| workload | peer ms | ours ms | speed-up | min - max | GFLOP/s | of peak | nominal | peer's nominal |",
+             "|---|---:|---:|---:|---:|---:|---:|---:|---:|"]
     for r in result["workloads"]:
         up = r["speed_up"]
         gflops = f"{r['gflops']:.1f}" if "gflops" in r else "-"
-        share = f"{100 * r['fraction_of_peak']:.0f} %" if "fraction_of_peak" in r else "-"
+        shares = " | ".join(f"{100 * r[field]:.0f} %" if field in r else "-" for field in
+                            ("fraction_of_peak", "nominal_fraction", "peer_nominal_fraction"))
         lines.append(f"| {r['workload']} | {r['peer_ms']['median']:.3f} | {r['ours_ms']['median']:.3f} | "
-                     f"{up['median']:.2f} | {up['min']:.2f} - {up['max']:.2f} | {gflops} | {share} |")
+                     f"{up['median']:.2f} | {up['min']:.2f} - {up['max']:.2f} | {gflops} | {shares} |")
     return "\n".join(lines) + "\n"
 
 
 def main():
     a = arguments()
     result = {"machine": machine(), "versions": versions(a),
-              "settings": {"threads": a.threads, "rounds": a.rounds, "seconds": a.seconds}}
+              "settings": {"precision": a.precision, "threads": a.threads, "rounds": a.rounds, "seconds": a.seconds}}
     result["workloads"] = summary(measure(a))
     result["versions"]["torch"] = result["workloads"][0]["peer_lines"][0].get("torch", "unknown")
     text = markdown(result)
