@@ -70,7 +70,8 @@ function(stillpoint_cuda_settings target)
   target_compile_definitions(${target} PUBLIC STILLPOINT_CUDA=1)
   target_link_libraries(${target} PUBLIC CUDA::cudart CUDA::cublas CUDA::cublasLt)
   target_compile_options(${target} PRIVATE
-    "$<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr;-Xcompiler=-fopenmp;-Xptxas=-warn-spills>")
+    "$<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr;-Xcompiler=-fopenmp;-Xptxas=-warn-spills>"
+    "$<$<AND:$<COMPILE_LANGUAGE:CUDA>,$<BOOL:${STILLPOINT_WERROR}>>:-Werror=all-warnings>")
 endfunction()
 
 function(stillpoint_task_settings target core)

@@ -72,15 +72,17 @@ struct WarpTeam {
   __device__ bool leader() const { return lane == 0; }
 };
 
+// Four blocks grant 64 registers, of which most bodies need half; left to itself the compiler spills some for
+// more occupancy. As a grid constant a body stays in constant memory; otherwise one that indexes its own
+// arrays is copied to every thread's stack.
 template <class Body>
-__global__ void __launch_bounds__(256) each_element(Index n, Body body) {
+__global__ void __launch_bounds__(256, 4) each_element(Index n, const __grid_constant__ Body body) {
   const Index stride = Index(gridDim.x) * blockDim.x;
   for (Index i = Index(blockIdx.x) * blockDim.x + threadIdx.x; i < n; i += stride) body(i);
 }
 
-// Four blocks grant 64 registers; left to itself the compiler spills some bodies for more occupancy.
 template <class Body>
-__global__ void __launch_bounds__(256, 4) each_warp_row(Index rows, Body body) {
+__global__ void __launch_bounds__(256, 4) each_warp_row(Index rows, const __grid_constant__ Body body) {
   const Index stride = Index(gridDim.x) * (blockDim.x / 32);
   const WarpTeam team{int(threadIdx.x % 32)};
   for (Index r = Index(blockIdx.x) * (blockDim.x / 32) + threadIdx.x / 32; r < rows; r += stride) body(r, team);

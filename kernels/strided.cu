@@ -73,8 +73,7 @@ struct SumStrided {
   template <class Team>
   STILLPOINT_HD void operator()(Index i, Team team) const {
     const T* base = x + outer.at(i);
-    const DeviceView view = inner;
-    const T total = team.template sum<T>(n, [=](Index j) { return base[view.at(j)]; });
+    const T total = team.template sum<T>(n, [base, &view = inner](Index j) { return base[view.at(j)]; });
     if (team.leader()) y[i] = total;
   }
 };

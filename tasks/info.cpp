@@ -59,7 +59,7 @@ bool cuda_works(std::string* why_not) {
 #if STILLPOINT_CUDA
   return kernels::cuda_available(why_not);
 #else
-  *why_not = "this program was built without CUDA; build it where nvcc 12.4 or newer is on PATH";
+  *why_not = "this program was built without CUDA; build it where nvcc 12.4 or newer is on PATH, or use --device cpu";
   return false;
 #endif
 }
@@ -107,7 +107,7 @@ Device device_named(const std::string& name) {
   std::string why_not;
   const bool works = cuda_works(&why_not);
   if (name == "auto") return works ? Device::cuda : Device::cpu;
-  require(works, "--device cuda: no usable GPU: ", why_not, "; or use --device cpu");
+  require(works, "--device cuda: no usable GPU: ", why_not);
   return Device::cuda;
 }
 

@@ -8,6 +8,7 @@
 // Blocks run one at a time on an OS thread, so one instance per OS thread is one instance per block.
 #define __shared__ static thread_local
 #define __launch_bounds__(...)
+#define __grid_constant__
 #define __forceinline__ inline __attribute__((always_inline))
 #define __align__(n) __attribute__((aligned(n)))
 

@@ -1,0 +1,202 @@
+"""Tables registers, shared memory and stack of every CUDA kernel in a built program, and refuses spills.
+
+    python3 bench/kernel_resources.py build/release/stillpoint [--update docs/kernels.md]
+
+Reads what the assembler recorded in the machine code (`cuobjdump --dump-resource-usage`). A register that
+does not fit is spilled to the kernel's stack frame, so a frame beyond those explained in FRAMES is an error: exit
+status 1. Status 77 says that cuobjdump is missing, 2 that nothing could be read. --update writes the table
+between the two marker comments of a page. --expect-refused turns the verdict round: exactly the named kernel
+has to be refused.
+"""
+import argparse
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+from typing import NamedTuple
+
+BEGIN, END = "<!-- kernel table: begin -->", "<!-- kernel table: end -->"
+
+# Kernels that may have a stack frame, the most bytes of it, and why.
+TRIGONOMETRY = ("the CUDA library's sine and cosine keep an array on the stack for the reduction of large "
+                "arguments (beyond 1e5 in float32)")
+FRAMES = [
+    (r"each_element<(Map<(Sine|Cosine),|Lift<|FourierEpilogue<|FillNormal<)", 40, TRIGONOMETRY),
+    (r"chain_forward_fused<", 40, TRIGONOMETRY),
+]
+
+# Templates of which one row covers every element type: what they cost is their body's.
+BODY_TEMPLATES = ("each_element", "each_warp_row", "tile_product", "column_sums")
+
+
+class Usage(NamedTuple):
+    arch: str
+    name: str  # without parameters and namespaces
+    registers: int
+    stack: int
+    shared: int
+
+
+class ResourceError(Exception):
+    """What was given, what was expected, what to do."""
+
+
+def output_of(command, text=None):
+    done = subprocess.run(command, input=text, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise ResourceError(f"{command[0]}: given {command[1:]}, exit status {done.returncode}, expected 0, "
+                            f"read its message: {done.stderr.strip()[:500]}")
+    return done.stdout
+
+
+def without_parameters(demangled):
+    """`void a::f<b::(anonymous namespace)::X<float> >(long)` -> `f<X<float>>`."""
+    text = demangled.replace("(anonymous namespace)::", "")
+    depth, end = 0, len(text)
+    for i, c in enumerate(text):
+        depth += {"<": 1, ">": -1}.get(c, 0)
+        if c == "(" and depth == 0:
+            end = i
+            break
+    text = re.sub(r"\b\w+::", "", text[:end]).replace("> >", ">>").replace("> >", ">>")
+    return text.removeprefix("void ").strip()
+
+
+def demangle(names):
+    tool = shutil.which("c++filt") or shutil.which("cu++filt")
+    if tool is None:
+        raise ResourceError("kernel_resources: found no c++filt, expected it on PATH, install binutils")
+    return output_of([tool], "\n".join(names) + "\n").splitlines()
+
+
+def parse(dump):
+    rows, arch, symbol = [], "?", None
+    for line in dump.splitlines():
+        if match := re.match(r"\s*arch = (\S+)", line):
+            arch = match[1]
+        elif match := re.match(r"\s*Function (\S+):", line):
+            symbol = match[1]
+        elif symbol and "REG:" in line:
+            fields = {key: int(value) for key, value in re.findall(r"([A-Z]+):(\d+)", line)}
+            rows.append((arch, symbol, fields["REG"], fields["STACK"] + fields["LOCAL"], fields["SHARED"]))
+            symbol = None
+    names = demangle([row[1] for row in rows]) if rows else []
+    return [Usage(arch, without_parameters(name), registers, stack, shared)
+            for (arch, _, registers, stack, shared), name in zip(rows, names)]
+
+
+def read_usages(cuobjdump, programs):
+    found = []
+    for program in programs:
+        if not program.is_file():
+            raise ResourceError(f"kernel_resources: given {program}, expected a program or library, build it")
+        found += parse(output_of([cuobjdump, "--dump-resource-usage", str(program)]))
+    if not found:
+        raise ResourceError("kernel_resources: found no kernel, expected a build with CUDA, configure with "
+                            "-DSTILLPOINT_CUDA=ON")
+    return sorted(set(found))
+
+
+def allowed_frame(name):
+    for pattern, size, reason in FRAMES:
+        if re.match(pattern, name):
+            return size, reason
+    return 0, ""
+
+
+def refused(usages):
+    return [u for u in usages if u.stack > allowed_frame(u.name)[0]]
+
+
+def complaint(u):
+    return (f"{u.name} for {u.arch}: {u.stack} bytes of stack, expected at most {allowed_frame(u.name)[0]}, "
+            "see -Xptxas=-v for spills: grant more registers by __launch_bounds__ or keep fewer values alive")
+
+
+def row_of(name):
+    """Which row of the table an instance belongs to: (kernel, element type)."""
+    template, _, arguments = name.partition("<")
+    types = sorted(set(re.findall(r"\b(?:float|double|int)\b", arguments)))
+    if template not in BODY_TEMPLATES:
+        return template, ", ".join(types)
+    arguments = re.sub(r"^(float|double), ", "", arguments)
+    return f"{template}<{re.split('[<,>]', arguments)[0]}>", ""
+
+
+def span(values):
+    low, high = min(values), max(values)
+    return str(low) if low == high else f"{low}-{high}"
+
+
+def table(usages):
+    archs = sorted({u.arch for u in usages})
+    rows = {}
+    for u in usages:
+        rows.setdefault(row_of(u.name), []).append(u)
+    heads = ["kernel", "type", "instances", *(f"registers {a}" for a in archs), "static shared",
+             *(f"stack {a}" for a in archs)]
+    lines = ["| " + " | ".join(heads) + " |", "|---|---|" + "---:|" * (len(heads) - 2)]
+    by_hand_first = sorted(rows.items(), key=lambda row: (row[0][0].startswith(BODY_TEMPLATES), row[0]))
+    for (kernel, types), members in by_hand_first:
+        of = {a: [u for u in members if u.arch == a] for a in archs}
+        cells = [f"`{kernel}`", types or "all", str(len({u.name for u in members})),
+                 *(span([u.registers for u in of[a]]) if of[a] else "" for a in archs),
+                 span([u.shared for u in members]),
+                 *(span([u.stack for u in of[a]]) if of[a] else "" for a in archs)]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def summary(usages):
+    framed = sorted({u.name for u in usages if u.stack > 0})
+    text = f"{len({u.name for u in usages})} kernels for {', '.join(sorted({u.arch for u in usages}))}; "
+    if not framed:
+        return text + "none has a stack frame."
+    reasons = sorted({allowed_frame(name)[1] for name in framed} - {""})
+    text += f"{len(framed)} have a stack frame: {'; '.join(reasons) or 'not explained'}."
+    return textwrap.fill(text, 110)
+
+
+def update(page, text):
+    old = page.read_text(encoding="utf-8")
+    if old.count(BEGIN) != 1 or old.count(END) != 1 or old.index(BEGIN) > old.index(END):
+        raise ResourceError(f"kernel_resources: given {page} without one pair of markers, expected {BEGIN} and "
+                            f"then {END}, add them")
+    head, tail = old[:old.index(BEGIN)], old[old.index(END):]
+    page.write_text(f"{head}{BEGIN}\n\n{text}\n\n{tail}", encoding="utf-8")
+
+
+def main():
+    options = argparse.ArgumentParser(description=__doc__,
+                                      formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = options.add_argument
+    add("programs", nargs="+", type=pathlib.Path, help="programs, libraries or objects built with CUDA")
+    add("--update", type=pathlib.Path, metavar="PAGE", help="write the table into this Markdown page")
+    add("--expect-refused", metavar="KERNEL", help="succeed only where KERNEL and no other is refused")
+    add("--cuobjdump", default="cuobjdump", help="the CUDA toolkit's program to read with")
+    args = options.parse_args()
+    cuobjdump = shutil.which(args.cuobjdump)
+    if cuobjdump is None:
+        print(f"kernel_resources: skipped: found no {args.cuobjdump}, expected the CUDA toolkit's cuobjdump, "
+              "install cuda-cuobjdump or give --cuobjdump", file=sys.stderr)
+        return 77
+    try:
+        usages = read_usages(cuobjdump, args.programs)
+        text = f"{summary(usages)}\n\n{table(usages)}"
+        bad = refused(usages)
+        if args.update and not bad:
+            update(args.update, text)
+    except ResourceError as error:
+        print(error, file=sys.stderr)
+        return 2
+    print(text)
+    for usage in bad:
+        print(complaint(usage), file=sys.stderr)
+    expected = {args.expect_refused} - {None}
+    return 0 if {usage.name for usage in bad} == expected else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
