@@ -12,6 +12,7 @@
 #include <algorithm>
 #include <csetjmp>
 #include <cstring>
+#include <functional>
 #include <new>
 #include <string_view>
 
@@ -178,6 +179,15 @@ bool read_jpeg_header(JpegReader& r, const unsigned char* bytes, std::size_t siz
   return true;
 }
 
+// The reader stopped right behind the file's own end marker (FF D9): some versions of libjpeg add a missing one
+// without a warning.
+bool ends_by_its_marker(const jpeg_decompress_struct& info, std::string_view bytes) {
+  const auto* const first = reinterpret_cast<const JOCTET*>(bytes.data());
+  const JOCTET* const at = info.src->next_input_byte;
+  const std::less_equal<const JOCTET*> before;
+  return before(first + 2, at) && before(at, first + bytes.size()) && at[-2] == 0xff && at[-1] == 0xd9;
+}
+
 bool read_jpeg_pixels(JpegReader& r, std::uint8_t* rgb, std::size_t row_bytes) {
   if (setjmp(r.errors.jump)) return false;
   jpeg_start_decompress(&r.info);
@@ -202,6 +212,7 @@ Image decode_jpeg(const fs::path& path, std::string_view bytes) {
   if (!read_jpeg_pixels(reader, image.rgb.data(), static_cast<std::size_t>(image.width * 3))) {
     refuse(path, "JPEG", bytes.size(), reader.errors.problem);
   }
+  if (!ends_by_its_marker(reader.info, bytes)) refuse(path, "JPEG", bytes.size(), "no end marker");
   return image;
 }
 
