@@ -161,7 +161,8 @@ int eval_command(const EvalFlags& flags, std::ostream& out) {
   const fs::path path =
       fs::is_directory(flags.checkpoint) ? fs::path(flags.checkpoint) / checkpoint_name : fs::path(flags.checkpoint);
   const Json record = read_checkpoint_record(path);
-  const TaskKind& kind = task_kind(record.value("task", ""));
+  const std::string task_name = record.value("task", "");
+  const TaskKind& kind = task_kind(task_name);
   std::vector<SettingsLayer> layers{{record.at("config"), path.string()}};
   if (!flags.image.empty()) layers.push_back({{{"image", fs::absolute(flags.image).string()}}, "--image"});
   const std::unique_ptr<Task> task = kind.make(kind.resolve(layers), device);

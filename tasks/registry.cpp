@@ -54,14 +54,14 @@ const std::vector<const TaskKind*>& task_kinds() {
   return kinds;
 }
 
-const TaskKind& task_kind(const std::string& name) {
+const TaskKind& task_kind(std::string_view name) {
   std::vector<std::string> names;
   for (const TaskKind* kind : task_kinds()) {
     if (name == kind->name()) return *kind;
     names.push_back(kind->name());
   }
   fail("task: given '", name, "', expected one of those that stillpoint --help lists, did you mean '",
-       nearest_name(name, names), "'?");
+       nearest_name(std::string(name), names), "'?");
 }
 
 }  // namespace stillpoint

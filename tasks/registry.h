@@ -2,6 +2,7 @@
 #pragma once
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tasks/task.h"
@@ -27,6 +28,6 @@ class TaskKind {
 };
 
 const std::vector<const TaskKind*>& task_kinds();
-const TaskKind& task_kind(const std::string& name);
+const TaskKind& task_kind(std::string_view name);
 
 }  // namespace stillpoint
