@@ -2,7 +2,7 @@
 # Sets up a fresh Debian or Ubuntu machine, builds, and runs the main job or the tests.
 #
 #   cmake/dev.sh run [ARGUMENTS OF stillpoint]   default: train copy-memory --preset quick
-#   cmake/dev.sh test                            the tests, on the CPU and on the SIMT emulator
+#   cmake/dev.sh test                            the tests, on the CPU and on the SIMT emulator, then again sanitized
 #   cmake/dev.sh build                           packages and program only
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -51,8 +51,10 @@ case "$command" in
     exec build/release/stillpoint "$@" ;;
   test)
     install_packages "${required[@]}" "${for_tests[@]}" "${optional[@]}"
-    build no-cuda
-    ctest --preset no-cuda ;;
+    for preset in no-cuda sanitize; do
+      build "$preset"
+      ctest --preset "$preset" -j"$(nproc)"
+    done ;;
   *)
     echo "dev.sh: given '$command', expected build, run or test" >&2
     exit 2 ;;
