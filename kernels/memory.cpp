@@ -93,6 +93,7 @@ class Pool {
     if (data == nullptr && arena != nullptr) data = take_cached(own_, size);
     if (data == nullptr) data = take_new(size);
     if (arena != nullptr) ++arena->handed_out;
+    tell_extent(data, bytes);
     stats_.in_use += size;
     stats_.peak = std::max(stats_.peak, stats_.in_use);
     return data;
@@ -102,6 +103,7 @@ class Pool {
     const std::size_t size = size_class(bytes);
     const std::lock_guard lock(mutex_);
     stats_.in_use -= size;
+    tell_extent(data, 0);
     const bool to_arena = arena != nullptr && !arena->closed;
     if (arena != nullptr && --arena->handed_out == 0 && arena->closed) delete arena;
     if (to_arena) return arena->cached[size].push_back(data);
@@ -138,6 +140,13 @@ class Pool {
   }
 
  private:
+  // The emulator checks accesses against what a Buffer asked for, not against its block.
+  void tell_extent([[maybe_unused]] void* data, [[maybe_unused]] std::size_t bytes) {
+#if STILLPOINT_SIMT
+    if (device_ == Device::cuda) kernels::hand_out_cuda(data, bytes);
+#endif
+  }
+
   void* take_cached(Blocks& from, std::size_t size) {
     const auto found = from.cached.find(size);
     if (found == from.cached.end() || found->second.empty()) return nullptr;

@@ -29,6 +29,10 @@ void* allocate_cuda(std::size_t bytes) {
 
 void free_cuda(void* data) { STILLPOINT_CUDA_CHECK(cudaFreeAsync(data, cuda::queue().stream)); }
 
+#if STILLPOINT_SIMT
+void hand_out_cuda(void* data, std::size_t bytes) { simt::mark_undefined(data, bytes, cuda::queue().stream); }
+#endif
+
 void copy_cuda(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes) {
   const cudaStream_t stream = cuda::queue().stream;
   const bool to_host = to_device == Device::cpu, from_host = from_device == Device::cpu;

@@ -13,6 +13,11 @@ void* allocate_cuda(std::size_t bytes);
 // Behind the work queued so far.
 void free_cuda(void* data);
 
+#if STILLPOINT_SIMT
+// Tells the emulator that from now on the block holds `bytes` bytes, none of them written.
+void hand_out_cuda(void* data, std::size_t bytes);
+#endif
+
 // Contracts of copy_bytes and zero_bytes, with CUDA at one end at least.
 void copy_cuda(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes);
 void zero_cuda(void* to, std::size_t bytes);

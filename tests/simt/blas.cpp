@@ -5,6 +5,8 @@
 #include <type_traits>
 
 #include "cuda_bf16.h"
+#include "tests/simt/runtime.h"
+#include "tests/simt/shadow.h"
 
 namespace simt {
 namespace {
@@ -64,6 +66,27 @@ const void* offset(const void* data, cudaDataType type, std::int64_t elements) {
 
 bool is_operation(cublasOperation_t operation) {
   return operation >= CUBLAS_OP_N && operation <= CUBLAS_OP_C;
+}
+
+void read_matrix(const Matrix& x, const char* call, const char* argument) {
+  require_device(x.data, x.span(), call, argument);
+  for (std::int64_t col = 0; col < x.cols; ++col) {
+    const void* const column = offset(x.data, x.type, col * x.ld);
+    const std::size_t bytes = std::size_t(x.rows) * size_of(x.type);
+    require_ordered(column, bytes, call, false);
+    require_defined(column, bytes, call, argument);
+    shadow_read(column, bytes);
+  }
+}
+
+void write_matrix(const Matrix& x, const char* call, const char* argument) {
+  require_device(x.data, x.span(), call, argument);
+  for (std::int64_t col = 0; col < x.cols; ++col) {
+    const void* const column = offset(x.data, x.type, col * x.ld);
+    const std::size_t bytes = std::size_t(x.rows) * size_of(x.type);
+    require_ordered(column, bytes, call);
+    shadow_define(column, bytes);
+  }
 }
 
 template <class T>

@@ -26,6 +26,10 @@ void store(void* data, cudaDataType type, std::int64_t index, double value);
 const void* offset(const void* data, cudaDataType type, std::int64_t elements);
 bool is_operation(cublasOperation_t operation);
 
+// Checks the memory of a library call: all of it is there, what is read is written, streams are ordered.
+void read_matrix(const Matrix& x, const char* call, const char* argument);
+void write_matrix(const Matrix& x, const char* call, const char* argument);
+
 // op(a) (m,k) times op(b) (k,n), column-major without gaps; T is the type of products and sums.
 template <class T>
 std::vector<T> multiply(std::int64_t m, std::int64_t n, std::int64_t k, const Matrix& a, const Matrix& b,

@@ -20,6 +20,7 @@ namespace {
 struct Fault {
   uint3 thread;
   std::string text;
+  const void* place = nullptr;  // in the code, where it is known
 };
 
 }  // namespace
@@ -67,7 +68,9 @@ void Machine::run(const Grid& grid) {
     start_block(block);
     run_block();
     if (error_) abandon();
+    watch_.end_block();
   }
+  watch_.end_launch();
   grid_ = nullptr;
   count_threads(blocks * std::uint64_t(size_));
 }
@@ -82,6 +85,8 @@ void Machine::prepare(const Grid& grid) {
   if (grid.shared_bytes > 0 && ::posix_memalign(&shared, 1024, grid.shared_bytes) != 0)
     throw std::bad_alloc();
   shared_.reset(shared);
+  watch_.start_launch(grid);
+  watch_.set_shared(shared, grid.shared_bytes);
   grid_ = &grid;
   blockDim = grid.block;
   gridDim = grid.grid;
@@ -106,6 +111,7 @@ void Machine::start_block(std::uint64_t block) {
   block_ = block;
   blockIdx = {unsigned(block % grid_->grid.x), unsigned(row % grid_->grid.y), unsigned(row / grid_->grid.y)};
   if (shared_ != nullptr) std::memset(shared_.get(), 0xff, grid_->shared_bytes);
+  watch_.start_block();
   for (auto& thread : threads_) thread.state = State::fresh;
   for (auto& warp : warps_) warp = {};
   if (size_ % 32 != 0) warps_.back().returned = ~0u << (size_ % 32);
@@ -138,11 +144,13 @@ void Machine::abandon() {
     idle_.push_back(fiber.get());
   }
   const void* kernel = std::exchange(grid_, nullptr)->kernel;
+  watch_.end_launch();
   current_ = -1;
   try {
     std::rethrow_exception(std::exchange(error_, nullptr));
   } catch (const Fault& fault) {
-    throw Violation(kernel_name(kernel), blockIdx, fault.thread, fault.text);
+    const std::string place = fault.place != nullptr ? " (" + describe_place(fault.place) + ")" : "";
+    throw Violation(kernel_name(kernel), blockIdx, fault.thread, fault.text + place);
   }
 }
 
@@ -189,10 +197,13 @@ void Machine::run_thread(int thread) {
   t.state = State::ready;
   current_ = thread;
   threadIdx = t.index;
+  watching = nullptr;  // until the kernel has been entered
   try {
     grid_->body();
+    watching = nullptr;
     finish_thread(current_);
   } catch (...) {
+    watching = nullptr;
     error_ = std::current_exception();
   }
 }
@@ -243,10 +254,30 @@ void Machine::suspend() {
   }
   current_ = self;
   threadIdx = threads_[std::size_t(self)].index;
+  watch(self);
   threads_[std::size_t(self)].state = State::ready;
 }
 
+void Machine::watch(int thread) {
+  watch_.set_thread(thread, reinterpret_cast<std::uintptr_t>(active_->stack()), active_->stack_size());
+}
+
+void Machine::enter(const void* parameters, std::size_t bytes) {
+  if (!running()) return;
+  watch_.set_parameters(parameters, bytes);
+  watch(current_);
+  watching = &watch_;
+}
+
+void Machine::note_atomic(const void* address, std::size_t bytes, bool adds_floats, const void* place) {
+  if (!running()) return;
+  const Unwatched emulator;
+  watch_.access(reinterpret_cast<std::uintptr_t>(address), bytes,
+                adds_floats ? AccessKind::float_atomic : AccessKind::atomic, place);
+}
+
 int Machine::barrier(bool predicate, Where where) {
+  const Unwatched emulator;
   Thread& self = threads_[std::size_t(current_)];
   self.state = State::at_barrier;
   self.predicate = predicate;
@@ -264,6 +295,7 @@ int Machine::barrier(bool predicate, Where where) {
   if (++waiting_ == size_) {
     waiting_ = 0;
     count_barrier();
+    watch_.barrier();
     int votes = 0;
     for (const auto& thread : threads_) votes += thread.predicate;
     for (auto& thread : threads_) {
@@ -279,6 +311,7 @@ int Machine::barrier(bool predicate, Where where) {
 // Orders of arrival vary with the seed; every 64th time another thread goes first for certain, so that a loop
 // that waits for another thread's atomic operation ends.
 void Machine::preempt() {
+  const Unwatched emulator;
   const bool forced = ++preempt_ % 64 == 0;
   if (ready_.empty() || (!forced && (seed_ == 0 || random_.below(4) != 0))) return;
   ready_.push_behind(current_);
@@ -296,7 +329,13 @@ unsigned Machine::active_lanes() const {
 }
 
 void Machine::fail(int thread, const std::string& text) const {
+  watching = nullptr;
   throw Fault{threads_[std::size_t(thread)].index, text};
+}
+
+void Machine::break_off(const std::string& text, const void* place) {
+  error_ = std::make_exception_ptr(Fault{threads_[std::size_t(current_)].index, text, place});
+  for (;;) switch_to(host_);
 }
 
 // Names one thread of each sort that waits.

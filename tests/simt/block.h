@@ -9,6 +9,7 @@
 
 #include "simt/machine.h"
 #include "tests/simt/fiber.h"
+#include "tests/simt/watch.h"
 
 namespace simt {
 
@@ -51,6 +52,10 @@ class Machine {
   unsigned active_lanes() const;
   void preempt();
   [[noreturn]] void fail(int thread, const std::string& text) const;
+  // The same from inside of a load or store, which nothing can be thrown through: the thread ends where it stands.
+  [[noreturn]] void break_off(const std::string& text, const void* place);
+  void enter(const void* parameters, std::size_t bytes);
+  void note_atomic(const void* address, std::size_t bytes, bool adds_floats, const void* place);
   bool running() const { return grid_ != nullptr; }
   int current() const { return current_; }
   void* shared() const { return shared_.get(); }
@@ -86,8 +91,8 @@ class Machine {
   int next_or_finish();
   void switch_to(Fiber& fiber);
   void suspend();
-  void resume(int thread);
   Fiber& idle_fiber();
+  void watch(int thread);
 
   void wake_block();
   bool try_complete(int warp, unsigned mask);
@@ -117,6 +122,7 @@ class Machine {
   std::vector<Fiber*> idle_;
   Fiber* active_ = nullptr;
   std::exception_ptr error_;
+  Watch watch_;
 
   struct FreeDeleter {
     void operator()(void* p) const;

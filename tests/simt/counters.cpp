@@ -1,4 +1,5 @@
 // The functions that tests set and ask, and the entry points of device code.
+#include <atomic>
 #include <cstdlib>
 #include <mutex>
 #include <sstream>
@@ -19,6 +20,7 @@ struct State {
   Stats stats;
   std::vector<Entry> log;
   std::uint64_t seed = 1, seed_version = 1;
+  std::atomic<bool> float_atomics = false;
 
   State() {
     if (const char* text = std::getenv("STILLPOINT_SIMT_SEED")) seed = std::strtoull(text, nullptr, 10);
@@ -54,6 +56,11 @@ void set_seed(std::uint64_t seed) {
   state().seed = seed;
   ++state().seed_version;
 }
+
+bool checks_accesses() { return watched; }
+
+void allow_float_atomics(bool allowed) { state().float_atomics = allowed; }
+bool float_atomics_allowed() { return state().float_atomics; }
 
 std::uint64_t current_seed(std::uint64_t* version) {
   const std::lock_guard lock(state().mutex);
@@ -118,6 +125,13 @@ unsigned active_lanes() { return machine().active_lanes(); }
 void preemption_point() {
   if (machine().running()) machine().preempt();
 }
-void device_violation(const std::string& text) { machine().fail(machine().current(), text); }
+void enter_kernel(const void* parameters, std::size_t bytes) { machine().enter(parameters, bytes); }
+void atomic_access(const void* address, std::size_t bytes, bool adds_floats, const void* place) {
+  machine().note_atomic(address, bytes, adds_floats, place);
+}
+void device_violation(const char* text, int number, const char* rest) {
+  watching = nullptr;
+  machine().fail(machine().current(), text + std::to_string(number) + rest);
+}
 
 }  // namespace simt

@@ -69,10 +69,12 @@ void product(const Gemm& g) {
     a.data = offset(a.data, a.type, i * g.a.stride);
     b.data = offset(b.data, b.type, i * g.b.stride);
     void* c = const_cast<void*>(offset(g.c, g.c_type, i * g.stride_c));
-    require_device(c, Matrix{c, g.c_type, g.m, g.n, g.ldc, false}.span(), g.name, "C");
+    const Matrix target{c, g.c_type, g.m, g.n, g.ldc, false};
     const std::int64_t depth = g.alpha == 0 ? 0 : g.k;
-    if (depth > 0) require_device(a.data, a.span(), g.name, "A");
-    if (depth > 0) require_device(b.data, b.span(), g.name, "B");
+    if (depth > 0) read_matrix(a, g.name, "A");
+    if (depth > 0) read_matrix(b, g.name, "B");
+    if (g.beta != 0) read_matrix(target, g.name, "C");
+    write_matrix(target, g.name, "C");
     const auto sums = multiply<T>(g.m, g.n, depth, a, b, g.rounding);
     for (std::int64_t col = 0; col < g.n; ++col)
       for (std::int64_t row = 0; row < g.m; ++row) {

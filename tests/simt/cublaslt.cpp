@@ -6,6 +6,7 @@
 
 #include "tests/simt/blas.h"
 #include "tests/simt/runtime.h"
+#include "tests/simt/shadow.h"
 
 struct cublasLtContext {};
 struct cublasLtMatmulDescOpaque_t {
@@ -130,17 +131,30 @@ void bias_gradient(const Matmul& p, const Matrix& a, const Matrix& b) {
   }
 }
 
+// Every column of the mask starts at a byte.
+void use_mask(const Matmul& p, const char* name) {
+  require_device(p.desc.aux, std::size_t((p.n * p.desc.aux_ld + 7) / 8), name, "the mask");
+  const std::size_t bytes = std::size_t(p.m + 7) / 8;
+  for (std::int64_t col = 0; col < p.n; ++col) {
+    char* const at = static_cast<char*>(p.desc.aux) + col * p.desc.aux_ld / 8;
+    const bool reads = p.desc.epilogue == CUBLASLT_EPILOGUE_DRELU;
+    require_ordered(at, bytes, name, !reads);
+    if (reads) require_defined(at, bytes, name, "the mask");
+    reads ? shadow_read(at, bytes) : shadow_define(at, bytes);
+  }
+}
+
 void check_memory(const Matmul& p, const Matrix& a, const Matrix& b, const void* c, const void* d) {
   const char* name = "cublasLtMatmul";
-  const auto size = std::int64_t(size_of(p.ld.type));
-  require_device(a.data, a.span(), name, "A");
-  require_device(b.data, b.span(), name, "B");
-  if (p.beta != 0) require_device(c, Matrix{c, p.lc.type, p.m, p.n, p.lc.ld, false}.span(), name, "C");
-  require_device(d, Matrix{d, p.ld.type, p.m, p.n, p.ld.ld, false}.span(), name, "D");
+  read_matrix(a, name, "A");
+  read_matrix(b, name, "B");
+  if (p.beta != 0) read_matrix({c, p.lc.type, p.m, p.n, p.lc.ld, false}, name, "C");
+  write_matrix({d, p.ld.type, p.m, p.n, p.ld.ld, false}, name, "D");
   const std::int64_t bias = p.desc.epilogue == CUBLASLT_EPILOGUE_BGRADB ? p.n : p.m;
-  if (reads_bias(p) || writes_bias(p))
-    require_device(p.desc.bias, std::size_t(bias * size), name, "the bias");
-  if (uses_aux(p)) require_device(p.desc.aux, std::size_t((p.n * p.desc.aux_ld + 7) / 8), name, "the mask");
+  const Matrix column{p.desc.bias, p.ld.type, bias, 1, bias, false};
+  if (reads_bias(p)) read_matrix(column, name, "the bias");
+  if (writes_bias(p)) write_matrix(column, name, "the bias");
+  if (uses_aux(p)) use_mask(p, name);
 }
 
 Rounding rounding_of(const Matmul& p) {
@@ -325,6 +339,7 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
   log_library_call("cublasLtMatmul");
   enqueue(stream, [p, workspace, needed] {
     require_device(workspace, needed, "cublasLtMatmul", "the workspace");
+    require_ordered(workspace, needed, "cublasLtMatmul");
     if (needed > 0) std::memset(workspace, 0xff, needed);
     is_double(p) ? compute<double>(p) : compute<float>(p);
   });

@@ -25,11 +25,14 @@ class Fiber {
   bool intact() const;
   // Asked from the fiber itself: less than an eighth of the stack is left.
   bool is_nearly_full() const;
+  const char* stack() const { return stack_; }
+  std::size_t stack_size() const { return bytes_; }
   // Leaves `from`, goes on in `to`; returns when something switches back to `from`.
   static void switch_to(Fiber& from, Fiber& to);
 
  private:
   friend void fiber_entered(Fiber& self);
+  void forget_frames();
 
   void* stack_pointer_ = nullptr;
   char* stack_ = nullptr;  // low end

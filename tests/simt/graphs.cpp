@@ -13,6 +13,14 @@ struct Node {
   std::function<void()> work;
 };
 
+// Nodes that follow each other count as one stream of their own where the order of accesses is checked.
+struct Chains {
+  std::vector<std::uint32_t> of;        // chain of a node
+  std::vector<std::uint64_t> place;     // of a node in its chain, from 1
+  std::vector<std::uint32_t> streams;   // number of a chain
+  std::vector<std::uint64_t> length, done;  // nodes of a chain, and how many ran or are queued
+};
+
 // One that has begun: streams join it by waiting for an event of a stream that takes part.
 struct Capture {
   CUstream_st* origin;
@@ -28,6 +36,7 @@ struct CUgraph_st {
 };
 struct CUgraphExec_st {
   std::shared_ptr<const std::vector<simt::Node>> nodes;  // outlives the handle while a launch is queued
+  simt::Chains chains;
 };
 
 namespace simt {
@@ -50,25 +59,64 @@ bool captures_still(const Capture* capture) {
   return graphs().captures.contains(const_cast<Capture*>(capture));
 }
 
+Chains chains_of(const std::vector<Node>& nodes) {
+  Chains chains;
+  std::vector<bool> continued(nodes.size() + 1, false);
+  for (const Node& node : nodes) {
+    const auto last = std::find_if(node.after.begin(), node.after.end(),
+                                   [&](std::size_t a) { return a != 0 && !continued[a]; });
+    if (last == node.after.end()) {
+      chains.of.push_back(std::uint32_t(chains.length.size()));
+      chains.length.push_back(0);
+    } else {
+      continued[*last] = true;
+      chains.of.push_back(chains.of[*last - 1]);
+    }
+    chains.place.push_back(++chains.length[chains.of.back()]);
+  }
+  chains.done.assign(chains.length.size(), 0);
+  if (chains.length.size() > 1)  // one is the stream that it is launched on
+    for (std::size_t i = 0; i < chains.length.size(); ++i) chains.streams.push_back(order::new_stream());
+  return chains;
+}
+
+// Stamps of the nodes of a launch that follows `before`, and the clock behind all of them.
+std::vector<order::Stamp> stamps_of(const std::vector<Node>& nodes, Chains& chains, order::Clock before,
+                                    order::Clock& behind) {
+  std::vector<order::Stamp> stamps;
+  if (chains.streams.empty()) return stamps;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    order::Stamp stamp{chains.streams[chains.of[i]], chains.done[chains.of[i]] + chains.place[i], before};
+    for (const std::size_t a : nodes[i].after)
+      if (a != 0) stamp.clock.join(stamps[a - 1].clock);
+    stamp.clock.set(stamp.stream, stamp.count);
+    stamps.push_back(stamp);
+    behind.join(stamp.clock);
+  }
+  for (std::size_t c = 0; c < chains.length.size(); ++c) chains.done[c] += chains.length[c];
+  return stamps;
+}
+
 // Any order that the edges allow.
-void run_nodes(const std::vector<Node>& nodes) {
+void run_nodes(const std::vector<Node>& nodes, const std::vector<order::Stamp>& stamps) {
   std::uint64_t version = 0;
   Random random;
   random.seed(current_seed(&version) ^ graphs().random.next());
-  std::vector<bool> done(nodes.size() + 1, false);
-  done[0] = true;
-  std::vector<std::size_t> waiting(nodes.size());
-  for (std::size_t i = 0; i < nodes.size(); ++i) waiting[i] = i + 1;
-  while (!waiting.empty()) {
-    std::vector<std::size_t> ready;
-    for (const std::size_t n : waiting)
-      if (std::all_of(nodes[n - 1].after.begin(), nodes[n - 1].after.end(),
-                      [&](std::size_t a) { return done[a]; }))
-        ready.push_back(n);
-    const std::size_t chosen = ready[random.below(std::uint32_t(ready.size()))];
-    nodes[chosen - 1].work();
-    done[chosen] = true;
-    waiting.erase(std::find(waiting.begin(), waiting.end(), chosen));
+  std::vector<std::vector<std::size_t>> next(nodes.size());
+  std::vector<std::size_t> missing(nodes.size(), 0), ready;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    for (const std::size_t a : nodes[i].after)
+      if (a != 0) ++missing[i], next[a - 1].push_back(i);
+    if (missing[i] == 0) ready.push_back(i);
+  }
+  while (!ready.empty()) {
+    std::swap(ready[random.below(std::uint32_t(ready.size()))], ready.back());
+    const std::size_t chosen = ready.back();
+    ready.pop_back();
+    if (!stamps.empty()) order::begin(stamps[chosen], false);
+    nodes[chosen].work();
+    for (const std::size_t n : next[chosen])
+      if (--missing[n] == 0) ready.push_back(n);
   }
 }
 
@@ -200,7 +248,8 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph,
   const std::lock_guard lock(runtime_mutex());
   if (executable == nullptr || flags != 0 || !graphs().graphs.contains(graph))
     return result(cudaErrorInvalidValue);
-  *executable = new CUgraphExec_st{std::make_shared<const std::vector<Node>>(graph->nodes)};
+  *executable =
+      new CUgraphExec_st{std::make_shared<const std::vector<Node>>(graph->nodes), chains_of(graph->nodes)};
   graphs().executables.insert(*executable);
   return result(cudaSuccess);
 }
@@ -211,7 +260,10 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
   if (!is_stream(stream)) return result(cudaErrorInvalidResourceHandle);
   if (stream_of(stream).capture != nullptr) return result(cudaErrorNotSupported);  // child graphs
   log_library_call("cudaGraphLaunch");
-  enqueue(stream, [nodes = executable->nodes] { run_nodes(*nodes); });
+  order::Clock& clock = stream_of(stream).clock;
+  clock.join(order::host());
+  auto stamps = stamps_of(*executable->nodes, executable->chains, clock, clock);
+  enqueue(stream, [nodes = executable->nodes, stamps = std::move(stamps)] { run_nodes(*nodes, stamps); });
   return result(cudaSuccess);
 }
 

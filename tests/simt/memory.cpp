@@ -1,10 +1,13 @@
-// Memory of the device and pinned memory of the host: exact sizes, poison, and a registry that checks
-// pointers.
+// Memory of the device and pinned memory of the host: exact sizes, poison, and a registry that checks pointers.
+#include <sys/mman.h>
+
 #include <cstdlib>
 #include <cstring>
 #include <map>
 
+#include "tests/simt/pinned.h"
 #include "tests/simt/runtime.h"
+#include "tests/simt/shadow.h"
 
 namespace simt {
 namespace {
@@ -44,9 +47,12 @@ cudaError_t allocate(void** pointer, std::size_t bytes, MemoryKind kind) {
   if (bytes == 0) return cudaSuccess;
   const bool device = kind == MemoryKind::device;
   if (device && bytes > device_capacity - registry().device_bytes) return cudaErrorMemoryAllocation;
-  void* memory = nullptr;
-  if (::posix_memalign(&memory, 256, bytes) != 0) return cudaErrorMemoryAllocation;
-  std::memset(memory, 0xff, bytes);
+  void* const memory = device ? arena_allocate(bytes) : pinned_allocate(bytes);
+  if (memory == nullptr) return cudaErrorMemoryAllocation;
+  if (device)
+    shadow_extent(memory, bytes, bytes, false);
+  else
+    std::memset(memory, 0xff, bytes);
   registry().blocks[address(memory)] = {bytes, kind};
   if (device) registry().device_bytes += bytes;
   *pointer = memory;
@@ -62,9 +68,20 @@ void release(void* pointer) {
   const std::lock_guard lock(runtime_mutex());
   const auto found = registry().blocks.find(address(pointer));
   if (found == registry().blocks.end()) return;
-  if (found->second.kind == MemoryKind::device) registry().device_bytes -= found->second.bytes;
+  const Allocation block = found->second;
   registry().blocks.erase(found);
-  std::free(pointer);
+  if (block.kind == MemoryKind::pinned) return pinned_free(pointer, block.bytes);
+  registry().device_bytes -= block.bytes;
+  arena_free(pointer, block.bytes);
+}
+
+// A free in the order of a stream: what still uses the block on another one has to come before.
+void release_behind(void* pointer) {
+  const std::lock_guard lock(runtime_mutex());
+  const auto found = registry().blocks.find(address(pointer));
+  if (found == registry().blocks.end()) return;
+  require_ordered(pointer, found->second.bytes, "cudaFreeAsync");
+  release(pointer);
 }
 
 // Frees after all queued work, as the blocking calls do.
@@ -73,6 +90,7 @@ cudaError_t free_now(void* pointer, MemoryKind kind) {
   const std::lock_guard lock(runtime_mutex());
   if (!is_allocation(pointer, kind)) return cudaErrorInvalidValue;
   finish_all();
+  order::host_waited_for_all();
   release(pointer);
   return cudaSuccess;
 }
@@ -93,6 +111,16 @@ cudaError_t check_copy(const void* to, const void* from, std::size_t bytes, cuda
   if (!check_side(to, bytes, to_device) || !check_side(from, bytes, from_device))
     return cudaErrorInvalidValue;
   return cudaSuccess;
+}
+
+// A copy that runs now.
+void copy(void* to, const void* from, std::size_t bytes, bool from_device) {
+  require_ordered(from, bytes, "cudaMemcpy", false);
+  require_ordered(to, bytes, "cudaMemcpy");
+  if (from_device && !arena().holds(address(to))) require_defined(from, bytes, "cudaMemcpy", "the source");
+  shadow_copy(to, from, bytes);
+  shadow_read(from, bytes);
+  std::memmove(to, from, bytes);
 }
 
 }  // namespace
@@ -119,6 +147,48 @@ void require_device(const void* pointer, std::size_t bytes, const char* call, co
   throw Violation({}, {}, {},
                   std::string(call) + ": " + argument + " needs " + std::to_string(bytes) +
                       " bytes of device memory, which the pointer does not have");
+}
+
+std::string describe_device_address(const void* pointer) {
+  const std::lock_guard lock(runtime_mutex());
+  auto& blocks = registry().blocks;
+  const std::uintptr_t at = address(pointer);
+  const auto next = blocks.upper_bound(at);
+  const auto size = [](const auto& block) { return " an allocation of " + std::to_string(block->second.bytes) + " bytes"; };
+  if (next != blocks.begin()) {
+    const auto before = std::prev(next);
+    const std::size_t past = at - before->first;
+    if (past < before->second.bytes) return "byte " + std::to_string(past) + " of" + size(before);
+    if (past < before->second.bytes + 65536)
+      return std::to_string(past - before->second.bytes) + " bytes behind the end of" + size(before);
+  }
+  if (next != blocks.end() && next->first - at < 65536)
+    return std::to_string(next->first - at) + " bytes before" + size(next);
+  return "in no live allocation";
+}
+
+void mark_undefined(void* pointer, std::size_t bytes, CUstream_st* stream) {
+  if (!is_inside(pointer, bytes, MemoryKind::device)) return;
+  enqueue(stream, [pointer, bytes] {
+    const std::lock_guard lock(runtime_mutex());
+    const auto found = registry().blocks.find(address(pointer));
+    if (found == registry().blocks.end()) return;
+    if (bytes > 0) require_ordered(pointer, found->second.bytes, "a pool");
+    shadow_extent(pointer, bytes, found->second.bytes, true);
+  });
+}
+
+std::size_t undefined_bytes(const void* pointer, std::size_t bytes) {
+  const std::lock_guard lock(runtime_mutex());
+  std::size_t count = 0;
+  for (std::size_t i = 0; i < bytes; ++i)
+    count += shadow_first_undefined(static_cast<const char*>(pointer) + i, 1) == 0;
+  return count;
+}
+
+void peek(void* to, const void* from, std::size_t bytes) {
+  const OpenArena open;
+  std::memcpy(to, from, bytes);
 }
 
 std::size_t device_bytes() {
@@ -155,7 +225,9 @@ cudaError_t cudaMallocAsync(void** pointer, std::size_t bytes, cudaStream_t stre
   if (!is_stream(stream)) return result(cudaErrorInvalidResourceHandle);
   // A real graph would own the block; nothing here may rely on that.
   if (stream_of(stream).capture != nullptr) return result(cudaErrorNotSupported);
-  return result(allocate(pointer, bytes, MemoryKind::device));
+  const cudaError_t error = allocate(pointer, bytes, MemoryKind::device);
+  if (error == cudaSuccess) mark_undefined(*pointer, bytes, stream);  // other streams have to wait for it
+  return result(error);
 }
 
 cudaError_t cudaFreeAsync(void* pointer, cudaStream_t stream) {
@@ -164,7 +236,7 @@ cudaError_t cudaFreeAsync(void* pointer, cudaStream_t stream) {
   if (pointer == nullptr) return result(cudaSuccess);
   if (!is_allocation(pointer, MemoryKind::device)) return result(cudaErrorInvalidValue);
   if (stream_of(stream).capture != nullptr) return result(cudaErrorNotSupported);
-  enqueue(stream, [pointer] { release(pointer); });
+  enqueue(stream, [pointer] { release_behind(pointer); });
   return result(cudaSuccess);
 }
 
@@ -175,18 +247,23 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
   if (!is_stream(stream)) return result(cudaErrorInvalidResourceHandle);
   if (bytes == 0) return result(cudaSuccess);
   if (const cudaError_t error = check_copy(to, from, bytes, kind); error != cudaSuccess) return result(error);
-  const bool pageable = (kind != cudaMemcpyDeviceToDevice) && !is_inside(kind == cudaMemcpyDeviceToHost ? to : from, bytes, MemoryKind::pinned);
+  const void* const host_side = kind == cudaMemcpyDeviceToHost ? to : from;
+  const bool pageable = kind != cudaMemcpyDeviceToDevice && !is_inside(host_side, bytes, MemoryKind::pinned);
   if (pageable)  // its copies wait for the stream
     if (const cudaError_t error = refuse_where_captured(stream); error != cudaSuccess) return result(error);
   count_copy();
   const bool host_source = kind == cudaMemcpyHostToDevice || kind == cudaMemcpyHostToHost;
   if (host_source && !is_inside(from, bytes, MemoryKind::pinned)) {
     const auto* data = static_cast<const char*>(from);
-    enqueue(stream, [to, copy = std::vector<char>(data, data + bytes)] {
-      std::memcpy(to, copy.data(), copy.size());
-    });
+    enqueue(stream, [to, held = std::vector<char>(data, data + bytes)] { copy(to, held.data(), held.size(), false); });
   } else {
-    enqueue(stream, [=] { std::memmove(to, from, bytes); });
+    const bool from_device = kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
+    enqueue(stream, [=] {
+      const OpenPinned open;
+      copy(to, from, bytes, from_device);
+    });
+    if (!pageable && kind != cudaMemcpyDeviceToDevice && stream_of(stream).capture == nullptr)
+      pinned_in_use(const_cast<void*>(host_side), kind == cudaMemcpyDeviceToHost, stream_of(stream));
   }
   const bool host_target = kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyHostToHost;
   if (host_target && !is_inside(to, bytes, MemoryKind::pinned)) finish_stream(stream);
@@ -206,7 +283,11 @@ cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t
   if (bytes == 0) return result(cudaSuccess);
   if (!is_inside(to, bytes, MemoryKind::device)) return result(cudaErrorInvalidValue);
   count_copy();
-  enqueue(stream, [=] { std::memset(to, value, bytes); });
+  enqueue(stream, [=] {
+    require_ordered(to, bytes, "cudaMemset");
+    shadow_define(to, bytes);
+    std::memset(to, value, bytes);
+  });
   return result(cudaSuccess);
 }
 cudaError_t cudaMemset(void* to, int value, std::size_t bytes) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "simt/runtime_api.h"
+#include "tests/simt/order.h"
 
 namespace simt {
 
@@ -25,6 +26,9 @@ struct CUstream_st {
   simt::TaskId last = 0;
   simt::Capture* capture = nullptr;  // while the stream is captured
   std::size_t captured_last = 0;     // node after which its next one comes, from 1
+  std::uint32_t number = simt::order::new_stream();
+  std::uint64_t queued = 0;    // pieces of work
+  simt::order::Clock clock{};  // after all of them
 };
 
 struct CUevent_st {
@@ -34,6 +38,7 @@ struct CUevent_st {
   double milliseconds = 0;
   simt::Capture* capture = nullptr;  // recorded inside it, after node captured_last
   std::size_t captured_last = 0;
+  simt::order::Clock clock{};  // of what it was recorded behind
 };
 
 namespace simt {
@@ -51,6 +56,8 @@ void finish(TaskId task);  // returns when the task and all that it follows are 
 void finish_stream(cudaStream_t stream);
 void finish_all();
 bool is_done(TaskId task);
+// The host waited for what the clock holds, and may now touch pinned memory that it used.
+void host_waited_for(const order::Clock& clock);
 // Runs some queued task, if there is one.
 void progress();
 
@@ -59,6 +66,8 @@ enum class MemoryKind { device, pinned };
 bool is_inside(const void* pointer, std::size_t bytes, MemoryKind kind);
 // The pointer is the host's: neither it nor the range's end is in device memory.
 bool is_host(const void* pointer, std::size_t bytes);
+// `byte 12 of an allocation of 400 bytes`, or the nearest allocation.
+std::string describe_device_address(const void* pointer);
 // A Violation where a library call is given memory that the device cannot reach, or too little of it.
 void require_device(const void* pointer, std::size_t bytes, const char* call, const char* argument);
 

@@ -5,7 +5,9 @@
 #include <set>
 
 #include "tests/simt/block.h"
+#include "tests/simt/pinned.h"
 #include "tests/simt/runtime.h"
+#include "tests/simt/shadow.h"
 
 namespace simt {
 namespace {
@@ -13,6 +15,7 @@ namespace {
 struct Task {
   std::vector<TaskId> after;
   std::function<void()> work;
+  order::Stamp stamp;
 };
 
 struct Queues {
@@ -56,6 +59,8 @@ void run_task(TaskId id);
 // What was queued behind work that failed never runs, as on a device whose context is lost.
 void perform(TaskId id) {
   const auto node = queues().pending.extract(id);
+  const OpenArena open;
+  order::begin(node.mapped().stamp, queues().pending.empty());
   try {
     node.mapped().work();
   } catch (...) {
@@ -99,13 +104,17 @@ TaskId enqueue(cudaStream_t stream, std::function<void()> work) {
   auto& q = queues();
   CUstream_st& target = stream_of(stream);
   if (target.capture != nullptr) return capture(target, std::move(work)), 0;
-  Task task{{target.last}, std::move(work)};
+  Task task{{target.last}, std::move(work), {}};
+  target.clock.join(order::host());
   if (&target == &q.legacy) {
     for (const auto other : q.streams)
-      if (other->blocking) task.after.push_back(other->last);
+      if (other->blocking) task.after.push_back(other->last), target.clock.join(other->clock);
   } else if (target.blocking) {
     task.after.push_back(q.legacy.last);
+    target.clock.join(q.legacy.clock);
   }
+  target.clock.set(target.number, ++target.queued);
+  task.stamp = {target.number, target.queued, target.clock};
   const TaskId id = q.next++;
   target.last = id;
   q.pending.emplace(id, std::move(task));
@@ -124,11 +133,17 @@ void finish(TaskId task) {
 void finish_stream(cudaStream_t stream) {
   const std::lock_guard lock(runtime_mutex());
   finish(stream_of(stream).last);
+  host_waited_for(stream_of(stream).clock);
 }
 
 void finish_all() {
   const std::lock_guard lock(runtime_mutex());
   while (!queues().pending.empty()) run_task(any_pending());
+}
+
+void host_waited_for(const order::Clock& clock) {
+  order::host().join(clock);
+  pinned_release();
 }
 
 void progress() {
@@ -161,7 +176,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   const std::lock_guard lock(runtime_mutex());
   if (!queues().streams.contains(stream)) return result(cudaErrorInvalidResourceHandle);
   if (const cudaError_t error = refuse_where_captured(stream); error != cudaSuccess) return result(error);
-  finish_stream(stream);
+  finish(stream->last);
   queues().streams.erase(stream);
   delete stream;
   return result(cudaSuccess);
@@ -180,7 +195,10 @@ cudaError_t cudaStreamQuery(cudaStream_t stream) {
   const std::lock_guard lock(runtime_mutex());
   if (!is_stream(stream)) return result(cudaErrorInvalidResourceHandle);
   if (const cudaError_t error = refuse_where_captured(stream); error != cudaSuccess) return result(error);
-  if (is_done(stream_of(stream).last)) return result(cudaSuccess);
+  if (is_done(stream_of(stream).last)) {
+    host_waited_for(stream_of(stream).clock);
+    return result(cudaSuccess);
+  }
   progress();
   return cudaErrorNotReady;
 }
@@ -190,6 +208,7 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
   if (!is_stream(stream) || !is_event(event)) return result(cudaErrorInvalidResourceHandle);
   if (flags != 0) return result(cudaErrorInvalidValue);
   if (event->capture != nullptr || stream_of(stream).capture != nullptr) return result(wait_in_capture(stream, event));
+  stream_of(stream).clock.join(event->clock);
   if (is_done(event->task)) return result(cudaSuccess);
   const TaskId id = enqueue(stream, [] {});
   queues().pending.at(id).after.push_back(event->task);
@@ -223,6 +242,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   event->task = enqueue(stream, [event] {
     if (is_event(event)) event->milliseconds = now_milliseconds();
   });
+  event->clock = stream_of(stream).clock;
   return result(cudaSuccess);
 }
 
@@ -231,6 +251,7 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   if (!is_event(event)) return result(cudaErrorInvalidResourceHandle);
   if (event->capture != nullptr) return result(cudaErrorCapturedEvent);
   finish(event->task);
+  host_waited_for(event->clock);
   return result(cudaSuccess);
 }
 
@@ -238,7 +259,10 @@ cudaError_t cudaEventQuery(cudaEvent_t event) {
   const std::lock_guard lock(runtime_mutex());
   if (!is_event(event)) return result(cudaErrorInvalidResourceHandle);
   if (event->capture != nullptr) return result(cudaErrorCapturedEvent);
-  if (is_done(event->task)) return result(cudaSuccess);
+  if (is_done(event->task)) {
+    host_waited_for(event->clock);
+    return result(cudaSuccess);
+  }
   progress();
   return cudaErrorNotReady;
 }
@@ -257,5 +281,7 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEve
 cudaError_t cudaDeviceSynchronize() {
   if (const cudaError_t error = refuse_while_capturing(); error != cudaSuccess) return result(error);
   finish_all();
+  order::host_waited_for_all();
+  pinned_release();
   return result(cudaSuccess);
 }

@@ -34,6 +34,7 @@ const char* name_of(Collective kind) {
 
 std::uint64_t Machine::collective(Collective kind, unsigned mask, std::uint64_t value, int operand, int width,
                                   Where where) {
+  const Unwatched emulator;
   const int warp = current_ / 32, lane = current_ % 32;
   const auto place = [&] { return std::string(name_of(kind)) + " at " + describe(where); };
   if ((mask >> lane & 1u) == 0)
@@ -89,6 +90,9 @@ void Machine::finish_collective(int warp, unsigned lanes) {
     thread.result = thread.kind < Collective::shfl ? votes : shuffled(warp, lane, lanes);
   }
   warps_[std::size_t(warp)].waiting &= ~lanes;
+  // Shuffles and votes exchange values and order nothing else.
+  if (threads_[std::size_t(warp * 32 + __builtin_ctz(lanes))].kind == Collective::syncwarp)
+    watch_.sync_lanes(warp, lanes, (lanes | warps_[std::size_t(warp)].returned) == ~0u);
   const unsigned turn = seed_ == 0 ? 0 : random_.below(32);
   for (unsigned i = 0; i < 32; ++i) {
     const unsigned lane = i ^ turn;

@@ -20,6 +20,12 @@ struct DeviceArray {
   ~DeviceArray() { cudaFree(data); }
   DeviceArray(const DeviceArray&) = delete;
   DeviceArray& operator=(const DeviceArray&) = delete;
+  // What the element is now; waits for nothing.
+  T peek(std::size_t i) const {
+    T value;
+    simt::peek(&value, data + i, sizeof value);
+    return value;
+  }
   std::vector<T> host() const {
     std::vector<T> values(size);
     REQUIRE(cudaMemcpy(values.data(), data, size * sizeof(T), cudaMemcpyDeviceToHost) == cudaSuccess);

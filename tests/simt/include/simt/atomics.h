@@ -1,13 +1,16 @@
 // Atomic operations: threads of a device are never preempted inside one, so plain updates are atomic.
 #pragma once
+#include <type_traits>
+
 #include "simt/machine.h"
 
 namespace simt {
 
 // old = *address, *address = f(old); another thread may go first, so that orders of arrival vary.
 template <class T, class F>
-T atomic_update(T* address, F f) {
+__attribute__((noinline, no_sanitize("thread"))) T atomic_update(T* address, F f, bool adds_floats = false) {
   preemption_point();
+  atomic_access(address, sizeof(T), adds_floats, __builtin_return_address(0));
   const T old = *address;
   *address = f(old);
   return old;
@@ -17,7 +20,9 @@ T atomic_update(T* address, F f) {
 
 #define STILLPOINT_SIMT_ATOMIC(name, T, expression)                                             \
   inline T name(T* address, T value) {                                                          \
-    return simt::atomic_update(address, [value](T old) { return static_cast<T>(expression); }); \
+    return simt::atomic_update(                                                                 \
+        address, [value](T old) { return static_cast<T>(expression); },                         \
+        std::is_floating_point_v<T>);                                                           \
   }
 STILLPOINT_SIMT_ATOMIC(atomicAdd, int, unsigned(old) + unsigned(value))
 STILLPOINT_SIMT_ATOMIC(atomicAdd, unsigned, old + value)

@@ -8,6 +8,8 @@
 
 #include "simt/vectors.h"
 
+struct CUstream_st;
+
 namespace simt {
 
 // Where in the source a thread waits: the default of the last parameter of whatever may wait.
@@ -51,6 +53,44 @@ void reset_stats();
 // Bytes of cudaMalloc'ed memory now allocated.
 std::size_t device_bytes();
 
+// -- what the access checks are told and asked; see the README for what they find --
+
+// Floating-point atomicAdd is a Violation unless this is true.
+void allow_float_atomics(bool allowed);
+bool float_atomics_allowed();
+
+// In the order of the stream: from now on `bytes` bytes of this device allocation exist, none of them written, and
+// the rest of the allocation does not. For pools that hand out blocks again, and take them back with 0 bytes.
+void mark_undefined(void* pointer, std::size_t bytes, CUstream_st* stream);
+// How many of the bytes of device memory were never written, now; waits for nothing.
+std::size_t undefined_bytes(const void* pointer, std::size_t bytes);
+// What device memory holds now, for tests of late work; waits for nothing and checks nothing.
+void peek(void* to, const void* from, std::size_t bytes);
+// True where the kernels are compiled with the access checks.
+bool checks_accesses();
+
+// Of all warps: a request is one instruction of a warp, a sector is 32 bytes of device memory.
+struct GlobalTraffic {
+  std::uint64_t requests = 0, sectors = 0, bytes_requested = 0, bytes_moved = 0;
+};
+struct KernelProfile {
+  std::uint64_t launches = 0;
+  GlobalTraffic loads, stores;
+  std::uint64_t shared_requests = 0;
+  std::uint64_t shared_wavefronts = 0;  // passes through the 32 banks
+  std::uint64_t bank_conflicts = 0;     // of these, those that another layout would save
+  std::uint64_t barriers = 0;
+  std::uint64_t instructions = 0;          // loads and stores
+  std::uint64_t partial_instructions = 0;  // of these, made by a part of the warp's lanes only
+
+  KernelProfile& operator+=(const KernelProfile& other);
+};
+// Counts from now on, anew, or no longer. Slow.
+void profile(bool on);
+// By the name that launch_log has; zeros for a kernel that did not run.
+KernelProfile kernel_profile(const std::string& name);
+std::vector<std::string> profiled_kernels();
+
 // -- device side --
 
 // The block's dynamic shared memory, 1024-byte aligned and filled with 0xFF at the start of every block;
@@ -71,8 +111,14 @@ unsigned active_lanes();
 // A point where another thread may go first.
 void preemption_point();
 
+// The body of a kernel starts here: from now on its accesses are checked. Its parameters may be read.
+void enter_kernel(const void* parameters, std::size_t bytes);
+
+// Before an atomic operation on the address, by the code at `place`.
+void atomic_access(const void* address, std::size_t bytes, bool adds_floats, const void* place);
+
 // Breaks the calling thread off with a Violation.
-[[noreturn]] void device_violation(const std::string& text);
+[[noreturn]] void device_violation(const char* text, int number, const char* rest);
 
 // -- host side, for the launch API and the library stand-ins --
 

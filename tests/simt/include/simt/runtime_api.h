@@ -217,5 +217,14 @@ cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(
     return std::make_shared<const std::tuple<Params...>>(std::move(values)...);
   };
   return simt::launch(*config, reinterpret_cast<const void*>(kernel),
-                      [kernel, values = copy(std::forward<Args>(args)...)] { std::apply(kernel, *values); });
+                      [kernel, values = copy(std::forward<Args>(args)...)] {
+                        const auto start = kernel;
+                        const auto& parameters = *values;
+                        std::apply(
+                            [start, &parameters](const Params&... each) {
+                              simt::enter_kernel(&parameters, sizeof parameters);
+                              start(each...);
+                            },
+                            parameters);
+                      });
 }

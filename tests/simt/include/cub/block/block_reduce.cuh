@@ -1,7 +1,6 @@
 // Stand-in for cub::BlockReduce: thread 0 has the result, every other thread gets poison.
 #pragma once
 #include <cstring>
-#include <string>
 #include <type_traits>
 
 #include "cuda_runtime.h"
@@ -30,8 +29,7 @@ class BlockReduce {
   template <class Op>
   T Reduce(T input, Op op, int valid = size, simt::Where where = simt::Where::current()) {
     if (int(blockDim.x) != BlockDimX || int(blockDim.y) != BlockDimY || int(blockDim.z) != BlockDimZ)
-      simt::device_violation("cub::BlockReduce is for " + std::to_string(size) +
-                             " threads, not for the shape of this block");
+      simt::device_violation("cub::BlockReduce is for ", size, " threads, not for the shape of this block");
     const int thread = int((threadIdx.z * blockDim.y + threadIdx.y) * blockDim.x + threadIdx.x);
     std::memcpy(storage_.bytes + std::size_t(thread) * sizeof(T), &input, sizeof(T));
     simt::block_barrier(false, where);

@@ -29,7 +29,8 @@ class WarpReduce {
     std::memcpy(storage_.bytes + lane * sizeof(T), &input, sizeof(T));
     simt::warp_collective(simt::Collective::syncwarp, mask, 0, 0, 32, where);
     T values[LogicalWarpThreads];
-    std::memcpy(static_cast<void*>(values), storage_.bytes, sizeof values);
+    for (int i = 0; i < LogicalWarpThreads; ++i)
+      std::memcpy(static_cast<void*>(values + i), storage_.bytes + std::size_t(i) * sizeof(T), sizeof(T));
     // Nothing is read after this, so that the storage may be used again, as with shuffles.
     simt::warp_collective(simt::Collective::syncwarp, mask, 0, 0, 32, where);
     if (lane != 0) {
