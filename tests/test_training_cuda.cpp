@@ -120,6 +120,34 @@ TEST_CASE("a run on the GPU resumes bit-identically and evaluates as the CPU doe
   CHECK(test::contains(out.str(), "copy-memory on cuda"));
 }
 
+TEST_CASE("a batch that does not fit is refused with the number of examples that would", "[cuda][training]") {
+  struct Capacity {
+    explicit Capacity(std::size_t bytes) { simt::set_device_capacity(bytes); }
+    ~Capacity() { simt::set_device_capacity(std::size_t(2) << 30); }
+  };
+  const TaskKind& kind = task_kind("copy-memory");
+  const auto sized = [](Index batch) {
+    return copy_memory("single", {{"batch", batch}, {"train_sequences", 4 * batch}, {"blank", 100}});
+  };
+  first_steps(kind, sized(1), Device::cuda, 1);  // the libraries' workspaces are there
+  release_cached_memory(Device::cuda);
+  const std::size_t bytes = simt::device_bytes() + (std::size_t(3) << 20);
+  std::string refusal;
+  {
+    const Capacity capacity(bytes);
+    refusal = error_text([&] { first_steps(kind, sized(256), Device::cuda, 2); });
+  }
+  INFO(refusal);
+  CHECK_THAT(refusal, mentions("memory: asked for", "bytes on cuda", "; about", "of the 256 examples of a batch fit"));
+  const Index fit = std::stoll(refusal.substr(refusal.find("; about") + 7));
+  REQUIRE(fit > 8);
+  REQUIRE(fit < 256);
+  release_cached_memory(Device::cuda);
+  const Capacity capacity(bytes);
+  CHECK(first_steps(kind, sized(fit * 3 / 4), Device::cuda, 2).losses.size() == 2);
+  CHECK_THAT(error_text([&] { first_steps(kind, sized(fit * 2), Device::cuda, 2); }), mentions("examples of a batch fit"));
+}
+
 TEST_CASE("selftest passes on the emulated GPU", "[cuda][training]") {
   std::ostringstream out;
   const bool passed = selftest(Device::cuda, false, out);

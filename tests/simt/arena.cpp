@@ -19,7 +19,7 @@
 namespace simt {
 namespace {
 
-constexpr std::size_t reserved = std::size_t(2) * device_capacity;
+constexpr std::size_t reserved = std::size_t(2) * most_device_capacity;
 constexpr std::size_t first_window = std::size_t(256) << 20;  // addresses come back after this many bytes
 constexpr std::size_t alignment = 256, gap = 256;
 

@@ -1,6 +1,7 @@
 // Memory of the device and pinned memory of the host: exact sizes, poison, and a registry that checks pointers.
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <map>
@@ -19,7 +20,7 @@ struct Allocation {
 
 struct Registry {
   std::map<std::uintptr_t, Allocation> blocks;  // by address
-  std::size_t device_bytes = 0;
+  std::size_t device_bytes = 0, capacity = most_device_capacity;
 };
 
 // Never destroyed: buffers with static storage may be freed last.
@@ -39,6 +40,11 @@ const std::pair<const std::uintptr_t, Allocation>* find(std::uintptr_t at) {
   return at < next->first + next->second.bytes ? &*next : nullptr;
 }
 
+std::size_t free_device_bytes() {
+  const std::lock_guard lock(runtime_mutex());
+  return std::max(registry().capacity, registry().device_bytes) - registry().device_bytes;
+}
+
 // Poisoned: a float or double read before it is written is a NaN.
 cudaError_t allocate(void** pointer, std::size_t bytes, MemoryKind kind) {
   const std::lock_guard lock(runtime_mutex());
@@ -46,7 +52,7 @@ cudaError_t allocate(void** pointer, std::size_t bytes, MemoryKind kind) {
   *pointer = nullptr;
   if (bytes == 0) return cudaSuccess;
   const bool device = kind == MemoryKind::device;
-  if (device && bytes > device_capacity - registry().device_bytes) return cudaErrorMemoryAllocation;
+  if (device && bytes > free_device_bytes()) return cudaErrorMemoryAllocation;
   void* const memory = device ? arena_allocate(bytes) : pinned_allocate(bytes);
   if (memory == nullptr) return cudaErrorMemoryAllocation;
   if (device)
@@ -191,6 +197,16 @@ void peek(void* to, const void* from, std::size_t bytes) {
   std::memcpy(to, from, bytes);
 }
 
+std::size_t device_capacity() {
+  const std::lock_guard lock(runtime_mutex());
+  return registry().capacity;
+}
+
+void set_device_capacity(std::size_t bytes) {
+  const std::lock_guard lock(runtime_mutex());
+  registry().capacity = std::min(bytes, most_device_capacity);
+}
+
 std::size_t device_bytes() {
   const std::lock_guard lock(runtime_mutex());
   return registry().device_bytes;
@@ -297,7 +313,7 @@ cudaError_t cudaMemset(void* to, int value, std::size_t bytes) {
 
 cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
   if (free == nullptr || total == nullptr) return result(cudaErrorInvalidValue);
-  *total = device_capacity;
-  *free = device_capacity - device_bytes();
+  *total = device_capacity();
+  *free = free_device_bytes();
   return result(cudaSuccess);
 }

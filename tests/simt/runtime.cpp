@@ -130,7 +130,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   if (device != 0) return result(cudaErrorInvalidDevice);
   cudaDeviceProp p = {};
   std::snprintf(p.name, sizeof p.name, "SIMT emulator");
-  p.totalGlobalMem = device_capacity;
+  p.totalGlobalMem = device_capacity();
   p.sharedMemPerBlock = shared_default;
   p.sharedMemPerBlockOptin = shared_optin;
   p.sharedMemPerMultiprocessor = shared_per_multiprocessor;

@@ -96,7 +96,8 @@ void count_copy();
 // The largest dynamic shared memory that a kernel may be launched with.
 std::size_t shared_limit(const void* kernel);
 
-inline constexpr std::size_t device_capacity = std::size_t(2) << 30;
+inline constexpr std::size_t most_device_capacity = std::size_t(2) << 30;
+std::size_t device_capacity();
 inline constexpr int shared_default = 48 << 10;
 inline constexpr int shared_optin = 227 << 10;
 inline constexpr int multiprocessors = 4;

@@ -52,6 +52,8 @@ void reset_stats();
 
 // Bytes of cudaMalloc'ed memory now allocated.
 std::size_t device_bytes();
+// How much there is; 2 GiB at first and at most.
+void set_device_capacity(std::size_t bytes);
 
 // -- what the access checks are told and asked; see the README for what they find --
 
