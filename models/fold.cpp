@@ -1,7 +1,10 @@
 // Cheapest folding of linear runs by a shortest path over their widths.
 #include "models/fold.h"
 
+#include <algorithm>
 #include <limits>
+
+#include "kernels/sim_head.h"
 
 namespace stillpoint {
 namespace {
@@ -53,6 +56,15 @@ std::vector<HeadLayer> fold_linear_runs(const std::vector<HeadLayer>& layers) {
   }
   if (!run.empty()) fold_run(run, out);
   return out;
+}
+
+bool folding_pays(const std::vector<HeadLayer>& layers, Index positions, Device device) {
+  constexpr Index few_positions = 32768;
+  const bool narrow = std::all_of(layers.begin(), layers.end(), [](const HeadLayer& layer) {
+    const Index outputs = layer.w.dim(0) * (layer.activation == Activation::fourier ? 2 : 1);
+    return std::max(layer.w.dim(1), outputs) <= kernels::narrow_width;
+  });
+  return device == Device::cpu || !narrow || positions > few_positions;
 }
 
 Index multiply_adds(const std::vector<HeadLayer>& layers) {

@@ -12,6 +12,11 @@ namespace stillpoint {
 // only rounding differs. Biases are carried along.
 std::vector<HeadLayer> fold_linear_runs(const std::vector<HeadLayer>& layers);
 
+// Whether folding saves more than it costs. Its own products are a few dozen launches of a GPU's step, about 60 us by
+// estimate; the head of a narrow chain is one launch per direction either way, and what it computes in vain is less
+// than that up to a few ten thousand positions.
+bool folding_pays(const std::vector<HeadLayer>& layers, Index positions, Device device);
+
 // Multiply-adds per position of the layers.
 Index multiply_adds(const std::vector<HeadLayer>& layers);
 

@@ -33,8 +33,8 @@ std::vector<HeadLayer> SimHead::layers(std::vector<HeadLayer> chain) const {
 }
 
 Tensor SimHead::operator()(const Tensor& x, std::vector<HeadLayer> phi) const {
-  std::vector<HeadLayer> chain = layers(std::move(phi));
-  return sim_head(x, fold ? fold_linear_runs(chain) : chain);
+  const std::vector<HeadLayer> chain = layers(std::move(phi));
+  return sim_head(x, fold && folding_pays(chain, x.dim(0), x.device()) ? fold_linear_runs(chain) : chain);
 }
 
 namespace {

@@ -18,7 +18,7 @@ struct HeadConfig {
   std::int64_t psi = 32;       // features of psi: 2m for m random vectors
   double bandwidth = 1;        // sigma of the Gaussian kernel; frequencies are N(0, 1/sigma^2)
   std::int64_t hidden = 32;    // H, the units of r
-  bool fold = true;            // multiply out runs of linear maps where that is cheaper
+  bool fold = true;            // multiply out runs of linear maps where that pays
   template <class F>
   void fields(F& f) {
     f("d_phi", d, "features of the lift phi", at_least(1));
@@ -26,7 +26,7 @@ struct HeadConfig {
     f("bandwidth", bandwidth, "sigma of psi's Gaussian kernel; frequencies are drawn from N(0, 1/sigma^2)",
       positive());
     f("hidden", hidden, "hidden units of the reverse network r", at_least(1));
-    f("fold", fold, "multiply out runs of linear maps where that is cheaper (same function, other rounding)");
+    f("fold", fold, "multiply out runs of linear maps where that pays (same function, other rounding)");
   }
 };
 

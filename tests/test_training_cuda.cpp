@@ -1,5 +1,6 @@
 // Training on the CUDA path against the CPU's, recorded and not; uploads and graphs of their own.
 #include <cmath>
+#include <map>
 #include <sstream>
 
 #include "engine/ops.h"
@@ -101,6 +102,32 @@ TEST_CASE("a replayed step is one launch and the uploads of its batch", "[cuda][
   const simt::Stats few = calls(6), more = calls(7);
   CHECK(more.launches - few.launches == 0);
   CHECK(more.library_calls - few.library_calls == 1);  // the graph's
+}
+
+// What one more step starts, unrecorded: kernels and library calls by name.
+std::map<std::string, int> work_of_a_step(const Json& config) {
+  const auto log = [&](Index count) {
+    simt::reset_stats();
+    first_steps(task_kind("copy-memory"), config, Device::cuda, count, false);
+    return simt::launch_log();
+  };
+  std::map<std::string, int> counts;
+  for (const auto& name : log(2)) ++counts[name.substr(0, name.find('<'))];
+  for (const auto& name : log(1)) --counts[name.substr(0, name.find('<'))];
+  std::erase_if(counts, [](const auto& entry) { return entry.second == 0; });
+  return counts;
+}
+
+TEST_CASE("a training step of copy memory is 38 launches and no library call", "[cuda][training]") {
+  const std::string ours = "stillpoint::kernels::";
+  for (const char* model : {"single", "two"}) {
+    INFO(model);
+    CHECK(work_of_a_step(copy_memory(model, {{"tcn_blocks", 8}})) ==
+          std::map<std::string, int>{{ours + "tcn_forward", 8}, {ours + "tcn_backward", 8}, {ours + "tcn_reduce", 8},
+                                     {ours + "chain_forward_fused", 1}, {ours + "chain_backward_fused", 1},
+                                     {ours + "column_sums", 1}, {ours + "each_warp_row", 6},
+                                     {ours + "each_element", 5}});
+  }
 }
 
 TEST_CASE("a run on the GPU resumes bit-identically and evaluates as the CPU does", "[cuda][training]") {
