@@ -1,0 +1,44 @@
+// Equilibria as values of a graph: z* = f(z*) solved without recording, and a choice of how to differentiate
+// it.
+#pragma once
+#include "solvers/fixed_point.h"
+
+namespace stillpoint {
+
+// implicit  the implicit function theorem: with g = dL/dz the adjoint u = J^T u + g, J = df/dz at the
+// solution, is
+//           solved by a method of its own, and u is what f's parameters and inputs receive (peers.md 2.7)
+// phantom   `steps` recorded steps z + damping (f(z) - z) from the solution, differentiated as they are; one
+// step
+//           without damping is the Jacobian-free gradient
+// unrolled  the solve itself is `steps` recorded steps of f from z0 without a method: the reference
+enum class EquilibriumGradient { implicit, phantom, unrolled };
+
+using MakeMethod = std::function<std::unique_ptr<SolveMethod>()>;
+
+struct EquilibriumOptions {
+  MakeMethod forward = [] { return broyden(); };
+  SolveOptions solve;
+  EquilibriumGradient gradient = EquilibriumGradient::implicit;
+  MakeMethod adjoint = [] { return broyden(); };  // of implicit
+  SolveOptions adjoint_solve{.tolerance = 1e-6};
+  Index steps = 1;     // of phantom and unrolled
+  double damping = 1;  // of phantom
+};
+
+struct Equilibrium {
+  Tensor z;  // f at the solution, or what phantom and unrolled steps make of it; recorded
+  SolveReport forward;
+  std::shared_ptr<SolveReport> adjoint;  // filled by the backward pass; null unless implicit
+};
+
+// z* = f(z*) from z0 (samples, ...). f is called with recording on for the part that is differentiated, and
+// may use parameters and inputs that require gradients. Second derivatives of implicit are not defined: an
+// Error.
+Equilibrium equilibrium(const FixedPointMap& f, const Tensor& z0, const EquilibriumOptions& options = {});
+
+// u of u = J^T u + g, where J^T u is vjp(u), from u = g.
+Solution solve_adjoint(const FixedPointMap& vjp, const Tensor& g, SolveMethod& method,
+                       const SolveOptions& options);
+
+}  // namespace stillpoint

@@ -1,0 +1,82 @@
+// Fixed points z = f(z): one iteration loop for every method, with a report of what it did.
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/tensor.h"
+#include "kernels/root_state.h"
+
+namespace stillpoint {
+
+// f of z = f(z); its value has the shape of z, whose first axis counts samples that do not depend on each
+// other.
+using FixedPointMap = std::function<Tensor(const Tensor& z)>;
+
+using kernels::SampleStatus;
+
+struct SolveOptions {
+  Index max_steps = 30;     // evaluations of f, whatever the method
+  double tolerance = 1e-3;  // per sample
+  bool relative = false;    // ||f(z) - z|| / (||f(z)|| + 1e-9) instead of ||f(z) - z||
+  double divergence = 1e5;  // a sample ends where its residual is above this times its first
+  Index check_every = 1;    // steps after which the host asks whether all samples have stopped
+};
+
+struct SampleReport {
+  SampleStatus status = SampleStatus::running;  // running: the budget ended first
+  Index steps = 0;                              // evaluations of f that it took part in
+  double residual = 0;                          // the lowest, at the iterate that is returned
+};
+
+// Logged, and asserted in tests. Nothing that is not finite is hidden: its sample says so.
+struct SolveReport {
+  Index steps = 0;         // evaluations of f
+  bool converged = false;  // every sample
+  double residual = 0;     // the largest of the samples' lowest; infinite where f was never evaluated
+  std::vector<SampleReport> samples;
+  std::vector<double> trace;  // (steps, samples); a sample that has stopped keeps its lowest residual
+};
+// `12 steps, residual 3.1e-04, 7 of 8 samples converged, 1 not finite`
+std::string to_text(const SolveReport& report);
+
+struct Solution {
+  Tensor z;  // per sample the iterate of the lowest residual, or z0 where none was finite; without history
+  SolveReport report;
+};
+
+// Proposes the next iterate from z and f(z); has a memory of one solve.
+class SolveMethod {
+ public:
+  virtual ~SolveMethod() = default;
+  virtual Tensor next(const Tensor& z, const Tensor& f) = 0;
+};
+
+struct PicardOptions {
+  double damping = 1;  // z + damping (f(z) - z)
+};
+std::unique_ptr<SolveMethod> picard(const PicardOptions& options = {});
+
+// Windowed Anderson acceleration, X_{k+1} = sum_i alpha_i (X_i + beta G_i) with G_i = f(X_i) - X_i and the
+// weights of the least ||sum alpha_i G_i||^2 + lambda ||alpha||^2, sum alpha_i = 1 (peers.md 4.3).
+struct AndersonOptions {
+  Index memory = 6;
+  double regularisation = 1e-4;  // lambda
+  bool relative = true;          // times the mean of ||G_i||^2, without which it stalls near the solution
+  double beta = 1;
+};
+std::unique_ptr<SolveMethod> anderson(const AndersonOptions& options = {});
+
+// Broyden's good method for g(z) = f(z) - z, per sample, with the inverse Jacobian -I + U V^T (peers.md 2.5).
+// After `memory` updates it starts again from -I.
+struct BroydenOptions {
+  Index memory = 30;
+};
+std::unique_ptr<SolveMethod> broyden(const BroydenOptions& options = {});
+
+// From z0 (samples, ...); records nothing. Error where f's value has another shape, dtype or device than z.
+Solution solve(const FixedPointMap& f, const Tensor& z0, SolveMethod& method,
+               const SolveOptions& options = {});
+
+}  // namespace stillpoint

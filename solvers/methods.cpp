@@ -1,0 +1,144 @@
+// Methods for z = f(z): what they propose next.
+#include "engine/ops.h"
+#include "kernels/history.h"
+#include "solvers/fixed_point.h"
+
+namespace stillpoint {
+namespace {
+
+using kernels::History;
+
+class Picard final : public SolveMethod {
+ public:
+  explicit Picard(const PicardOptions& options) : options_(options) {}
+  Tensor next(const Tensor& z, const Tensor& f) override {
+    if (options_.damping == 1) return affine(f, 1, 0);
+    return affine(z, 1 - options_.damping, 0) + affine(f, options_.damping, 0);
+  }
+
+ private:
+  PicardOptions options_;
+};
+
+// Room for `capacity` rows like z per sample.
+struct Rows {
+  Tensor rows;
+  Index count = 0;
+
+  void reserve(const Tensor& z, Index capacity) {
+    if (!rows.defined()) rows = Tensor::empty({z.dim(0), capacity, z.size() / z.dim(0)}, z.options());
+  }
+  History history() const { return {rows.array(), rows.dim(0), rows.dim(1), rows.dim(2), count}; }
+  Array row(Index k) const { return kernels::row_of(history(), k).rows; }
+  Index stride() const { return rows.dim(1) * rows.dim(2); }
+  Tensor products(const Tensor& x) const {
+    const Tensor y = Tensor::empty({rows.dim(0), count}, x.options());
+    kernels::history_products(history(), x.array(), y.array());
+    return y;
+  }
+  void set(Index k, const Tensor& x) const {
+    History none = history();
+    none.count = 0;
+    kernels::history_sum(none, {nullptr, 0, x.dtype(), x.device()}, x.array(), row(k), {.stride = stride()});
+  }
+};
+
+// a . b per sample
+Tensor dots(const Tensor& a, const Tensor& b) {
+  const Index samples = a.dim(0), width = a.size() / samples;
+  const Tensor y = Tensor::empty({samples}, a.options());
+  kernels::history_products({a.array(), samples, 1, width, 1}, b.array(), y.array());
+  return y;
+}
+
+// With X_i and G_i = f(X_i) - X_i in rows i < count, and the Gram matrix of the G_i.
+class Anderson final : public SolveMethod {
+ public:
+  explicit Anderson(const AndersonOptions& options) : options_(options) {
+    require(options.memory > 0 && options.memory <= kernels::most_anderson_rows,
+            "anderson: given a memory of ", options.memory, ", expected 1 to ", kernels::most_anderson_rows,
+            ", change it");
+  }
+  Tensor next(const Tensor& z, const Tensor& f) override {
+    const Index capacity = options_.memory, slot = seen_++ % capacity;
+    x_.reserve(z, capacity);
+    g_.reserve(z, capacity);
+    if (!gram_.defined()) gram_ = Tensor::zeros({z.dim(0), capacity, capacity}, z.options());
+    const Tensor g = f - z;
+    x_.set(slot, z);
+    g_.set(slot, g);
+    x_.count = g_.count = std::min(seen_, capacity);
+    const kernels::AndersonSystem system{z.dim(0),         capacity, g_.count, slot, options_.regularisation,
+                                         options_.relative};
+    kernels::set_gram_row(g_.products(g).array(), system, slot, gram_.array());
+    const Tensor alpha = Tensor::empty({z.dim(0), g_.count}, z.options()),
+                 next = Tensor::empty(z.shape(), z.options());
+    kernels::anderson_weights(gram_.array(), system, alpha.array());
+    kernels::history_sum(x_.history(), alpha.array(), z.array(), next.array(), {.alpha = 0});
+    kernels::history_sum(g_.history(), alpha.array(), next.array(), next.array(), {.beta = options_.beta});
+    return next;
+  }
+
+ private:
+  AndersonOptions options_;
+  Rows x_, g_;
+  Tensor gram_;
+  Index seen_ = 0;
+};
+
+// g = f(z) - z, B = -I + U V^T, steps p = -B g. As p = -B g of the step before, v = p^T B and dg = g' - g,
+// u = (p - B dg) / (v . dg) is q / (v . g' + p . p) with q = -B g' = g' - U (V g'): every row is read twice a
+// step.
+class Broyden final : public SolveMethod {
+ public:
+  explicit Broyden(const BroydenOptions& options) : options_(options) {
+    require(options.memory > 0, "broyden: given a memory of ", options.memory,
+            ", expected at least 1, change it");
+  }
+  Tensor next(const Tensor& z, const Tensor& f) override {
+    const Tensor g = f - z;
+    if (!p_.defined() || u_.count == options_.memory) {
+      u_.count = v_.count = 0;
+      p_ = g;
+    } else {
+      u_.reserve(z, options_.memory);
+      v_.reserve(z, options_.memory);
+      p_ = update(g);
+    }
+    return z + p_;
+  }
+
+ private:
+  // The row of v is written before the update counts it.
+  Tensor update(const Tensor& g) {
+    const Tensor q = Tensor::empty(g.shape(), g.options()), next = Tensor::empty(g.shape(), g.options());
+    const Tensor along = Tensor::empty({g.dim(0)}, g.options());
+    const Index k = u_.count;
+    kernels::history_sum(u_.history(), v_.products(g).array(), g.array(), q.array(), {.beta = -1});
+    kernels::history_sum(v_.history(), u_.products(p_).array(), p_.array(), v_.row(k),
+                         {.alpha = -1, .stride = v_.stride()});
+    kernels::history_products(kernels::row_of(v_.history(), k), g.array(), along.array());
+    kernels::broyden_update(q.array(), along.array(), dots(p_, p_).array(), u_.stride(), u_.row(k),
+                            next.array());
+    u_.count = v_.count = k + 1;
+    return next;
+  }
+
+  BroydenOptions options_;
+  Rows u_, v_;
+  Tensor p_;
+};
+
+}  // namespace
+
+std::unique_ptr<SolveMethod> picard(const PicardOptions& options) {
+  return std::make_unique<Picard>(options);
+}
+std::unique_ptr<SolveMethod> anderson(const AndersonOptions& options) {
+  return std::make_unique<Anderson>(options);
+}
+std::unique_ptr<SolveMethod> broyden(const BroydenOptions& options) {
+  return std::make_unique<Broyden>(options);
+}
+
+}  // namespace stillpoint
