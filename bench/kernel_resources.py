@@ -24,7 +24,7 @@ TRIGONOMETRY = ("the CUDA library's sine and cosine keep an array on the stack f
                 "arguments (beyond 1e5 in float32)")
 FRAMES = [
     (r"each_element<(Map<(Sine|Cosine),|Lift<|FourierEpilogue<|FillNormal<)", 40, TRIGONOMETRY),
-    (r"chain_forward_fused<", 40, TRIGONOMETRY),
+    (r"chain_forward_(fused|mma)<", 40, TRIGONOMETRY),
 ]
 
 # Templates of which one row covers every element type: what they cost is their body's.
@@ -116,9 +116,9 @@ def complaint(u):
 
 
 def row_of(name):
-    """Which row of the table an instance belongs to: (kernel, element type)."""
+    """Which row of the table an instance belongs to: (kernel, element type or rounding)."""
     template, _, arguments = name.partition("<")
-    types = sorted(set(re.findall(r"\b(?:float|double|int)\b", arguments)))
+    types = sorted(set(re.findall(r"\b(?:float|double|int|Tf32|Bf16)\b", arguments)))
     if template not in BODY_TEMPLATES:
         return template, ", ".join(types)
     arguments = re.sub(r"^(float|double), ", "", arguments)

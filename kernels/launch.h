@@ -108,13 +108,13 @@ void launch(const char* name, void (*kernel)(Params...), const LaunchShape& shap
   cuda::check(cudaLaunchKernelEx(&config, kernel, Params(args)...), name, __FILE__, __LINE__);
 }
 
-// The block's dynamic shared memory.
+// The block's dynamic shared memory; tensor cores load from multiples of 32 bytes.
 template <class T>
 __device__ T* dynamic_shared() {
 #if STILLPOINT_SIMT
   return static_cast<T*>(simt::dynamic_shared_memory());
 #else
-  extern __shared__ __align__(16) unsigned char stillpoint_dynamic_shared[];
+  extern __shared__ __align__(32) unsigned char stillpoint_dynamic_shared[];
   return reinterpret_cast<T*>(stillpoint_dynamic_shared);
 #endif
 }

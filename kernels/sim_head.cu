@@ -2,6 +2,7 @@
 #include "kernels/sim_head.h"
 
 #include "kernels/column_sum.h"
+#include "kernels/gemm.h"
 #include "kernels/memory_cuda.h"
 #include "kernels/sim_head_plan.h"
 
@@ -9,9 +10,6 @@ namespace stillpoint::kernels {
 namespace {
 
 using namespace head;
-
-__device__ __forceinline__ void sine_cosine(float x, float* s, float* c) { ::sincosf(x, s, c); }
-__device__ __forceinline__ void sine_cosine(double x, double* s, double* c) { ::sincos(x, s, c); }
 
 template <class T>
 struct ForwardArgs {
@@ -83,13 +81,6 @@ struct BackwardArgs {
   const T *x, *y, *saved, *dy;
   T *dx, *partials;
 };
-
-// dp = dz * act'(p), from dz and z of the layer; element j.
-template <class T>
-__device__ __forceinline__ T activation_adjoint(const Slot& s, const T* z, const T* dz, int j) {
-  if (s.activation == Activation::fourier) return z[j] * dz[s.out + j] - z[s.out + j] * dz[j];
-  return s.activation == Activation::identity || z[j] > T(0) ? dz[j] : T(0);
-}
 
 // dz of the layer before = W^T dp, through its ReLU where it has one (`gate` is its z, else null).
 template <class T>
@@ -219,11 +210,6 @@ struct GradientSink {
   }
 };
 
-template <class T>
-T* pointer_or_null(const Array& a) {
-  return a.data == nullptr ? nullptr : a.as<T>();
-}
-
 // Lays out the partial sets in `plan` and returns where their sums go.
 template <class T>
 GradientSink<T> make_sink(const std::vector<ChainLayer>& layers, const ChainGrads& grads, Plan& plan) {
@@ -260,9 +246,7 @@ bool backward_fused(Index positions, const std::vector<ChainLayer>& layers, cons
   auto plan = make_plan(positions, layers, 3, sizeof(T));
   if (!plan) return false;
   const GradientSink<T> sink = make_sink<T>(layers, grads, *plan);
-  // The number of sets fixes the order of the sums, so it depends on the shape alone.
-  constexpr Index most_sets = 256;
-  const Index sets = std::min(plan->tiles, most_sets);
+  const Index sets = gradient_sets(*plan);
   const Buffer scratch(Device::cuda, std::size_t(sets * plan->set_size) * sizeof(T));
   T* const partials = static_cast<T*>(scratch.data());
   const LaunchShape shape{dim3(unsigned(sets)), dim3(threads),
@@ -273,6 +257,9 @@ bool backward_fused(Index positions, const std::vector<ChainLayer>& layers, cons
   if (plan->set_size > 0) launch_column_sums<T>("chain_reduce", partials, sets, plan->set_size, 1, sink);
   return true;
 }
+
+// Whether precision() asks for products that are not float32's own.
+bool rounds_products(DType dtype) { return dtype == DType::float32 && precision() != Precision::float32; }
 
 }  // namespace
 
@@ -285,6 +272,11 @@ std::int64_t chain_saved_size_cuda(std::int64_t positions, const std::vector<Cha
 void chain_forward_cuda(std::int64_t positions, const std::vector<ChainLayer>& layers, const Array& x,
                         const Array& y, const Array& saved) {
   if (positions == 0) return;
+  if (rounds_products(y.dtype)) {
+    if (!chain_forward_tensor(positions, layers, x, y, saved))
+      chain_forward_wide(positions, layers, x, y, saved);
+    return;
+  }
   dispatch_real(y.dtype, "chain_forward", [&](auto zero) {
     if (!forward_fused<decltype(zero)>(positions, layers, x, y, saved))
       chain_forward_wide(positions, layers, x, y, saved);
@@ -297,6 +289,11 @@ void chain_backward_cuda(std::int64_t positions, const std::vector<ChainLayer>& 
     for (const auto* list : {&grads.dw, &grads.db})
       for (const Array& g : *list)
         if (g.data != nullptr) zero_cuda(g.data, std::size_t(g.size * size_of(g.dtype)));
+    return;
+  }
+  if (rounds_products(y.dtype)) {
+    if (!chain_backward_tensor(positions, layers, x, y, saved, dy, grads))
+      chain_backward_wide(positions, layers, x, y, saved, dy, grads);
     return;
   }
   dispatch_real(y.dtype, "chain_backward", [&](auto zero) {

@@ -24,7 +24,7 @@ constexpr std::int64_t width_of(const ChainLayer& layer) {
   return layer.activation == Activation::fourier ? 2 * layer.out : layer.out;
 }
 
-// Chains whose layers are all this narrow stay in a GPU's shared memory, and are float32 everywhere.
+// Chains whose layers are all this narrow stay in a GPU's shared memory; on a CPU they multiply in float32.
 inline constexpr std::int64_t narrow_width = 64;
 
 // Whether chain_forward and chain_backward round as precision() asks (kernels/gemm.h). The CPU's tiles multiply in

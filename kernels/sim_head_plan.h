@@ -35,11 +35,9 @@ struct Plan {
   Index positions, tiles;
 };
 
-// The plan of a chain whose weights and `buffers` tiles of activations fit shared memory; none for a wider
-// one. Tiles are the largest that leave 256 of them to spread over the device, or else of at most 32
-// positions.
-inline std::optional<Plan> make_plan(Index positions, const std::vector<ChainLayer>& layers, int buffers,
-                                     std::size_t element_bytes) {
+// The layers of a chain that is short and narrow enough to fuse, not yet placed in shared memory; none of
+// another.
+inline std::optional<Plan> narrow_plan(Index positions, const std::vector<ChainLayer>& layers) {
   if (layers.size() > std::size_t(most_layers)) return {};
   Plan plan{};
   Index saved = 0;
@@ -51,28 +49,67 @@ inline std::optional<Plan> make_plan(Index positions, const std::vector<ChainLay
          int(width_of(layer)),
          layer.activation,
          false,
-         plan.weight_elements,
+         0,
          0,
          saved,
          layer.w.data,
          layer.b.data,
          std::sqrt(1.0 / double(layer.out))};
-    plan.weight_elements = s.bias() + s.out_padded();
-    plan.row = std::max({plan.row, tile_row(s.in), tile_row(s.width)});
     saved += positions * s.width;
   }
   plan.positions = positions;
+  return plan;
+}
+
+// The largest tile whose `bytes(tile)` of shared memory fit and that leaves 256 of them to spread over the
+// device, or else one of at most 32 positions; false where not even `least` positions fit.
+template <class Bytes>
+bool choose_tile(Plan& plan, int least, Bytes bytes) {
   for (const std::size_t limit : {48 * 1024, 96 * 1024}) {
-    for (plan.tile = 64; plan.tile >= 8; plan.tile /= 2) {
-      plan.tiles = (positions + plan.tile - 1) / plan.tile;
-      const std::size_t elements = std::size_t(plan.weight_elements + buffers * plan.tile * plan.row);
-      if (elements * element_bytes <= limit && (plan.tiles >= 256 || plan.tile <= 32)) return plan;
+    for (plan.tile = 64; plan.tile >= least; plan.tile /= 2) {
+      plan.tiles = (plan.positions + plan.tile - 1) / plan.tile;
+      if (bytes(plan.tile) <= limit && (plan.tiles >= 256 || plan.tile <= 32)) return true;
     }
   }
-  return {};
+  return false;
+}
+
+// The plan of a chain whose weights and `buffers` tiles of activations fit shared memory; none of another.
+inline std::optional<Plan> make_plan(Index positions, const std::vector<ChainLayer>& layers, int buffers,
+                                     std::size_t element_bytes) {
+  std::optional<Plan> plan = narrow_plan(positions, layers);
+  if (!plan) return {};
+  for (int l = 0; l < plan->layers; ++l) {
+    Slot& s = plan->slots[l];
+    s.weights = plan->weight_elements;
+    plan->weight_elements = s.bias() + s.out_padded();
+    plan->row = std::max({plan->row, tile_row(s.in), tile_row(s.width)});
+  }
+  const auto bytes = [&](int tile) {
+    return std::size_t(plan->weight_elements + buffers * tile * plan->row) * element_bytes;
+  };
+  return choose_tile(*plan, 8, bytes) ? plan : std::nullopt;
+}
+
+template <class T>
+T* pointer_or_null(const Array& a) {
+  return a.data == nullptr ? nullptr : a.as<T>();
 }
 
 #if STILLPOINT_CUDA
+
+// The number of partial sets of gradients fixes the order of their sums, so it depends on the shape alone.
+inline Index gradient_sets(const Plan& plan) { return std::min<Index>(plan.tiles, 256); }
+
+__device__ __forceinline__ void sine_cosine(float x, float* s, float* c) { ::sincosf(x, s, c); }
+__device__ __forceinline__ void sine_cosine(double x, double* s, double* c) { ::sincos(x, s, c); }
+
+// dp = dz * act'(p), from dz and z of the layer; element j.
+template <class T>
+__device__ __forceinline__ T activation_adjoint(const Slot& s, const T* z, const T* dz, int j) {
+  if (s.activation == Activation::fourier) return z[j] * dz[s.out + j] - z[s.out + j] * dz[j];
+  return s.activation == Activation::identity || z[j] > T(0) ? dz[j] : T(0);
+}
 
 template <class T>
 __device__ void load_weights(const Plan& plan, T* shared) {

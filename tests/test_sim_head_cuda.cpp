@@ -1,4 +1,7 @@
 // The CUDA kernels of the SIM head, on the emulator, against plain loops in double.
+#include <algorithm>
+
+#include "kernels/gemm.h"
 #include "kernels/sim_head_cuda.h"
 #include "simt/machine.h"
 #include "tests/device_array.h"
@@ -27,7 +30,29 @@ struct Chain {
 constexpr Activation identity = Activation::identity, rectified = Activation::relu,
                      fourier = Activation::fourier;
 
-// One layer of the reference: z from its input.
+class ScopedPrecision {
+ public:
+  explicit ScopedPrecision(Precision p) : before_(precision()) { set_precision(p); }
+  ~ScopedPrecision() { set_precision(before_); }
+
+ private:
+  Precision before_;
+};
+
+// An operand as the tensor cores are given it: tf32 with ties away from zero, bf16 with ties to even.
+double rounded(Precision p, double exact) {
+  const double v = double(float(exact));
+  if (p == Precision::float32) return exact;
+  if (v == 0) return v;
+  const double unit = std::ldexp(1.0, std::ilogb(v) - (p == Precision::tf32 ? 10 : 7));
+  return (p == Precision::tf32 ? std::round(v / unit) : std::nearbyint(v / unit)) * unit;
+}
+Values rounded(Precision p, Values values) {
+  for (double& v : values) v = rounded(p, v);
+  return values;
+}
+
+// One layer of the reference: z from its input and weights, which are rounded.
 Values layer_forward(const Chain& chain, std::size_t l, const Values& w, const Values& b, const Values& in) {
   const std::int64_t n = chain.in_of(l), m = chain.layers[l].out, width = chain.width(l);
   Values z(std::size_t(chain.positions * width));
@@ -49,8 +74,10 @@ Values layer_forward(const Chain& chain, std::size_t l, const Values& w, const V
 struct LayerGradients {
   Values dw, db, din;
 };
+// w and in are rounded, dp is rounded here. Where it is, sums of din are float32's: the next layer's dp then
+// rounds as the kernel's does.
 LayerGradients layer_backward(const Chain& chain, std::size_t l, const Values& w, const Values& in,
-                              const Values& z, const Values& dz) {
+                              const Values& z, const Values& dz, Precision p) {
   const std::int64_t n = chain.in_of(l), m = chain.layers[l].out, width = chain.width(l);
   LayerGradients d{Values(w.size()), Values(std::size_t(m)), Values(in.size())};
   for (std::int64_t r = 0; r < chain.positions; ++r)
@@ -60,9 +87,12 @@ LayerGradients layer_backward(const Chain& chain, std::size_t l, const Values& w
       if (chain.layers[l].activation == rectified) dp = zr[o] > 0 ? dp : 0;
       if (chain.layers[l].activation == fourier) dp = zr[o] * dr[m + o] - zr[m + o] * dr[o];
       d.db[std::size_t(o)] += dp;
+      dp = rounded(p, dp);
       for (std::int64_t c = 0; c < n; ++c) {
+        double& din = d.din[std::size_t(r * n + c)];
         d.dw[std::size_t(o * n + c)] += dp * in[std::size_t(r * n + c)];
-        d.din[std::size_t(r * n + c)] += dp * w[std::size_t(o * n + c)];
+        din += dp * w[std::size_t(o * n + c)];
+        if (p != Precision::float32) din = double(float(din));
       }
     }
   return d;
@@ -144,31 +174,31 @@ Outcome<T> run_chain(const Chain& chain, const Inputs<T>& inputs, Path path) {
   return outcome;
 }
 
+// Layer by layer from the kernel's own activations, so that ReLU masks and roundings agree exactly.
 template <class T>
-void check_values(const Chain& chain, const Inputs<T>& inputs, const Outcome<T>& outcome) {
+void check_values(const Chain& chain, const Inputs<T>& inputs, const Outcome<T>& outcome, Precision p) {
   const std::size_t count = chain.layers.size();
   double k = 0;
-  std::vector<Values> z{to_double(inputs.x)};
-  for (std::size_t l = 0; l < count; ++l) {
-    z.push_back(layer_forward(chain, l, to_double(inputs.w[l]), to_double(inputs.b[l]), z[l]));
-    k += double(chain.in_of(l));
-  }
-  check_close("y", outcome.y, z[count], k);
   CHECK(outcome.y_unsaved == outcome.y);
-  // Backward reads the kernel's own activations, and so does its reference: ReLU masks agree exactly.
   const Values saved = to_double(outcome.saved);
   auto from = saved.begin();
-  for (std::size_t l = 1; l < count; ++l) {
-    const Values expected = z[l];
-    z[l].assign(from, from + chain.positions * chain.width(l - 1));
-    from += chain.positions * chain.width(l - 1);
-    check_close("saved", std::vector<T>(z[l].begin(), z[l].end()), expected, k);
+  std::vector<Values> z{to_double(inputs.x)};
+  for (std::size_t l = 0; l < count; ++l) {
+    k += double(chain.in_of(l));
+    const bool last = l + 1 == count;
+    const auto to = last ? from : from + chain.positions * chain.width(l);
+    z.push_back(last ? to_double(outcome.y) : Values(from, to));
+    from = to;
+    check_close(
+        last ? "y" : "saved", std::vector<T>(z[l + 1].begin(), z[l + 1].end()),
+        layer_forward(chain, l, rounded(p, to_double(inputs.w[l])), to_double(inputs.b[l]), rounded(p, z[l])),
+        double(chain.in_of(l) + 1));
   }
   CHECK(from == saved.end());
-  z[count] = to_double(outcome.y);
   Values dz = to_double(inputs.dy);
   for (std::size_t l = count; l-- > 0;) {
-    const LayerGradients d = layer_backward(chain, l, to_double(inputs.w[l]), z[l], z[l + 1], dz);
+    const LayerGradients d =
+        layer_backward(chain, l, rounded(p, to_double(inputs.w[l])), rounded(p, z[l]), z[l + 1], dz, p);
     const double terms = k + double(chain.positions);
     if (!outcome.dw[l].empty()) check_close("dw", outcome.dw[l], d.dw, terms);
     if (!outcome.db[l].empty()) check_close("db", outcome.db[l], d.db, terms);
@@ -178,9 +208,11 @@ void check_values(const Chain& chain, const Inputs<T>& inputs, const Outcome<T>&
 }
 
 template <class T>
-void check_chain(const Chain& chain, Path path) {
+Outcome<T> check_chain(const Chain& chain, Path path, Precision p = Precision::float32) {
   INFO("positions " << chain.positions << " in " << chain.in << " layers " << chain.layers.size()
-                    << (path == Path::wide ? " wide " : " chosen ") << name_of(dtype_of<T>()));
+                    << (path == Path::wide ? " wide " : " chosen ") << name_of(dtype_of<T>()) << " precision "
+                    << int(p));
+  const ScopedPrecision scope(p);
   const Inputs<T> inputs = random_inputs<T>(chain);
   simt::set_seed(0);
   const Outcome<T> outcome = run_chain(chain, inputs, path);
@@ -190,7 +222,8 @@ void check_chain(const Chain& chain, Path path) {
     CHECK(run_chain(chain, inputs, path) == outcome);
   }
   simt::set_late(false);
-  check_values(chain, inputs, outcome);
+  check_values(chain, inputs, outcome, p);
+  return outcome;
 }
 
 const Chain copy_head{520,
@@ -264,6 +297,92 @@ TEST_CASE("the SIM head takes one launch forward and two backward", "[cuda][sim_
   run_chain(copy_head, inputs, Path::chosen);
   CHECK(simt::stats().launches == 4);  // forward runs twice, with and without saved activations
   CHECK(simt::stats().library_calls == 0);
+}
+
+const Chain folded_head{520, 10, {{32, rectified}, {32, rectified}, {10, identity}}};
+const Chain folded_two{
+    333, 10, {{16, fourier, false, false}, {32, rectified}, {32, rectified}, {10, identity}}};
+
+TEST_CASE("the SIM head on tensor cores agrees with plain loops over rounded operands", "[cuda][sim_head]") {
+  const Chain chains[] = {
+      folded_head,
+      folded_two,
+      {1, 1, {{1, identity}}},
+      {33, 3, {{5, rectified}}},
+      {70, 2, {{7, fourier}}},
+      {65, 13, {{9, rectified, false}, {11, fourier}, {6, rectified}, {3, fourier}, {5, identity}}},
+      {9, 64, {{64, rectified}, {32, fourier}, {64, identity}}},
+      {16500, 2, {{3, rectified}, {2, identity}}},  // tiles of 64 positions, more than there are sets
+      {40,
+       6,
+       {{4, rectified, true, true, false, true},
+        {5, fourier, true, true, true, false},
+        {3, identity, true, false}},
+       false},
+      {40, 6, {{4, rectified, true, false}, {3, identity, true, false}}},
+  };
+  for (const Precision p : {Precision::tf32, Precision::bf16})
+    for (const Chain& chain : chains) check_chain<float>(chain, Path::chosen, p);
+}
+
+TEST_CASE("the SIM head on tensor cores stays as near to float32 as its mantissa", "[cuda][sim_head]") {
+  for (const Chain& chain : {folded_head, folded_two}) {
+    const auto inputs = random_inputs<float>(chain);
+    const Outcome<float> exact = run_chain(chain, inputs, Path::chosen);
+    double before = 0;
+    for (const Precision p : {Precision::tf32, Precision::bf16}) {
+      const ScopedPrecision scope(p);
+      const Outcome<float> outcome = run_chain(chain, inputs, Path::chosen);
+      // Each operand is off by half a unit of its last place at most, and so, nearly, a product by one.
+      const double unit = p == Precision::tf32 ? std::ldexp(1.0, -10) : std::ldexp(1.0, -7), k = 1;
+      check_close("y", outcome.y, to_double(exact.y), k, 1, unit);
+      check_close("dw", outcome.dw.back(), to_double(exact.dw.back()), k, 1, unit);
+      // The sums of unrounded errors differ in their order alone.
+      check_close("db", outcome.db.back(), to_double(exact.db.back()), double(chain.positions));
+      double change = 0;
+      for (std::size_t i = 0; i < exact.y.size(); ++i)
+        change = std::max(change, std::abs(double(outcome.y[i]) - double(exact.y[i])));
+      CHECK(change > (before > 0 ? 4 * before : 1e-4));
+      before = change;
+    }
+  }
+}
+
+TEST_CASE("the SIM head takes tensor cores where tf32 or bf16 is asked for float32", "[cuda][sim_head]") {
+  const auto inputs = random_inputs<float>(folded_two);
+  const auto inputs64 = random_inputs<double>(folded_two);
+  // Whether the names of what runs hold these: forward with and without saved activations, backward, its
+  // sums.
+  const auto runs = [](auto&& call, const std::string& forward, const std::string& backward) {
+    simt::reset_stats();
+    call();
+    CHECK(simt::stats().library_calls == 0);
+    const auto log = simt::launch_log();
+    REQUIRE(log.size() == 4);
+    for (const std::size_t i : {0, 1, 2}) {
+      INFO(log[i]);
+      CHECK(log[i].find(i < 2 ? forward : backward) != std::string::npos);
+    }
+  };
+  const auto run32 = [&] { run_chain(folded_two, inputs, Path::chosen); };
+  const auto run64 = [&] { run_chain(folded_two, inputs64, Path::chosen); };
+  runs(run32, "::chain_forward_fused<float>", "::chain_backward_fused<float>");
+  for (const auto& [p, kind] :
+       {std::pair<Precision, std::string>{Precision::tf32, "Tf32>"}, {Precision::bf16, "Bf16>"}}) {
+    const ScopedPrecision scope(p);
+    runs(run32, "::chain_forward_mma<stillpoint::kernels::tensor::" + kind,
+         "::chain_backward_mma<stillpoint::kernels::tensor::" + kind);
+    runs(run64, "::chain_forward_fused<double>", "::chain_backward_fused<double>");
+  }
+}
+
+TEST_CASE("a narrow SIM head too long for shared memory goes layer by layer, rounded", "[cuda][sim_head]") {
+  const Chain chain{20, 64, std::vector<Layer>(12, Layer{64, rectified})};
+  for (const Precision p : {Precision::tf32, Precision::bf16}) {
+    const Outcome<float> outcome = check_chain<float>(chain, Path::chosen, p);
+    const ScopedPrecision scope(p);
+    CHECK(run_chain(chain, random_inputs<float>(chain), Path::wide) == outcome);
+  }
 }
 
 }  // namespace stillpoint::kernels

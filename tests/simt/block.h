@@ -97,6 +97,7 @@ class Machine {
   void wake_block();
   bool try_complete(int warp, unsigned mask);
   void finish_collective(int warp, unsigned lanes);
+  void finish_matrix(int warp, unsigned lanes);
   std::uint64_t shuffled(int warp, int lane, unsigned lanes) const;
   int source_lane(const Thread& thread, int lane) const;
   std::string waiting_report() const;

@@ -20,6 +20,12 @@ const char* name_of(Collective kind) {
       return "__syncwarp";
     case Collective::ballot:
       return "a vote";
+    case Collective::load_matrix:
+      return "load_matrix_sync";
+    case Collective::store_matrix:
+      return "store_matrix_sync";
+    case Collective::multiply_matrices:
+      return "mma_sync";
     case Collective::shfl:
       return "__shfl_sync";
     case Collective::shfl_up:
@@ -81,6 +87,8 @@ bool Machine::try_complete(int warp, unsigned mask) {
 }
 
 void Machine::finish_collective(int warp, unsigned lanes) {
+  const Collective kind = threads_[std::size_t(warp * 32 + __builtin_ctz(lanes))].kind;
+  if (kind >= Collective::load_matrix && kind <= Collective::multiply_matrices) finish_matrix(warp, lanes);
   std::uint64_t votes = 0;
   for (unsigned rest = lanes; rest != 0; rest &= rest - 1)
     if (threads_[std::size_t(warp * 32 + __builtin_ctz(rest))].value != 0) votes |= rest & -rest;
@@ -90,8 +98,8 @@ void Machine::finish_collective(int warp, unsigned lanes) {
     thread.result = thread.kind < Collective::shfl ? votes : shuffled(warp, lane, lanes);
   }
   warps_[std::size_t(warp)].waiting &= ~lanes;
-  // Shuffles and votes exchange values and order nothing else.
-  if (threads_[std::size_t(warp * 32 + __builtin_ctz(lanes))].kind == Collective::syncwarp)
+  // Shuffles, votes and matrix functions exchange values and order nothing else.
+  if (kind == Collective::syncwarp)
     watch_.sync_lanes(warp, lanes, (lanes | warps_[std::size_t(warp)].returned) == ~0u);
   const unsigned turn = seed_ == 0 ? 0 : random_.below(32);
   for (unsigned i = 0; i < 32; ++i) {

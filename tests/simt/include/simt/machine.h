@@ -102,10 +102,38 @@ void* dynamic_shared_memory();
 // Waits for every thread of the block; returns how many of them gave a true predicate.
 int block_barrier(bool predicate, Where where);
 
-enum class Collective : std::uint8_t { syncwarp, ballot, shfl, shfl_up, shfl_down, shfl_xor };
-// Waits for the lanes of `mask`. shfl*: the bits of the lane's source; ballot: lanes with value != 0.
+enum class Collective : std::uint8_t {
+  syncwarp,
+  ballot,
+  load_matrix,
+  store_matrix,
+  multiply_matrices,
+  shfl,
+  shfl_up,
+  shfl_down,
+  shfl_xor
+};
+// Waits for the lanes of `mask`. shfl*: the bits of the lane's source; ballot: lanes with value != 0. Matrices want
+// all 32 lanes: load and store give address, leading dimension and element size, a product its LaneMatrices.
 std::uint64_t warp_collective(Collective kind, unsigned mask, std::uint64_t value, int operand, int width,
                               Where where);
+
+// What a lane brings to a product of matrices, and d = a b + c, which it takes from it. Depth 8 is tf32.
+struct LaneMatrices {
+  float a[8], b[8], c[8], d[8];
+  int depth;
+};
+// The element of a fragment that a lane holds in a slot: outer is the row of a and c, the column of b. The hardware's
+// distribution with lanes and slots renumbered, so that what relies on it breaks.
+struct MatrixElement {
+  int outer, inner;
+};
+constexpr MatrixElement matrix_element(int lane, int slot, int slots) {
+  lane = (5 * lane + 11) % 32;
+  slot = slots - 1 - slot;
+  if (slots == 4) return {lane / 4 + 8 * (slot % 2), lane % 4 + 4 * (slot / 2)};
+  return {lane / 4 + 8 * (slot / 2 % 2), 2 * (lane % 4) + slot % 2 + 8 * (slot / 4)};
+}
 
 // Lanes of the caller's warp that have neither returned nor wait somewhere.
 unsigned active_lanes();
