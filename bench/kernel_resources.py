@@ -25,6 +25,8 @@ TRIGONOMETRY = ("the CUDA library's sine and cosine keep an array on the stack f
 FRAMES = [
     (r"each_element<(Map<(Sine|Cosine),|Lift<|FourierEpilogue<|FillNormal<)", 40, TRIGONOMETRY),
     (r"chain_forward_(fused|mma)<", 40, TRIGONOMETRY),
+    (r"each_element<AndersonWeights<", 2496, "a thread solves a system of up to 17 unknowns, whose entries it indexes at "
+                                             "run time"),
 ]
 
 # Templates of which one row covers every element type: what they cost is their body's.
