@@ -354,22 +354,25 @@ void record_elementwise(Recorder& recorder) {
   recorder.row("each_element<Cast>", 2 * double(n));
 }
 
-// The views of a transposition, a row repeated, a slice of columns put back, and sums over rows and columns.
+// Copy memory's (C,T) to positions and back, a row repeated, a copy put in place, and sums over rows and
+// columns.
 void record_strided(Recorder& recorder) {
   Arrays arrays;
-  const std::int64_t rows = 128, columns = 96, n = rows * columns;
+  const std::int64_t channels = 10, length = 520, rows = 128, columns = 96, n = rows * columns;
+  const Array series = arrays.drawn(channels * length), positions = arrays.result(channels * length);
+  const View to_positions{2, {length, channels}, {1, length}, 0},
+      back{2, {channels, length}, {1, channels}, 0};
+  recorder.run("(10, 520) to positions", [&] { gather(series, to_positions, positions); });
+  recorder.row("each_element<Gather>", 2 * double(series.size));
+  recorder.run("positions to (10, 520)", [&] { gather(series, back, positions); });
+  recorder.row("each_element<Gather>", 2 * double(series.size));
   const Array x = arrays.drawn(n), y = arrays.result(n), row_sums = arrays.result(rows),
               column_sums = arrays.result(columns);
-  const View turned{2, {columns, rows}, {1, columns}, 0}, repeated{2, {rows, columns}, {0, 1}, 0},
-      straight{2, {rows, columns}, {columns, 1}, 0};
+  const View repeated{2, {rows, columns}, {0, 1}, 0}, straight{2, {rows, columns}, {columns, 1}, 0};
   const View along{1, {columns}, {1}, 0}, down{1, {rows}, {columns}, 0};
-  recorder.run("transposed 128 x 96", [&] { gather(x, turned, y); });
-  recorder.row("each_element<Gather>", 2 * double(n));
   recorder.run("a row repeated, 128 x 96", [&] { gather(x, repeated, y); });
   recorder.row("each_element<Gather>", double(n + columns));
   recorder.run("in order, 128 x 96", [&] { scatter(x, straight, y); });
-  recorder.row("each_element<Scatter>", 2 * double(n));
-  recorder.run("transposed back, 128 x 96", [&] { scatter(x, turned, y); });
   recorder.row("each_element<Scatter>", 2 * double(n));
   recorder.run("of rows, 128 x 96", [&] { sum_strided(x, down, along, row_sums); });
   recorder.row("each_warp_row<SumStrided>", double(n + rows));
