@@ -1,14 +1,15 @@
-"""Tables registers, shared memory and stack of every CUDA kernel in a built program, and refuses spills.
+"""Tables registers, shared memory, stack and occupancy of every CUDA kernel in a program, and refuses spills.
 
     python3 bench/kernel_resources.py build/release/stillpoint [--update docs/kernels.md]
 
-Reads what the assembler recorded in the machine code (`cuobjdump --dump-resource-usage`). A register that
-does not fit is spilled to the kernel's stack frame, so a frame beyond those explained in FRAMES is an error: exit
+Reads what the assembler recorded in the machine code (`cuobjdump --dump-resource-usage`, and `-elf` for the
+most threads of a block, which is what every kernel is launched with). A register that does not fit is spilled to the kernel's stack frame, so a frame beyond those explained in FRAMES is an error: exit
 status 1. Status 77 says that cuobjdump is missing, 2 that nothing could be read. --update writes the table
 between the two marker comments of a page. --expect-refused turns the verdict round: exactly the named kernel
 has to be refused.
 """
 import argparse
+import math
 import pathlib
 import re
 import shutil
@@ -33,12 +34,40 @@ FRAMES = [
 BODY_TEMPLATES = ("each_element", "each_warp_row", "tile_product", "column_sums")
 
 
+# Dynamic shared memory of a block in float32 at the paper's sizes: the largest of the tables in docs/kernels.md.
+DYNAMIC_SHARED = {
+    "tcn_forward": 17440,
+    "tcn_backward": 27808,
+    "tcn_reduce": 512 * 4,
+    "chain_forward_fused": 21296,
+    "chain_backward_fused": 25904,
+    "column_sums": 256 * 4,
+    "tile_product": 2 * 16 * 68 * 4,
+}
+# Tiles of float64 are chosen smaller where twice the bytes would not fit.
+LARGEST_DOUBLE = 48 * 1024
+
+
+class Multiprocessor(NamedTuple):
+    """Limits of one multiprocessor (CUDA C++ Programming Guide, compute capabilities)."""
+    shared: int  # bytes
+    warps: int = 64
+    blocks: int = 32
+    registers: int = 65536  # in four partitions, granted to a warp in units of 256
+
+
+MULTIPROCESSORS = {"sm_80": Multiprocessor(164 * 1024), "sm_90": Multiprocessor(228 * 1024),
+                   "sm_100": Multiprocessor(228 * 1024)}
+SYSTEM_SHARED = 1024  # of every block; on sm_90 and later the assembler counts it where shared memory is used
+
+
 class Usage(NamedTuple):
     arch: str
     name: str  # without parameters and namespaces
     registers: int
     stack: int
-    shared: int
+    shared: int  # static
+    threads: int = 0  # of a block; 0: the kernel has no __launch_bounds__
 
 
 class ResourceError(Exception):
@@ -73,7 +102,23 @@ def demangle(names):
     return output_of([tool], "\n".join(names) + "\n").splitlines()
 
 
-def parse(dump):
+def parse_threads(elf):
+    """The most threads of a block by (architecture, symbol)."""
+    threads, arch, symbol, wanted = {}, "?", None, False
+    for line in elf.splitlines():
+        if match := re.match(r"arch = (\S+)", line):
+            arch = match[1]
+        elif match := re.match(r"\.nv\.info\.(\S+)", line):
+            symbol = match[1]
+        elif "EIATTR_MAX_THREADS" in line:
+            wanted = True
+        elif wanted and (match := re.match(r"\s*Value:\s*(\w+) (\w+) (\w+)", line)):
+            threads[arch, symbol] = math.prod(int(extent, 16) for extent in match.groups())
+            wanted = False
+    return threads
+
+
+def parse(dump, threads):
     rows, arch, symbol = [], "?", None
     for line in dump.splitlines():
         if match := re.match(r"\s*arch = (\S+)", line):
@@ -82,11 +127,11 @@ def parse(dump):
             symbol = match[1]
         elif symbol and "REG:" in line:
             fields = {key: int(value) for key, value in re.findall(r"([A-Z]+):(\d+)", line)}
-            rows.append((arch, symbol, fields["REG"], fields["STACK"] + fields["LOCAL"], fields["SHARED"]))
+            rows.append((arch, symbol, fields["REG"], fields["STACK"] + fields["LOCAL"], fields["SHARED"],
+                         threads.get((arch, symbol), 0)))
             symbol = None
     names = demangle([row[1] for row in rows]) if rows else []
-    return [Usage(arch, without_parameters(name), registers, stack, shared)
-            for (arch, _, registers, stack, shared), name in zip(rows, names)]
+    return [Usage(row[0], without_parameters(name), *row[2:]) for row, name in zip(rows, names)]
 
 
 def read_usages(cuobjdump, programs):
@@ -94,7 +139,8 @@ def read_usages(cuobjdump, programs):
     for program in programs:
         if not program.is_file():
             raise ResourceError(f"kernel_resources: given {program}, expected a program or library, build it")
-        found += parse(output_of([cuobjdump, "--dump-resource-usage", str(program)]))
+        threads = parse_threads(output_of([cuobjdump, "-elf", str(program)]))
+        found += parse(output_of([cuobjdump, "--dump-resource-usage", str(program)]), threads)
     if not found:
         raise ResourceError("kernel_resources: found no kernel, expected a build with CUDA, configure with "
                             "-DSTILLPOINT_CUDA=ON")
@@ -117,6 +163,33 @@ def complaint(u):
             "see -Xptxas=-v for spills: grant more registers by __launch_bounds__ or keep fewer values alive")
 
 
+def dynamic_shared(name):
+    floats = DYNAMIC_SHARED.get(name.partition("<")[0], 0)
+    return min(2 * floats, LARGEST_DOUBLE) if "double" in name else floats
+
+
+def round_up(n, multiple):
+    return -(-n // multiple) * multiple
+
+
+def resident_warps(u):
+    """Warps of the kernel on one multiprocessor; None where a limit is not known."""
+    limits = MULTIPROCESSORS.get(u.arch)
+    if limits is None or u.threads == 0:
+        return None
+    warps = -(-u.threads // 32)
+    by_registers = 4 * (limits.registers // 4 // round_up(max(u.registers, 1) * 32, 256)) // warps
+    own = u.shared - SYSTEM_SHARED if u.arch != "sm_80" and u.shared >= SYSTEM_SHARED else u.shared
+    shared = round_up(own + dynamic_shared(u.name) + SYSTEM_SHARED, 128)
+    return warps * min(limits.blocks, limits.warps // warps, by_registers, limits.shared // shared)
+
+
+def occupancy(u):
+    """Percent of the warps that a multiprocessor can hold."""
+    warps = resident_warps(u)
+    return None if warps is None else round(100 * warps / MULTIPROCESSORS[u.arch].warps)
+
+
 def row_of(name):
     """Which row of the table an instance belongs to: (kernel, element type or rounding)."""
     template, _, arguments = name.partition("<")
@@ -128,32 +201,39 @@ def row_of(name):
 
 
 def span(values):
-    low, high = min(values), max(values)
+    known = [value for value in values if value is not None]
+    if not known:
+        return ""
+    low, high = min(known), max(known)
     return str(low) if low == high else f"{low}-{high}"
 
 
+def archs_of(usages):
+    return sorted({u.arch for u in usages}, key=lambda arch: int(re.sub(r"\D", "", arch) or 0))
+
+
 def table(usages):
-    archs = sorted({u.arch for u in usages})
+    archs = archs_of(usages)
     rows = {}
     for u in usages:
         rows.setdefault(row_of(u.name), []).append(u)
-    heads = ["kernel", "type", "instances", *(f"registers {a}" for a in archs), "static shared",
-             *(f"stack {a}" for a in archs)]
+    heads = ["kernel", "type", "instances", "threads", *(f"registers {a}" for a in archs), "static shared",
+             "dynamic shared", "stack", *(f"occupancy {a}" for a in archs)]
     lines = ["| " + " | ".join(heads) + " |", "|---|---|" + "---:|" * (len(heads) - 2)]
     by_hand_first = sorted(rows.items(), key=lambda row: (row[0][0].startswith(BODY_TEMPLATES), row[0]))
     for (kernel, types), members in by_hand_first:
         of = {a: [u for u in members if u.arch == a] for a in archs}
         cells = [f"`{kernel}`", types or "all", str(len({u.name for u in members})),
-                 *(span([u.registers for u in of[a]]) if of[a] else "" for a in archs),
-                 span([u.shared for u in members]),
-                 *(span([u.stack for u in of[a]]) if of[a] else "" for a in archs)]
+                 span([u.threads or None for u in members]), *(span([u.registers for u in of[a]]) for a in archs),
+                 span([u.shared for u in members]), span([dynamic_shared(u.name) for u in members]),
+                 span([u.stack for u in members]), *(span([occupancy(u) for u in of[a]]) for a in archs)]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
 def summary(usages):
     framed = sorted({u.name for u in usages if u.stack > 0})
-    text = f"{len({u.name for u in usages})} kernels for {', '.join(sorted({u.arch for u in usages}))}; "
+    text = f"{len({u.name for u in usages})} kernels for {', '.join(archs_of(usages))}; "
     if not framed:
         return text + "none has a stack frame."
     reasons = sorted({allowed_frame(name)[1] for name in framed} - {""})

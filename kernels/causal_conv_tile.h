@@ -111,16 +111,21 @@ struct Tile {
 };
 
 // rows[(step - from) phases + p][c] = value(c, t) for steps [from, to), 0 outside the sample; every padded
-// channel is written. Neighbouring threads read neighbouring residues of one channel.
+// channel is written. Neighbouring threads read neighbouring residues of one channel, and each stores a quad:
+// single elements of rows that lie quads apart would meet in one bank, four at a time.
 template <class T, class F>
 __device__ void fill_rows(const Geometry& g, const Tile& tile, T* rows, int row, int channels, int from,
                           int to, F value) {
-  const int positions = (to - from) * g.phases, padded = (channels + 3) / 4 * 4;
-  for (int i = int(threadIdx.x); i < positions * padded; i += int(blockDim.x)) {
-    const int c = i / positions, at = i - c * positions;
+  const int positions = (to - from) * g.phases, quads = (channels + 3) / 4;
+  for (int i = int(threadIdx.x); i < positions * quads; i += int(blockDim.x)) {
+    const int quad = i / positions, at = i - quad * positions;
     const int step = at / g.phases;
     const Index t = tile.time(g, from + step, at - step * g.phases);
-    rows[at * row + c] = t < 0 || c >= channels ? T(0) : value(c, t);
+    Quad<T> values;
+    STILLPOINT_UNROLL(4)
+    for (int q = 0; q < 4; ++q)
+      values.v[q] = t < 0 || 4 * quad + q >= channels ? T(0) : value(4 * quad + q, t);
+    store_quad(rows + at * row + 4 * quad, values);
   }
 }
 

@@ -65,7 +65,12 @@ struct WarpTeam {
   template <class T, class F>
   __device__ T max(Index n, F f) const {
     T best = f(lane < n ? lane : Index(0));
-    for (Index i = lane + 32; i < n; i += 32) best = maximum<T>(best, f(i));
+    if constexpr (sizeof(T) == 4) {
+      for (Index i = lane + 32; i < n; i += 32) best = maximum<T>(best, f(i));
+    } else {  // unrolled, it takes the registers of a float64 softmax on sm_100, which then spills
+      STILLPOINT_UNROLL(1)
+      for (Index i = lane + 32; i < n; i += 32) best = maximum<T>(best, f(i));
+    }
     for (int step = 16; step > 0; step /= 2) best = maximum<T>(best, __shfl_xor_sync(0xffffffffu, best, step));
     return best;
   }

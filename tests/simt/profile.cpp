@@ -3,8 +3,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <map>
 #include <mutex>
-#include <set>
 
 #include "tests/simt/block.h"
 
@@ -53,8 +53,9 @@ void Profiler::start_launch(const Grid& grid) {
   threads_ = int(grid.block.x * grid.block.y * grid.block.z);
   counts_ = {};
   counts_.launches = 1;
+  counts_.blocks = std::uint64_t(grid.grid.x) * grid.grid.y * grid.grid.z;
   name_ = kernel_name(grid.kernel);
-  warps_.assign(std::size_t(threads_ + 31) / 32, Warp{});
+  warps_.assign(std::size_t(threads_ + 31) / 32, {});
   for (std::size_t w = 0; w < warps_.size(); ++w) {
     const int lanes = std::min(32, threads_ - int(w) * 32);
     warps_[w].lanes = lanes == 32 ? ~0u : (1u << lanes) - 1;
@@ -79,41 +80,109 @@ void Profiler::end_block() {
   if (on_) flush();
 }
 
-void Profiler::note(int thread, std::uintptr_t at, std::size_t bytes, bool write, bool shared, const void* place) {
-  Warp& warp = warps_[std::size_t(thread / 32)];
-  const auto lane = unsigned(thread % 32);
-  Request& request = warp.requests[{place, warp.occurrences[{place, int(lane)}]++}];
-  request.lanes |= 1u << lane;
-  request.bytes = std::uint32_t(bytes);
-  request.write = write;
-  request.shared = shared;
-  request.at[lane] = at;
+void Profiler::note(int thread, std::uintptr_t at, std::size_t bytes, bool write, bool shared,
+                    const void* place) {
+  warps_[std::size_t(thread / 32)].accesses.push_back(
+      {place, at, std::uint32_t(bytes), std::uint8_t(thread % 32), write, shared});
+}
+
+std::size_t Profiler::KeyHash::operator()(const Key& key) const {
+  const std::uint64_t a = std::uint64_t(key.place) << 32 | key.occurrence;
+  const std::uint64_t b = std::uint64_t(key.meeting) << 32 | key.meeting_occurrence;
+  const std::uint64_t mixed = (a * 0x9e3779b97f4a7c15u) ^ (b * 0xc2b2ae3d27d4eb4fu);
+  return std::size_t(mixed ^ mixed >> 29);
+}
+
+void Profiler::find_meetings(const Warp& warp) {
+  places_.clear();
+  unsigned active = 0;
+  for (const Access& access : warp.accesses) {
+    ++places_[access.place].counts[access.lane];
+    active |= 1u << access.lane;
+  }
+  std::uint32_t number = 0;
+  for (auto& [address, place] : places_) {
+    place.number = ++number;
+    std::uint32_t first = 0, last = 0;
+    bool falling = true;
+    for (unsigned rest = active; rest != 0; rest &= rest - 1) {
+      const std::uint32_t count = place.counts[std::size_t(std::countr_zero(rest))];
+      if (rest == active) first = last = count;
+      falling = falling && count <= last;
+      last = count;
+    }
+    place.meeting = falling && first - last <= 1;
+  }
+}
+
+Profiler::Key Profiler::key_of(const Access& access, Lane& lane) {
+  Place& place = places_.at(access.place);
+  if (place.meeting) {
+    lane.meeting = place.number;
+    lane.occurrence = place.seen[access.lane]++;
+    ++lane.meetings;
+    return {place.number, lane.occurrence, 0, 0};
+  }
+  if (place.since[access.lane] != lane.meetings) place.after[access.lane] = 0;
+  place.since[access.lane] = lane.meetings;
+  return {place.number, place.after[access.lane]++, lane.meeting, lane.occurrence};
 }
 
 void Profiler::flush() {
   for (Warp& warp : warps_) {
-    for (const auto& [key, request] : warp.requests) count(warp, request);
-    warp.requests.clear();
-    warp.occurrences.clear();
+    find_meetings(warp);
+    index_.clear();
+    requests_.clear();
+    std::array<Lane, 32> lanes;
+    for (const Access& access : warp.accesses) {
+      const auto [found, fresh] =
+          index_.try_emplace(key_of(access, lanes[access.lane]), std::uint32_t(requests_.size()));
+      if (fresh) requests_.push_back({0, access.bytes, access.write, access.shared, {}});
+      Request& request = requests_[found->second];
+      request.lanes |= 1u << access.lane;
+      request.at[access.lane] = access.at;
+    }
+    for (const Request& request : requests_) count(warp, request);
+    warp.accesses.clear();
   }
 }
 
-// Shared memory serves 32 lanes of 4 bytes, 16 of 8 or 8 of 16 at a time, a bank one word each time; lanes that read
-// the same word are served together.
+namespace {
+
+std::uint64_t count_distinct(std::vector<std::uintptr_t>& values) {
+  std::sort(values.begin(), values.end());
+  values.erase(std::unique(values.begin(), values.end()), values.end());
+  return values.size();
+}
+
+}  // namespace
+
+std::uint64_t Profiler::sectors(const Request& request) {
+  touched_.clear();
+  for (unsigned rest = request.lanes; rest != 0; rest &= rest - 1) {
+    const std::uintptr_t at = request.at[std::size_t(std::countr_zero(rest))];
+    for (std::uintptr_t s = at / sector; s <= (at + request.bytes - 1) / sector; ++s) touched_.push_back(s);
+  }
+  return count_distinct(touched_);
+}
+
+// Shared memory serves 32 lanes of 4 bytes, 16 of 8 or 8 of 16 at a time, a bank one word each time; lanes
+// that read the same word are served together.
 std::uint64_t Profiler::wavefronts(const Request& request) {
   const unsigned together = request.bytes > 8 ? 8 : request.bytes > 4 ? 16 : 32;
   std::uint64_t total = 0;
   for (unsigned first = 0; first < 32; first += together) {
-    std::array<std::set<std::uintptr_t>, banks> words;
+    touched_.clear();
     for (unsigned lane = first; lane < first + together; ++lane) {
       if ((request.lanes >> lane & 1) == 0) continue;
       const std::uintptr_t from = request.at[lane] / bank_bytes;
       const std::uintptr_t to = (request.at[lane] + request.bytes - 1) / bank_bytes;
-      for (std::uintptr_t word = from; word <= to; ++word) words[word % banks].insert(word);
+      for (std::uintptr_t word = from; word <= to; ++word) touched_.push_back(word);
     }
-    std::size_t worst = 0;
-    for (const auto& bank : words) worst = std::max(worst, bank.size());
-    total += worst;
+    count_distinct(touched_);
+    std::array<std::uint64_t, banks> words = {};
+    for (const std::uintptr_t word : touched_) ++words[word % banks];
+    total += *std::max_element(words.begin(), words.end());
   }
   return total;
 }
@@ -134,16 +203,12 @@ void Profiler::count(const Warp& warp, const Request& request) {
     counts_.bank_conflicts += took - std::min(took, needed * ((request.bytes + 15) / 16));
     return;
   }
-  std::set<std::uintptr_t> sectors;
-  for (unsigned rest = request.lanes; rest != 0; rest &= rest - 1) {
-    const std::uintptr_t at = request.at[std::size_t(std::countr_zero(rest))];
-    for (std::uintptr_t s = at / sector; s <= (at + request.bytes - 1) / sector; ++s) sectors.insert(s);
-  }
+  const std::uint64_t touched = sectors(request);
   auto& side = request.write ? counts_.stores : counts_.loads;
   ++side.requests;
-  side.sectors += sectors.size();
+  side.sectors += touched;
   side.bytes_requested += bytes;
-  side.bytes_moved += sectors.size() * sector;
+  side.bytes_moved += touched * sector;
 }
 
 KernelProfile& KernelProfile::operator+=(const KernelProfile& other) {
@@ -154,6 +219,7 @@ KernelProfile& KernelProfile::operator+=(const KernelProfile& other) {
     to.bytes_moved += from.bytes_moved;
   };
   launches += other.launches;
+  blocks += other.blocks;
   add(loads, other.loads);
   add(stores, other.stores);
   shared_requests += other.shared_requests;

@@ -2,16 +2,18 @@
 #pragma once
 #include <array>
 #include <cstdint>
-#include <map>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "simt/machine.h"
 
 namespace simt {
 
-// Lanes run one after the other: accesses of a warp belong together where their place in the code and its
-// occurrence since the last barrier agree.
+// Lanes run one after the other; which of their accesses a warp makes as one instruction is found behind each
+// barrier. An access that every lane makes equally often (or the last lanes once less, as at the end of a
+// strided loop) belongs together by its occurrence. One behind a condition, or in a loop whose length is the
+// lane's own, belongs together where it follows the same such access: lanes that part meet again.
 class Profiler {
  public:
   void start_launch(const Grid& grid);
@@ -32,20 +34,51 @@ class Profiler {
     bool write = false, shared = false;
     std::array<std::uintptr_t, 32> at;
   };
+  struct Access {
+    const void* place;
+    std::uintptr_t at;
+    std::uint32_t bytes;
+    std::uint8_t lane;
+    bool write, shared;
+  };
+  struct Place {
+    std::array<std::uint32_t, 32> counts = {};  // by lane, since the barrier
+    std::array<std::uint32_t, 32> seen = {};    // of these, so far
+    std::array<std::uint32_t, 32> since = {};   // meeting that `after` counts from
+    std::array<std::uint32_t, 32> after = {};   // how often since the lane's last meeting
+    std::uint32_t number = 0;
+    bool meeting = false;
+  };
+  struct Key {
+    std::uint32_t place, occurrence, meeting, meeting_occurrence;
+    bool operator==(const Key&) const = default;
+  };
+  struct KeyHash {
+    std::size_t operator()(const Key& key) const;
+  };
+  struct Lane {
+    std::uint32_t meeting = 0, occurrence = 0, meetings = 0;  // the last meeting, and how many there were
+  };
   struct Warp {
-    std::map<std::pair<const void*, std::uint32_t>, Request> requests;  // by place and occurrence
-    std::map<std::pair<const void*, int>, std::uint32_t> occurrences;   // by place and lane
-    std::uint32_t lanes = 0;                                            // that exist
+    std::vector<Access> accesses;
+    std::uint32_t lanes = 0;  // that exist
   };
 
   void note(int thread, std::uintptr_t at, std::size_t bytes, bool write, bool shared, const void* place);
   void flush();
+  void find_meetings(const Warp& warp);
+  Key key_of(const Access& access, Lane& lane);
   void count(const Warp& warp, const Request& request);
-  static std::uint64_t wavefronts(const Request& request);
+  std::uint64_t sectors(const Request& request);
+  std::uint64_t wavefronts(const Request& request);
 
   bool on_ = false;
   int threads_ = 0;
   std::vector<Warp> warps_;
+  std::unordered_map<const void*, Place> places_;
+  std::unordered_map<Key, std::uint32_t, KeyHash> index_;  // into requests_
+  std::vector<Request> requests_;
+  std::vector<std::uintptr_t> touched_;  // sectors or words of the request that is counted
   KernelProfile counts_;
   std::string name_;
 };

@@ -74,9 +74,10 @@ bool checks_accesses();
 // Of all warps: a request is one instruction of a warp, a sector is 32 bytes of device memory.
 struct GlobalTraffic {
   std::uint64_t requests = 0, sectors = 0, bytes_requested = 0, bytes_moved = 0;
+  bool operator==(const GlobalTraffic&) const = default;
 };
 struct KernelProfile {
-  std::uint64_t launches = 0;
+  std::uint64_t launches = 0, blocks = 0;
   GlobalTraffic loads, stores;
   std::uint64_t shared_requests = 0;
   std::uint64_t shared_wavefronts = 0;  // passes through the 32 banks
@@ -86,6 +87,7 @@ struct KernelProfile {
   std::uint64_t partial_instructions = 0;  // of these, made by a part of the warp's lanes only
 
   KernelProfile& operator+=(const KernelProfile& other);
+  bool operator==(const KernelProfile&) const = default;
 };
 // Counts from now on, anew, or no longer. Slow.
 void profile(bool on);
