@@ -2,11 +2,11 @@
 
     python3 bench/kernel_resources.py build/release/stillpoint [--update docs/kernels.md]
 
-Reads what the assembler recorded in the machine code (`cuobjdump --dump-resource-usage`, and `-elf` for the
-most threads of a block, which is what every kernel is launched with). A register that does not fit is spilled to the kernel's stack frame, so a frame beyond those explained in FRAMES is an error: exit
-status 1. Status 77 says that cuobjdump is missing, 2 that nothing could be read. --update writes the table
-between the two marker comments of a page. --expect-refused turns the verdict round: exactly the named kernel
-has to be refused.
+Reads what the assembler recorded in the machine code (`cuobjdump --dump-resource-usage`, and `-elf` for the most
+threads of a block, which is what every kernel is launched with). A register that does not fit is spilled to the
+kernel's stack frame, so a frame beyond those explained in FRAMES is an error: exit status 1. Status 77 says that
+cuobjdump is missing, 2 that nothing could be read. --update writes the table between the two marker comments of a
+page. --expect-refused turns the verdict round: exactly the named kernel has to be refused.
 """
 import argparse
 import math
@@ -39,8 +39,10 @@ DYNAMIC_SHARED = {
     "tcn_forward": 17440,
     "tcn_backward": 27808,
     "tcn_reduce": 512 * 4,
-    "chain_forward_fused": 21296,
-    "chain_backward_fused": 25904,
+    "chain_forward_fused": 34288,
+    "chain_backward_fused": 38896,
+    "chain_forward_mma": 37120,
+    "chain_backward_mma": 41728,
     "column_sums": 256 * 4,
     "tile_product": 2 * 16 * 68 * 4,
 }

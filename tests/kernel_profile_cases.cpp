@@ -132,21 +132,22 @@ ChainLayer layer(std::int64_t in, std::int64_t out, Activation activation) {
   return {in, out, activation, {}, {}};
 }
 
-// Copy memory's folded heads.
+// phi's last map, psi where there is one, V^T, U, the reverse network and the output, as CUDA runs copy memory's heads.
+std::vector<ChainLayer> copy_memory_chain(bool psi) {
+  std::vector<ChainLayer> chain{layer(10, 32, Activation::identity)};
+  if (psi) chain.push_back(layer(32, 16, Activation::fourier));
+  for (const ChainLayer& next :
+       {layer(32, 16, Activation::identity), layer(16, 32, Activation::identity), layer(32, 32, Activation::relu),
+        layer(32, 32, Activation::relu), layer(32, 32, Activation::identity), layer(32, 10, Activation::identity)})
+    chain.push_back(next);
+  return chain;
+}
 const HeadCase& single_head() {
-  static const HeadCase c{"single, 520 positions",
-                          520,
-                          10,
-                          {layer(10, 32, Activation::relu), layer(32, 32, Activation::relu),
-                           layer(32, 10, Activation::identity)}};
+  static const HeadCase c{"single, 520 positions", 520, 10, copy_memory_chain(false)};
   return c;
 }
 const HeadCase& two_tier_head() {
-  static const HeadCase c{"two, 520 positions",
-                          520,
-                          10,
-                          {layer(10, 16, Activation::fourier), layer(32, 32, Activation::relu),
-                           layer(32, 32, Activation::relu), layer(32, 10, Activation::identity)}};
+  static const HeadCase c{"two, 520 positions", 520, 10, copy_memory_chain(true)};
   return c;
 }
 
