@@ -1,56 +1,128 @@
 // Gradients through a fixed point.
 #include "solvers/equilibrium.h"
 
+#include <cmath>
+
 #include "engine/ops.h"
 
 namespace stillpoint {
 namespace {
 
+// (1 - b) z + b f
+Tensor damped(const Tensor& z, const Tensor& f, double b) {
+  return b == 1 ? f : affine(z, 1 - b, 0) + affine(f, b, 0);
+}
+
 // y = f(z) recorded, with the cotangent of y replaced by the adjoint u before it reaches f.
-Tensor implicit_step(const FixedPointMap& f, const Tensor& solution, const EquilibriumOptions& options,
+Tensor implicit_step(const FixedPointMap& f, const Tensor& solution,
+                     const std::shared_ptr<SolveMethod>& forward, const EquilibriumOptions& options,
                      const std::shared_ptr<SolveReport>& report) {
   const Tensor z = solution.variable(), y = f(z);
   if (!y.requires_grad()) return y;
-  return record(affine(y.detach(), 1, 0), "implicit", {y}, [z, y, options, report](const VjpContext& c) {
-    require(!Recording::on(),
-            "equilibrium: given a second derivative of an implicit gradient, expected a first one, "
-            "choose phantom or unrolled");
-    const std::unique_ptr<SolveMethod> method = options.adjoint();
-    const auto vjp = [&](const Tensor& u) { return grad(y, {z}, u, {.allow_unused = true})[0]; };
-    Solution adjoint = solve_adjoint(vjp, c.g, *method, options.adjoint_solve);
-    *report = std::move(adjoint.report);
-    return std::vector<Tensor>{adjoint.z};
-  });
+  const auto inverse = options.reuse_inverse ? forward : nullptr;
+  return record(
+      affine(y.detach(), 1, 0), "implicit", {y}, [z, y, inverse, options, report](const VjpContext& c) {
+        require(!Recording::on(),
+                "equilibrium: given a second derivative of an implicit gradient, expected a first one, "
+                "choose phantom or unrolled");
+        const std::unique_ptr<SolveMethod> method = options.adjoint();
+        const auto vjp = [&](const Tensor& u) { return grad(y, {z}, u, {.allow_unused = true})[0]; };
+        const Tensor start = inverse != nullptr ? inverse->adjoint_estimate(c.g) : Tensor();
+        Solution adjoint = solve_adjoint(vjp, c.g, *method, options.adjoint_solve, start);
+        *report = std::move(adjoint.report);
+        return std::vector<Tensor>{adjoint.z};
+      });
+}
+
+// One half of a reversible step backwards: of s' = (1-b) s + b f(at) recovers s, and adds to the cotangents
+// of `at` and of the parameters what s' had.
+struct Reverse {
+  const FixedPointMap& f;
+  const std::vector<Tensor>& parameters;
+  double b;
+  std::vector<Tensor> gradients;  // of the parameters
+
+  void half(Tensor& s, const Tensor& at, Tensor& of_s, Tensor& of_at) {
+    const Tensor z = at.variable();
+    std::vector<Tensor> xs{z};
+    xs.insert(xs.end(), parameters.begin(), parameters.end());
+    Tensor value;
+    {
+      const Recording on(true);
+      value = f(z);
+    }
+    const std::vector<Tensor> g = grad(value, xs, affine(of_s, b, 0), {.allow_unused = true});
+    s = affine(s - affine(value.detach(), b, 0), 1 / (1 - b), 0);
+    of_at = of_at + g[0];
+    of_s = affine(of_s, 1 - b, 0);
+    for (std::size_t i = 0; i < parameters.size(); ++i)
+      gradients[i] = gradients[i].defined() ? gradients[i] + g[i + 1] : g[i + 1];
+  }
+};
+
+Tensor reversible_steps(const FixedPointMap& f, const Tensor& z0, const EquilibriumOptions& options) {
+  const double b = options.damping, digits = z0.dtype() == DType::float64 ? 53 : 24;
+  require(b > 0 && b < 1, "equilibrium: given damping ", b,
+          " for reversible steps, expected it between 0 and 1, say 0.5");
+  require(double(options.steps) * -std::log2(1 - b) < digits, "equilibrium: given ", options.steps,
+          " reversible steps of damping ", b, ", whose way back would lose all ", digits,
+          " bits, expected fewer steps or less damping");
+  require(!options.parameters.empty(),
+          "equilibrium: given no parameters for reversible steps, expected the tensors whose "
+          "gradients are wanted, list them");
+  Tensor y = z0.detach(), z = y;
+  {
+    const Recording off(false);
+    for (Index k = 0; k < options.steps; ++k) {
+      y = damped(y, f(z), b);
+      z = damped(z, f(y), b);
+    }
+  }
+  return record(affine(z, 1, 0), "reversible", options.parameters,
+                [f, b, y, z, steps = options.steps](const VjpContext& c) {
+                  require(!Recording::on(),
+                          "equilibrium: given a second derivative of reversible steps, expected a first "
+                          "one, choose phantom or unrolled");
+                  Tensor of_z = c.g, of_y = affine(c.g, 0, 0), now_y = y, now_z = z;
+                  Reverse reverse{f, c.inputs, b, std::vector<Tensor>(c.inputs.size())};
+                  for (Index k = 0; k < steps; ++k) {
+                    reverse.half(now_z, now_y, of_z, of_y);
+                    reverse.half(now_y, now_z, of_y, of_z);
+                  }
+                  return reverse.gradients;
+                });
 }
 
 }  // namespace
 
 Solution solve_adjoint(const FixedPointMap& vjp, const Tensor& g, SolveMethod& method,
-                       const SolveOptions& options) {
-  return solve([&](const Tensor& u) { return vjp(u) + g; }, g, method, options);
+                       const SolveOptions& options, const Tensor& start) {
+  return solve([&](const Tensor& u) { return vjp(u) + g; }, start.defined() ? start : g, method, options);
 }
 
 Equilibrium equilibrium(const FixedPointMap& f, const Tensor& z0, const EquilibriumOptions& options) {
   const Recording on(true);
+  Equilibrium result{z0, {}, nullptr};
   if (options.gradient == EquilibriumGradient::unrolled) {
-    Equilibrium result{z0, {}, nullptr};
     for (Index k = 0; k < options.steps; ++k) result.z = f(result.z);
     result.forward.steps = options.steps;
     return result;
   }
-  const std::unique_ptr<SolveMethod> method = options.forward();
-  Solution solution = solve(f, z0, *method, options.solve);
-  Equilibrium result{solution.z, std::move(solution.report), nullptr};
-  if (options.gradient == EquilibriumGradient::implicit) {
-    result.adjoint = std::make_shared<SolveReport>();
-    result.z = implicit_step(f, solution.z, options, result.adjoint);
+  if (options.gradient == EquilibriumGradient::reversible) {
+    result.z = reversible_steps(f, z0, options);
+    result.forward.steps = 2 * options.steps;
     return result;
   }
-  for (Index k = 0; k < options.steps; ++k) {
-    const Tensor fz = f(result.z);
-    result.z =
-        options.damping == 1 ? fz : affine(result.z, 1 - options.damping, 0) + affine(fz, options.damping, 0);
+  const std::shared_ptr<SolveMethod> method = options.forward();
+  Solution solution = solve(f, z0, *method, options.solve);
+  result.forward = std::move(solution.report);
+  if (options.gradient == EquilibriumGradient::implicit) {
+    result.adjoint = std::make_shared<SolveReport>();
+    result.z = implicit_step(f, solution.z, method, options, result.adjoint);
+    return result;
   }
+  result.z = solution.z;
+  for (Index k = 0; k < options.steps; ++k) result.z = damped(result.z, f(result.z), options.damping);
   return result;
 }
 

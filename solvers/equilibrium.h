@@ -5,30 +5,40 @@
 
 namespace stillpoint {
 
-// implicit  the implicit function theorem: with g = dL/dz the adjoint u = J^T u + g, J = df/dz at the
+// implicit    the implicit function theorem: with g = dL/dz the adjoint u = J^T u + g, J = df/dz at the
 // solution, is
-//           solved by a method of its own, and u is what f's parameters and inputs receive (peers.md 2.7)
-// phantom   `steps` recorded steps z + damping (f(z) - z) from the solution, differentiated as they are; one
-// step
-//           without damping is the Jacobian-free gradient
-// unrolled  the solve itself is `steps` recorded steps of f from z0 without a method: the reference
-enum class EquilibriumGradient { implicit, phantom, unrolled };
+//             solved by a method of its own, and u is what f's parameters and inputs receive (peers.md 2.7)
+// phantom     `steps` recorded steps z + damping (f(z) - z) from the solution, differentiated as they are;
+// one step
+//             without damping is the Jacobian-free gradient
+// unrolled    the solve itself is `steps` recorded steps of f from z0 without a method: the reference
+// reversible  the solve itself is `steps` pairs y' = (1-b) y + b f(z), z' = (1-b) z + b f(y') from y = z =
+// z0, with
+//             b = damping in (0,1); backward runs them in reverse and keeps none of them: exact gradients of
+//             the pairs in the memory of one, but for rounding, which grows by 1/(1-b) a step (an Error where
+//             it would eat all digits)
+enum class EquilibriumGradient { implicit, phantom, unrolled, reversible };
 
 using MakeMethod = std::function<std::unique_ptr<SolveMethod>()>;
 
 struct EquilibriumOptions {
   MakeMethod forward = [] { return broyden(); };
-  SolveOptions solve;
+  SolveOptions solve{};
   EquilibriumGradient gradient = EquilibriumGradient::implicit;
   MakeMethod adjoint = [] { return broyden(); };  // of implicit
   SolveOptions adjoint_solve{.tolerance = 1e-6};
-  Index steps = 1;     // of phantom and unrolled
-  double damping = 1;  // of phantom
+  // Of implicit: the adjoint starts from the forward method's estimate of (I - J^T)^{-1} g where it has one
+  // (Broyden's inverse Jacobian), and is that estimate where adjoint_solve.max_steps is 0.
+  bool reuse_inverse = false;
+  Index steps = 1;     // of phantom, unrolled and reversible
+  double damping = 1;  // of phantom and reversible
+  // Of reversible: the tensors that f uses and whose gradients are wanted.
+  std::vector<Tensor> parameters{};
 };
 
 struct Equilibrium {
-  Tensor z;  // f at the solution, or what phantom and unrolled steps make of it; recorded
-  SolveReport forward;
+  Tensor z;                              // f at the solution, or what the recorded steps make of it; recorded
+  SolveReport forward;                   // of unrolled and reversible the number of evaluations alone
   std::shared_ptr<SolveReport> adjoint;  // filled by the backward pass; null unless implicit
 };
 
@@ -37,8 +47,8 @@ struct Equilibrium {
 // Error.
 Equilibrium equilibrium(const FixedPointMap& f, const Tensor& z0, const EquilibriumOptions& options = {});
 
-// u of u = J^T u + g, where J^T u is vjp(u), from u = g.
+// u of u = J^T u + g, where J^T u is vjp(u), from `start` (undefined: from g).
 Solution solve_adjoint(const FixedPointMap& vjp, const Tensor& g, SolveMethod& method,
-                       const SolveOptions& options);
+                       const SolveOptions& options, const Tensor& start = {});
 
 }  // namespace stillpoint

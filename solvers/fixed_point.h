@@ -51,6 +51,9 @@ class SolveMethod {
  public:
   virtual ~SolveMethod() = default;
   virtual Tensor next(const Tensor& z, const Tensor& f) = 0;
+  // (I - J^T)^{-1} g for the Jacobian J of f by what the method has learnt of it; undefined where it learns
+  // nothing.
+  virtual Tensor adjoint_estimate(const Tensor& /*g*/) const { return {}; }
 };
 
 struct PicardOptions {
@@ -74,6 +77,14 @@ struct BroydenOptions {
   Index memory = 30;
 };
 std::unique_ptr<SolveMethod> broyden(const BroydenOptions& options = {});
+
+// For an affine f(u) = A u + g: the least residual over the Krylov space of I - A, per sample (GMRES in its
+// conjugate residual form, with all directions of the last `memory` steps kept; then it starts again from
+// where it is). The point that it evaluates lies one plain step beyond the best of the space.
+struct GmresOptions {
+  Index memory = 30;
+};
+std::unique_ptr<SolveMethod> gmres(const GmresOptions& options = {});
 
 // From z0 (samples, ...); records nothing. Error where f's value has another shape, dtype or device than z.
 Solution solve(const FixedPointMap& f, const Tensor& z0, SolveMethod& method,

@@ -107,6 +107,14 @@ class Broyden final : public SolveMethod {
     }
     return z + p_;
   }
+  // -B^T g = g - V (U^T g)
+  Tensor adjoint_estimate(const Tensor& g) const override {
+    const Recording off(false);
+    const Tensor estimate = Tensor::empty(g.shape(), g.options());
+    if (u_.count == 0) return affine(g, 1, 0);
+    kernels::history_sum(v_.history(), u_.products(g).array(), g.array(), estimate.array(), {.beta = -1});
+    return estimate;
+  }
 
  private:
   // The row of v is written before the update counts it.
@@ -129,6 +137,67 @@ class Broyden final : public SolveMethod {
   Tensor p_;
 };
 
+// r = f(u) - u = g - (I - A) u. Directions p_i and q_i = (I - A) p_i, orthonormal in q. At u + r the residual
+// is r - q of the direction r, which tells q; u and r then move by (r . q_i) along p_i and -q_i.
+class Gmres final : public SolveMethod {
+ public:
+  explicit Gmres(const GmresOptions& options) : options_(options) {
+    require(options.memory > 0, "gmres: given a memory of ", options.memory,
+            ", expected at least 1, change it");
+  }
+  Tensor next(const Tensor& z, const Tensor& f) override {
+    const Tensor residual = f - z;
+    if (!r_.defined() || p_.count == options_.memory) {
+      p_.count = q_.count = 0;
+      u_ = z;
+      r_ = residual;
+    } else {
+      p_.reserve(z, options_.memory);
+      q_.reserve(z, options_.memory);
+      advance(residual);
+    }
+    return u_ + r_;
+  }
+
+ private:
+  void advance(const Tensor& residual) {
+    Tensor p = r_, q = r_ - residual;
+    for (int pass = 0; pass < 2; ++pass) {  // twice is enough for orthogonality to rounding
+      const Tensor c = q_.products(q);
+      p = combination(p_, c, p, -1);
+      q = combination(q_, c, q, -1);
+    }
+    const Index k = q_.count;
+    // The tiny summand is for a residual of zero.
+    const Tensor column = reshape(reciprocal(affine(square_root(dots(q, q)), 1, 1e-30)), {-1, 1});
+    set_scaled(p_, k, p, column);
+    set_scaled(q_, k, q, column);
+    p_.count = q_.count = k + 1;
+    const Tensor along = Tensor::empty({r_.dim(0), 1}, r_.options());
+    const History new_p = kernels::row_of(p_.history(), k), new_q = kernels::row_of(q_.history(), k);
+    kernels::history_products(new_q, r_.array(), along.array());
+    u_ = moved(new_p, along, u_, 1);
+    r_ = moved(new_q, along, r_, -1);
+  }
+  static Tensor moved(const History& rows, const Tensor& c, const Tensor& x, double beta) {
+    const Tensor y = Tensor::empty(x.shape(), x.options());
+    kernels::history_sum(rows, c.array(), x.array(), y.array(), {.beta = beta});
+    return y;
+  }
+  static Tensor combination(const Rows& rows, const Tensor& c, const Tensor& x, double beta) {
+    return moved(rows.history(), c, x, beta);
+  }
+  // Row k = c x per sample.
+  static void set_scaled(const Rows& rows, Index k, const Tensor& x, const Tensor& c) {
+    kernels::history_sum({x.array(), x.dim(0), 1, x.size() / x.dim(0), 1}, c.array(), x.array(), rows.row(k),
+                         {.alpha = 0, .stride = rows.stride()});
+  }
+
+  GmresOptions options_;
+  Rows p_, q_;
+  Tensor u_, r_;
+};
+
 }  // namespace
 
 std::unique_ptr<SolveMethod> picard(const PicardOptions& options) {
@@ -140,5 +209,6 @@ std::unique_ptr<SolveMethod> anderson(const AndersonOptions& options) {
 std::unique_ptr<SolveMethod> broyden(const BroydenOptions& options) {
   return std::make_unique<Broyden>(options);
 }
+std::unique_ptr<SolveMethod> gmres(const GmresOptions& options) { return std::make_unique<Gmres>(options); }
 
 }  // namespace stillpoint

@@ -4,6 +4,7 @@
 #include "engine/cases/op_check.h"
 #include "engine/ops.h"
 #include "solvers/equilibrium.h"
+#include "solvers/jacobian.h"
 #include "tests/catch.h"
 #include "tests/error_text.h"
 
@@ -196,6 +197,129 @@ TEST_CASE("an implicit gradient refuses to be differentiated", "[solvers]") {
   const Equilibrium solved = equilibrium(toy, Tensor::zeros({1, 2}, f64));
   CHECK_THAT(error_text([&] { grad(sum(solved.z), {toy.b}, {}, {.create_graph = true}); }),
              mentions("second derivative", "choose phantom or unrolled"));
+}
+
+TEST_CASE("reversible steps have the gradient of the pairs that they are", "[solvers]") {
+  for (const Device device : available_devices()) {
+    const Toy toy(device, {.1, -.2, .3, .4});
+    const Tensor start = Tensor::full({2, 2}, .1, {DType::float64, device});
+    const Tensor weights = Tensor::from({1, -2, .5, 3}, {2, 2}, start.options());
+    const EquilibriumOptions options{.gradient = EquilibriumGradient::reversible,
+                                     .steps = 12,
+                                     .damping = .6,
+                                     .parameters = {toy.w, toy.b}};
+    const Equilibrium solved = equilibrium(toy, start, options);
+    CHECK(solved.forward.steps == 24);
+    Tensor y = start, z = start;
+    for (int k = 0; k < 12; ++k) {
+      y = .4 * y + .6 * toy(z);
+      z = .4 * z + .6 * toy(y);
+    }
+    check_close(solved.z.values(), z.values(), 1e-15);
+    const auto gradients = grad(sum(weights * solved.z), {toy.w, toy.b});
+    const auto reference = grad(sum(weights * z), {toy.w, toy.b});
+    for (std::size_t i = 0; i < 2; ++i) check_close(gradients[i].values(), reference[i].values(), 1e-9);
+  }
+  const Toy toy;
+  const auto refusal = [&](Index steps, double damping, std::vector<Tensor> parameters) {
+    return error_text([&] {
+      equilibrium(toy, Tensor::zeros({1, 2}, f64),
+                  {.gradient = EquilibriumGradient::reversible,
+                   .steps = steps,
+                   .damping = damping,
+                   .parameters = std::move(parameters)});
+    });
+  };
+  CHECK_THAT(refusal(4, 1, {toy.w}), mentions("between 0 and 1"));
+  CHECK_THAT(refusal(60, .5, {toy.w}), mentions("60 reversible steps", "53 bits"));
+  CHECK_THAT(refusal(4, .5, {}), mentions("list them"));
+}
+
+TEST_CASE("implicit and reversible gradients take the memory of one step however many there are",
+          "[solvers]") {
+  const Index width = 20000;
+  const Tensor scale = Tensor::full({1, width}, .5, f64).variable();
+  const auto f = [&](const Tensor& z) {
+    return hyperbolic_tangent(scale * z + Tensor::full({1, width}, .3, f64));
+  };
+  const auto peak = [&](EquilibriumGradient gradient, Index steps) {
+    const EquilibriumOptions options{.forward = [] { return picard(); },
+                                     .solve = {.max_steps = steps, .tolerance = 0},
+                                     .gradient = gradient,
+                                     .adjoint = [] { return picard(); },
+                                     .adjoint_solve = {.max_steps = steps, .tolerance = 0},
+                                     .steps = steps,
+                                     .damping = gradient == EquilibriumGradient::reversible ? .4 : 1,
+                                     .parameters = {scale}};
+    const std::size_t before = memory_stats(Device::cpu).in_use;
+    reset_peak_memory(Device::cpu);
+    grad(sum(equilibrium(f, Tensor::zeros({1, width}, f64), options).z), {scale});
+    return double(memory_stats(Device::cpu).peak - before);
+  };
+  for (const auto gradient : {EquilibriumGradient::implicit, EquilibriumGradient::reversible}) {
+    const double few = peak(gradient, 5), many = peak(gradient, 40);
+    CHECK(many <= few * 1.01);
+  }
+  CHECK(peak(EquilibriumGradient::unrolled, 40) > 5 * peak(EquilibriumGradient::unrolled, 5));
+}
+
+TEST_CASE("the forward inverse of Broyden's method starts the adjoint near its solution", "[solvers]") {
+  const Toy toy;
+  const Tensor weights = Tensor::from({1, -2}, {1, 2}, f64);
+  const auto adjoint = [&](bool reuse, Index steps) {
+    const EquilibriumOptions options{.solve = {.max_steps = 30, .tolerance = 1e-13},
+                                     .adjoint_solve = {.max_steps = steps, .tolerance = 1e-10},
+                                     .reuse_inverse = reuse};
+    const Equilibrium solved = equilibrium(toy, Tensor::zeros({1, 2}, f64), options);
+    const auto g = grad(sum(weights * solved.z), {toy.b})[0].values();
+    return std::pair(std::hypot(g[0] - .5525633016, g[1] + 3.3202351974), *solved.adjoint);
+  };
+  CHECK(adjoint(true, 0).first < .5 * adjoint(false, 0).first);
+  const auto [error, report] = adjoint(true, 30);
+  CHECK(error < 1e-8);
+  CHECK(report.trace[0] < .5 * adjoint(false, 30).second.trace[0]);
+}
+
+TEST_CASE("GMRES solves an affine map in as many steps as it has unknowns", "[solvers]") {
+  const Index n = 6;
+  std::vector<double> a, g;
+  for (Index i = 0; i < n * n; ++i) a.push_back(1.5 * std::sin(double(i * i) + 1));  // not a contraction
+  for (Index i = 0; i < 2 * n; ++i) g.push_back(std::cos(double(3 * i)));
+  for (const Device device : available_devices()) {
+    const TensorOptions options{DType::float64, device};
+    const Tensor w = Tensor::from(a, {n, n}, options), shift = Tensor::from(g, {2, n}, options);
+    const auto f = [&](const Tensor& u) { return linear(u, w) + shift; };
+    const auto method = gmres();
+    const Solution solution =
+        solve(f, shift, *method, {.max_steps = 20, .tolerance = 1e-9, .divergence = 1e6});
+    CHECK(solution.report.converged);
+    CHECK(solution.report.steps <= n + 2);
+    check_close(f(solution.z).values(), solution.z.values(), 1e-8);
+    const auto restarted = gmres({.memory = 4});
+    const Solution later = solve([&](const Tensor& u) { return .2 * linear(u, w) + shift; }, shift,
+                                 *restarted, {.max_steps = 60, .tolerance = 1e-9, .divergence = 1e6});
+    CHECK(later.report.converged);
+  }
+  CHECK_THAT(error_text([] { gmres({.memory = 0}); }), mentions("memory"));
+}
+
+TEST_CASE("the Jacobian's penalty and spectral radius are those of a known matrix", "[solvers]") {
+  for (const Device device : available_devices()) {
+    const TensorOptions options{DType::float64, device};
+    const Tensor w = Tensor::from({.9, .2, 0, -.4}, {2, 2}, options).variable();
+    const auto f = [&](const Tensor& z) { return linear(z, w) + square(z); };
+    const Tensor z = Tensor::from({0, 0, .05, 0}, {2, 2}, options),
+                 start = Tensor::from({1, 1, 1, -1}, {2, 2}, options);
+    const auto radius = spectral_radius(f, z, start);
+    CHECK(radius[0] == Approx(.9).epsilon(1e-9));
+    CHECK(radius[1] == Approx(1.0).epsilon(1e-9));  // J = w + 2 diag(z)
+    const Tensor probe = Tensor::from({1, 2, 0, 0}, {2, 2}, options);
+    // probe^T w = (0.9 + 0, 0.2 - 0.8): of four elements the mean square
+    const Tensor penalty = jacobian_penalty(f, z, probe);
+    CHECK(penalty.item() == Approx((.81 + .36) / 4));
+    // 2 v_k probe_j / 4 with v = probe^T w = (0.9, -0.6)
+    check_close(grad(penalty, {w})[0].values(), {.45, -.3, .9, -.6}, 1e-12);
+  }
 }
 
 }  // namespace stillpoint
