@@ -20,6 +20,8 @@ find_package(nlohmann_json QUIET)
 require_package(nlohmann_json "${nlohmann_json_FOUND}" "nlohmann-json3-dev")
 find_package(CLI11 QUIET)
 require_package(CLI11 "${CLI11_FOUND}" "libcli11-dev")
+find_package(Eigen3 QUIET NO_MODULE)
+require_package(Eigen "${Eigen3_FOUND}" "libeigen3-dev")
 find_package(PNG QUIET)
 require_package(libpng "${PNG_FOUND}" "libpng-dev")
 find_package(JPEG QUIET)
@@ -71,7 +73,8 @@ report(CUDA "${STILLPOINT_HAS_CUDA}" "${CMAKE_CUDA_COMPILER_VERSION}")
 
 # Settings of the library that holds kernels, engine, solvers and models; also used for its emulated twin.
 function(stillpoint_core_settings target)
-  target_link_libraries(${target} PUBLIC stillpoint_options OpenMP::OpenMP_CXX nlohmann_json::nlohmann_json)
+  target_link_libraries(${target} PUBLIC stillpoint_options OpenMP::OpenMP_CXX nlohmann_json::nlohmann_json
+    Eigen3::Eigen)
   if(TARGET onednn)
     target_link_libraries(${target} PUBLIC onednn)
     target_compile_definitions(${target} PUBLIC STILLPOINT_ONEDNN=1)

@@ -7,7 +7,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-required=(g++ cmake ninja-build nlohmann-json3-dev libcli11-dev libpng-dev libjpeg-dev)
+required=(g++ cmake ninja-build nlohmann-json3-dev libeigen3-dev libcli11-dev libpng-dev libjpeg-dev)
 for_tests=(catch2)
 optional=(ccache libdnnl-dev libbenchmark-dev gnuplot-nox)
 
