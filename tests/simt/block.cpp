@@ -271,6 +271,10 @@ void Machine::enter(const void* parameters, std::size_t bytes) {
 
 void Machine::note_atomic(const void* address, std::size_t bytes, bool adds_floats, const void* place) {
   if (!running()) return;
+  if (!watched) {
+    if (adds_floats && !float_atomics_allowed()) fail(current_, "a floating-point atomic");
+    return;
+  }
   const Unwatched emulator;
   watch_.access(reinterpret_cast<std::uintptr_t>(address), bytes,
                 adds_floats ? AccessKind::float_atomic : AccessKind::atomic, place);
