@@ -51,12 +51,12 @@ LeastSquares solve_least_squares(const Matrix& a, const Matrix& b, double trunca
 
 // Columns that span the null space of m by the `count` least singular values: (right, left).
 std::pair<ComplexMatrix, ComplexMatrix> null_spaces(const ComplexMatrix& m, Index count) {
-  const Eigen::JacobiSVD<ComplexMatrix> svd(m, Eigen::ComputeFullU | Eigen::ComputeFullV);
+  const Eigen::BDCSVD<ComplexMatrix> svd(m, Eigen::ComputeFullU | Eigen::ComputeFullV);
   return {svd.matrixV().rightCols(count), svd.matrixU().rightCols(count)};
 }
 
 Index nullity(const ComplexMatrix& m, double threshold) {
-  const Eigen::VectorXd s = Eigen::JacobiSVD<ComplexMatrix>(m).singularValues();
+  const Eigen::VectorXd s = Eigen::BDCSVD<ComplexMatrix>(m).singularValues();
   return Index(std::count_if(s.begin(), s.end(), [=](double value) { return value <= threshold; }));
 }
 
@@ -160,7 +160,7 @@ SpectralProjector fixed_space(const Tensor& matrix, double tolerance) {
           count, " times with fewer eigenvectors, expected a semisimple one, K^n has no limit there");
   Matrix one = k;
   one.diagonal().array() -= 1;
-  const Eigen::JacobiSVD<Eigen::MatrixXd> svd(one, Eigen::ComputeFullU | Eigen::ComputeFullV);
+  const Eigen::BDCSVD<Eigen::MatrixXd> svd(one, Eigen::ComputeFullU | Eigen::ComputeFullV);
   const Eigen::MatrixXd right = svd.matrixV().rightCols(count), left = svd.matrixU().rightCols(count);
   const Eigen::MatrixXd u = (left.transpose() * right).fullPivLu().solve(left.transpose());
   return {tensor_of(right), tensor_of(u)};
@@ -203,7 +203,7 @@ Tensor ulam_matrix(double (*map)(double), Index cells, Index probes) {
 std::vector<double> invariant_density(const Tensor& ulam) {
   Matrix p = square_of(ulam, "invariant_density");
   p.diagonal().array() -= 1;
-  const Eigen::JacobiSVD<Eigen::MatrixXd> svd(p, Eigen::ComputeFullV);
+  const Eigen::BDCSVD<Eigen::MatrixXd> svd(p, Eigen::ComputeFullV);
   Eigen::VectorXd density = svd.matrixV().rightCols(1);
   density *= double(density.size()) / density.sum();
   return {density.begin(), density.end()};

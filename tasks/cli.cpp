@@ -14,6 +14,7 @@
 #include "tasks/io/progress.h"
 #include "tasks/presets.h"
 #include "tasks/selftest.h"
+#include "tasks/spectrum.h"
 #include "tasks/train.h"
 
 namespace stillpoint {
@@ -180,6 +181,38 @@ int eval_command(const EvalFlags& flags, std::ostream& out) {
   return 0;
 }
 
+struct SpectrumFlags {
+  SpectrumRequest request;
+  std::string output;
+
+  void add_to(CLI::App& app) {
+    app.add_option("SYSTEM", request.system, "a textbook system, below")->required();
+    app.add_option("--dictionary", request.dictionary, "what lifts the states; auto: identity of linear systems, else fourier")
+        ->check(CLI::IsMember({"auto", "identity", "monomials", "fourier"}))
+        ->capture_default_str();
+    app.add_option("--features", request.features, "of fourier, even")->check(CLI::Range(2, 2000))->capture_default_str();
+    app.add_option("--bandwidth", request.bandwidth, "of fourier")->check(CLI::PositiveNumber)->capture_default_str();
+    app.add_option("--degree", request.degree, "of monomials")->check(CLI::Range(1, 20))->capture_default_str();
+    app.add_option("--trajectories", request.trajectories, "random starts in [-1,1]^2")
+        ->check(CLI::Range(1, 100000))
+        ->capture_default_str();
+    app.add_option("--steps", request.steps, "of each")->check(CLI::Range(1, 10000))->capture_default_str();
+    app.add_option("--truncation", request.truncation, "singular values below it times the largest are left out")
+        ->check(CLI::Range(0.0, 1.0))
+        ->capture_default_str();
+    app.add_option("--tolerance", request.tolerance, "of modulus one; 0: 10 times the error of the fit")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
+    app.add_option("--seed", request.seed, "of starts and frequencies")->capture_default_str();
+    app.add_option("--output", output, "folder for spectrum.json, eigenvalues.csv and the figure");
+    app.footer("Systems:\n" + describe_systems());
+  }
+  void run(std::ostream& out) {
+    request.output = output;
+    run_spectrum(request, out);
+  }
+};
+
 std::vector<std::string> flag_names(const CLI::App& app) {
   std::vector<std::string> names;
   for (const CLI::Option* option : app.get_options())
@@ -227,6 +260,9 @@ int run_command_line(const std::vector<std::string>& arguments, std::ostream& ou
   selftest_flags.add_to(*selftest_app);
   bool no_timing = false;
   selftest_app->add_flag("--no-timing", no_timing, "checks alone");
+  SpectrumFlags spectrum_flags;
+  CLI::App* const spectrum_app = app.add_subcommand("spectrum", "the Koopman spectrum of a textbook system");
+  spectrum_flags.add_to(*spectrum_app);
   CLI::App* const info_app = app.add_subcommand("info", "device, instruction set, libraries");
 
   try {
@@ -235,6 +271,7 @@ int run_command_line(const std::vector<std::string>& arguments, std::ostream& ou
     if (info_app->parsed()) return out << describe_system(), 0;
     if (selftest_app->parsed()) return selftest(selftest_flags.apply(), !no_timing, out) ? 0 : 1;
     if (eval_app->parsed()) return eval_command(eval_flags, out);
+    if (spectrum_app->parsed()) return spectrum_flags.run(out), 0;
     for (std::size_t i = 0; i < task_apps.size(); ++i)
       if (task_apps[i]->parsed()) return train_command(*task_kinds()[i], train_flags[i], out);
   } catch (const CLI::Success& e) {

@@ -170,7 +170,7 @@ void Run::plot() const {
     curve->y.push_back(row["loss"].get<double>());
   }
   const PlotResult result = plot_curves(
-      request_.folder, {"loss", std::string(request_.kind->name()) + ": loss", "step", "loss", true, {training, validation}});
+      request_.folder, {"loss", std::string(request_.kind->name()) + ": loss", "step", "loss", true, false, {training, validation}});
   if (!result.note.empty()) out_ << result.note << "\n";
 }
 

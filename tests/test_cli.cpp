@@ -137,6 +137,24 @@ TEST_CASE("selftest checks every op and model", "[cli]") {
   CHECK(done.output.find("FAIL") == std::string::npos);
 }
 
+TEST_CASE("spectrum writes eigenvalues and a figure, and names the case", "[cli]") {
+  const TempDir folder;
+  const Result rotation = run(folder.path(), {"spectrum", "rotation", "--output", "turn"});
+  INFO(rotation.output);
+  CHECK(rotation.code == 0);
+  CHECK_THAT(rotation.output, mentions("case (iii) oscillates", "2 eigenvalues on the circle", "relative error"));
+  const Json result = Json::parse(read_file(folder / "turn/spectrum.json"));
+  CHECK(result.at("eigenvalues").size() == 2);
+  CHECK(result.at("held_out_error").get<double>() < 1e-12);
+  CHECK(test::contains(read_file(folder / "turn/eigenvalues.csv"), "real,imaginary,modulus,place"));
+  CHECK(fs::exists(folder / "turn/spectrum.gnuplot"));
+  const Result unknown = run(folder.path(), {"spectrum", "rotatio"});
+  CHECK(unknown.code == 1);
+  CHECK_THAT(unknown.output, mentions("'rotatio'", "did you mean 'rotation'"));
+  const Result wrong = run(folder.path(), {"spectrum", "hopf", "--dictionary", "wavelets"});
+  CHECK(wrong.code == 2);
+}
+
 TEST_CASE("kill -9 at any moment leaves a whole checkpoint that resumes", "[cli]") {
   const TempDir folder;
   for (int round = 0; round < 6; ++round) {

@@ -91,9 +91,12 @@ std::string plot_command(const Plot& plot) {
     const std::size_t points = drawable_points(curve, plot.log_y);
     if (points == 0) continue;
     out << separator << quoted(plot.name + ".dat") << " index " << i << " using 1:2 with "
-        << (points <= kFewPoints ? "linespoints pointtype 7 pointsize 0.7" : "lines")
-        << " linewidth 2 linecolor rgb '" << kColours[i % kColours.size()] << "' dashtype "
-        << 1 + i / kColours.size() % 5 << " title " << quoted(curve.label);
+        << (curve.points           ? "points pointtype 7 pointsize 1"
+            : points <= kFewPoints ? "linespoints pointtype 7 pointsize 0.7"
+                                   : "lines")
+        << " linewidth 2 linecolor rgb '" << kColours[i % kColours.size()] << "'";
+    if (!curve.points) out << " dashtype " << 1 + i / kColours.size() % 5;
+    out << " title " << quoted(curve.label);
     separator = ", \\\n     ";
   }
   return out.str();
@@ -116,6 +119,7 @@ std::string script_text(const Plot& plot, const std::string& command) {
       << "set offsets graph 0.01, graph 0.01, graph " << (plot.log_y ? "0, graph 0" : "0.04, graph 0.02")
       << "\n";
   if (plot.log_y) out << "set logscale y\n";
+  if (plot.equal_axes) out << "set size ratio -1\n";
   out << "if (strstrt(GPVAL_TERMINALS, ' pngcairo ') > 0) {\n"
       << "  set terminal pngcairo noenhanced size 960,600 font 'DejaVu Sans,13' background '#ffffff'\n"
       << "} else {\n  set terminal png noenhanced size 960,600 font ',13'\n}\n"

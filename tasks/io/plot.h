@@ -11,12 +11,14 @@ struct Curve {
   std::string label;
   std::vector<double> x,
       y;  // of one length; points that are not finite (or not positive with log_y) are gaps
+  bool points = false;  // marks without a line
 };
 
 struct Plot {
   std::string name;  // stem of the files, without a folder
   std::string title = {}, xlabel = {}, ylabel = {};
   bool log_y = false;
+  bool equal_axes = false;  // a unit is as long on both
   std::vector<Curve> curves = {};
 };
 
