@@ -26,7 +26,8 @@ struct EquilibriumOptions {
   SolveOptions solve{};
   EquilibriumGradient gradient = EquilibriumGradient::implicit;
   MakeMethod adjoint = [] { return broyden(); };  // of implicit
-  SolveOptions adjoint_solve{.tolerance = 1e-6};
+  SolveOptions adjoint_solve{.tolerance = 1e-6,
+                             .relative = true};  // relative: the scale of the loss does not matter
   // Of implicit: the adjoint starts from the forward method's estimate of (I - J^T)^{-1} g where it has one
   // (Broyden's inverse Jacobian), and is that estimate where adjoint_solve.max_steps is 0.
   bool reuse_inverse = false;

@@ -152,6 +152,8 @@ KoopmanSpectrum koopman_spectrum(const Tensor& matrix, double tolerance) {
 SpectralProjector fixed_space(const Tensor& matrix, double tolerance) {
   const Matrix k = square_of(matrix, "fixed_space");
   const std::vector<Complex> values = eigenvalues_of(k);
+  require(std::abs(values.front()) <= 1 + tolerance, "fixed_space: given a matrix of radius ",
+          std::abs(values.front()), ", expected at most 1, its powers grow");
   const Index count =
       std::count_if(values.begin(), values.end(), [=](Complex l) { return std::abs(l - 1.0) <= tolerance; });
   if (count == 0)
@@ -173,8 +175,11 @@ Tensor SpectralProjector::matrix() const {
 
 Tensor settled_power(const Tensor& matrix, Index n, double tolerance) {
   const Matrix k = square_of(matrix, "settled_power");
+  const std::vector<Complex> values = eigenvalues_of(k);
+  require(std::abs(values.front()) <= 1 + tolerance, "settled_power: given a matrix of radius ",
+          std::abs(values.front()), ", expected at most 1, its powers grow");
   Matrix sum = Matrix::Zero(k.rows(), k.cols());
-  for (const Cluster& c : clusters_on_circle(eigenvalues_of(k), tolerance)) {
+  for (const Cluster& c : clusters_on_circle(values, tolerance)) {
     require(is_semisimple(k, c, tolerance),
             "settled_power: given a matrix with an eigenvalue of modulus one that is not "
             "semisimple, expected case (i), (ii) or (iii), its powers grow");

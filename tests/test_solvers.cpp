@@ -280,6 +280,21 @@ TEST_CASE("the forward inverse of Broyden's method starts the adjoint near its s
   CHECK(report.trace[0] < .5 * adjoint(false, 30).second.trace[0]);
 }
 
+TEST_CASE("a sample that stopped early keeps its inverse", "[solvers]") {
+  const std::vector<double> biases{1e-4, -1e-4, .1, -.2};
+  const Tensor weights = Tensor::from({1, -2, 1, -2}, {2, 2}, f64);
+  const EquilibriumOptions options{.solve = {.max_steps = 30, .tolerance = 1e-6},
+                                   .adjoint_solve = {.max_steps = 0},
+                                   .reuse_inverse = true};
+  const Toy both(Device::cpu, biases), first(Device::cpu, {1e-4, -1e-4});
+  const Equilibrium solved = equilibrium(both, Tensor::zeros({2, 2}, f64), options);
+  REQUIRE(solved.forward.samples[0].steps + 1 < solved.forward.samples[1].steps);
+  const Equilibrium alone = equilibrium(first, Tensor::zeros({1, 2}, f64), options);
+  const auto g = grad(sum(weights * solved.z), {both.b})[0].values();
+  const auto own = grad(sum(Tensor::from({1, -2}, {1, 2}, f64) * alone.z), {first.b})[0].values();
+  check_close({g[0], g[1]}, own, 1e-6);
+}
+
 TEST_CASE("GMRES solves an affine map in as many steps as it has unknowns", "[solvers]") {
   const Index n = 6;
   std::vector<double> a, g;

@@ -120,6 +120,11 @@ TEST_CASE("eigenvalues of modulus one without enough eigenvectors diverge", "[sp
   CHECK_THAT(error_text([&] { fixed_space(jordan); }), mentions("eigenvalue 1 comes 2 times", "semisimple"));
   CHECK_THAT(error_text([&] { settled_power(jordan, 3); }), mentions("its powers grow"));
   CHECK(koopman_spectrum(matrix({1, 0, 0, 1}, 2)).settling == Settling::settles);
+  // Eigenvalues of a block of three, seen through a similarity, lie 1e-5 apart.
+  const Tensor s = matrix({1, .5, .3, -.2, 1, .4, .7, -.1, 1}, 3), st = permute(s, {1, 0});
+  const Tensor three = estimate_koopman(st, matmul(matrix({1, 0, 0, 1, 1, 0, 0, 1, 1}, 3), st)).matrix;
+  CHECK_THAT(error_text([&] { fixed_space(three); }), mentions("fixed_space"));
+  CHECK_THAT(error_text([&] { settled_power(three, 10); }), mentions("settled_power"));
 }
 
 TEST_CASE("Ulam's method finds invariant densities", "[spectrum]") {

@@ -56,7 +56,7 @@ void __tsan_write_range(const void* p, std::size_t bytes) {
 
 }  // extern "C"
 
-// std::atomic and its like in host code of the same files; in device code they are atomic accesses.
+// std::atomic and its like in host code of the same files; in device code updates are atomic, loads and stores plain.
 namespace {
 
 template <class T>

@@ -212,7 +212,7 @@ bool Watch::is_index_variable(std::uintptr_t at) const {
 // A variable's first use in a block fills it with 0xFF.
 Cell* Watch::static_cells(const Now& a) {
   Cell* const cell = static_cells_.get() + (a.at - tls_ / 4 * 4) / 4;
-  if (cell->write.time() >= block_) return cell;
+  if (cell->write.time() >= block_ && (cell->live() >> (a.at % 4) & 1) != 0) return cell;
   const StaticShared variable = static_shared_at(a.at);
   if (variable.begin == variable.end) return nullptr;
   if (a.at + a.bytes > variable.end) fail_bounds(a);
