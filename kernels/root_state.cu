@@ -97,9 +97,9 @@ struct BroydenUpdate {
   template <class Team>
   STILLPOINT_HD void operator()(Index r, Team team) const {
     const Index b = r / chunks, begin = r % chunks * chunk;
-    const T scale = T(1) / (along[b] + length[b]);
     // Of a sample that has stopped, along + length is nothing but rounding.
     const T sum = along[b] + length[b], least = (sizeof(T) == 8 ? T(1e-10) : T(1e-4)) * length[b];
+    const T scale = T(1) / sum;
     const bool usable = is_finite(scale) && is_finite(along[b]) && maximum(sum, -sum) > least;
     const T of_u = usable ? scale : T(0), of_next = usable ? T(1) - scale * along[b] : T(1);
     const T* const from = q + b * width + begin;

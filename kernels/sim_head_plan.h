@@ -61,8 +61,9 @@ inline std::optional<Plan> narrow_plan(Index positions, const std::vector<ChainL
   return plan;
 }
 
-// The largest tile whose `bytes(tile)` of shared memory fit and that leaves 256 of them to spread over the
-// device, or else one of at most 32 positions; false where not even `least` positions fit.
+// The largest tile whose `bytes(tile)` of shared memory are at most 48 KiB, else at most 96 KiB, and that
+// leaves 256 of them to spread over the device, or else one of at most 32 positions; false where not even
+// `least` positions fit.
 template <class Bytes>
 bool choose_tile(Plan& plan, int least, Bytes bytes) {
   for (const std::size_t limit : {48 * 1024, 96 * 1024}) {

@@ -8,11 +8,6 @@
 namespace stillpoint {
 namespace {
 
-// (1 - b) z + b f
-Tensor damped(const Tensor& z, const Tensor& f, double b) {
-  return b == 1 ? f : affine(z, 1 - b, 0) + affine(f, b, 0);
-}
-
 // y = f(z) recorded, with the cotangent of y replaced by the adjoint u before it reaches f.
 Tensor implicit_step(const FixedPointMap& f, const Tensor& solution,
                      const std::shared_ptr<SolveMethod>& forward, const EquilibriumOptions& options,

@@ -50,11 +50,15 @@ struct Solution {
 class SolveMethod {
  public:
   virtual ~SolveMethod() = default;
+  // A tensor of its own: solve writes to it where a sample has stopped.
   virtual Tensor next(const Tensor& z, const Tensor& f) = 0;
   // (I - J^T)^{-1} g for the Jacobian J of f by what the method has learnt of it; undefined where it learns
   // nothing.
   virtual Tensor adjoint_estimate(const Tensor& /*g*/) const { return {}; }
 };
+
+// z + b (f - z); f itself where b is 1.
+Tensor damped(const Tensor& z, const Tensor& f, double b);
 
 struct PicardOptions {
   double damping = 1;  // z + damping (f(z) - z)

@@ -12,8 +12,7 @@ class Picard final : public SolveMethod {
  public:
   explicit Picard(const PicardOptions& options) : options_(options) {}
   Tensor next(const Tensor& z, const Tensor& f) override {
-    if (options_.damping == 1) return affine(f, 1, 0);
-    return affine(z, 1 - options_.damping, 0) + affine(f, options_.damping, 0);
+    return options_.damping == 1 ? affine(f, 1, 0) : damped(z, f, options_.damping);
   }
 
  private:
@@ -164,8 +163,8 @@ class Gmres final : public SolveMethod {
     Tensor p = r_, q = r_ - residual;
     for (int pass = 0; pass < 2; ++pass) {  // twice is enough for orthogonality to rounding
       const Tensor c = q_.products(q);
-      p = combination(p_, c, p, -1);
-      q = combination(q_, c, q, -1);
+      p = moved(p_.history(), c, p, -1);
+      q = moved(q_.history(), c, q, -1);
     }
     const Index k = q_.count;
     // The tiny summand is for a residual of zero.
@@ -184,9 +183,6 @@ class Gmres final : public SolveMethod {
     kernels::history_sum(rows, c.array(), x.array(), y.array(), {.beta = beta});
     return y;
   }
-  static Tensor combination(const Rows& rows, const Tensor& c, const Tensor& x, double beta) {
-    return moved(rows.history(), c, x, beta);
-  }
   // Row k = c x per sample.
   static void set_scaled(const Rows& rows, Index k, const Tensor& x, const Tensor& c) {
     kernels::history_sum({x.array(), x.dim(0), 1, x.size() / x.dim(0), 1}, c.array(), x.array(), rows.row(k),
@@ -199,6 +195,10 @@ class Gmres final : public SolveMethod {
 };
 
 }  // namespace
+
+Tensor damped(const Tensor& z, const Tensor& f, double b) {
+  return b == 1 ? f : affine(z, 1 - b, 0) + affine(f, b, 0);
+}
 
 std::unique_ptr<SolveMethod> picard(const PicardOptions& options) {
   return std::make_unique<Picard>(options);

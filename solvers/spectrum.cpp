@@ -4,7 +4,8 @@
 #include <Eigen/Dense>
 #include <algorithm>
 #include <cmath>
-#include <numbers>
+#include <optional>
+#include <utility>
 
 #include "kernels/memory.h"
 
@@ -47,12 +48,6 @@ LeastSquares solve_least_squares(const Matrix& a, const Matrix& b, double trunca
   Eigen::BDCSVD<Eigen::MatrixXd> svd(a, Eigen::ComputeThinU | Eigen::ComputeThinV);
   svd.setThreshold(truncation);
   return {svd.solve(b), svd.rank()};
-}
-
-// Columns that span the null space of m by the `count` least singular values: (right, left).
-std::pair<ComplexMatrix, ComplexMatrix> null_spaces(const ComplexMatrix& m, Index count) {
-  const Eigen::BDCSVD<ComplexMatrix> svd(m, Eigen::ComputeFullU | Eigen::ComputeFullV);
-  return {svd.matrixV().rightCols(count), svd.matrixU().rightCols(count)};
 }
 
 Index nullity(const ComplexMatrix& m, double threshold) {
@@ -100,8 +95,29 @@ std::vector<Complex> eigenvalues_of(const Matrix& k) {
   return values;
 }
 
+double rank_threshold(const Matrix& k, double tolerance) { return tolerance * std::max(1.0, k.norm()); }
+
 bool is_semisimple(const Matrix& k, const Cluster& cluster, double tolerance) {
-  return nullity(shifted(k, cluster.lambda), tolerance * std::max(1.0, k.norm())) >= cluster.count;
+  return nullity(shifted(k, cluster.lambda), rank_threshold(k, tolerance)) >= cluster.count;
+}
+
+// Eigenvalues of a matrix whose powers do not grow by its radius.
+std::vector<Complex> bounded_eigenvalues(const Matrix& k, double tolerance, const char* where) {
+  std::vector<Complex> values = eigenvalues_of(k);
+  require(std::abs(values.front()) <= 1 + tolerance, where, ": given a matrix of radius ",
+          std::abs(values.front()), ", expected at most 1, its powers grow");
+  return values;
+}
+
+// Factors (D,p) and (p,D) of the projector on the null space of m, of dimension `count`, along its range;
+// `count` is confirmed by singular values up to the threshold, or else nothing.
+template <class M>
+std::optional<std::pair<M, M>> null_projector(const M& m, Index count, double threshold) {
+  const Eigen::BDCSVD<M> svd(m, Eigen::ComputeFullU | Eigen::ComputeFullV);
+  if (svd.singularValues()(m.cols() - count) > threshold) return {};
+  const M right = svd.matrixV().rightCols(count), left = svd.matrixU().rightCols(count);
+  const M u = (left.adjoint() * right).fullPivLu().solve(M(left.adjoint()));
+  return std::pair(right, u);
 }
 
 }  // namespace
@@ -151,21 +167,17 @@ KoopmanSpectrum koopman_spectrum(const Tensor& matrix, double tolerance) {
 
 SpectralProjector fixed_space(const Tensor& matrix, double tolerance) {
   const Matrix k = square_of(matrix, "fixed_space");
-  const std::vector<Complex> values = eigenvalues_of(k);
-  require(std::abs(values.front()) <= 1 + tolerance, "fixed_space: given a matrix of radius ",
-          std::abs(values.front()), ", expected at most 1, its powers grow");
+  const std::vector<Complex> values = bounded_eigenvalues(k, tolerance, "fixed_space");
   const Index count =
       std::count_if(values.begin(), values.end(), [=](Complex l) { return std::abs(l - 1.0) <= tolerance; });
   if (count == 0)
     return {Tensor::zeros({k.rows(), 0}, matrix.options()), Tensor::zeros({0, k.rows()}, matrix.options())};
-  require(is_semisimple(k, {1, count}, tolerance), "fixed_space: given a matrix whose eigenvalue 1 comes ",
-          count, " times with fewer eigenvectors, expected a semisimple one, K^n has no limit there");
-  Matrix one = k;
+  Eigen::MatrixXd one = k;
   one.diagonal().array() -= 1;
-  const Eigen::BDCSVD<Eigen::MatrixXd> svd(one, Eigen::ComputeFullU | Eigen::ComputeFullV);
-  const Eigen::MatrixXd right = svd.matrixV().rightCols(count), left = svd.matrixU().rightCols(count);
-  const Eigen::MatrixXd u = (left.transpose() * right).fullPivLu().solve(left.transpose());
-  return {tensor_of(right), tensor_of(u)};
+  const auto projector = null_projector(one, count, rank_threshold(k, tolerance));
+  require(projector.has_value(), "fixed_space: given a matrix whose eigenvalue 1 comes ", count,
+          " times with fewer eigenvectors, expected a semisimple one, K^n has no limit there");
+  return {tensor_of(projector->first), tensor_of(projector->second)};
 }
 
 Tensor SpectralProjector::matrix() const {
@@ -175,18 +187,14 @@ Tensor SpectralProjector::matrix() const {
 
 Tensor settled_power(const Tensor& matrix, Index n, double tolerance) {
   const Matrix k = square_of(matrix, "settled_power");
-  const std::vector<Complex> values = eigenvalues_of(k);
-  require(std::abs(values.front()) <= 1 + tolerance, "settled_power: given a matrix of radius ",
-          std::abs(values.front()), ", expected at most 1, its powers grow");
   Matrix sum = Matrix::Zero(k.rows(), k.cols());
-  for (const Cluster& c : clusters_on_circle(values, tolerance)) {
-    require(is_semisimple(k, c, tolerance),
-            "settled_power: given a matrix with an eigenvalue of modulus one that is not "
-            "semisimple, expected case (i), (ii) or (iii), its powers grow");
-    const auto [right, left] = null_spaces(shifted(k, c.lambda), c.count);
-    const ComplexMatrix projector =
-        right * (left.adjoint() * right).fullPivLu().solve(ComplexMatrix(left.adjoint()));
-    sum += (std::polar(1.0, double(n) * std::arg(c.lambda)) * projector).real();
+  for (const Cluster& c : clusters_on_circle(bounded_eigenvalues(k, tolerance, "settled_power"), tolerance)) {
+    const auto projector = null_projector(shifted(k, c.lambda), c.count, rank_threshold(k, tolerance));
+    require(projector.has_value(),
+            "settled_power: given a matrix with an eigenvalue of modulus one that is not semisimple, "
+            "expected case (i), (ii) or (iii), its powers grow");
+    const Complex turn = std::polar(1.0, double(n) * std::arg(c.lambda));
+    sum += (turn * projector->first * projector->second).real();
   }
   return tensor_of(sum);
 }

@@ -4,21 +4,13 @@
 #include "kernels/memory_cuda.h"
 #include "simt/machine.h"
 #include "tests/error_text.h"
+#include "tests/scoped_precision.h"
 #include "tests/softmax_adam_cases.h"
 
 namespace stillpoint::kernels {
 namespace {
 
 using Values = std::vector<double>;
-
-class ScopedPrecision {
- public:
-  explicit ScopedPrecision(Precision p) : before_(precision()) { set_precision(p); }
-  ~ScopedPrecision() { set_precision(before_); }
-
- private:
-  Precision before_;
-};
 
 // Operands as a bf16 product sees them: 7 bits of mantissa, to nearest even. How tf32 rounds ties is the
 // machine's choice, so its results are held to unrounded operands with the tolerance of its 10 bits.

@@ -1,10 +1,10 @@
 // The CUDA kernels of the SIM head, on the emulator, against plain loops in double.
 #include <algorithm>
 
-#include "kernels/gemm.h"
 #include "kernels/sim_head_cuda.h"
 #include "simt/machine.h"
 #include "tests/device_array.h"
+#include "tests/scoped_precision.h"
 
 namespace stillpoint::kernels {
 namespace {
@@ -29,15 +29,6 @@ struct Chain {
 
 constexpr Activation identity = Activation::identity, rectified = Activation::relu,
                      fourier = Activation::fourier;
-
-class ScopedPrecision {
- public:
-  explicit ScopedPrecision(Precision p) : before_(precision()) { set_precision(p); }
-  ~ScopedPrecision() { set_precision(before_); }
-
- private:
-  Precision before_;
-};
 
 // An operand as the tensor cores are given it: tf32 with ties away from zero, bf16 with ties to even.
 double rounded(Precision p, double exact) {
