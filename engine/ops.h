@@ -89,6 +89,15 @@ Tensor koopman(const Tensor& x, const Tensor& u, const Tensor& vt);
 // psi(x) = sqrt(1/m) [cos(omega x), sin(omega x)], omega (m,d): the lift fused with its projection.
 Tensor random_fourier_features(const Tensor& x, const Tensor& omega);
 
+// (x - mean) / sqrt(variance + 1e-5) over the last axis, without gain and bias (Ba, Kiros, Hinton 2016).
+Tensor layer_norm(const Tensor& x);
+
+// Causal multi-head attention with relative positions; see kernels/relative_attention.h. qkv (N,L,3HE), r (L,HE) with
+// distance p in row p, b_w and b_r (H,E) -> (N,L,HE).
+Tensor relative_attention(const Tensor& qkv, const Tensor& r, const Tensor& b_w, const Tensor& b_r);
+// The same from matmul, softmax and shapes, with L x L scores: the reference, and what higher derivatives go through.
+Tensor relative_attention_reference(const Tensor& qkv, const Tensor& r, const Tensor& b_w, const Tensor& b_r);
+
 // Losses, shape (1). labels int32 (rows) in [0,classes).
 Tensor softmax(const Tensor& x);  // over the last axis
 Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& labels);  // mean over rows

@@ -1,4 +1,4 @@
-// Sine and cosine of whole SIMD vectors.
+// Sine, cosine and powers of two of whole SIMD vectors.
 #pragma once
 #include <cmath>
 #include <cstdint>
@@ -51,6 +51,29 @@ inline void sincos(Vector<float> x, Vector<float>& sine, Vector<float>& cosine) 
 }
 inline void sincos(Vector<double> x, Vector<double>& sine, Vector<double>& cosine) {
   sincos_by_lane<double>(x, sine, cosine);
+}
+
+// 2^x for x <= 127, and exactly 0 where x < -126. Error at most 2 ulp.
+inline Vector<float> power_of_two(Vector<float> x) {
+  const Vector<float> above = x < -126.0f ? splat(-126.0f) : x;
+  constexpr float to_integer = 0x1.8p23f;
+  const Vector<float> shifted = above + to_integer, f = above - (shifted - to_integer);
+  // Interpolation at Chebyshev points of (2^f - 1) / f, |f| <= 1/2.
+  Vector<float> p = 0.0013390863314f + f * 0.00015453163360f;
+  p = 0.0096180830151f + f * p;
+  p = 0.055503569543f + f * p;
+  p = 0.24022650719f + f * p;
+  p = 1.0f + f * (0.69314718246f + f * p);
+  Integers bits;
+  std::memcpy(&bits, &shifted, sizeof bits);
+  bits = (bits + 127) << 23;  // only the integer's low bits are left
+  Vector<float> scale;
+  std::memcpy(&scale, &bits, sizeof scale);
+  return x < -126.0f ? Vector<float>{} : p * scale;
+}
+inline Vector<double> power_of_two(Vector<double> x) {
+  for (int i = 0; i < width<double>; ++i) x[i] = x[i] < -1022 ? 0 : std::exp2(x[i]);
+  return x;
 }
 
 }  // namespace stillpoint::kernels::simd

@@ -1,4 +1,4 @@
-// Vector sine and cosine against libm in double.
+// Vector sine, cosine and powers of two against libm in double.
 #include "kernels/simd_math.h"
 
 #include <algorithm>
@@ -67,6 +67,40 @@ TEST_CASE("vector sine and cosine stay within 2 ulp up to 1e4", "[simd_math]") {
     x[lanes / 2] = v;
     check(x, true);
   }
+}
+
+TEST_CASE("vector powers of two stay within 2 ulp, and are 0 below the normal numbers", "[simd_math]") {
+  namespace simd = kernels::simd;
+  constexpr int lanes = simd::width<float>;
+  std::mt19937 random(5);
+  float x[lanes];
+  double largest = 0;
+  for (float low : {-126.0f, -30.0f, -1.0f, -0.01f}) {
+    std::uniform_real_distribution<float> uniform(low, -low);
+    for (int n = 0; n < 100000; ++n) {
+      for (float& v : x) v = uniform(random);
+      const simd::Vector<float> y = simd::power_of_two(simd::load(x));
+      for (int i = 0; i < lanes; ++i) {
+        const double exact = std::exp2(double(x[i]));
+        const float rounded = float(exact);
+        largest = std::max(largest, std::abs(double(y[i]) - exact) /
+                                        (double(std::nextafter(rounded, 1e38f)) - double(rounded)));
+      }
+    }
+  }
+  INFO("largest error in ulp: " << largest);
+  CHECK(largest <= 2);
+  CHECK(largest > 0.4);
+  const float infinity = std::numeric_limits<float>::infinity();
+  for (const auto& [value, expected] : {std::pair{0.0f, 1.0f},
+                                        {-126.0f, 0x1p-126f},
+                                        {-126.001f, 0.0f},
+                                        {-infinity, 0.0f},
+                                        {127.0f, 0x1p127f}})
+    CHECK(simd::power_of_two(simd::splat(value))[lanes / 2] == expected);
+  CHECK(std::isnan(simd::power_of_two(simd::splat(std::nanf("")))[0]));
+  CHECK(simd::power_of_two(simd::splat(3.0))[0] == 8.0);
+  CHECK(simd::power_of_two(simd::splat(-2000.0))[0] == 0.0);
 }
 
 }  // namespace stillpoint

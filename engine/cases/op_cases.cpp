@@ -13,6 +13,7 @@ std::vector<OpCase> op_cases() {
   add_elementwise_cases(cases);
   add_strided_cases(cases);
   add_network_cases(cases);
+  add_attention_cases(cases);
   return cases;
 }
 
