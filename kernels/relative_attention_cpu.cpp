@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/relative_attention_dispatch.h"
 #include "kernels/simd_math.h"
 
 namespace stillpoint::kernels {
@@ -235,17 +236,6 @@ void each_head(const RelativeAttentionShape& s, Index elements, Work work) {
     work(unit, static_cast<T*>(scratch.data()) + omp_get_thread_num() * elements);
 }
 
-// f(T{}, std::integral_constant<int, E>) with room for the features of a head.
-template <class F>
-void dispatch(const char* where, const RelativeAttentionShape& s, DType dtype, F f) {
-  dispatch_real(dtype, where, [&](auto zero) {
-    if (s.features == 5) return f(zero, std::integral_constant<int, 5>{});
-    if (s.features <= 8) return f(zero, std::integral_constant<int, 8>{});
-    static_assert(most_head_features == 16);
-    f(zero, std::integral_constant<int, 16>{});
-  });
-}
-
 // Gradients of r, b_w and b_r of every sample apart, (N, (L + 2) H E); a sample alone writes where they go.
 template <class T>
 struct ParameterSums {
@@ -276,7 +266,7 @@ struct ParameterSums {
 
 void relative_attention_forward_cpu(const RelativeAttentionShape& s, const RelativeAttentionInputs& inputs,
                                     const Array& y, const Array& log_sum) {
-  dispatch("relative_attention_forward", s, y.dtype, [&](auto zero, auto features) {
+  dispatch_head("relative_attention_forward", s, y.dtype, [&](auto zero, auto features) {
     using T = decltype(zero);
     using OneHead = Head<T, features>;
     each_head<T>(s, OneHead::arrays * OneHead::stride_for(s.length), [&](Index unit, T* scratch) {
@@ -290,7 +280,7 @@ void relative_attention_forward_cpu(const RelativeAttentionShape& s, const Relat
 void relative_attention_backward_cpu(const RelativeAttentionShape& s, const RelativeAttentionInputs& inputs,
                                      const Array& y, const Array& log_sum, const Array& dy,
                                      const RelativeAttentionInputs& grads) {
-  dispatch("relative_attention_backward", s, dy.dtype, [&](auto zero, auto features) {
+  dispatch_head("relative_attention_backward", s, dy.dtype, [&](auto zero, auto features) {
     using T = decltype(zero);
     constexpr int E = features;
     using OneHead = Head<T, E>;

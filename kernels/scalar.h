@@ -14,6 +14,8 @@ namespace stillpoint::kernels {
 
 STILLPOINT_HD float exponential(float x) { return ::expf(x); }
 STILLPOINT_HD double exponential(double x) { return ::exp(x); }
+STILLPOINT_HD float power_of_two(float x) { return ::exp2f(x); }
+STILLPOINT_HD double power_of_two(double x) { return ::exp2(x); }
 STILLPOINT_HD float logarithm(float x) { return ::logf(x); }
 STILLPOINT_HD double logarithm(double x) { return ::log(x); }
 STILLPOINT_HD float log1plus(float x) { return ::log1pf(x); }

@@ -24,4 +24,11 @@ struct Linear {
   }
 };
 
+// ||v_o|| over all axes but the first: the gains with which a weight-normalised v starts as itself.
+inline Tensor initial_gain(const Tensor& v) {
+  const Recording off(false);
+  const Index out = v.dim(0);
+  return reshape(square_root(sum_to(square(reshape(v, {out, -1})), {out, 1})), {out}).variable();
+}
+
 }  // namespace stillpoint

@@ -4,12 +4,9 @@
 namespace stillpoint {
 
 WeightNormConv::WeightNormConv(Initializer& init, Index in, Index out, Index taps)
-    : v(init.uniform_fan_in({out, in, taps}, in * taps)), b(init.uniform_fan_in({out}, in * taps)) {
-  // g = ||v||, so that the effective weight starts as v
-  const Recording off(false);
-  const Tensor rows = reshape(v, {out, -1});
-  g = reshape(square_root(sum_to(square(rows), {out, 1})), {out}).variable();
-}
+    : v(init.uniform_fan_in({out, in, taps}, in * taps)),
+      g(initial_gain(v)),
+      b(init.uniform_fan_in({out}, in * taps)) {}
 
 Tensor TcnBlock::operator()(const Tensor& x, bool fused) const {
   const TcnBlockParams p{conv1.v, conv1.g, conv1.b, conv2.v, conv2.g, conv2.b, down.w, down.b};

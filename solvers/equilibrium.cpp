@@ -11,7 +11,7 @@ namespace {
 // y = f(z) recorded, with the cotangent of y replaced by the adjoint u before it reaches f.
 Tensor implicit_step(const FixedPointMap& f, const Tensor& solution,
                      const std::shared_ptr<SolveMethod>& forward, const EquilibriumOptions& options,
-                     const std::shared_ptr<SolveReport>& report) {
+                     const std::shared_ptr<PendingReport>& report) {
   const Tensor z = solution.variable(), y = f(z);
   if (!y.requires_grad()) return y;
   const auto inverse = options.reuse_inverse ? forward : nullptr;
@@ -23,7 +23,7 @@ Tensor implicit_step(const FixedPointMap& f, const Tensor& solution,
         const std::unique_ptr<SolveMethod> method = options.adjoint();
         const auto vjp = [&](const Tensor& u) { return grad(y, {z}, u, {.allow_unused = true})[0]; };
         const Tensor start = inverse != nullptr ? inverse->adjoint_estimate(c.g) : Tensor();
-        Solution adjoint = solve_adjoint(vjp, c.g, *method, options.adjoint_solve, start);
+        PendingSolution adjoint = solve_adjoint(vjp, c.g, *method, options.adjoint_solve, start);
         *report = std::move(adjoint.report);
         return std::vector<Tensor>{adjoint.z};
       });
@@ -90,9 +90,9 @@ Tensor reversible_steps(const FixedPointMap& f, const Tensor& z0, const Equilibr
 
 }  // namespace
 
-Solution solve_adjoint(const FixedPointMap& vjp, const Tensor& g, SolveMethod& method,
-                       const SolveOptions& options, const Tensor& start) {
-  return solve([&](const Tensor& u) { return vjp(u) + g; }, start.defined() ? start : g, method, options);
+PendingSolution solve_adjoint(const FixedPointMap& vjp, const Tensor& g, SolveMethod& method,
+                              const SolveOptions& options, const Tensor& start) {
+  return start_solve([&](const Tensor& u) { return vjp(u) + g; }, start.defined() ? start : g, method, options);
 }
 
 Equilibrium equilibrium(const FixedPointMap& f, const Tensor& z0, const EquilibriumOptions& options) {
@@ -100,19 +100,19 @@ Equilibrium equilibrium(const FixedPointMap& f, const Tensor& z0, const Equilibr
   Equilibrium result{z0, {}, nullptr};
   if (options.gradient == EquilibriumGradient::unrolled) {
     for (Index k = 0; k < options.steps; ++k) result.z = f(result.z);
-    result.forward.steps = options.steps;
+    result.forward = PendingReport(options.steps);
     return result;
   }
   if (options.gradient == EquilibriumGradient::reversible) {
     result.z = reversible_steps(f, z0, options);
-    result.forward.steps = 2 * options.steps;
+    result.forward = PendingReport(2 * options.steps);
     return result;
   }
   const std::shared_ptr<SolveMethod> method = options.forward();
-  Solution solution = solve(f, z0, *method, options.solve);
+  PendingSolution solution = start_solve(f, z0, *method, options.solve);
   result.forward = std::move(solution.report);
   if (options.gradient == EquilibriumGradient::implicit) {
-    result.adjoint = std::make_shared<SolveReport>();
+    result.adjoint = std::make_shared<PendingReport>();
     result.z = implicit_step(f, solution.z, method, options, result.adjoint);
     return result;
   }

@@ -5,18 +5,16 @@
 
 namespace stillpoint {
 
-// implicit    the implicit function theorem: with g = dL/dz the adjoint u = J^T u + g, J = df/dz at the
-// solution, is
-//             solved by a method of its own, and u is what f's parameters and inputs receive (peers.md 2.7)
-// phantom     `steps` recorded steps z + damping (f(z) - z) from the solution, differentiated as they are;
-// one step
-//             without damping is the Jacobian-free gradient
-// unrolled    the solve itself is `steps` recorded steps of f from z0 without a method: the reference
-// reversible  the solve itself is `steps` pairs y' = (1-b) y + b f(z), z' = (1-b) z + b f(y') from y = z =
-// z0, with
-//             b = damping in (0,1); backward runs them in reverse and keeps none of them: exact gradients of
-//             the pairs in the memory of one, but for rounding, which grows by 1/(1-b) a step (an Error where
-//             it would eat all digits)
+// - implicit: the implicit function theorem. With g = dL/dz the adjoint u = J^T u + g, J = df/dz at the
+//   solution, is solved by a method of its own, and u is what f's parameters and inputs receive (Bai, Kolter,
+//   Koltun 2019, theorem 1).
+// - phantom: `steps` recorded steps z + damping (f(z) - z) from the solution, differentiated as they are
+//   (Geng et al. 2021); one step without damping is the Jacobian-free gradient (Fung et al. 2022).
+// - unrolled: the solve itself is `steps` recorded steps of f from z0 without a method: the reference.
+// - reversible: the solve itself is `steps` pairs y' = (1-b) y + b f(z), z' = (1-b) z + b f(y') from
+//   y = z = z0, with b = damping in (0,1). Backward runs them in reverse and keeps none of them: exact
+//   gradients of the pairs in the memory of one, but for rounding, which grows by 1/(1-b) a step (an Error
+//   where it would eat all digits).
 enum class EquilibriumGradient { implicit, phantom, unrolled, reversible };
 
 using MakeMethod = std::function<std::unique_ptr<SolveMethod>()>;
@@ -39,8 +37,8 @@ struct EquilibriumOptions {
 
 struct Equilibrium {
   Tensor z;                              // f at the solution, or what the recorded steps make of it; recorded
-  SolveReport forward;                   // of unrolled and reversible the number of evaluations alone
-  std::shared_ptr<SolveReport> adjoint;  // filled by the backward pass; null unless implicit
+  PendingReport forward;  // of unrolled and reversible the number of evaluations alone
+  std::shared_ptr<PendingReport> adjoint;  // filled by the backward pass; null unless implicit
 };
 
 // z* = f(z*) from z0 (samples, ...). f is called with recording on for the part that is differentiated, and
@@ -49,7 +47,7 @@ struct Equilibrium {
 Equilibrium equilibrium(const FixedPointMap& f, const Tensor& z0, const EquilibriumOptions& options = {});
 
 // u of u = J^T u + g, where J^T u is vjp(u), from `start` (undefined: from g).
-Solution solve_adjoint(const FixedPointMap& vjp, const Tensor& g, SolveMethod& method,
-                       const SolveOptions& options, const Tensor& start = {});
+PendingSolution solve_adjoint(const FixedPointMap& vjp, const Tensor& g, SolveMethod& method,
+                              const SolveOptions& options, const Tensor& start = {});
 
 }  // namespace stillpoint

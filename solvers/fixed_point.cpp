@@ -33,30 +33,30 @@ Array row(const Tensor& t, Index r) {
   return {static_cast<char*>(t.array().data) + r * width * size_of(t.dtype()), width, t.dtype(), t.device()};
 }
 
-SolveReport report_of(const State& state, const Tensor& trace, Index steps) {
+}  // namespace
+
+SolveReport PendingReport::read() const {
   SolveReport report;
-  report.steps = steps;
+  report.steps = steps_;
+  if (!status_.defined()) return report;
   report.converged = true;
-  const std::vector<double> status = state.status.values(), taken = state.steps.values(),
-                            lowest = state.lowest.values();
+  const std::vector<double> status = status_.values(), taken = taken_.values(), lowest = lowest_.values();
   for (std::size_t b = 0; b < status.size(); ++b) {
     report.samples.push_back({SampleStatus(int(status[b])), Index(taken[b]), lowest[b]});
     report.converged = report.converged && report.samples.back().status == SampleStatus::converged;
     report.residual = std::max(report.residual, lowest[b]);
   }
-  if (steps == 0) return report;
-  report.trace = slice(trace, {0, 0}, {steps, trace.dim(1)}).values();
+  if (steps_ > 0) report.trace = slice(trace_, {0, 0}, {steps_, trace_.dim(1)}).values();
   return report;
 }
 
-}  // namespace
-
-Solution solve(const FixedPointMap& f, const Tensor& z0, SolveMethod& method, const SolveOptions& options) {
+PendingSolution start_solve(const FixedPointMap& f, const Tensor& z0, SolveMethod& method,
+                            const SolveOptions& options) {
   require(z0.rank() > 0 && z0.size() > 0, "solve: given a start of shape ", to_text(z0.shape()),
           ", expected (samples, ...) with elements, give one row per sample");
-  require(options.max_steps >= 0 && options.check_every > 0, "solve: given max_steps ", options.max_steps,
+  require(options.max_steps >= 0 && options.check_every >= 0, "solve: given max_steps ", options.max_steps,
           " and check_every ", options.check_every,
-          ", expected them not to be negative and at least 1, change them");
+          ", expected them not to be negative, change them");
   const Recording off(false);
   Tensor z = z0.detach();
   const Tensor best = affine(z, 1, 0);
@@ -74,12 +74,17 @@ Solution solve(const FixedPointMap& f, const Tensor& z0, SolveMethod& method, co
     kernels::judge_residuals(z.array(), fz.array(), step, rule, arrays, row(trace, step - 1));
     kernels::keep_better(z.array(), arrays, best.array());
     if (step == options.max_steps) break;
-    if (step % options.check_every == 0 && kernels::count_running(arrays) == 0) break;
+    if (options.check_every > 0 && step % options.check_every == 0 && kernels::count_running(arrays) == 0) break;
     const Tensor next = method.next(z, fz);
     kernels::hold_stopped(z.array(), arrays, next.array());
     z = next;
   }
-  return {best, report_of(state, trace, step)};
+  return {best, {step, state.status, state.steps, state.lowest, trace}};
+}
+
+Solution solve(const FixedPointMap& f, const Tensor& z0, SolveMethod& method, const SolveOptions& options) {
+  const PendingSolution pending = start_solve(f, z0, method, options);
+  return {pending.z, pending.report.read()};
 }
 
 std::string to_text(const SolveReport& report) {

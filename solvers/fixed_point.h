@@ -21,7 +21,8 @@ struct SolveOptions {
   double tolerance = 1e-3;  // per sample
   bool relative = false;    // ||f(z) - z|| / (||f(z)|| + 1e-9) instead of ||f(z) - z||
   double divergence = 1e5;  // a sample ends where its residual is above this times its first
-  Index check_every = 1;    // steps after which the host asks whether all samples have stopped
+  Index check_every = 1;    // steps after which the host asks whether all samples have stopped; 0: it never
+                            // waits, and all max_steps are taken (samples that have stopped stay as they are)
 };
 
 struct SampleReport {
@@ -41,9 +42,30 @@ struct SolveReport {
 // `12 steps, residual 3.1e-04, 7 of 8 samples converged, 1 not finite`
 std::string to_text(const SolveReport& report);
 
+// A report that is still on its device: reading it waits for the solve. Where a CUDA graph recorded the solve
+// it tells of the latest replay.
+class PendingReport {
+ public:
+  PendingReport() = default;
+  explicit PendingReport(Index steps) : steps_(steps) {}
+  // status and taken int32 (samples), lowest (samples), trace (steps or more, samples)
+  PendingReport(Index steps, Tensor status, Tensor taken, Tensor lowest, Tensor trace)
+      : steps_(steps), status_(status), taken_(taken), lowest_(lowest), trace_(trace) {}
+  Index steps() const { return steps_; }
+  SolveReport read() const;
+
+ private:
+  Index steps_ = 0;  // evaluations of f
+  Tensor status_, taken_, lowest_, trace_;
+};
+
 struct Solution {
   Tensor z;  // per sample the iterate of the lowest residual, or z0 where none was finite; without history
   SolveReport report;
+};
+struct PendingSolution {
+  Tensor z;
+  PendingReport report;
 };
 
 // Proposes the next iterate from z and f(z); has a memory of one solve.
@@ -91,6 +113,9 @@ struct GmresOptions {
 std::unique_ptr<SolveMethod> gmres(const GmresOptions& options = {});
 
 // From z0 (samples, ...); records nothing. Error where f's value has another shape, dtype or device than z.
+PendingSolution start_solve(const FixedPointMap& f, const Tensor& z0, SolveMethod& method,
+                            const SolveOptions& options = {});
+// The same, with the report read.
 Solution solve(const FixedPointMap& f, const Tensor& z0, SolveMethod& method,
                const SolveOptions& options = {});
 

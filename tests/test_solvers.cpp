@@ -156,11 +156,11 @@ TEST_CASE("the implicit gradient is the reference's, and the unrolled one at the
                                .adjoint = make,
                                .adjoint_solve = {.max_steps = 200, .tolerance = 1e-13}};
     const Equilibrium solved = equilibrium(toy, Tensor::zeros({1, 2}, f64), options);
-    CHECK(solved.forward.converged);
-    CHECK(solved.adjoint->steps == 0);
+    CHECK(solved.forward.read().converged);
+    CHECK(solved.adjoint->steps() == 0);
     const auto implicit = grad(sum(weights * solved.z), {toy.w, toy.b});
-    CHECK(solved.adjoint->converged);
-    CHECK(solved.adjoint->steps > 0);
+    CHECK(solved.adjoint->read().converged);
+    CHECK(solved.adjoint->steps() > 0);
     check_close(implicit[1].values(), {.5525633016, -3.3202351974}, 1e-9);
     options.gradient = EquilibriumGradient::unrolled;
     options.steps = 200;
@@ -209,7 +209,7 @@ TEST_CASE("reversible steps have the gradient of the pairs that they are", "[sol
                                      .damping = .6,
                                      .parameters = {toy.w, toy.b}};
     const Equilibrium solved = equilibrium(toy, start, options);
-    CHECK(solved.forward.steps == 24);
+    CHECK(solved.forward.steps() == 24);
     Tensor y = start, z = start;
     for (int k = 0; k < 12; ++k) {
       y = .4 * y + .6 * toy(z);
@@ -272,7 +272,7 @@ TEST_CASE("the forward inverse of Broyden's method starts the adjoint near its s
                                      .reuse_inverse = reuse};
     const Equilibrium solved = equilibrium(toy, Tensor::zeros({1, 2}, f64), options);
     const auto g = grad(sum(weights * solved.z), {toy.b})[0].values();
-    return std::pair(std::hypot(g[0] - .5525633016, g[1] + 3.3202351974), *solved.adjoint);
+    return std::pair(std::hypot(g[0] - .5525633016, g[1] + 3.3202351974), solved.adjoint->read());
   };
   CHECK(adjoint(true, 0).first < .5 * adjoint(false, 0).first);
   const auto [error, report] = adjoint(true, 30);
@@ -288,7 +288,7 @@ TEST_CASE("a sample that stopped early keeps its inverse", "[solvers]") {
                                    .reuse_inverse = true};
   const Toy both(Device::cpu, biases), first(Device::cpu, {1e-4, -1e-4});
   const Equilibrium solved = equilibrium(both, Tensor::zeros({2, 2}, f64), options);
-  REQUIRE(solved.forward.samples[0].steps + 1 < solved.forward.samples[1].steps);
+  REQUIRE(solved.forward.read().samples[0].steps + 1 < solved.forward.read().samples[1].steps);
   const Equilibrium alone = equilibrium(first, Tensor::zeros({1, 2}, f64), options);
   const auto g = grad(sum(weights * solved.z), {both.b})[0].values();
   const auto own = grad(sum(Tensor::from({1, -2}, {1, 2}, f64) * alone.z), {first.b})[0].values();

@@ -1,0 +1,118 @@
+// The DEQ-Transformer's cell and the choice of its solvers.
+#include "models/deq.h"
+
+#include <cmath>
+
+#include "solvers/jacobian.h"
+
+namespace stillpoint {
+namespace {
+
+constexpr double deviation = 0.01;  // of weights without a norm of their own
+
+MakeMethod method_named(const std::string& name, Index steps, double beta) {
+  if (name == "anderson") return [beta] { return anderson({.beta = beta}); };
+  if (name == "picard") return [] { return picard(); };
+  const Index memory = std::max<Index>(1, steps);
+  if (name == "gmres") return [memory] { return gmres({.memory = memory}); };
+  return [memory] { return broyden({.memory = memory}); };
+}
+
+EquilibriumOptions options_of(const DeqConfig& c, const DeqCell& cell, const Tensor& z0) {
+  const Index check = z0.device() == Device::cpu ? 1 : c.check_every;
+  EquilibriumOptions o{.forward = method_named(c.solver, c.steps, c.anderson_beta),
+                       .solve = {.max_steps = c.steps,
+                                 .tolerance = c.tolerance * std::sqrt(double(z0.size() / z0.dim(0))),
+                                 .check_every = check},
+                       .adjoint = method_named(c.adjoint_solver, c.adjoint_steps, c.anderson_beta),
+                       .adjoint_solve = {.max_steps = c.adjoint_steps,
+                                         .tolerance = c.adjoint_tolerance,
+                                         .relative = true,
+                                         .check_every = check},
+                       .reuse_inverse = c.reuse_inverse,
+                       .steps = c.gradient == "jfb" ? 1 : c.gradient_steps,
+                       .damping = c.gradient == "jfb" ? 1 : c.gradient_damping};
+  if (c.gradient == "phantom" || c.gradient == "jfb") o.gradient = EquilibriumGradient::phantom;
+  if (c.gradient == "unrolled") o.gradient = EquilibriumGradient::unrolled;
+  if (c.gradient == "reversible") o.gradient = EquilibriumGradient::reversible;
+  for (const Tensor& t : cell.tensors())
+    if (t.requires_grad()) o.parameters.push_back(t);
+  return o;
+}
+
+}  // namespace
+
+WeightNormLinear::WeightNormLinear(Initializer& init, Index in, Index out, bool with_bias)
+    : v(init.uniform_fan_in({out, in}, in)), g(initial_gain(v)) {
+  if (with_bias) b = init.fill({out}, 0);
+}
+
+Tensor DeqCell::operator()(const Tensor& z) const {
+  const Tensor qkv = linear(layer_norm(z), w_qkv) + u;
+  const Tensor h = layer_norm(linear(relative_attention(qkv, r, b_w, b_r), w_o, b_o) + z);
+  return h + linear(linear_relu(h, w_1, b_1), w_2, b_2);
+}
+
+Tensor position_code(Index length, Index d, TensorOptions options) {
+  require(d % 2 == 0, "position_code: given ", d, " features, expected an even number, change deq_features");
+  std::vector<double> code;
+  code.reserve(std::size_t(length * d));
+  for (Index p = 0; p < length; ++p)
+    for (Index i = 0; i < d; ++i) {
+      const double angle = double(p) * std::pow(10000.0, -2.0 * double(i % (d / 2)) / double(d));
+      code.push_back(i < d / 2 ? std::sin(angle) : std::cos(angle));
+    }
+  return Tensor::from(code, {length, d}, options);
+}
+
+DeqTransformer::DeqTransformer(Initializer& init, const DeqConfig& config, Index tokens) : config_(config) {
+  const Index d = config.d, heads = config.heads;
+  require(d % heads == 0, "deq: given ", d, " features and ", heads,
+          " heads, expected the heads to divide the features, change deq_features or deq_heads");
+  embedding = init.normal({tokens, d}, deviation);
+  inject.w = init.normal({3 * d, d}, deviation);
+  inject.b = init.fill({3 * d}, 0);
+  qkv = WeightNormLinear(init, d, 3 * d, false);
+  r = WeightNormLinear(init, d, d, false);
+  b_w = init.normal({heads, d / heads}, deviation);
+  b_r = init.normal({heads, d / heads}, deviation);
+  o = WeightNormLinear(init, d, d, true);
+  first = WeightNormLinear(init, d, config.inner, true);
+  second = WeightNormLinear(init, config.inner, d, true);
+  out_bias = init.fill({tokens}, 0);
+}
+
+DeqCell DeqTransformer::cell(const Tensor& ids) const {
+  require(ids.rank() == 2, "deq: given token ids of shape ", to_text(ids.shape()),
+          ", expected (batch, length), reshape them");
+  const Index d = embedding.dim(1), length = ids.dim(1);
+  const Tensor x = affine(stillpoint::embedding(embedding, reshape(ids, {-1})), std::sqrt(double(d)), 0);
+  const auto weight = [](const WeightNormLinear& map) { return weight_norm(map.v, map.g); };
+  return {.u = reshape(inject(x), {ids.dim(0), length, 3 * d}),
+          .r = linear(position_code(length, d, embedding.options()), weight(r)),
+          .b_w = b_w,
+          .b_r = b_r,
+          .w_qkv = weight(qkv),
+          .w_o = weight(o),
+          .b_o = o.b,
+          .w_1 = weight(first),
+          .b_1 = first.b,
+          .w_2 = weight(second),
+          .b_2 = second.b};
+}
+
+Tensor DeqTransformer::logits(const Tensor& z) const {
+  return linear(reshape(z, {-1, embedding.dim(1)}), embedding, out_bias);
+}
+
+DeqValue DeqTransformer::value(const Tensor& ids, const Tensor& probe) const {
+  const DeqCell f = cell(ids);
+  const Tensor z0 = Tensor::zeros({ids.dim(0), ids.dim(1), embedding.dim(1)}, embedding.options());
+  DeqValue value{{}, {}, equilibrium(f, z0, options_of(config_, f, z0))};
+  value.logits = logits(value.solution.z);
+  if (config_.jacobian_weight > 0 && Recording::on())
+    value.penalty = affine(jacobian_penalty(f, value.solution.z.detach(), probe), config_.jacobian_weight, 0);
+  return value;
+}
+
+}  // namespace stillpoint

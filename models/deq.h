@@ -1,0 +1,129 @@
+// The DEQ-Transformer: the equilibrium of one weight-tied transformer layer (Bai, Kolter, Koltun 2019).
+#pragma once
+#include <string>
+
+#include "engine/config.h"
+#include "models/layers.h"
+#include "solvers/equilibrium.h"
+
+namespace stillpoint {
+
+// Legend: N batch, L length, d features, H heads of E = d / H features, F units of the inner layer, V tokens.
+
+struct DeqConfig {
+  std::int64_t d = 40, heads = 8, inner = 40;
+  std::string solver = "broyden", adjoint_solver = "broyden";
+  std::int64_t steps = 30, adjoint_steps = 30;
+  double tolerance = 1e-6, adjoint_tolerance = 1e-6;
+  double anderson_beta = 1;
+  std::string gradient = "implicit";
+  std::int64_t gradient_steps = 5;
+  double gradient_damping = 0.5;
+  bool reuse_inverse = false;
+  double jacobian_weight = 0;
+  std::int64_t check_every = 0;
+
+  template <class F>
+  void fields(F& f) {
+    f("deq_features", d, "features of a position; a multiple of the heads", at_least(1));
+    f("deq_heads", heads, "attention heads, of at most 16 features each", at_least(1));
+    f("deq_inner", inner, "units of the feed-forward network", at_least(1));
+    f("solver", solver, "method of the forward solve", one_of({"broyden", "anderson", "picard"}));
+    f("adjoint_solver", adjoint_solver, "method of the backward solve",
+      one_of({"broyden", "anderson", "picard", "gmres"}));
+    f("solver_steps", steps, "largest number of evaluations in the forward solve", at_least(0));
+    f("adjoint_steps", adjoint_steps, "largest number of vector-Jacobian products in the backward solve",
+      at_least(0));
+    f("solver_tolerance", tolerance, "root mean square of f(z) - z at which a sample has converged",
+      at_least(0));
+    f("adjoint_tolerance", adjoint_tolerance, "relative residual at which the backward solve has converged",
+      at_least(0));
+    f("anderson_beta", anderson_beta, "mixing of Anderson's method", positive());
+    f("gradient", gradient, "gradient through the equilibrium",
+      one_of({"implicit", "phantom", "jfb", "unrolled", "reversible"}));
+    f("gradient_steps", gradient_steps, "recorded steps of phantom, unrolled and reversible", at_least(1));
+    f("gradient_damping", gradient_damping, "damping of phantom and reversible steps", between(0.001, 1));
+    f("reuse_inverse", reuse_inverse,
+      "start the backward solve from the forward solve's inverse Jacobian (Broyden)");
+    f("jacobian_weight", jacobian_weight,
+      "weight of ||J||^2 / n in the loss, estimated with one random probe", at_least(0));
+    f("check_every", check_every,
+      "solver steps after which a GPU is asked whether all have converged; 0: never, so that it runs a step "
+      "as one graph",
+      at_least(0));
+  }
+};
+
+// y = x w^T + b with w_o = g_o v_o / ||v_o||; v (out,in), g (out), b (out) or undefined.
+struct WeightNormLinear {
+  Tensor v, g, b;
+
+  WeightNormLinear() = default;
+  WeightNormLinear(Initializer& init, Index in, Index out, bool with_bias);
+  template <class P>
+  void params(P& p) {
+    p("v", v);
+    p("g", g);
+    p("b", b);
+  }
+};
+
+// f(z) = h + W_2 relu(W_1 h + b_1) + b_2 with h = LN(W_o attention(W_qkv LN(z) + u) + b_o + z) for z (N,L,d),
+// where the residual of the feed-forward part is the normalised h. Everything that does not depend on z is
+// there once.
+struct DeqCell {
+  Tensor u, r;      // (N,L,3d), (L,d)
+  Tensor b_w, b_r;  // (H,E)
+  Tensor w_qkv, w_o, b_o, w_1, b_1, w_2, b_2;
+
+  Tensor operator()(const Tensor& z) const;
+  // What f's value depends on besides z.
+  std::vector<Tensor> tensors() const { return {u, r, b_w, b_r, w_qkv, w_o, b_o, w_1, b_1, w_2, b_2}; }
+};
+
+// [sin(p w); cos(p w)] in row p, w_k = 10000^(-2k/d), (length,d); d even (Dai et al. 2019).
+Tensor position_code(Index length, Index d, TensorOptions options);
+
+// What one evaluation of the model did.
+struct DeqValue {
+  Tensor logits;         // (N L, V), positions in the order (n, p)
+  Tensor penalty;        // to add to the loss; undefined where jacobian_weight is 0
+  Equilibrium solution;  // z (N,L,d) and the reports
+};
+
+struct DeqTransformer {
+  Tensor embedding;  // (V,d), of the output, too
+  Linear inject;     // (3d,d)
+  WeightNormLinear qkv, r, o, first, second;
+  Tensor b_w, b_r, out_bias;
+
+  DeqTransformer() = default;
+  // Error where the heads do not divide the features.
+  DeqTransformer(Initializer& init, const DeqConfig& config, Index tokens);
+
+  // ids int32 (N,L).
+  DeqCell cell(const Tensor& ids) const;
+  // From z = 0. The probe (N,L,d) is of the Jacobian's penalty and used where that has a weight.
+  DeqValue value(const Tensor& ids, const Tensor& probe = {}) const;
+  Tensor operator()(const Tensor& ids) const { return value(ids).logits; }
+  Tensor logits(const Tensor& z) const;
+
+  template <class P>
+  void params(P& p) {
+    p("embedding", embedding);
+    p("inject", inject);
+    p("qkv", qkv);
+    p("r", r);
+    p("b_w", b_w);
+    p("b_r", b_r);
+    p("o", o);
+    p("ffn.0", first);
+    p("ffn.1", second);
+    p("out.b", out_bias);
+  }
+
+ private:
+  DeqConfig config_;
+};
+
+}  // namespace stillpoint
