@@ -45,6 +45,10 @@ DYNAMIC_SHARED = {
     "chain_backward_mma": 41728,
     "column_sums": 256 * 4,
     "tile_product": 2 * 16 * 68 * 4,
+    "relative_attention_query_tile": 8636,  # of the widest head
+    "relative_attention_dq": 8636,
+    "relative_attention_dkv": 8764,
+    "relative_attention_dr": 13048,
 }
 # Tiles of float64 are chosen smaller where twice the bytes would not fit.
 LARGEST_DOUBLE = 48 * 1024

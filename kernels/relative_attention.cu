@@ -48,7 +48,7 @@ struct RunningSoftmax {
 };
 
 template <class T, int E>
-__global__ void __launch_bounds__(attention_threads)
+__global__ void __launch_bounds__(attention_threads, 2)
     relative_attention_query_tile(const __grid_constant__ AttentionArgs<T> args) {
   T* const keys = dynamic_shared<T>();
   T* const values = keys + attention_tile * key_stride<E>;

@@ -34,7 +34,7 @@ struct ScoreGradient {
 
 // dq_i = sum_j dS_ij (k_j + r_{i-j})
 template <class T, int E>
-__global__ void __launch_bounds__(attention_threads)
+__global__ void __launch_bounds__(attention_threads, 2)
     relative_attention_dq(const __grid_constant__ AttentionArgs<T> args) {
   T* const keys = dynamic_shared<T>();
   T* const values = keys + attention_tile * key_stride<E>;
@@ -90,7 +90,7 @@ __device__ void write_bias_sums(T factor, const T (&key)[E], Index set, T* sums)
 
 // dk_j = sum_i dS_ij (q_i + b_w), dv_j = sum_i a_ij dy_i
 template <class T, int E>
-__global__ void __launch_bounds__(attention_threads)
+__global__ void __launch_bounds__(attention_threads, 2)
     relative_attention_dkv(const __grid_constant__ AttentionArgs<T> args) {
   T* const queries = dynamic_shared<T>();
   T* const distances = queries + attention_tile * query_stride<E>;
@@ -141,7 +141,7 @@ __global__ void __launch_bounds__(attention_threads)
 
 // dr_p = sum_{n,i} dS_{i,i-p} (q_i + b_r)
 template <class T, int E>
-__global__ void __launch_bounds__(attention_threads)
+__global__ void __launch_bounds__(attention_threads, 2)
     relative_attention_dr(const __grid_constant__ AttentionArgs<T> args) {
   T* const queries = dynamic_shared<T>();
   T* const keys = queries + attention_tile * query_stride<E>;

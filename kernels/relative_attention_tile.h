@@ -12,6 +12,7 @@ namespace stillpoint::kernels {
 // the other side; that side comes in tiles, too, so that their differences lie in a window of 2 tile - 1
 // rows.
 inline constexpr int attention_tile = 32, attention_splits = 4, attention_window = 2 * attention_tile - 1;
+// Kernels ask for two blocks a multiprocessor: told nothing, the compiler spills for more.
 inline constexpr int attention_threads = attention_tile * attention_splits,
                      attention_warps = attention_threads / 32;
 

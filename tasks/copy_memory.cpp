@@ -13,6 +13,7 @@ namespace stillpoint {
 namespace {
 
 constexpr Index digits = 10, classes = 10, sequences_per_evaluation = 50;
+constexpr Index equilibria_per_evaluation = 5;  // a solver's history is larger than a network's activations
 
 // Sums over positions that metrics are made of.
 struct Totals {
@@ -39,8 +40,11 @@ class CopyMemory : public Task {
   std::vector<std::string> splits() const override { return {"valid", "test"}; }
   Metrics evaluate(const std::string& split) override;
   void write_results(const std::filesystem::path&, TensorBoardWriter*, Index) override {}
+  bool recordable() const override { return deq() == nullptr || config_.deq.check_every == 0; }
+  std::function<Metrics()> statistics() const override;
 
  private:
+  const DeqTransformer* deq() const { return std::get_if<DeqTransformer>(&model_); }
   std::vector<Tensor> inputs_and_labels(const std::vector<Index>& rows) const;
   Tensor logits(const Tensor& x) const;
   void add_totals(const std::vector<Index>& rows, Totals& totals) const;
@@ -49,7 +53,9 @@ class CopyMemory : public Task {
   TensorOptions options_;
   CopyMemoryData data_;
   Index training_count_;
-  std::variant<SequenceSim, SequenceTcn> model_;
+  std::variant<SequenceSim, SequenceTcn, DeqTransformer> model_;
+  PendingReport forward_;  // of the latest loss
+  std::shared_ptr<PendingReport> adjoint_;
 };
 
 CopyMemory::CopyMemory(const CopyMemoryConfig& config, Device device)
@@ -59,7 +65,9 @@ CopyMemory::CopyMemory(const CopyMemoryConfig& config, Device device)
                                  config.blank, std::uint64_t(config.data_seed))),
       training_count_(config.train_sequences + (config.retrain ? config.valid_sequences : 0)) {
   Initializer init(std::uint64_t(config.train.seed), options_);
-  if (config.model == "tcn")
+  if (config.model == "deq")
+    model_ = DeqTransformer(init, config.deq, classes);
+  else if (config.model == "tcn")
     model_ = SequenceTcn(init, config.tcn, classes);
   else
     model_ = SequenceSim(init, config.tcn, config.head, classes, config.model == "two");
@@ -69,7 +77,7 @@ ParamList CopyMemory::params() {
   return std::visit([](auto& model) { return params_of(model); }, model_);
 }
 
-// x (n,1,length), y (n length), on the CPU
+// x (n,1,length), or for the DEQ token ids (n,length), and y (n length), on the CPU
 std::vector<Tensor> CopyMemory::inputs_and_labels(const std::vector<Index>& rows) const {
   const Index length = data_.length;
   std::vector<float> x;
@@ -80,8 +88,11 @@ std::vector<Tensor> CopyMemory::inputs_and_labels(const std::vector<Index>& rows
     x.insert(x.end(), data_.x.begin() + row * length, data_.x.begin() + (row + 1) * length);
     y.insert(y.end(), data_.y.begin() + row * length, data_.y.begin() + (row + 1) * length);
   }
-  return {Tensor::from(x, {Index(rows.size()), 1, length}).to(options_.dtype),
-          Tensor::from(y, {Index(rows.size()) * length})};
+  const Index n = Index(rows.size());
+  const Tensor labels = Tensor::from(y, {n * length});
+  if (deq() != nullptr)
+    return {Tensor::from(std::vector<std::int32_t>(x.begin(), x.end()), {n, length}), labels};
+  return {Tensor::from(x, {n, 1, length}).to(options_.dtype), labels};
 }
 
 Tensor CopyMemory::logits(const Tensor& x) const {
@@ -90,11 +101,45 @@ Tensor CopyMemory::logits(const Tensor& x) const {
 
 std::vector<Tensor> CopyMemory::batch(Index step) const {
   const EpochOrder order{std::uint64_t(config_.train.seed), training_count_, config_.shuffle};
-  return inputs_and_labels(order.batch(step, config_.batch));
+  std::vector<Tensor> inputs = inputs_and_labels(order.batch(step, config_.batch));
+  if (deq() == nullptr || config_.deq.jacobian_weight == 0) return inputs;
+  Initializer probe(std::uint64_t(config_.train.seed) + std::uint64_t(step + 1) * 0x9E3779B97F4A7C15u,
+                    {options_.dtype, Device::cpu});
+  inputs.push_back(probe.normal({inputs[0].dim(0), data_.length, config_.deq.d}, 1).detach());
+  return inputs;
 }
 
 Tensor CopyMemory::loss(const std::vector<Tensor>& batch) {
-  return softmax_cross_entropy(logits(batch[0]), batch[1]);
+  if (deq() == nullptr) return softmax_cross_entropy(logits(batch[0]), batch[1]);
+  forward_ = {};  // gives its memory back first: every recorded step takes the same
+  adjoint_ = nullptr;
+  const DeqValue value = deq()->value(batch[0], batch.size() > 2 ? batch[2] : Tensor());
+  forward_ = value.solution.forward;
+  adjoint_ = value.solution.adjoint;
+  const Tensor loss = softmax_cross_entropy(value.logits, batch[1]);
+  return value.penalty.defined() ? loss + value.penalty : loss;
+}
+
+std::function<Metrics()> CopyMemory::statistics() const {
+  if (deq() == nullptr) return {};
+  return [forward = forward_, adjoint = adjoint_] {
+    Metrics metrics;
+    Index evaluations = 0;
+    const auto add = [&](const std::string& name, const PendingReport& pending) {
+      const SolveReport report = pending.read();
+      evaluations += report.steps;
+      metrics.emplace_back(name + "_steps", double(report.steps));
+      if (report.samples.empty()) return;
+      metrics.emplace_back(name + "_residual", report.residual);
+      Index converged = 0;
+      for (const SampleReport& sample : report.samples) converged += sample.status == SampleStatus::converged;
+      metrics.emplace_back(name + "_converged", double(converged) / double(report.samples.size()));
+    };
+    add("forward", forward);
+    if (adjoint != nullptr) add("adjoint", *adjoint);
+    metrics.emplace_back("evaluations", double(evaluations));
+    return metrics;
+  };
 }
 
 void CopyMemory::add_totals(const std::vector<Index>& rows, Totals& totals) const {
@@ -121,12 +166,14 @@ void CopyMemory::add_totals(const std::vector<Index>& rows, Totals& totals) cons
 
 Metrics CopyMemory::evaluate(const std::string& split) {
   const bool test = split == "test";
-  require(test || split == "valid", "copy-memory: given split '", split, "', expected valid or test, choose one");
+  require(test || split == "valid", "copy-memory: given split '", split,
+          "', expected valid or test, choose one");
   Index row = config_.train_sequences + (test ? config_.valid_sequences : 0);
   const Index end = row + (test ? config_.test_sequences : config_.valid_sequences);
   Totals totals;
   while (row < end) {
-    std::vector<Index> rows(std::size_t(std::min(sequences_per_evaluation, end - row)));
+    const Index most = deq() == nullptr ? sequences_per_evaluation : equilibria_per_evaluation;
+    std::vector<Index> rows(std::size_t(std::min(most, end - row)));
     std::iota(rows.begin(), rows.end(), row);
     row += Index(rows.size());
     add_totals(rows, totals);
@@ -149,7 +196,8 @@ CopyMemoryData CopyMemoryData::make(Index sequences, Index blank, std::uint64_t 
     float* const x = &data.x[std::size_t(n * data.length)];
     std::int32_t* const y = &data.y[std::size_t(n * data.length)];
     for (Index i = 0; i < digits; ++i) {
-      const std::int32_t digit = 1 + std::int32_t(kernels::philox(seed, std::uint64_t(n), std::uint64_t(i)).x[0] >> 29);
+      const std::int32_t digit =
+          1 + std::int32_t(kernels::philox(seed, std::uint64_t(n), std::uint64_t(i)).x[0] >> 29);
       x[i] = float(digit);
       y[data.length - digits + i] = digit;
     }

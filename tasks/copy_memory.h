@@ -1,5 +1,6 @@
 // Copy memory (Bai, Kolter, Koltun 2018; SIM paper Table 1): recall ten digits after T blanks.
 #pragma once
+#include "models/deq.h"
 #include "models/sim.h"
 #include "tasks/task.h"
 
@@ -14,10 +15,12 @@ struct CopyMemoryConfig {
   bool shuffle = false, retrain = false;
   TcnConfig tcn;
   HeadConfig head;
+  DeqConfig deq;
 
   template <class F>
   void fields(F& f) {
-    f("model", model, "single- or two-tier SIM, or the TCN alone", one_of({"single", "two", "tcn"}));
+    f("model", model, "single- or two-tier SIM, the TCN alone, or the DEQ-Transformer",
+      one_of({"single", "two", "tcn", "deq"}));
     f("blank", blank, "T, the blanks between the digits and their recall", at_least(1));
     f("batch", batch, "sequences per step", at_least(1));
     f("train_sequences", train_sequences, "sequences to train on", at_least(1));
@@ -28,6 +31,7 @@ struct CopyMemoryConfig {
     f("retrain", retrain, "train on training and validation sequences together");
     tcn.fields(f);
     head.fields(f);
+    deq.fields(f);
     train.fields(f);
   }
 };
@@ -35,8 +39,8 @@ struct CopyMemoryConfig {
 // Sequences of length T + 20: ten digits 1..8, T - 1 zeros, eleven 9s; target T + 10 zeros, then the digits.
 struct CopyMemoryData {
   Index length;
-  std::vector<float> x;           // (n, length)
-  std::vector<std::int32_t> y;    // (n, length)
+  std::vector<float> x;         // (n, length)
+  std::vector<std::int32_t> y;  // (n, length)
   static CopyMemoryData make(Index sequences, Index blank, std::uint64_t seed);
 };
 

@@ -1,4 +1,5 @@
-// Image regression (Tancik et al. 2020; SIM paper Table 3): coordinates to colours, from a quarter of the pixels.
+// Image regression (Tancik et al. 2020; SIM paper Table 3): coordinates to colours, from a quarter of the
+// pixels.
 #pragma once
 #include "models/sim.h"
 #include "tasks/task.h"
@@ -6,7 +7,8 @@
 namespace stillpoint {
 
 struct ImageRegressionConfig {
-  TrainConfig train{.epochs = 2000, .lr = 1e-3, .log_every = 10, .evaluate_every = 100, .checkpoint_every = 100};
+  TrainConfig train{
+      .epochs = 2000, .lr = 1e-3, .log_every = 10, .evaluate_every = 100, .checkpoint_every = 100};
   std::string model = "rff", image;
   std::int64_t phi_hidden = 256;
   HeadConfig head{.d = 256, .psi = 256, .bandwidth = 0.05, .hidden = 256};

@@ -6,11 +6,12 @@
 
 namespace stillpoint {
 
-// One `name: value` line each for version, processor, threads, libraries, devices, tools; what is missing is named.
+// One `name: value` line each for version, processor, threads, libraries, devices, tools; what is missing is
+// named.
 std::string describe_system();
 
-// "auto", "cpu" or "cuda" to a device. "auto" takes a GPU where one works; "cuda" is an Error that says why where
-// none does.
+// "auto", "cpu" or "cuda" to a device. "auto" takes a GPU where one works; "cuda" is an Error that says why
+// where none does.
 Device device_named(const std::string& name);
 
 }  // namespace stillpoint

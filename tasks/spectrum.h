@@ -11,10 +11,11 @@ namespace stillpoint {
 
 struct SpectrumRequest {
   std::string system;
-  std::string dictionary = "auto";     // identity, monomials or fourier; auto: identity of linear systems, else fourier
-  Index features = 160;                // of fourier
-  Index degree = 3;                    // of monomials
-  double bandwidth = 1.5;              // of fourier
+  std::string dictionary =
+      "auto";              // identity, monomials or fourier; auto: identity of linear systems, else fourier
+  Index features = 160;    // of fourier
+  Index degree = 3;        // of monomials
+  double bandwidth = 1.5;  // of fourier
   Index trajectories = 200, steps = 30;
   double truncation = 1e-8;
   double tolerance = 0;  // of the circle; 0: 10 times the error of the fit, 1e-6 at least

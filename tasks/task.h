@@ -1,6 +1,7 @@
 // What a task gives to the one training loop.
 #pragma once
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -21,15 +22,21 @@ class Task {
   virtual ParamList params() = 0;
   virtual Index steps_per_epoch() const = 0;
   virtual Index examples_per_step() const = 0;
-  // What changes from step to step (from 0), on the CPU: a function of the step alone, so that a resumed run sees what
-  // an uninterrupted one would have seen. Empty where every step has the same data.
+  // What changes from step to step (from 0), on the CPU: a function of the step alone, so that a resumed run
+  // sees what an uninterrupted one would have seen. Empty where every step has the same data.
   virtual std::vector<Tensor> batch(Index step) const = 0;
-  // The recorded loss, shape (1), of a batch on the task's device: device work alone, so that a graph may record it.
+  // The recorded loss, shape (1), of a batch on the task's device.
   virtual Tensor loss(const std::vector<Tensor>& batch) = 0;
+  // Whether loss() and its gradient are device work alone, so that a graph may record them.
+  virtual bool recordable() const { return true; }
+  // Reads what the solvers behind the latest loss() and its gradient did; after a replay, what they did in
+  // it. Empty where there are none.
+  virtual std::function<Metrics()> statistics() const { return {}; }
   virtual std::vector<std::string> splits() const = 0;  // names for evaluate(); the last is "test"
   virtual Metrics evaluate(const std::string& split) = 0;
   // Writes what a finished or interrupted run shows (images, ...) and mirrors it to TensorBoard.
-  virtual void write_results(const std::filesystem::path& folder, TensorBoardWriter* tensorboard, Index step) = 0;
+  virtual void write_results(const std::filesystem::path& folder, TensorBoardWriter* tensorboard,
+                             Index step) = 0;
 };
 
 // Settings of training that every task has.

@@ -20,13 +20,15 @@ double seconds_since(Clock::time_point start) {
 }
 
 kernels::Precision precision_named(const std::string& name) {
-  return name == "bf16" ? kernels::Precision::bf16
-                        : name == "tf32" ? kernels::Precision::tf32 : kernels::Precision::float32;
+  return name == "bf16"   ? kernels::Precision::bf16
+         : name == "tf32" ? kernels::Precision::tf32
+                          : kernels::Precision::float32;
 }
 
 std::string format_metrics(const Metrics& metrics) {
   std::string out;
-  for (const auto& [name, value] : metrics) out += (out.empty() ? "" : ", ") + name + " " + format_number(value);
+  for (const auto& [name, value] : metrics)
+    out += (out.empty() ? "" : ", ") + name + " " + format_number(value);
   return out;
 }
 
@@ -59,9 +61,9 @@ class Run {
   TrainingStep training_step_;
   std::unique_ptr<MetricsLog> log_;
   std::unique_ptr<Progress> progress_;
-  Index step_ = 0;        // steps done
+  Index step_ = 0;         // steps done
   Index saved_step_ = -1;  // of the checkpoint on disk
-  double loss_sum_ = 0;   // since the last logged row
+  double loss_sum_ = 0;    // since the last logged row
   Index loss_count_ = 0;
   double last_loss_ = 0, grad_norm_ = 0, last_metric_ = NAN;
   std::string metric_name_;
@@ -78,7 +80,8 @@ Run::Run(const TrainRequest& request, std::ostream& out)
       optimiser_(params_, optimiser_config(config_)),
       schedule_{schedule_named(config_.schedule), config_.lr, config_.epochs, task_->steps_per_epoch(),
                 config_.step_epochs},
-      training_step_(*task_, optimiser_, params_, {.device = request.device, .last_step = total_steps() - 1}) {
+      training_step_(*task_, optimiser_, params_,
+                     {.device = request.device, .last_step = total_steps() - 1}) {
   kernels::set_precision(precision_named(config_.precision));
   schedule_.lr_at(0);  // a schedule that does not fit is an error before anything is written
 }
@@ -100,19 +103,20 @@ void Run::start() {
     log_->tensorboard().add_text("config", "```\n" + request_.config.dump(2) + "\n```", 0);
   }
   first_step_ = step_;
-  out_ << request_.kind->name() << " on " << name_of(request_.device) << ": " << params_.count() << " parameters, "
-       << config_.epochs << " epochs of " << task_->steps_per_epoch() << " steps; run folder "
-       << request_.folder.string() << std::endl;
+  out_ << request_.kind->name() << " on " << name_of(request_.device) << ": " << params_.count()
+       << " parameters, " << config_.epochs << " epochs of " << task_->steps_per_epoch()
+       << " steps; run folder " << request_.folder.string() << std::endl;
   progress_ = std::make_unique<Progress>(
-      total_steps(), out_, ProgressOptions{.terminal = request_.terminal, .first_step = step_, .width = {}, .clock = {}});
+      total_steps(), out_,
+      ProgressOptions{.terminal = request_.terminal, .first_step = step_, .width = {}, .clock = {}});
 }
 
 void Run::stop_non_finite(const char* what, double value) const {
   const std::string kept = saved_step_ < 0 ? "no checkpoint was saved yet"
-                                           : text("the checkpoint of step ", saved_step_, " is kept: ",
-                                                  checkpoint_path().string());
-  fail("train: the ", what, " is ", value, " at step ", step_ + 1, " (epoch ", step_ / task_->steps_per_epoch() + 1,
-       "), expected a finite number; ", kept, "; lower lr or set clip");
+                                           : text("the checkpoint of step ", saved_step_,
+                                                  " is kept: ", checkpoint_path().string());
+  fail("train: the ", what, " is ", value, " at step ", step_ + 1, " (epoch ",
+       step_ / task_->steps_per_epoch() + 1, "), expected a finite number; ", kept, "; lower lr or set clip");
 }
 
 void Run::step() {
@@ -130,8 +134,12 @@ void Run::step() {
 }
 
 void Run::log_training() {
-  log_->log({step_, (step_ - 1) / task_->steps_per_epoch() + 1, "train",
-             {{"loss", loss_sum_ / double(loss_count_)}, {"grad_norm", grad_norm_}, {"lr", schedule_.lr_at(step_ - 1)}}});
+  Metrics values{{"loss", loss_sum_ / double(loss_count_)},
+                 {"grad_norm", grad_norm_},
+                 {"lr", schedule_.lr_at(step_ - 1)}};
+  const Metrics solvers = training_step_.statistics();
+  values.insert(values.end(), solvers.begin(), solvers.end());
+  log_->log({step_, (step_ - 1) / task_->steps_per_epoch() + 1, "train", values});
   loss_sum_ = 0;
   loss_count_ = 0;
 }
@@ -147,7 +155,10 @@ void Run::end_epoch(Index epoch) {
     const Metrics metrics = evaluate("valid", epoch);
     metric_name_ = "valid " + metrics[0].first;
     last_metric_ = metrics[0].second;
-    if (!request_.terminal) progress_->message(text("epoch ", epoch, ": valid ", format_metrics(metrics)));
+    const Metrics solvers = training_step_.statistics();
+    if (!request_.terminal)
+      progress_->message(text("epoch ", epoch, ": valid ", format_metrics(metrics),
+                              solvers.empty() ? "" : "; last step's solvers: " + format_metrics(solvers)));
   }
   if (epoch % config_.checkpoint_every == 0 || epoch == config_.epochs) save();
 }
@@ -155,8 +166,12 @@ void Run::end_epoch(Index epoch) {
 void Run::save() {
   if (saved_step_ == step_) return;
   save_checkpoint(checkpoint_path(), params_, &optimiser_,
-                  {{"task", request_.kind->name()}, {"config", request_.config}, {"step", step_},
-                   {"epoch", step_ / task_->steps_per_epoch()}, {"loss_sum", loss_sum_}, {"loss_count", loss_count_}});
+                  {{"task", request_.kind->name()},
+                   {"config", request_.config},
+                   {"step", step_},
+                   {"epoch", step_ / task_->steps_per_epoch()},
+                   {"loss_sum", loss_sum_},
+                   {"loss_count", loss_count_}});
   saved_step_ = step_;
 }
 
@@ -164,19 +179,29 @@ void Run::plot() const {
   Curve training{"train", {}, {}}, validation{"valid", {}, {}};
   for (const nlohmann::json& row : read_metrics(request_.folder / "metrics.jsonl")) {
     if (!row.contains("loss") || !row["loss"].is_number()) continue;
-    Curve* const curve = row["split"] == "train" ? &training : row["split"] == "valid" ? &validation : nullptr;
+    Curve* const curve = row["split"] == "train"   ? &training
+                         : row["split"] == "valid" ? &validation
+                                                   : nullptr;
     if (curve == nullptr) continue;
     curve->x.push_back(row["step"].get<double>());
     curve->y.push_back(row["loss"].get<double>());
   }
-  const PlotResult result = plot_curves(
-      request_.folder, {"loss", std::string(request_.kind->name()) + ": loss", "step", "loss", true, false, {training, validation}});
+  const PlotResult result = plot_curves(request_.folder, {"loss",
+                                                          std::string(request_.kind->name()) + ": loss",
+                                                          "step",
+                                                          "loss",
+                                                          true,
+                                                          false,
+                                                          {training, validation}});
   if (!result.note.empty()) out_ << result.note << "\n";
 }
 
 void Run::finish(TrainOutcome& outcome) {
-  Json results = {{"task", request_.kind->name()}, {"parameters", params_.count()}, {"steps", step_},
-                  {"seconds", outcome.seconds}, {"metrics", Json::object()}};
+  Json results = {{"task", request_.kind->name()},
+                  {"parameters", params_.count()},
+                  {"steps", step_},
+                  {"seconds", outcome.seconds},
+                  {"metrics", Json::object()}};
   for (const std::string& split : task_->splits()) {
     const Metrics metrics = evaluate(split, config_.epochs);
     outcome.metrics.push_back({split, metrics});
@@ -209,8 +234,9 @@ TrainOutcome Run::train() {
   if (outcome.finished)
     finish(outcome);
   else
-    out_ << "stopped after step " << step_ << " of " << total_steps() << "; saved. Resume with:\n  stillpoint train "
-         << request_.kind->name() << " --resume " << request_.folder.string() << "\n";
+    out_ << "stopped after step " << step_ << " of " << total_steps()
+         << "; saved. Resume with:\n  stillpoint train " << request_.kind->name() << " --resume "
+         << request_.folder.string() << "\n";
   out_ << (outcome.finished ? "finished: " : "so far: ") << step_ - first_step_ << " steps in "
        << format_duration(outcome.seconds) << "; results in " << request_.folder.string() << std::endl;
   return outcome;

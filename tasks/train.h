@@ -12,23 +12,23 @@ struct TrainRequest {
   const TaskKind* kind = nullptr;
   Json config;  // resolved
   Device device = Device::cpu;
-  std::filesystem::path folder;  // of the run; made where it is missing
-  bool resume = false;           // go on from the folder's checkpoint
-  bool terminal = false;         // draw one self-overwriting progress line
+  std::filesystem::path folder;                 // of the run; made where it is missing
+  bool resume = false;                          // go on from the folder's checkpoint
+  bool terminal = false;                        // draw one self-overwriting progress line
   std::function<bool(Index step)> should_stop;  // asked after every step; true saves and returns
 };
 
 struct TrainOutcome {
   bool finished = false;
   Index steps = 0;
-  double seconds = 0;  // of training in this call, evaluations included
+  double seconds = 0;                                    // of training in this call, evaluations included
   std::vector<std::pair<std::string, Metrics>> metrics;  // per split, where finished
 };
 
 // Writes into the folder: config.json, metrics.jsonl, TensorBoard events, checkpoint.safetensors (parameters,
 // optimiser, step), loss.{dat,gnuplot,png,svg}, results.json and what the task adds. A run resumed from its
-// checkpoint is bit-identical to one that was never stopped. Throws Error where the folder cannot be written or
-// holds another run, and where the loss or the gradient stops being finite (the last checkpoint stays).
+// checkpoint is bit-identical to one that was never stopped. Throws Error where the folder cannot be written
+// or holds another run, and where the loss or the gradient stops being finite (the last checkpoint stays).
 TrainOutcome train(const TrainRequest& request, std::ostream& out);
 
 inline constexpr const char* checkpoint_name = "checkpoint.safetensors";

@@ -9,8 +9,13 @@
 namespace stillpoint {
 
 OptimiserConfig optimiser_config(const TrainConfig& c) {
-  return {.kind = c.optimiser, .beta1 = c.beta1, .beta2 = c.beta2, .eps = c.eps,
-          .weight_decay = c.weight_decay, .momentum = c.momentum, .clip = c.clip};
+  return {.kind = c.optimiser,
+          .beta1 = c.beta1,
+          .beta2 = c.beta2,
+          .eps = c.eps,
+          .weight_decay = c.weight_decay,
+          .momentum = c.momentum,
+          .clip = c.clip};
 }
 
 TrainingStep::TrainingStep(Task& task, Optimiser& optimiser, const ParamList& params, Options options)
@@ -20,7 +25,10 @@ TrainingStep::Result TrainingStep::run_on_cpu(Index step, double lr) {
   const Tensor loss = task_.loss(task_.batch(step));
   const double value = loss.item();
   if (!std::isfinite(value)) return {value, NAN};
-  return {value, optimiser_.update(grad(loss, params_), lr).item()};
+  const std::vector<Tensor> gradients = grad(loss, params_);
+  on_cpu_ = task_.statistics();
+  latest_ = &on_cpu_;
+  return {value, optimiser_.update(gradients, lr).item()};
 }
 
 // Starts to bring the step's batch to the GPU.
@@ -31,7 +39,8 @@ TrainingStep::Slot& TrainingStep::upload(Index step) {
   for (const Tensor& t : batch) shapes.push_back(t.shape());
   Slot& slot = slots_[shapes];
   if (slot.inputs.empty()) {
-    for (const Tensor& t : batch) slot.inputs.push_back(Tensor::empty(t.shape(), {t.dtype(), options_.device}));
+    for (const Tensor& t : batch)
+      slot.inputs.push_back(Tensor::empty(t.shape(), {t.dtype(), options_.device}));
     slot.uploads.resize(batch.size());
   }
   for (std::size_t i = 0; i < batch.size(); ++i) {
@@ -44,6 +53,7 @@ TrainingStep::Slot& TrainingStep::upload(Index step) {
 void TrainingStep::compute(Slot& slot) const {
   Tensor loss;
   slot.loss = loss;  // gives its memory back first: every run takes the same
+  slot.statistics = nullptr;
   {
     const kernels::Range range("forward");
     loss = task_.loss(slot.inputs);
@@ -53,6 +63,7 @@ void TrainingStep::compute(Slot& slot) const {
     const kernels::Range range("backward");
     gradients = grad(loss, params_);
   }
+  slot.statistics = task_.statistics();
   const kernels::Range range("update");
   slot.norm = optimiser_.apply(gradients);
   slot.loss = loss.detach();
@@ -66,13 +77,16 @@ TrainingStep::Result TrainingStep::run(Index step, double lr) {
   }
 }
 
-// Gradients of ever smaller parts of the batch, until one fits; memory beyond what is held anyway grows with the batch.
+// Gradients of ever smaller parts of the batch, until one fits; memory beyond what is held anyway grows with
+// the batch.
 std::string TrainingStep::largest_batch_that_fits(Index step) {
   const std::vector<Tensor> batch = task_.batch(step);
+  latest_ = nullptr;
   slots_.clear();
   ahead_step_ = -1;
   release_cached_memory(options_.device);
-  const std::size_t held = memory_stats(options_.device).in_use, available = available_memory(options_.device);
+  const std::size_t held = memory_stats(options_.device).in_use,
+                    available = available_memory(options_.device);
   for (Index part = task_.examples_per_step() / 2; !batch.empty() && part > 0; part /= 2) {
     reset_peak_memory(options_.device);
     try {
@@ -101,7 +115,7 @@ TrainingStep::Result TrainingStep::run_step(Index step, double lr) {
   for (std::size_t i = 0; i < slot.inputs.size(); ++i) slot.uploads[i].finish(slot.inputs[i].array().data);
   optimiser_.begin_step(lr);
   const auto work = [&] { compute(slot); };
-  if (!options_.recorded) {
+  if (!options_.recorded || !task_.recordable()) {
     work();
   } else if (!slot.warm) {
     slot.graph.warm_up(work);
@@ -111,6 +125,7 @@ TrainingStep::Result TrainingStep::run_step(Index step, double lr) {
     slot.graph.replay();
     ++replays_;
   }
+  latest_ = &slot.statistics;
   if (step < options_.last_step) {
     ahead_ = &upload(step + 1);
     ahead_step_ = step + 1;

@@ -1,5 +1,6 @@
 // One step of training: a batch in, an update of the parameters, loss and gradient norm out.
 #pragma once
+#include <functional>
 #include <map>
 #include <vector>
 
@@ -12,25 +13,27 @@ namespace stillpoint {
 
 OptimiserConfig optimiser_config(const TrainConfig& config);
 
-// On a GPU forward, backward and update are recorded as one CUDA graph per shape of batch: the first step of a shape
-// runs as it is, the second is recorded, and every later one is a single launch, while the next batch is on its way.
-// The results are those of the unrecorded steps, bit for bit.
+// On a GPU forward, backward and update are recorded as one CUDA graph per shape of batch: the first step of
+// a shape runs as it is, the second is recorded, and every later one is a single launch, while the next batch
+// is on its way. The results are those of the unrecorded steps, bit for bit.
 class TrainingStep {
  public:
   struct Options {
     Device device = Device::cpu;
-    bool recorded = true;  // false: a GPU runs every step as it is
+    bool recorded = true;  // where the task can be recorded; false: a GPU runs every step as it is
     Index last_step = 0;   // no batch is fetched ahead beyond it
   };
   // All of them outlive this.
   TrainingStep(Task& task, Optimiser& optimiser, const ParamList& params, Options options);
 
-  // Where the loss is not finite the norm is NaN. On a GPU the update is queued before either is known. Throws
-  // OutOfMemory, with the largest batch that would fit where it can be told from smaller ones.
+  // Where the loss is not finite the norm is NaN. On a GPU the update is queued before either is known.
+  // Throws OutOfMemory, with the largest batch that would fit where it can be told from smaller ones.
   struct Result {
     double loss, grad_norm;
   };
   Result run(Index step, double lr);
+  // Of the solvers in the latest step; empty where there are none.
+  Metrics statistics() const { return latest_ != nullptr && *latest_ ? (*latest_)() : Metrics(); }
   // Steps that were replayed from a graph so far.
   Index replays() const { return replays_; }
 
@@ -41,6 +44,7 @@ class TrainingStep {
     std::vector<kernels::Upload> uploads;
     kernels::WorkGraph graph;
     Tensor loss, norm;  // of the latest step
+    std::function<Metrics()> statistics;
     bool warm = false;
   };
 
@@ -55,7 +59,9 @@ class TrainingStep {
   std::vector<Tensor> params_;
   Options options_;
   std::map<std::vector<Shape>, Slot> slots_;
-  Slot* ahead_ = nullptr;  // holds the batch of step ahead_step_
+  std::function<Metrics()> on_cpu_;
+  const std::function<Metrics()>* latest_ = nullptr;  // a slot's, or the one on the CPU
+  Slot* ahead_ = nullptr;                             // holds the batch of step ahead_step_
   Index ahead_step_ = -1, replays_ = 0;
 };
 
