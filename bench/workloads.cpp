@@ -7,6 +7,7 @@
 
 #include "kernels/gemm.h"
 #include "kernels/random.h"
+#include "models/deq.h"
 #include "models/sim.h"
 
 namespace stillpoint {
@@ -20,15 +21,16 @@ Tensor uniform(Shape shape, std::uint64_t stream) {
   return y;
 }
 
-// Multiply-adds of one causal convolution per channel pair and sample: taps that reach before the start are none.
+// Multiply-adds of one causal convolution per channel pair and sample: taps that reach before the start are
+// none.
 double taps_inside(Index taps, Index dilation) {
   double total = 0;
   for (Index j = 0; j < taps; ++j) total += double(std::max<Index>(0, length - j * dilation));
   return total;
 }
 
-// Forward multiply-adds of the paper's TCN for one sequence, and those of its first convolution and 1x1 map, whose
-// input needs no gradient.
+// Forward multiply-adds of the paper's TCN for one sequence, and those of its first convolution and 1x1 map,
+// whose input needs no gradient.
 struct TcnCost {
   double forward = 0, first = 0;
 };
@@ -45,9 +47,10 @@ TcnCost tcn_cost(const TcnConfig& c) {
 
 // A model with its optimiser, kept alive by the step.
 template <class Model>
-Workload training_step(std::shared_ptr<Model> model, std::function<Tensor(const Model&)> loss, double clip) {
+Workload training_step(std::shared_ptr<Model> model, std::function<Tensor(const Model&)> loss, double clip,
+                       double eps = 1e-5) {
   const ParamList params = params_of(*model);
-  auto adam = std::make_shared<Optimiser>(params, OptimiserConfig{.eps = 1e-5, .clip = clip});
+  auto adam = std::make_shared<Optimiser>(params, OptimiserConfig{.eps = eps, .clip = clip});
   Workload w;
   w.parameters = params.count();
   w.step = [model, adam, loss, tensors = params.tensors()] {
@@ -79,6 +82,30 @@ Workload copy_memory(Index batch, bool two_tier) {
   return w;
 }
 
+// One sequence, with as many evaluations and vector-Jacobian products in the solvers as said.
+Workload copy_memory_deq(const std::string& solver, Index steps, Index adjoint_steps) {
+  Initializer init(0);
+  auto model = std::make_shared<DeqTransformer>(init,
+                                                DeqConfig{.solver = solver,
+                                                          .adjoint_solver = solver,
+                                                          .steps = steps,
+                                                          .adjoint_steps = adjoint_steps,
+                                                          .tolerance = 0,
+                                                          .adjoint_tolerance = 0},
+                                                10);
+  const Tensor x = affine(uniform({1, length}, 1), 9, 0).to(DType::int32);
+  const Tensor y = affine(uniform({length}, 2), 9, 0).to(DType::int32);
+  Workload w = training_step<DeqTransformer>(
+      model, [x, y](const DeqTransformer& m) { return softmax_cross_entropy(m(x), y); }, 0.25, 1e-8);
+  // maps d -> 3d and three d -> d; scores of keys and positions and the sum of values, for keys not ahead
+  const double maps = double(length) * 6 * 40 * 40, attention = 3 * 40 * double(length * (length + 1)) / 2;
+  // The last evaluation is recorded and the last product reaches the parameters, too.
+  w.flops = 2 * (double(steps + 1) * (maps + attention) + double(adjoint_steps + 1) * (maps + 2 * attention) +
+                 maps);
+  w.nominal_flops = w.flops;
+  return w;
+}
+
 Workload pixels(const std::string& kind) {
   Initializer init(0);
   auto model = std::make_shared<CoordinateSim>(
@@ -88,7 +115,9 @@ Workload pixels(const std::string& kind) {
       model, [x, y](const CoordinateSim& m) { return mean_squared_error(m(x), y); }, 0);
   // no gradient for the coordinates: their map's input, and for the RFF-only model its fixed frequencies
   const double first = kind == "rff" ? 2 * 2 * 128 : 2 * 256;
-  const auto flops = [&](Index multiply_adds) { return 2 * double(points) * (3 * double(multiply_adds) - first); };
+  const auto flops = [&](Index multiply_adds) {
+    return 2 * double(points) * (3 * double(multiply_adds) - first);
+  };
   w.batch = points;
   w.flops = flops(model->executed_multiply_adds());
   model->head.fold = false;
@@ -108,6 +137,8 @@ const std::vector<Entry>& table() {
       {"copy-sim-single-b10", [] { return copy_memory(10, false); }},
       {"copy-sim-single-b20", [] { return copy_memory(20, false); }},
       {"copy-sim-two-b10", [] { return copy_memory(10, true); }},
+      {"copy-deq-b1", [] { return copy_memory_deq("broyden", 31, 31); }},
+      {"copy-deq-anderson-b1", [] { return copy_memory_deq("anderson", 30, 30); }},
       {"pixel-sim-single", [] { return pixels("single"); }},
       {"pixel-sim-two", [] { return pixels("two"); }},
       {"pixel-sim-rff", [] { return pixels("rff"); }},

@@ -72,17 +72,16 @@ struct Judge {
 };
 
 // Rows are chunks of samples.
-template <class T>
+template <class T, class Flag>
 struct CopyWhere {
+  const Flag* flags;
   const T* from;
   T* to;
-  const std::int32_t* flags;
   Index width, chunks;
-  std::int32_t not_equal;
   template <class Team>
   STILLPOINT_HD void operator()(Index r, Team team) const {
     const Index b = r / chunks, begin = r % chunks * chunk;
-    if (flags[b] == not_equal) return;
+    if (flags[b] == Flag(0)) return;
     const T* const x = from + b * width + begin;
     T* const y = to + b * width + begin;
     team.each(minimum<Index>(chunk, width - begin), [=](Index i) { y[i] = x[i]; });
@@ -90,8 +89,46 @@ struct CopyWhere {
 };
 
 template <class T>
+struct JudgeLineSearch {
+  const T* squares;
+  T *start, *scale, *last_scale, *last_squares, *taken;
+  STILLPOINT_HD void operator()(Index b) const {
+    const T s = scale[b], value = squares[b];
+    const bool gave_up = last_scale[b] < T(0);
+    const bool enough = value <= (T(1) - T(line_decrease) * s) * start[b];
+    if (gave_up || enough) {
+      taken[b] = s;
+      start[b] = value;
+      scale[b] = T(1);
+      last_scale[b] = T(0);
+      return;
+    }
+    taken[b] = T(0);
+    T next = least(b, s, value);
+    // NaN, too, is not within.
+    if (!(next >= T(0.1) * s && next <= T(0.5) * s)) next = next > T(0.5) * s ? T(0.5) * s : T(0.1) * s;
+    last_squares[b] = value;
+    last_scale[b] = s;
+    if (next < T(least_line_scale)) {
+      next = T(1);
+      last_scale[b] = T(-1);
+    }
+    scale[b] = next;
+  }
+  // Of the parabola through start, its slope and the trial, or the cubic through the trial before, too.
+  STILLPOINT_HD T least(Index b, T s, T value) const {
+    const T f = start[b], h = last_scale[b];
+    const T rise = (value - f + f * s) / (s * s);
+    if (h == T(0)) return f / (T(2) * rise);
+    const T earlier = (last_squares[b] - f + f * h) / (h * h);
+    const T a = (rise - earlier) / (s - h), c = rise - a * s;
+    return (-c + square_root(maximum(c * c + T(3) * a * f, T(0)))) / (T(3) * a);
+  }
+};
+
+template <class T>
 struct BroydenUpdate {
-  const T *q, *along, *length;
+  const T *p, *q, *along, *length, *taken;
   T *u, *next;
   Index width, chunks, u_stride;
   template <class Team>
@@ -99,15 +136,17 @@ struct BroydenUpdate {
     const Index b = r / chunks, begin = r % chunks * chunk;
     // Of a sample that has stopped, along + length is nothing but rounding.
     const T sum = along[b] + length[b], least = (sizeof(T) == 8 ? T(1e-10) : T(1e-4)) * length[b];
-    const T scale = T(1) / sum;
+    const T scale = T(1) / sum, t = taken == nullptr ? T(1) : taken[b];
     const bool usable = is_finite(scale) && is_finite(along[b]) && maximum(sum, -sum) > least;
-    const T of_u = usable ? scale : T(0), of_next = usable ? T(1) - scale * along[b] : T(1);
+    const bool refused = t == T(0);
+    const T of_u = usable && !refused ? scale : T(0), rest = T(1) - t, by_u = along[b];
     const T* const from = q + b * width + begin;
+    const T* const step = p + b * width + begin;
     T* const row = u + b * u_stride + begin;
     T* const to = next + b * width + begin;
     team.each(minimum<Index>(chunk, width - begin), [=](Index i) {
-      row[i] = of_u * from[i];
-      to[i] = of_next * from[i];
+      row[i] = of_u * (from[i] - rest * step[i]);
+      to[i] = refused ? step[i] : from[i] - (of_u == T(0) ? T(0) : by_u * row[i]);
     });
   }
 };
@@ -185,15 +224,6 @@ struct SetGramRow {
   }
 };
 
-void copy_where(const Array& from, const Array& flags, std::int32_t not_equal, const Array& to) {
-  dispatch_real(from.dtype, "copy_where", [&](auto zero) {
-    using T = decltype(zero);
-    const Index width = from.size / flags.size, chunks = (width + chunk - 1) / chunk;
-    each_row(from.device, flags.size * chunks, minimum(chunk, width),
-             CopyWhere<T>{from.as<T>(), to.as<T>(), flags.as<std::int32_t>(), width, chunks, not_equal});
-  });
-}
-
 }  // namespace
 
 void judge_residuals(const Array& z, const Array& f, Index step, const RootRule& rule, const RootState& state,
@@ -213,12 +243,26 @@ void judge_residuals(const Array& z, const Array& f, Index step, const RootRule&
   });
 }
 
-void keep_better(const Array& z, const RootState& state, const Array& best) {
-  copy_where(z, state.better, 0, best);
+void copy_where(const Array& flags, const Array& from, const Array& to) {
+  dispatch_real(from.dtype, "copy_where", [&](auto zero) {
+    using T = decltype(zero);
+    const Index width = from.size / flags.size, chunks = (width + chunk - 1) / chunk;
+    const auto copy = [&](const auto* flag) {
+      each_row(from.device, flags.size * chunks, minimum(chunk, width),
+               CopyWhere<T, std::remove_cv_t<std::remove_pointer_t<decltype(flag)>>>{
+                   flag, from.as<T>(), to.as<T>(), width, chunks});
+    };
+    flags.dtype == DType::int32 ? copy(flags.as<std::int32_t>()) : copy(flags.as<T>());
+  });
 }
 
-void hold_stopped(const Array& z, const RootState& state, const Array& next) {
-  copy_where(z, state.status, std::int32_t(SampleStatus::running), next);
+void judge_line_search(const Array& squares, const LineSearch& search) {
+  dispatch_real(squares.dtype, "judge_line_search", [&](auto zero) {
+    using T = decltype(zero);
+    each(squares.device, squares.size,
+         JudgeLineSearch<T>{squares.as<T>(), search.start.as<T>(), search.scale.as<T>(),
+                            search.last_scale.as<T>(), search.last_squares.as<T>(), search.taken.as<T>()});
+  });
 }
 
 Index count_running(const RootState& state) {
@@ -228,14 +272,15 @@ Index count_running(const RootState& state) {
   return Index(std::count(status.begin(), status.end(), std::int32_t(SampleStatus::running)));
 }
 
-void broyden_update(const Array& q, const Array& along, const Array& length, Index u_stride, const Array& u,
-                    const Array& next_p) {
-  dispatch_real(q.dtype, "broyden_update", [&](auto zero) {
+void broyden_update(const BroydenStep& step, Index u_stride, const Array& u, const Array& next_p) {
+  dispatch_real(step.q.dtype, "broyden_update", [&](auto zero) {
     using T = decltype(zero);
-    const Index samples = along.size, width = q.size / samples, chunks = (width + chunk - 1) / chunk;
-    each_row(q.device, samples * chunks, minimum(chunk, width),
-             BroydenUpdate<T>{q.as<T>(), along.as<T>(), length.as<T>(), u.as<T>(), next_p.as<T>(), width,
-                              chunks, u_stride});
+    const Index samples = step.along.size, width = step.q.size / samples;
+    const Index chunks = (width + chunk - 1) / chunk;
+    const T* const taken = step.taken.data == nullptr ? nullptr : step.taken.as<T>();
+    each_row(step.q.device, samples * chunks, minimum(chunk, width),
+             BroydenUpdate<T>{step.p.as<T>(), step.q.as<T>(), step.along.as<T>(), step.length.as<T>(), taken,
+                              u.as<T>(), next_p.as<T>(), width, chunks, u_stride});
   });
 }
 

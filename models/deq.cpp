@@ -10,21 +10,21 @@ namespace {
 
 constexpr double deviation = 0.01;  // of weights without a norm of their own
 
-MakeMethod method_named(const std::string& name, Index steps, double beta) {
+MakeMethod method_named(const std::string& name, Index steps, double beta, bool line_search) {
   if (name == "anderson") return [beta] { return anderson({.beta = beta}); };
   if (name == "picard") return [] { return picard(); };
   const Index memory = std::max<Index>(1, steps);
   if (name == "gmres") return [memory] { return gmres({.memory = memory}); };
-  return [memory] { return broyden({.memory = memory}); };
+  return [memory, line_search] { return broyden({.memory = memory, .line_search = line_search}); };
 }
 
 EquilibriumOptions options_of(const DeqConfig& c, const DeqCell& cell, const Tensor& z0) {
   const Index check = z0.device() == Device::cpu ? 1 : c.check_every;
-  EquilibriumOptions o{.forward = method_named(c.solver, c.steps, c.anderson_beta),
+  EquilibriumOptions o{.forward = method_named(c.solver, c.steps, c.anderson_beta, c.line_search),
                        .solve = {.max_steps = c.steps,
                                  .tolerance = c.tolerance * std::sqrt(double(z0.size() / z0.dim(0))),
                                  .check_every = check},
-                       .adjoint = method_named(c.adjoint_solver, c.adjoint_steps, c.anderson_beta),
+                       .adjoint = method_named(c.adjoint_solver, c.adjoint_steps, c.anderson_beta, false),
                        .adjoint_solve = {.max_steps = c.adjoint_steps,
                                          .tolerance = c.adjoint_tolerance,
                                          .relative = true,

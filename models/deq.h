@@ -16,6 +16,7 @@ struct DeqConfig {
   std::int64_t steps = 30, adjoint_steps = 30;
   double tolerance = 1e-6, adjoint_tolerance = 1e-6;
   double anderson_beta = 1;
+  bool line_search = false;
   std::string gradient = "implicit";
   std::int64_t gradient_steps = 5;
   double gradient_damping = 0.5;
@@ -39,6 +40,7 @@ struct DeqConfig {
     f("adjoint_tolerance", adjoint_tolerance, "relative residual at which the backward solve has converged",
       at_least(0));
     f("anderson_beta", anderson_beta, "mixing of Anderson's method", positive());
+    f("line_search", line_search, "shorten Broyden's forward steps by Armijo's rule where they do not help");
     f("gradient", gradient, "gradient through the equilibrium",
       one_of({"implicit", "phantom", "jfb", "unrolled", "reversible"}));
     f("gradient_steps", gradient_steps, "recorded steps of phantom, unrolled and reversible", at_least(1));

@@ -55,8 +55,7 @@ PendingSolution start_solve(const FixedPointMap& f, const Tensor& z0, SolveMetho
   require(z0.rank() > 0 && z0.size() > 0, "solve: given a start of shape ", to_text(z0.shape()),
           ", expected (samples, ...) with elements, give one row per sample");
   require(options.max_steps >= 0 && options.check_every >= 0, "solve: given max_steps ", options.max_steps,
-          " and check_every ", options.check_every,
-          ", expected them not to be negative, change them");
+          " and check_every ", options.check_every, ", expected them not to be negative, change them");
   const Recording off(false);
   Tensor z = z0.detach();
   const Tensor best = affine(z, 1, 0);
@@ -72,11 +71,12 @@ PendingSolution start_solve(const FixedPointMap& f, const Tensor& z0, SolveMetho
             name_of(fz.dtype()), ", expected its value to be like z, change f");
     ++step;
     kernels::judge_residuals(z.array(), fz.array(), step, rule, arrays, row(trace, step - 1));
-    kernels::keep_better(z.array(), arrays, best.array());
+    kernels::copy_where(arrays.better, z.array(), best.array());
     if (step == options.max_steps) break;
-    if (options.check_every > 0 && step % options.check_every == 0 && kernels::count_running(arrays) == 0) break;
+    if (options.check_every > 0 && step % options.check_every == 0 && kernels::count_running(arrays) == 0)
+      break;
     const Tensor next = method.next(z, fz);
-    kernels::hold_stopped(z.array(), arrays, next.array());
+    kernels::copy_where(arrays.status, z.array(), next.array());  // stays where it stopped
     z = next;
   }
   return {best, {step, state.status, state.steps, state.lowest, trace}};

@@ -98,9 +98,12 @@ struct AndersonOptions {
 std::unique_ptr<SolveMethod> anderson(const AndersonOptions& options = {});
 
 // Broyden's good method for g(z) = f(z) - z, per sample, with the inverse Jacobian -I + U V^T (peers.md 2.5).
-// After `memory` updates it starts again from -I.
+// After `memory` updates it starts again from -I. With a line search a sample goes on from a point only where
+// that has lowered ||g||^2 as Armijo asks, and otherwise tries a shorter step from the point before, at most
+// down to a hundredth (Dennis, Schnabel 1996, algorithm A6.3.1); every trial is a step of the solve.
 struct BroydenOptions {
   Index memory = 30;
+  bool line_search = false;
 };
 std::unique_ptr<SolveMethod> broyden(const BroydenOptions& options = {});
 

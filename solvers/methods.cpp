@@ -1,4 +1,7 @@
 // Methods for z = f(z): what they propose next.
+#include <limits>
+#include <optional>
+
 #include "engine/ops.h"
 #include "kernels/history.h"
 #include "solvers/fixed_point.h"
@@ -85,9 +88,35 @@ class Anderson final : public SolveMethod {
   Index seen_ = 0;
 };
 
-// g = f(z) - z, B = -I + U V^T, steps p = -B g. As p = -B g of the step before, v = p^T B and dg = g' - g,
-// u = (p - B dg) / (v . dg) is q / (v . g' + p . p) with q = -B g' = g' - U (V g'): every row is read twice a
-// step.
+// Where the line search of every sample stands.
+struct Search {
+  Tensor from, start, scale, last_scale, last_squares, taken;
+
+  explicit Search(const Tensor& z) : from(affine(z, 1, 0)) {
+    const Shape samples{z.dim(0)};
+    start = Tensor::full(samples, std::numeric_limits<double>::infinity(), z.options());
+    scale = Tensor::full(samples, 1, z.options());
+    last_scale = Tensor::zeros(samples, z.options());
+    last_squares = Tensor::zeros(samples, z.options());
+    taken = Tensor::zeros(samples, z.options());
+  }
+  void judge(const Tensor& z, const Tensor& g) const {
+    kernels::judge_line_search(dots(g, g).array(), {start.array(), scale.array(), last_scale.array(),
+                                                    last_squares.array(), taken.array()});
+    kernels::copy_where(taken.array(), z.array(), from.array());
+  }
+  // from + scale p
+  Tensor trial(const Tensor& p) const {
+    const Tensor y = Tensor::empty(p.shape(), p.options());
+    kernels::history_sum({p.array(), p.dim(0), 1, p.size() / p.dim(0), 1}, scale.array(), from.array(),
+                         y.array());
+    return y;
+  }
+};
+
+// g = f(z) - z, B = -I + U V^T, directions p = -B g, steps t p. As p = -B g of the step before, v = p^T B and
+// dg = g' - g, u = (t p - B dg) / (v . dg) is (q - (1 - t) p) / (v . g' + p . p) with q = -B g' =
+// g' - U (V g'): every row is read twice a step.
 class Broyden final : public SolveMethod {
  public:
   explicit Broyden(const BroydenOptions& options) : options_(options) {
@@ -96,7 +125,12 @@ class Broyden final : public SolveMethod {
   }
   Tensor next(const Tensor& z, const Tensor& f) override {
     const Tensor g = f - z;
-    if (!p_.defined() || u_.count == options_.memory) {
+    const bool start = !p_.defined() || u_.count == options_.memory;
+    if (options_.line_search) {
+      if (start) search_.emplace(z);
+      search_->judge(z, g);
+    }
+    if (start) {
       u_.count = v_.count = 0;
       p_ = g;
     } else {
@@ -104,7 +138,7 @@ class Broyden final : public SolveMethod {
       v_.reserve(z, options_.memory);
       p_ = update(g);
     }
-    return z + p_;
+    return search_ ? search_->trial(p_) : z + p_;
   }
   // -B^T g = g - V (U^T g)
   Tensor adjoint_estimate(const Tensor& g) const override {
@@ -125,8 +159,9 @@ class Broyden final : public SolveMethod {
     kernels::history_sum(v_.history(), u_.products(p_).array(), p_.array(), v_.row(k),
                          {.alpha = -1, .stride = v_.stride()});
     kernels::history_products(kernels::row_of(v_.history(), k), g.array(), along.array());
-    kernels::broyden_update(q.array(), along.array(), dots(p_, p_).array(), u_.stride(), u_.row(k),
-                            next.array());
+    kernels::broyden_update({p_.array(), q.array(), along.array(), dots(p_, p_).array(),
+                             search_ ? search_->taken.array() : Array{}},
+                            u_.stride(), u_.row(k), next.array());
     u_.count = v_.count = k + 1;
     return next;
   }
@@ -134,6 +169,7 @@ class Broyden final : public SolveMethod {
   BroydenOptions options_;
   Rows u_, v_;
   Tensor p_;
+  std::optional<Search> search_;
 };
 
 // r = f(u) - u = g - (I - A) u. Directions p_i and q_i = (I - A) p_i, orthonormal in q. At u + r the residual

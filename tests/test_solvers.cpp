@@ -7,6 +7,7 @@
 #include "solvers/jacobian.h"
 #include "tests/catch.h"
 #include "tests/error_text.h"
+#include "tests/golden_file.h"
 
 namespace stillpoint {
 namespace {
@@ -71,11 +72,52 @@ TEST_CASE("Anderson's iterates are those of the reference", "[solvers]") {
   }
 }
 
+TEST_CASE("ten steps of every method are those of SciPy and PyTorch", "[solvers]") {
+  const GoldenFile golden("solver_traces");
+  const Index memory = golden.config.at("memory"), steps = golden.config.at("steps");
+  const double lambda = golden.config.at("regularisation"), beta = golden.config.at("beta");
+  const std::vector<std::pair<std::string, MakeMethod>> methods{
+      {"broyden", [] { return broyden(); }},
+      {"line_search", [] { return broyden({.line_search = true}); }},
+      {"anderson", [=] { return anderson({.memory = memory, .regularisation = lambda, .relative = false}); }},
+      {"anderson_mixed", [=] {
+         return anderson({.memory = memory, .regularisation = lambda, .relative = false, .beta = beta});
+       }}};
+  for (const Device device : available_devices())
+    for (const auto& [name, make] : methods) {
+      INFO(name);
+      const auto to_device = [&](const char* of) { return golden.tensor(of, DType::float64).to(device); };
+      const Tensor w = to_device("w"), b = to_device("b");
+      const auto method = make();
+      const auto seen = iterates([&](const Tensor& z) { return hyperbolic_tangent(linear(z, w) + b); },
+                                 to_device("z0"), *method, steps);
+      std::vector<double> all;
+      for (const std::vector<double>& z : seen) all.insert(all.end(), z.begin(), z.end());
+      check_close(all, golden.values(name), 1e-10);
+    }
+}
+
+TEST_CASE("Armijo's line search finds what full steps of Broyden's method overshoot", "[solvers]") {
+  for (const Device device : available_devices()) {
+    // Where tanh is flat a secant leads far beyond the solution, and from there further; 0.1 is next to it.
+    const auto f = [](const Tensor& z) { return z - 2.5 * hyperbolic_tangent(z); };
+    const Tensor start = Tensor::from({4, .1}, {2, 1}, {DType::float64, device});
+    const SolveOptions options{.max_steps = 60, .tolerance = 1e-10};
+    const auto full = broyden({.memory = 60}), searched = broyden({.memory = 60, .line_search = true});
+    const Solution without = solve(f, start, *full, options), with = solve(f, start, *searched, options);
+    INFO(to_text(without.report) << "; " << to_text(with.report));
+    CHECK(without.report.samples[0].status != SampleStatus::converged);
+    CHECK(without.report.samples[1].status == SampleStatus::converged);
+    CHECK(with.report.converged);
+    check_close(with.z.values(), {0, 0}, 1e-9);
+  }
+}
+
 TEST_CASE("a sample of a batch is solved as it is alone, and stops on its own", "[solvers]") {
   const std::vector<double> biases{.1, -.2, 0, 0, 3, -2};
-  const auto methods =
-      std::vector<MakeMethod>{[] { return picard({.damping = .7}); }, [] { return anderson({.memory = 3}); },
-                              [] { return broyden({.memory = 4}); }};
+  const auto methods = std::vector<MakeMethod>{
+      [] { return picard({.damping = .7}); }, [] { return anderson({.memory = 3}); },
+      [] { return broyden({.memory = 4}); }, [] { return broyden({.line_search = true}); }};
   const SolveOptions options{.max_steps = 60, .tolerance = 1e-9};
   for (const Device device : available_devices()) {
     for (const auto& make : methods) {

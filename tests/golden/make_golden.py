@@ -1,4 +1,5 @@
-"""Writes the golden files of tests/test_golden.cpp and tests/test_optim.cpp with PyTorch in float64.
+"""Writes the golden files of tests/test_golden.cpp, tests/test_optim.cpp and tests/test_solvers.cpp with PyTorch in
+float64; Broyden's iterates are checked against SciPy's.
 
     python3 make_golden.py [FOLDER]
 
@@ -9,6 +10,7 @@ import math
 import pathlib
 import sys
 
+import scipy.optimize
 import torch
 import torch.nn.functional as F
 from safetensors.torch import save_file
@@ -202,6 +204,97 @@ def optimiser_case(folder, name, make, config):
     write(folder, name, tensors, config)
 
 
+def broyden_points(f, z, steps, line_search):
+    """Good Broyden for f(z) - z, from -I: where f is evaluated, which points were accepted, and whether SciPy would
+    have searched otherwise: it sets the parabola no bounds, and halves where this takes the cubic's least value."""
+    points, accepted, otherwise = [], [], False
+    B, p, at, g_at = -torch.eye(len(z)), None, None, None
+    s, last, phi0 = 1.0, None, math.inf
+    while len(points) < steps:
+        points.append(z)
+        g = f(z) - z
+        phi = float(g @ g)
+        gave_up = last is not None and last[0] < 0
+        if line_search and not gave_up and not phi <= (1 - 1e-4 * s) * phi0:
+            if last is None:
+                shorter = phi0 * s * s / (2 * (phi - phi0 + phi0 * s))
+            else:
+                h, old = last
+                rows = torch.tensor([[s ** 2, s ** 3], [h ** 2, h ** 3]])
+                c, a = torch.linalg.solve(rows, torch.tensor([phi - phi0 + phi0 * s, old - phi0 + phi0 * h])).tolist()
+                shorter = (-c + math.sqrt(max(c * c + 3 * a * phi0, 0))) / (3 * a)
+            otherwise = otherwise or last is not None or not 0.1 * s <= shorter <= 0.5 * s
+            last, s = (s, phi), min(max(shorter, 0.1 * s), 0.5 * s)
+            if s < 1e-2:
+                last, s = (-1, phi), 1.0
+        else:
+            if p is not None:
+                dz, dg = z - at, g - g_at
+                v = dz @ B
+                B = B + torch.outer(dz - B @ dg, v) / (v @ dg)
+            accepted.append(z)
+            at, g_at, p, s, last, phi0 = z, g, -B @ g, 1.0, None, phi
+        z = at + s * p
+    return torch.stack(points), torch.stack(accepted), otherwise
+
+
+def scipy_broyden_points(f, z, steps, line_search):
+    """Accepted points of SciPy's method for the same problem."""
+    points = [z]
+    try:
+        scipy.optimize.broyden1(lambda x: (f(torch.from_numpy(x)) - torch.from_numpy(x)).numpy(), z.numpy(), iter=steps,
+                                alpha=1, line_search=line_search, callback=lambda x, _: points.append(torch.tensor(x)))
+    except scipy.optimize.NoConvergence:
+        pass
+    return torch.stack(points)
+
+
+def anderson_points(f, z, steps, memory, regularisation, beta):
+    points, values = [], []
+    while len(points) < steps:
+        points.append(z)
+        values.append(f(z))
+        X, Fx = torch.stack(points[-memory:]), torch.stack(values[-memory:])
+        G = Fx - X
+        n = len(X)
+        H = torch.ones((n + 1, n + 1))
+        H[0, 0] = 0
+        H[1:, 1:] = G @ G.T + regularisation * torch.eye(n)
+        alpha = torch.linalg.solve(H, torch.eye(n + 1)[0])[1:]
+        z = beta * alpha @ Fx + (1 - beta) * alpha @ X
+    return torch.stack(points)
+
+
+def solver_case(folder):
+    """tanh(W z + b) in 12 dimensions; the samples differ in b and in how far they start from the solution."""
+    generator = torch.Generator().manual_seed(32)
+    W = torch.randn((12, 12), generator=generator) * 0.6
+    b = torch.randn((4, 12), generator=generator)
+    z0 = torch.randn((4, 12), generator=generator) * torch.tensor([[0.0], [1.0], [3.0], [8.0]])
+    steps = 10
+    traces = {"broyden": [], "line_search": [], "anderson": [], "anderson_mixed": []}
+    refused, alike = 0, 0
+    for i in range(4):
+        f = lambda z, i=i: torch.tanh(W @ z + b[i])
+        points, _, _ = broyden_points(f, z0[i], steps, False)
+        reference = scipy_broyden_points(f, z0[i], steps - 1, None)
+        assert (points - reference).abs().max() < 1e-12, "SciPy's Broyden goes elsewhere"
+        traces["broyden"].append(points)
+        points, accepted, otherwise = broyden_points(f, z0[i], steps, True)
+        refused += len(points) - len(accepted)
+        reference = scipy_broyden_points(f, z0[i], steps - 1, "armijo")
+        same = min(len(accepted), len(reference))
+        gap = (accepted[:same] - reference[:same]).abs().max()
+        assert otherwise or gap < 1e-12, "SciPy's line search goes elsewhere"
+        alike += not otherwise
+        traces["line_search"].append(points)
+        traces["anderson"].append(anderson_points(f, z0[i], steps, 4, 1e-4, 1))
+        traces["anderson_mixed"].append(anderson_points(f, z0[i], steps, 4, 1e-4, 0.7))
+    assert refused >= 8 and 0 < alike < 4, "the line search had too little to do"
+    tensors = {"w": W, "b": b, "z0": z0, **{name: torch.stack(rows, 1) for name, rows in traces.items()}}
+    write(folder, "solver_traces", tensors, {"steps": steps, "memory": 4, "regularisation": 1e-4, "beta": 0.7})
+
+
 def main():
     folder = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else pathlib.Path(__file__).parent)
     training = {"lr": 1e-3, "clip": 0.1, "eps": 1e-5}
@@ -211,6 +304,7 @@ def main():
     sequence_case(folder, "copy_two", small | {"seed": 3})
     paper = {"n_blocks": 8, "channels": 10, "kernel": 8, "d": 32, "m": 16, "H": 32, "seed": 4} | training
     sequence_case(folder, "copy_single_paper", paper, paper=True)
+    solver_case(folder)
     image = {"h": 16, "d": 16, "m": 8, "H": 24, "lr": 1e-3, "clip": 0.05, "eps": 1e-5}
     for seed, kind in enumerate(("single", "two", "rff")):
         image_case(folder, kind, image | {"seed": 10 + seed})
