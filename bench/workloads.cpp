@@ -83,10 +83,11 @@ Workload copy_memory(Index batch, bool two_tier) {
 }
 
 // One sequence, with as many evaluations and vector-Jacobian products in the solvers as said.
-Workload copy_memory_deq(const std::string& solver, Index steps, Index adjoint_steps) {
+Workload copy_memory_deq(const std::string& solver, Index steps, Index adjoint_steps, bool weight_norm) {
   Initializer init(0);
   auto model = std::make_shared<DeqTransformer>(init,
-                                                DeqConfig{.solver = solver,
+                                                DeqConfig{.weight_norm = weight_norm,
+                                                          .solver = solver,
                                                           .adjoint_solver = solver,
                                                           .steps = steps,
                                                           .adjoint_steps = adjoint_steps,
@@ -137,8 +138,8 @@ const std::vector<Entry>& table() {
       {"copy-sim-single-b10", [] { return copy_memory(10, false); }},
       {"copy-sim-single-b20", [] { return copy_memory(20, false); }},
       {"copy-sim-two-b10", [] { return copy_memory(10, true); }},
-      {"copy-deq-b1", [] { return copy_memory_deq("broyden", 31, 31); }},
-      {"copy-deq-anderson-b1", [] { return copy_memory_deq("anderson", 30, 30); }},
+      {"copy-deq-b1", [] { return copy_memory_deq("broyden", 31, 31, false); }},
+      {"copy-deq-anderson-b1", [] { return copy_memory_deq("anderson", 30, 30, true); }},
       {"pixel-sim-single", [] { return pixels("single"); }},
       {"pixel-sim-two", [] { return pixels("two"); }},
       {"pixel-sim-rff", [] { return pixels("rff"); }},

@@ -42,8 +42,9 @@ EquilibriumOptions options_of(const DeqConfig& c, const DeqCell& cell, const Ten
 
 }  // namespace
 
-WeightNormLinear::WeightNormLinear(Initializer& init, Index in, Index out, bool with_bias)
-    : v(init.uniform_fan_in({out, in}, in)), g(initial_gain(v)) {
+WeightNormLinear::WeightNormLinear(Initializer& init, Index in, Index out, bool with_norm, bool with_bias)
+    : v(init.uniform_fan_in({out, in}, in)) {
+  if (with_norm) g = initial_gain(v);
   if (with_bias) b = init.fill({out}, 0);
 }
 
@@ -72,13 +73,14 @@ DeqTransformer::DeqTransformer(Initializer& init, const DeqConfig& config, Index
   embedding = init.normal({tokens, d}, deviation);
   inject.w = init.normal({3 * d, d}, deviation);
   inject.b = init.fill({3 * d}, 0);
-  qkv = WeightNormLinear(init, d, 3 * d, false);
-  r = WeightNormLinear(init, d, d, false);
+  const bool norm = config.weight_norm;
+  qkv = WeightNormLinear(init, d, 3 * d, norm, false);
+  r = WeightNormLinear(init, d, d, norm, false);
   b_w = init.normal({heads, d / heads}, deviation);
   b_r = init.normal({heads, d / heads}, deviation);
-  o = WeightNormLinear(init, d, d, true);
-  first = WeightNormLinear(init, d, config.inner, true);
-  second = WeightNormLinear(init, config.inner, d, true);
+  o = WeightNormLinear(init, d, d, norm, true);
+  first = WeightNormLinear(init, d, config.inner, norm, true);
+  second = WeightNormLinear(init, config.inner, d, norm, true);
   out_bias = init.fill({tokens}, 0);
 }
 
@@ -87,17 +89,16 @@ DeqCell DeqTransformer::cell(const Tensor& ids) const {
           ", expected (batch, length), reshape them");
   const Index d = embedding.dim(1), length = ids.dim(1);
   const Tensor x = affine(stillpoint::embedding(embedding, reshape(ids, {-1})), std::sqrt(double(d)), 0);
-  const auto weight = [](const WeightNormLinear& map) { return weight_norm(map.v, map.g); };
   return {.u = reshape(inject(x), {ids.dim(0), length, 3 * d}),
-          .r = linear(position_code(length, d, embedding.options()), weight(r)),
+          .r = linear(position_code(length, d, embedding.options()), r.weight()),
           .b_w = b_w,
           .b_r = b_r,
-          .w_qkv = weight(qkv),
-          .w_o = weight(o),
+          .w_qkv = qkv.weight(),
+          .w_o = o.weight(),
           .b_o = o.b,
-          .w_1 = weight(first),
+          .w_1 = first.weight(),
           .b_1 = first.b,
-          .w_2 = weight(second),
+          .w_2 = second.weight(),
           .b_2 = second.b};
 }
 

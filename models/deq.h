@@ -12,6 +12,7 @@ namespace stillpoint {
 
 struct DeqConfig {
   std::int64_t d = 40, heads = 8, inner = 40;
+  bool weight_norm = true;
   std::string solver = "broyden", adjoint_solver = "broyden";
   std::int64_t steps = 30, adjoint_steps = 30;
   double tolerance = 1e-6, adjoint_tolerance = 1e-6;
@@ -29,6 +30,7 @@ struct DeqConfig {
     f("deq_features", d, "features of a position; a multiple of the heads", at_least(1));
     f("deq_heads", heads, "attention heads, of at most 16 features each", at_least(1));
     f("deq_inner", inner, "units of the feed-forward network", at_least(1));
+    f("deq_weight_norm", weight_norm, "give the maps of the cell a norm of their own");
     f("solver", solver, "method of the forward solve", one_of({"broyden", "anderson", "picard"}));
     f("adjoint_solver", adjoint_solver, "method of the backward solve",
       one_of({"broyden", "anderson", "picard", "gmres"}));
@@ -56,12 +58,14 @@ struct DeqConfig {
   }
 };
 
-// y = x w^T + b with w_o = g_o v_o / ||v_o||; v (out,in), g (out), b (out) or undefined.
+// y = x w^T + b with w_o = g_o v_o / ||v_o||; v (out,in), g (out) or undefined for w = v, b (out) or
+// undefined.
 struct WeightNormLinear {
   Tensor v, g, b;
 
   WeightNormLinear() = default;
-  WeightNormLinear(Initializer& init, Index in, Index out, bool with_bias);
+  WeightNormLinear(Initializer& init, Index in, Index out, bool with_norm, bool with_bias);
+  Tensor weight() const { return g.defined() ? weight_norm(v, g) : v; }
   template <class P>
   void params(P& p) {
     p("v", v);

@@ -49,6 +49,8 @@ SequenceSim::SequenceSim(Initializer& init, const TcnConfig& tcn, const HeadConf
     : phi{Tcn(init, tcn, 1), Linear(init, tcn.channels, config.d)},
       head(init, config, config.d, outputs, two_tier) {}
 
+Tensor SequenceLift::operator()(const Tensor& x) const { return lift(positions(tcn(x))); }
+
 Tensor SequenceSim::operator()(const Tensor& x) const {
   return head(positions(phi.tcn(x)), {phi.lift.layer(Activation::identity)});
 }

@@ -87,6 +87,8 @@ struct SimHead {
 struct SequenceLift {
   Tcn tcn;
   Linear lift;
+  // x (N,1,T) -> (N T, d), positions in the order (n, t).
+  Tensor operator()(const Tensor& x) const;
   template <class P>
   void params(P& p) {
     p("tcn", tcn);

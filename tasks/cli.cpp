@@ -46,16 +46,23 @@ class InterruptGuard {
   struct sigaction old_int_ = {}, old_term_ = {};
 };
 
+void add_threads(CLI::App& app, int& threads) {
+  app.add_option("--threads", threads, "CPU threads; 0: all cores")->check(CLI::Range(0, 4096));
+}
+void set_threads(int threads) {
+  if (threads > 0) omp_set_num_threads(threads);
+}
+
 struct CommonFlags {
   std::string device = "auto";
   int threads = 0;
 
   void add_to(CLI::App& app) {
     app.add_option("--device", device, "auto, cpu or cuda")->check(CLI::IsMember({"auto", "cpu", "cuda"}));
-    app.add_option("--threads", threads, "CPU threads; 0: all cores")->check(CLI::Range(0, 4096));
+    add_threads(app, threads);
   }
   Device apply() const {
-    if (threads > 0) omp_set_num_threads(threads);
+    set_threads(threads);
     return device_named(device);
   }
 };
@@ -159,8 +166,7 @@ struct EvalFlags {
 
 int eval_command(const EvalFlags& flags, std::ostream& out) {
   const Device device = flags.common.apply();
-  const fs::path path =
-      fs::is_directory(flags.checkpoint) ? fs::path(flags.checkpoint) / checkpoint_name : fs::path(flags.checkpoint);
+  const fs::path path = checkpoint_of(flags.checkpoint);
   const Json record = read_checkpoint_record(path);
   const std::string task_name = record.value("task", "");
   const TaskKind& kind = task_kind(task_name);
@@ -184,32 +190,45 @@ int eval_command(const EvalFlags& flags, std::ostream& out) {
 struct SpectrumFlags {
   SpectrumRequest request;
   std::string output;
+  int threads = 0;
 
   void add_to(CLI::App& app) {
-    app.add_option("SYSTEM", request.system, "a textbook system, below")->required();
-    app.add_option("--dictionary", request.dictionary, "what lifts the states; auto: identity of linear systems, else fourier")
+    app.add_option("SYSTEM", request.system, "a textbook system, below, or a run folder or checkpoint of a DEQ")->required();
+    app.add_option("--dictionary", request.dictionary, "what lifts the states; auto: fourier of systems that are not linear, else identity")
         ->check(CLI::IsMember({"auto", "identity", "monomials", "fourier"}))
         ->capture_default_str();
     app.add_option("--features", request.features, "of fourier, even")->check(CLI::Range(2, 2000))->capture_default_str();
     app.add_option("--bandwidth", request.bandwidth, "of fourier")->check(CLI::PositiveNumber)->capture_default_str();
     app.add_option("--degree", request.degree, "of monomials")->check(CLI::Range(1, 20))->capture_default_str();
-    app.add_option("--trajectories", request.trajectories, "random starts in [-1,1]^2")
+    app.add_option("--trajectories", request.trajectories, "random starts in [-1,1]^2; of a DEQ, inputs of its training set")
         ->check(CLI::Range(1, 100000))
         ->capture_default_str();
     app.add_option("--steps", request.steps, "of each")->check(CLI::Range(1, 10000))->capture_default_str();
     app.add_option("--truncation", request.truncation, "singular values below it times the largest are left out")
         ->check(CLI::Range(0.0, 1.0))
         ->capture_default_str();
-    app.add_option("--tolerance", request.tolerance, "of modulus one; 0: 10 times the error of the fit")
+    app.add_option("--tolerance", request.tolerance, "of modulus one; 0: 10 times the error of the fit, of a DEQ 1e-6")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
     app.add_option("--seed", request.seed, "of starts and frequencies")->capture_default_str();
     app.add_option("--output", output, "folder for spectrum.json, eigenvalues.csv and the figure");
+    app.add_option("--held-out", request.held_out, "of a DEQ: inputs of its test set")
+        ->check(CLI::Range(1, 100000))
+        ->capture_default_str();
+    app.add_option("--sizes", request.sizes, "of a DEQ: principal coordinates of the state in each dictionary")
+        ->check(CLI::Range(1, 1000))
+        ->capture_default_str();
+    app.add_option("--phi", request.phi, "of a DEQ: run of a SIM of the same task, whose lift of x stands for x");
+    add_threads(app, threads);
     app.footer("Systems:\n" + describe_systems());
   }
   void run(std::ostream& out) {
     request.output = output;
-    run_spectrum(request, out);
+    set_threads(threads);
+    if (fs::exists(request.system))
+      run_deq_spectrum(request, out);
+    else
+      run_spectrum(request, out);
   }
 };
 
@@ -261,7 +280,7 @@ int run_command_line(const std::vector<std::string>& arguments, std::ostream& ou
   bool no_timing = false;
   selftest_app->add_flag("--no-timing", no_timing, "checks alone");
   SpectrumFlags spectrum_flags;
-  CLI::App* const spectrum_app = app.add_subcommand("spectrum", "the Koopman spectrum of a textbook system");
+  CLI::App* const spectrum_app = app.add_subcommand("spectrum", "the Koopman spectrum of a textbook system or a trained DEQ");
   spectrum_flags.add_to(*spectrum_app);
   CLI::App* const info_app = app.add_subcommand("info", "device, instruction set, libraries");
 

@@ -6,6 +6,7 @@
 #include <numeric>
 #include <variant>
 
+#include "engine/checkpoint.h"
 #include "kernels/philox.h"
 #include "tasks/order.h"
 
@@ -204,6 +205,51 @@ CopyMemoryData CopyMemoryData::make(Index sequences, Index blank, std::uint64_t 
     std::fill(x + digits + blank - 1, x + data.length, 9.0f);
   }
   return data;
+}
+
+namespace {
+
+CopyMemoryConfig config_of(const std::filesystem::path& checkpoint, const std::vector<std::string>& models) {
+  const Json record = read_checkpoint_record(checkpoint);
+  require(record.value("task", "") == "copy-memory", "copy-memory: given ", checkpoint.string(), ", a checkpoint of ",
+          record.value("task", "no task"), ", expected one of copy-memory, choose another");
+  CopyMemoryConfig config;
+  read_config(config, record.at("config"), checkpoint.string());
+  require(std::find(models.begin(), models.end(), config.model) != models.end(), "copy-memory: given ",
+          checkpoint.string(), ", a checkpoint of model ", config.model, ", expected model ", models.front(),
+          ", choose another");
+  return config;
+}
+
+}  // namespace
+
+TrainedDeq load_copy_memory_deq(const std::filesystem::path& checkpoint, Index fit, Index held_out) {
+  const CopyMemoryConfig c = config_of(checkpoint, {"deq"});
+  require(fit <= c.train_sequences && held_out <= c.test_sequences, "copy-memory: given ", fit, " training and ",
+          held_out, " test sequences to take, expected at most ", c.train_sequences, " and ", c.test_sequences,
+          " of ", checkpoint.string());
+  Initializer init(0);
+  TrainedDeq trained{DeqTransformer(init, c.deq, classes), {}, {}, {}};
+  load_checkpoint(checkpoint, params_of(trained.model), nullptr);
+  const Index before_test = c.train_sequences + c.valid_sequences;
+  const CopyMemoryData data =
+      CopyMemoryData::make(before_test + held_out, c.blank, std::uint64_t(c.data_seed));
+  const auto rows = [&](const auto& values, Index first, Index count) {
+    const auto at = values.begin() + first * data.length;
+    return Tensor::from(std::vector<std::int32_t>(at, at + count * data.length), {count, data.length});
+  };
+  trained.fit = rows(data.x, 0, fit);
+  trained.held_out = rows(data.x, before_test, held_out);
+  trained.held_out_labels = reshape(rows(data.y, before_test, held_out), {-1});
+  return trained;
+}
+
+SequenceLift load_copy_memory_lift(const std::filesystem::path& checkpoint) {
+  const CopyMemoryConfig c = config_of(checkpoint, {"single", "two"});
+  Initializer init(0);
+  SequenceSim model(init, c.tcn, c.head, classes, c.model == "two");
+  load_checkpoint(checkpoint, params_of(model), nullptr);
+  return model.phi;
 }
 
 std::unique_ptr<Task> make_copy_memory(const CopyMemoryConfig& config, Device device) {

@@ -44,6 +44,17 @@ struct CopyMemoryData {
   static CopyMemoryData make(Index sequences, Index blank, std::uint64_t seed);
 };
 
+// The DEQ-Transformer of a checkpoint with the first sequences of its training and its test set. Error where
+// the checkpoint holds another model or the sets are smaller.
+struct TrainedDeq {
+  DeqTransformer model;
+  Tensor fit, held_out;    // token ids int32 (n,length)
+  Tensor held_out_labels;  // int32 (n length)
+};
+TrainedDeq load_copy_memory_deq(const std::filesystem::path& checkpoint, Index fit, Index held_out);
+// phi of a checkpoint's SIM; Error where it holds another model.
+SequenceLift load_copy_memory_lift(const std::filesystem::path& checkpoint);
+
 std::unique_ptr<Task> make_copy_memory(const CopyMemoryConfig& config, Device device);
 
 }  // namespace stillpoint

@@ -3,14 +3,11 @@
 
 #include <cmath>
 #include <iomanip>
-#include <numbers>
 #include <sstream>
 
-#include "engine/config.h"
-#include "engine/files.h"
 #include "engine/ops.h"
 #include "solvers/systems.h"
-#include "tasks/io/plot.h"
+#include "tasks/spectrum_files.h"
 
 namespace stillpoint {
 namespace {
@@ -34,13 +31,6 @@ Tensor stacked(const std::vector<Tensor>& states, std::size_t first, std::size_t
   return Tensor::from(all, {rows, 2}, {DType::float64, Device::cpu});
 }
 
-// Of the eigenvalue: where it lies.
-const char* place_of(std::complex<double> lambda, double tolerance) {
-  if (std::abs(lambda - 1.0) <= tolerance) return "one";
-  if (std::abs(std::abs(lambda) - 1) <= tolerance) return "circle";
-  return std::abs(lambda) < 1 ? "inside" : "outside";
-}
-
 // ||predicted - true|| / ||true|| of new starts after `steps` steps, by the part of K^steps on the circle.
 double held_out_error(const SpectrumRequest& r, const System& system, const Dictionary& phi,
                       const KoopmanEstimate& k, const Tensor& readout, double tolerance) {
@@ -50,46 +40,6 @@ double held_out_error(const SpectrumRequest& r, const System& system, const Dict
   const double error = sum(square(predicted - states.back())).item(),
                norm = sum(square(states.back())).item();
   return std::sqrt(error / norm);
-}
-
-Plot figure_of(const SpectrumRequest& r, const KoopmanSpectrum& s, double tolerance) {
-  Plot plot{.name = "spectrum",
-            .title = "Koopman eigenvalues: " + r.system,
-            .xlabel = "real",
-            .ylabel = "imaginary"};
-  plot.equal_axes = true;
-  Curve circle{.label = "modulus 1", .x = {}, .y = {}};
-  for (int i = 0; i <= 200; ++i) {
-    circle.x.push_back(std::cos(i * std::numbers::pi / 100));
-    circle.y.push_back(std::sin(i * std::numbers::pi / 100));
-  }
-  plot.curves.push_back(circle);
-  for (const char* place : {"inside", "one", "circle", "outside"}) {
-    Curve curve{.label = place, .x = {}, .y = {}, .points = true};
-    for (const auto lambda : s.eigenvalues) {
-      if (std::string(place) != place_of(lambda, tolerance)) continue;
-      curve.x.push_back(lambda.real());
-      curve.y.push_back(lambda.imag());
-    }
-    plot.curves.push_back(curve);
-  }
-  return plot;
-}
-
-void write_files(const SpectrumRequest& r, const KoopmanSpectrum& s, Json result, double tolerance,
-                 std::ostream& out) {
-  make_folder(r.output);
-  std::ostringstream csv;
-  csv << "real,imaginary,modulus,place\n" << std::setprecision(17);
-  for (const auto lambda : s.eigenvalues) {
-    result["eigenvalues"].push_back({lambda.real(), lambda.imag()});
-    csv << lambda.real() << ',' << lambda.imag() << ',' << std::abs(lambda) << ','
-        << place_of(lambda, tolerance) << '\n';
-  }
-  write_atomically(r.output / "spectrum.json", result.dump(2) + "\n");
-  write_atomically(r.output / "eigenvalues.csv", csv.str());
-  const PlotResult drawn = plot_curves(r.output, figure_of(r, s, tolerance));
-  out << "written to " << r.output.string() << (drawn.note.empty() ? "" : "; " + drawn.note) << "\n";
 }
 
 }  // namespace
@@ -128,7 +78,7 @@ void run_spectrum(SpectrumRequest r, std::ostream& out) {
     out << "new starts after " << 3 * r.steps << " steps, predicted from the circle alone: relative error "
         << error << "\n";
   }
-  if (!r.output.empty()) write_files(r, s, std::move(result), tolerance, out);
+  if (!r.output.empty()) write_spectrum(r.output, r.system, s, tolerance, std::move(result), out);
 }
 
 }  // namespace stillpoint

@@ -244,6 +244,10 @@ TrainOutcome Run::train() {
 
 }  // namespace
 
+std::filesystem::path checkpoint_of(const std::filesystem::path& run_or_file) {
+  return std::filesystem::is_directory(run_or_file) ? run_or_file / checkpoint_name : run_or_file;
+}
+
 TrainOutcome train(const TrainRequest& request, std::ostream& out) { return Run(request, out).train(); }
 
 }  // namespace stillpoint

@@ -32,6 +32,8 @@ struct TrainOutcome {
 TrainOutcome train(const TrainRequest& request, std::ostream& out);
 
 inline constexpr const char* checkpoint_name = "checkpoint.safetensors";
+// The checkpoint of a run folder, or the file itself.
+std::filesystem::path checkpoint_of(const std::filesystem::path& run_or_file);
 inline constexpr const char* config_name = "config.json";
 
 }  // namespace stillpoint

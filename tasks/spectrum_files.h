@@ -1,0 +1,17 @@
+// What the spectrum command writes: eigenvalues and their figure.
+#pragma once
+#include <filesystem>
+#include <ostream>
+#include <string>
+
+#include "engine/config.h"
+#include "solvers/spectrum.h"
+
+namespace stillpoint {
+
+// Writes spectrum.json (`result` and the eigenvalues), eigenvalues.csv and spectrum.{dat,gnuplot,png,svg}:
+// the unit circle and the eigenvalues by their place (paper, Fig. 2), and says so on `out`.
+void write_spectrum(const std::filesystem::path& folder, const std::string& title,
+                    const KoopmanSpectrum& spectrum, double tolerance, Json result, std::ostream& out);
+
+}  // namespace stillpoint
