@@ -88,9 +88,10 @@ DeqCell DeqTransformer::cell(const Tensor& ids) const {
   require(ids.rank() == 2, "deq: given token ids of shape ", to_text(ids.shape()),
           ", expected (batch, length), reshape them");
   const Index d = embedding.dim(1), length = ids.dim(1);
+  if (!code_.defined() || code_.dim(0) != length) code_ = position_code(length, d, embedding.options());
   const Tensor x = affine(stillpoint::embedding(embedding, reshape(ids, {-1})), std::sqrt(double(d)), 0);
   return {.u = reshape(inject(x), {ids.dim(0), length, 3 * d}),
-          .r = linear(position_code(length, d, embedding.options()), r.weight()),
+          .r = linear(code_, r.weight()),
           .b_w = b_w,
           .b_r = b_r,
           .w_qkv = qkv.weight(),

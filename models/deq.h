@@ -50,7 +50,9 @@ struct DeqConfig {
     f("reuse_inverse", reuse_inverse,
       "start the backward solve from the forward solve's inverse Jacobian (Broyden)");
     f("jacobian_weight", jacobian_weight,
-      "weight of ||J||^2 / n in the loss, estimated with one random probe", at_least(0));
+      "weight of ||J||^2 / n in the loss, estimated with one random probe; a GPU then runs no step as one "
+      "graph",
+      at_least(0));
     f("check_every", check_every,
       "solver steps after which a GPU is asked whether all have converged; 0: never, so that it runs a step "
       "as one graph",
@@ -130,6 +132,7 @@ struct DeqTransformer {
 
  private:
   DeqConfig config_;
+  mutable Tensor code_;  // of the latest length: recorded work may not bring it to the device anew
 };
 
 }  // namespace stillpoint

@@ -41,7 +41,10 @@ class CopyMemory : public Task {
   std::vector<std::string> splits() const override { return {"valid", "test"}; }
   Metrics evaluate(const std::string& split) override;
   void write_results(const std::filesystem::path&, TensorBoardWriter*, Index) override {}
-  bool recordable() const override { return deq() == nullptr || config_.deq.check_every == 0; }
+  // The penalty's second derivative brings masks from the host.
+  bool recordable() const override {
+    return deq() == nullptr || (config_.deq.check_every == 0 && config_.deq.jacobian_weight == 0);
+  }
   std::function<Metrics()> statistics() const override;
 
  private:

@@ -155,6 +155,54 @@ TEST_CASE("spectrum writes eigenvalues and a figure, and names the case", "[cli]
   CHECK(wrong.code == 2);
 }
 
+TEST_CASE("spectrum of a trained DEQ tells its case and what eq. 7 predicts", "[cli]") {
+  const TempDir folder;
+  const auto trained = [&](const std::string& model, const std::string& name) {
+    std::vector<std::string> arguments{"train", "copy-memory", "--model", model, "--device", "cpu", "--threads", "1", "--run", name};
+    for (const char* setting : {"blank=2", "train_sequences=200", "valid_sequences=2", "test_sequences=20", "epochs=1", "batch=10",
+                                "deq_features=8", "deq_heads=2", "deq_inner=8", "tcn_blocks=2", "lr=0.01"})
+      arguments.insert(arguments.end(), {"--set", setting});
+    const Result done = run(folder.path(), arguments);
+    INFO(done.output);
+    REQUIRE(done.code == 0);
+  };
+  trained("deq", "deq");
+  trained("single", "sim");
+  const auto spectrum = [&](std::vector<std::string> arguments, const char* inputs = "160") {
+    const std::vector<std::string> common{"--trajectories", inputs, "--steps", "12", "--held-out", "20", "--threads", "1"};
+    arguments.insert(arguments.begin(), "spectrum");
+    arguments.insert(arguments.end(), common.begin(), common.end());
+    return run(folder.path(), arguments);
+  };
+  const Result done = spectrum({"deq", "--sizes", "4", "40", "--output", "out"});
+  INFO(done.output);
+  REQUIRE(done.code == 0);
+  const Json result = Json::parse(read_file(folder / "out/spectrum.json"));
+  CHECK(result.at("case") == "(ii) settles at a fixed point");
+  CHECK(result.at("iterated_distance").get<double>() < 1e-3);
+  const Json& rows = result.at("dictionaries");
+  REQUIRE(rows.size() == 2);
+  // Functions of x alone are invariant: as many eigenvalues at 1 as input coordinates, and the constant.
+  for (const Json& row : rows) CHECK(row.at("at_one").get<int>() == row.at("input_coordinates").get<int>() + 1);
+  const auto of = [&](std::size_t row, const char* name) { return rows[row].at(name).get<double>(); };
+  CHECK(of(1, "projection_error") < of(0, "projection_error"));
+  CHECK(of(1, "regression_error") < result.at("mean_error").get<double>());
+  for (std::size_t row : {0, 1}) CHECK(of(row, "subspace_error") <= of(row, "projection_error"));
+  for (const char* name : {"eigenvalues.csv", "spectrum.gnuplot", "prediction.gnuplot"}) CHECK(fs::exists(folder / "out" / name));
+  const Result lifted = spectrum({"deq", "--sizes", "8", "--phi", "sim", "--dictionary", "fourier", "--features", "10"});
+  INFO(lifted.output);
+  CHECK(lifted.code == 0);
+  const auto check_refused = [](const Result& refused, const std::string& complaint) {
+    INFO(refused.output);
+    CHECK(refused.code == 1);
+    CHECK(test::contains(refused.output, complaint));
+  };
+  check_refused(spectrum({"sim"}), "model single, expected model deq");
+  check_refused(spectrum({"deq", "--phi", "deq"}), "model deq, expected model single");
+  check_refused(spectrum({"deq", "--dictionary", "monomials", "--degree", "5"}), "expected at most 3000");
+  check_refused(spectrum({"deq"}, "300"), "given 300 training");
+}
+
 TEST_CASE("kill -9 at any moment leaves a whole checkpoint that resumes", "[cli]") {
   const TempDir folder;
   for (int round = 0; round < 6; ++round) {

@@ -88,6 +88,8 @@ TEST_CASE("the DEQ-Transformer of copy memory has the paper's 17,010 parameters"
     CHECK(params.trainable()[i].tensor.size() == expected[i].second);
   }
   CHECK(params.count() == 17010);
+  DeqTransformer plain = small_model({.weight_norm = false});
+  CHECK(params_of(plain).count() == 16730);
 }
 
 TEST_CASE("the DEQ-Transformer's cell has the values of an independent model", "[deq]") {

@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "engine/ops.h"
+#include "solvers/principal_basis.h"
 #include "solvers/systems.h"
 #include "tests/catch.h"
 #include "tests/error_text.h"
@@ -147,6 +148,34 @@ TEST_CASE("Ulam's method finds invariant densities", "[spectrum]") {
   const double coarse = mean_error(40), fine = mean_error(240);
   CHECK(fine < .08);
   CHECK(fine < .6 * coarse);
+}
+
+TEST_CASE("principal directions are those in which rows differ", "[spectrum]") {
+  // Rows of mean (1, 2, 3) that vary by 3 and 1 along two orthonormal directions, and not along the third.
+  const std::vector<double> first{.6, .8, 0}, second{-.8, .6, 0};
+  std::vector<double> values;
+  for (const double a : {-3., 3.})
+    for (const double b : {-1., 1.})
+      for (std::size_t i = 0; i < 3; ++i) values.push_back(double(i + 1) + a * first[i] + b * second[i]);
+  const Tensor rows = Tensor::from(values, {4, 3}, f64);
+  const PrincipalBasis basis = principal_basis(rows, 3);
+  REQUIRE(basis.size() == 2);
+  CHECK(basis.variance[0] == Approx(9));
+  CHECK(basis.variance[1] == Approx(1));
+  const std::vector<double> directions = basis.directions.values();
+  for (std::size_t i = 0; i < 3; ++i) {
+    CHECK(std::abs(directions[i]) == Approx(std::abs(first[i])).margin(1e-12));
+    CHECK(std::abs(directions[3 + i]) == Approx(std::abs(second[i])).margin(1e-12));
+  }
+  const Tensor coordinates = basis.coordinates(rows);
+  CHECK(sum(square(basis.rows(coordinates) - rows)).item() < 1e-24);
+  // With one direction what is left out is the variance along the other.
+  CHECK(sum(square(basis.rows(slice(coordinates, {0, 0}, {4, 1})) - rows)).item() == Approx(4));
+  CHECK(principal_basis(rows, 1).size() == 1);
+  CHECK_THAT(error_text([] {
+               principal_basis(Tensor::full({3, 2}, 5, f64), 2);
+             }),
+             mentions("3 rows", "do not differ"));
 }
 
 TEST_CASE("wrong input of the spectra is refused", "[spectrum]") {

@@ -23,7 +23,8 @@ Json tiny_copy_memory(const Json& changes = Json::object()) {
   return task_kind("copy-memory")
       .resolve({{{{"blank", 10}, {"train_sequences", 12}, {"valid_sequences", 3}, {"test_sequences", 3}, {"batch", 5},
                   {"epochs", 4}, {"tcn_blocks", 2}, {"tcn_channels", 4}, {"tcn_kernel", 3}, {"d_phi", 8}, {"d_psi", 8},
-                  {"hidden", 8}, {"lr", 0.01}, {"log_every", 1}, {"shuffle", true}}, "test"},
+                  {"hidden", 8}, {"deq_features", 8}, {"deq_heads", 2}, {"deq_inner", 8}, {"lr", 0.01}, {"log_every", 1},
+                  {"shuffle", true}}, "test"},
                 {changes, "changes"}});
 }
 
@@ -121,8 +122,40 @@ TEST_CASE("a run writes its folder and learns", "[tasks]") {
   CHECK(events);
 }
 
+TEST_CASE("a DEQ learns, and its run tells what its solvers did", "[tasks]") {
+  const TempDir folder;
+  const Json config = tiny_copy_memory({{"model", "deq"},
+                                        {"epochs", 40},
+                                        {"solver_steps", 12},
+                                        {"adjoint_steps", 9},
+                                        {"adjoint_tolerance", 0},
+                                        {"jacobian_weight", 0.01}});
+  const Finished done = run(config, folder.path() / "run");
+  CHECK_THAT(done.printed, mentions("forward_steps", "adjoint_residual"));
+  const auto rows = read_metrics(folder.path() / "run" / "metrics.jsonl");
+  std::vector<double> losses;
+  for (const auto& row : rows) {
+    if (row["split"] != "train") {
+      CHECK_FALSE(row.contains("forward_steps"));
+      continue;
+    }
+    losses.push_back(row["loss"].get<double>());
+    const double forward = row["forward_steps"].get<double>();
+    CHECK(forward > 0);
+    CHECK(forward <= 12);
+    CHECK(row["adjoint_steps"].get<double>() == 9);
+    CHECK(row["adjoint_converged"].get<double>() == 0);  // no residual is below a tolerance of zero
+    CHECK(row["evaluations"].get<double>() == forward + 9);
+    CHECK(row["adjoint_residual"].get<double>() < 1);
+    // All converge, or the steps ran out.
+    CHECK((row["forward_converged"].get<double>() == 1 || forward == 12));
+  }
+  REQUIRE(losses.size() == 120);
+  CHECK(losses.back() < 0.5 * losses.front());
+}
+
 TEST_CASE("a resumed run is bit-identical to one that was never stopped", "[tasks]") {
-  for (const char* model : {"single", "two", "tcn"}) {
+  for (const char* model : {"single", "two", "tcn", "deq"}) {
     const TempDir folder;
     const Json config = tiny_copy_memory({{"model", model}, {"schedule", "cosine"}, {"log_every", 2}});
     run(config, folder.path() / "whole");

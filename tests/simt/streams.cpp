@@ -124,6 +124,7 @@ TaskId enqueue(cudaStream_t stream, std::function<void()> work) {
 
 void finish(TaskId task) {
   const std::lock_guard lock(runtime_mutex());
+  const OpenArena open;  // once for all tasks
   while (!is_done(task)) {
     if (queues().random.below(4) == 0) run_task(any_pending());
     run_task(task);
@@ -138,6 +139,7 @@ void finish_stream(cudaStream_t stream) {
 
 void finish_all() {
   const std::lock_guard lock(runtime_mutex());
+  const OpenArena open;
   while (!queues().pending.empty()) run_task(any_pending());
 }
 
