@@ -7,6 +7,7 @@
 #include "engine/ops.h"
 #include "kernels/adam.h"
 #include "kernels/gemm.h"
+#include "kernels/history.h"
 #include "kernels/random.h"
 #include "models/sim.h"
 
@@ -160,6 +161,38 @@ void bench_adam(benchmark::State& state) {
   report_bytes(state, double(state.range(0)) * 4 * 8);
 }
 BENCHMARK(bench_adam)->Name("adam")->Arg(17294)->Arg(1 << 20)->UseRealTime();
+
+// Argument: batch; the attention of the DEQ-Transformer's cell, vector-Jacobian product of its state alone.
+void bench_relative_attention(benchmark::State& state) {
+  const Index n = state.range(0), length = 520, heads = 8, features = 5, d = heads * features;
+  const Tensor qkv = normal({n, length, 3 * d}, 1).variable(), r = normal({length, d}, 2),
+               b_w = normal({heads, features}, 3), b_r = normal({heads, features}, 4), seed = normal({n, length, d}, 5);
+  for (auto _ : state)
+    benchmark::DoNotOptimize(grad(relative_attention(qkv, r, b_w, b_r), {qkv}, seed)[0].array().data);
+  report_flops(state, 9 * 2 * double(n * d) * double(length * (length + 1)) / 2);
+}
+BENCHMARK(bench_relative_attention)->Name("relative_attention")->Arg(1)->Arg(10)->UseRealTime();
+
+void bench_layer_norm(benchmark::State& state) {
+  const Tensor x = normal({state.range(0), 40}, 1).variable(), seed = normal({state.range(0), 40}, 2);
+  for (auto _ : state) benchmark::DoNotOptimize(grad(layer_norm(x), {x}, seed)[0].array().data);
+  report_bytes(state, double(state.range(0)) * 40 * 4 * 5);
+}
+BENCHMARK(bench_layer_norm)->Name("layer_norm")->Arg(520)->Arg(5200)->UseRealTime();
+
+// Argument: updates; the products and the sum of a Broyden step with the rows of one factor.
+void bench_history(benchmark::State& state) {
+  const Index count = state.range(0), width = 520 * 40;
+  const Tensor rows = normal({1, count, width}, 1), x = normal({1, width}, 2), c = Tensor::empty({1, count}),
+               y = Tensor::empty({1, width});
+  const kernels::History history{rows.array(), 1, count, width, count};
+  for (auto _ : state) {
+    kernels::history_products(history, x.array(), c.array());
+    kernels::history_sum(history, c.array(), x.array(), y.array());
+  }
+  report_bytes(state, 4.0 * double(width) * double(2 * count + 3));
+}
+BENCHMARK(bench_history)->Name("history")->Arg(8)->Arg(30)->UseRealTime();
 
 void bench_step(benchmark::State& state, const std::string& name) {
   const Workload w = make_workload(name);

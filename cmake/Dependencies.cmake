@@ -73,6 +73,11 @@ report(CUDA "${STILLPOINT_HAS_CUDA}" "${CMAKE_CUDA_COMPILER_VERSION}")
 
 # Settings of the library that holds kernels, engine, solvers and models; also used for its emulated twin.
 function(stillpoint_core_settings target)
+  # g++ 12 takes the undefined registers of its own AVX-512 intrinsics in Eigen for a mistake (GCC bug 105593).
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+    set_source_files_properties(${CMAKE_SOURCE_DIR}/solvers/spectrum.cpp ${CMAKE_SOURCE_DIR}/solvers/principal_basis.cpp
+      PROPERTIES COMPILE_OPTIONS "-Wno-maybe-uninitialized")
+  endif()
   target_link_libraries(${target} PUBLIC stillpoint_options OpenMP::OpenMP_CXX nlohmann_json::nlohmann_json
     Eigen3::Eigen)
   if(TARGET onednn)

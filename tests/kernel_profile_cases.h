@@ -43,5 +43,9 @@ void record_lift(Recorder& recorder);
 void record_embedding(Recorder& recorder);
 void record_elementwise(Recorder& recorder);
 void record_strided(Recorder& recorder);
+// Relative attention and layer norm of the DEQ-Transformer's cell, one sequence of 520.
+void record_deq_cell(Recorder& recorder);
+// A step of Broyden's method with 29 updates, and one of Anderson's with six iterates, for its state.
+void record_solvers(Recorder& recorder);
 
 }  // namespace stillpoint::profile

@@ -39,6 +39,8 @@ void record_short(Recorder& recorder) {
   record_embedding(recorder);
   record_elementwise(recorder);
   record_strided(recorder);
+  record_deq_cell(recorder);
+  record_solvers(recorder);
 }
 
 }  // namespace
