@@ -2,11 +2,12 @@
 #include "kernels/history.h"
 
 #include "kernels/launch.h"
+#include "kernels/solver_chunk.h"
 
 namespace stillpoint::kernels {
 namespace {
 
-constexpr Index chunk = 4096;  // elements of a row that one team takes
+constexpr Index chunk = solver_chunk;
 
 // sums[b,k,j]: the j-th chunk of the product of row k.
 template <class T>
@@ -16,12 +17,12 @@ struct HistoryProduct {
   Index count, capacity, width, chunks;
   template <class Team>
   STILLPOINT_HD void operator()(Index r, Team team) const {
-    const Index j = r % chunks, k = r / chunks % count, b = r / chunks / count;
+    const Index k = r % count, j = r / count % chunks, b = r / count / chunks;  // a thread keeps its columns
     const T* const a = rows + (b * capacity + k) * width + j * chunk;
     const T* const v = x + b * width + j * chunk;
     const T total =
         team.template sum<T>(minimum<Index>(chunk, width - j * chunk), [=](Index i) { return a[i] * v[i]; });
-    if (team.leader()) sums[r] = total;
+    if (team.leader()) sums[(b * count + k) * chunks + j] = total;
   }
 };
 

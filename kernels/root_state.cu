@@ -5,11 +5,12 @@
 #include <vector>
 
 #include "kernels/launch.h"
+#include "kernels/solver_chunk.h"
 
 namespace stillpoint::kernels {
 namespace {
 
-constexpr Index chunk = 4096;  // elements of a sample that one team takes
+constexpr Index chunk = solver_chunk;
 
 template <class T>
 STILLPOINT_HD bool is_finite(T x) {

@@ -16,6 +16,7 @@
 #include "kernels/sim_head_cuda.h"
 #include "kernels/softmax.h"
 #include "kernels/softmax_xent.h"
+#include "kernels/solver_chunk.h"
 #include "kernels/strided.h"
 #include "tests/device_array.h"
 
@@ -420,7 +421,7 @@ void record_deq_cell(Recorder& recorder) {
 
 void record_solvers(Recorder& recorder) {
   Arrays arrays;
-  const std::int64_t width = 520 * 40, count = 29, chunks = (width + 4095) / 4096, kept = 6;
+  const std::int64_t width = 520 * 40, count = 29, chunks = (width + solver_chunk - 1) / solver_chunk, kept = 6;
   const Array rows = arrays.drawn((count + 1) * width), x = arrays.drawn(width), f = arrays.drawn(width),
               y = arrays.result(width), c = arrays.result(count);
   const History history{rows, 1, count + 1, width, count};
