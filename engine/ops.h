@@ -63,7 +63,7 @@ struct Conv1dOptions {
 Tensor conv1d(const Tensor& x, const Tensor& w, Conv1dOptions options = {});
 Tensor conv1d_data_adjoint(const Tensor& y, const Tensor& w, Conv1dOptions options);
 Tensor conv1d_weight_adjoint(const Tensor& y, const Tensor& x, Index taps, Conv1dOptions options);
-// w_o = g_o v_o / ||v_o|| over all axes of v but the first (peers.md section 0).
+// w_o = g_o v_o / ||v_o|| over all axes of v but the first (Salimans, Kingma 2016).
 Tensor weight_norm(const Tensor& v, const Tensor& g);
 
 // One TCN residual block; see kernels/causal_conv.h. down_w (C,Ci), down_b (C) undefined where Ci == C.

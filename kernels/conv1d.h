@@ -4,7 +4,7 @@
 
 namespace stillpoint::kernels {
 
-// x (N,Ci,T), w (Co,Ci,K), y (N,Co,T); terms whose time index leaves [0,T) are 0 (peers.md 1.3):
+// x (N,Ci,T), w (Co,Ci,K), y (N,Co,T); terms whose time index leaves [0,T) are 0 (Bai, Kolter, Koltun 2018):
 //   conv    y[n,o,t]  = sum_{c,j} w[o,c,j] x[n,c,t-(K-1-j)d]
 //   data    x[n,c,s]  = sum_{o,j} w[o,c,j] y[n,o,s+(K-1-j)d]
 //   weight  w[o,c,j]  = sum_{n,t} y[n,o,t] x[n,c,t-(K-1-j)d]

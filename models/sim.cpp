@@ -57,7 +57,7 @@ Tensor SequenceSim::operator()(const Tensor& x) const {
 
 SequenceTcn::SequenceTcn(Initializer& init, const TcnConfig& config, Index outputs)
     : tcn(init, config, 1), out(init, config.channels, outputs) {
-  out.w.assign(init.normal({outputs, config.channels}, 0.01));  // peers.md 1.4
+  out.w.assign(init.normal({outputs, config.channels}, 0.01));  // Bai, Kolter, Koltun 2018
 }
 
 Tensor SequenceTcn::operator()(const Tensor& x) const { return out(positions(tcn(x))); }

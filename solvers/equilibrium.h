@@ -36,7 +36,7 @@ struct EquilibriumOptions {
 };
 
 struct Equilibrium {
-  Tensor z;                              // f at the solution, or what the recorded steps make of it; recorded
+  Tensor z;               // f at the solution, or what the recorded steps make of it; recorded
   PendingReport forward;  // of unrolled and reversible the number of evaluations alone
   std::shared_ptr<PendingReport> adjoint;  // filled by the backward pass; null unless implicit
 };

@@ -88,7 +88,7 @@ struct PicardOptions {
 std::unique_ptr<SolveMethod> picard(const PicardOptions& options = {});
 
 // Windowed Anderson acceleration, X_{k+1} = sum_i alpha_i (X_i + beta G_i) with G_i = f(X_i) - X_i and the
-// weights of the least ||sum alpha_i G_i||^2 + lambda ||alpha||^2, sum alpha_i = 1 (peers.md 4.3).
+// weights of the least ||sum alpha_i G_i||^2 + lambda ||alpha||^2, sum alpha_i = 1 (Walker, Ni 2011).
 struct AndersonOptions {
   Index memory = 6;
   double regularisation = 1e-4;  // lambda
@@ -97,7 +97,8 @@ struct AndersonOptions {
 };
 std::unique_ptr<SolveMethod> anderson(const AndersonOptions& options = {});
 
-// Broyden's good method for g(z) = f(z) - z, per sample, with the inverse Jacobian -I + U V^T (peers.md 2.5).
+// Broyden's good method for g(z) = f(z) - z, per sample, with the inverse Jacobian -I + U V^T
+// (Broyden 1965; low rank as in Bai, Kolter, Koltun 2019).
 // After `memory` updates it starts again from -I. With a line search a sample goes on from a point only where
 // that has lowered ||g||^2 as Armijo asks, and otherwise tries a shorter step from the point before, at most
 // down to a hundredth (Dennis, Schnabel 1996, algorithm A6.3.1); every trial is a step of the solve.

@@ -22,7 +22,7 @@ struct Totals {
   Index correct = 0, positions = 0, whole = 0, sequences = 0;
 };
 
-// -log p_y in float64: exact to rounding even where p_y is 1 - 1e-16 (peers.md 1.2).
+// -log p_y in float64: exact to rounding even where p_y is 1 - 1e-16.
 double token_loss(const double* logits, Index label) {
   double others = 0;  // sum over the other classes of exp(l_c - l_y)
   for (Index c = 0; c < classes; ++c)

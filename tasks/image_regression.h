@@ -23,7 +23,7 @@ struct ImageRegressionConfig {
   }
 };
 
-// Regular quarter grids of an image (peers.md section 7, choice 17): train [::2, ::2], valid [::2, 1::2],
+// Regular quarter grids of an image: train [::2, ::2], valid [::2, 1::2],
 // test [1::2, 1::2]; coordinates (column / width, row / height) in [0, 1).
 struct PixelGrid {
   Tensor x, y;  // (P,2), (P,3) in [0,1]

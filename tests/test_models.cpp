@@ -36,7 +36,7 @@ TEST_CASE("copy-memory models have the paper's parameter counts", "[models]") {
   CHECK(params_of(tcn).count() == 12420 + 110);
 }
 
-TEST_CASE("image-regression models have the counts of peers.md section 6", "[models]") {
+TEST_CASE("image-regression models have the counts of their layers", "[models]") {
   Initializer init(0);
   const auto parameters = [&](const std::string& kind, Index h, Index d, Index psi) {
     CoordinateSim model(init, kind, h, {.d = d, .psi = psi, .bandwidth = 1, .hidden = 256});

@@ -14,7 +14,7 @@ namespace {
 
 constexpr TensorOptions f64{DType::float64, Device::cpu};
 
-// f(z) = tanh(W z + b) of peers.md section 9, one row of b per sample.
+// f(z) = tanh(W z + b) whose iterates an independent NumPy program gave, one row of b per sample.
 struct Toy {
   Tensor w, b;
   explicit Toy(Device device = Device::cpu, std::vector<double> bias = {.1, -.2})
