@@ -28,6 +28,9 @@ STILLPOINT_HD float square_root(float x) { return ::sqrtf(x); }
 STILLPOINT_HD double square_root(double x) { return ::sqrt(x); }
 STILLPOINT_HD float hyperbolic_tangent(float x) { return ::tanhf(x); }
 STILLPOINT_HD double hyperbolic_tangent(double x) { return ::tanh(x); }
+// a b + c, rounded once
+STILLPOINT_HD float multiply_add(float a, float b, float c) { return ::fmaf(a, b, c); }
+STILLPOINT_HD double multiply_add(double a, double b, double c) { return ::fma(a, b, c); }
 template <class T>
 STILLPOINT_HD T maximum(T a, T b) {
   return a > b ? a : b;

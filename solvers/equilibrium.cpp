@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "engine/ops.h"
+#include "kernels/reversible_step.h"
 
 namespace stillpoint {
 namespace {
@@ -29,6 +30,21 @@ Tensor implicit_step(const FixedPointMap& f, const Tensor& solution,
       });
 }
 
+// A state of twice the digits of f. f sees the high word, whose bits come back on the way back, so that f is
+// evaluated at the points where it was before, and its slopes do not amplify the rounding of the state.
+struct ReversibleState {
+  Tensor high, low;
+
+  explicit ReversibleState(const Tensor& z)
+      : high(affine(z.detach(), 1, 0)), low(Tensor::zeros(z.shape(), z.options())) {}
+  ReversibleState copy() const {
+    ReversibleState other(high);
+    other.low = affine(low, 1, 0);
+    return other;
+  }
+  kernels::TwoWord words() const { return {high.array(), low.array()}; }
+};
+
 // One half of a reversible step backwards: of s' = (1-b) s + b f(at) recovers s, and adds to the cotangents
 // of `at` and of the parameters what s' had.
 struct Reverse {
@@ -37,8 +53,8 @@ struct Reverse {
   double b;
   std::vector<Tensor> gradients;  // of the parameters
 
-  void half(Tensor& s, const Tensor& at, Tensor& of_s, Tensor& of_at) {
-    const Tensor z = at.variable();
+  void half(const ReversibleState& s, const ReversibleState& at, Tensor& of_s, Tensor& of_at) {
+    const Tensor z = at.high.variable();
     std::vector<Tensor> xs{z};
     xs.insert(xs.end(), parameters.begin(), parameters.end());
     Tensor value;
@@ -47,7 +63,7 @@ struct Reverse {
       value = f(z);
     }
     const std::vector<Tensor> g = grad(value, xs, affine(of_s, b, 0), {.allow_unused = true});
-    s = affine(s - affine(value.detach(), b, 0), 1 / (1 - b), 0);
+    kernels::undo_damped_step(s.words(), value.array(), b, s.words());
     of_at = of_at + g[0];
     of_s = affine(of_s, 1 - b, 0);
     for (std::size_t i = 0; i < parameters.size(); ++i)
@@ -61,24 +77,25 @@ Tensor reversible_steps(const FixedPointMap& f, const Tensor& z0, const Equilibr
           " for reversible steps, expected it between 0 and 1, say 0.5");
   require(double(options.steps) * -std::log2(1 - b) < digits, "equilibrium: given ", options.steps,
           " reversible steps of damping ", b, ", whose way back would lose all ", digits,
-          " bits, expected fewer steps or less damping");
+          " bits of the state's low word, expected fewer steps or less damping");
   require(!options.parameters.empty(),
           "equilibrium: given no parameters for reversible steps, expected the tensors whose "
           "gradients are wanted, list them");
-  Tensor y = z0.detach(), z = y;
+  ReversibleState y(z0), z(z0);
   {
     const Recording off(false);
     for (Index k = 0; k < options.steps; ++k) {
-      y = damped(y, f(z), b);
-      z = damped(z, f(y), b);
+      kernels::damped_step(y.words(), f(z.high).array(), b, y.words());
+      kernels::damped_step(z.words(), f(y.high).array(), b, z.words());
     }
   }
-  return record(affine(z, 1, 0), "reversible", options.parameters,
+  return record(affine(z.high, 1, 0), "reversible", options.parameters,
                 [f, b, y, z, steps = options.steps](const VjpContext& c) {
                   require(!Recording::on(),
                           "equilibrium: given a second derivative of reversible steps, expected a first "
                           "one, choose phantom or unrolled");
-                  Tensor of_z = c.g, of_y = affine(c.g, 0, 0), now_y = y, now_z = z;
+                  Tensor of_z = c.g, of_y = affine(c.g, 0, 0);
+                  const ReversibleState now_y = y.copy(), now_z = z.copy();
                   Reverse reverse{f, c.inputs, b, std::vector<Tensor>(c.inputs.size())};
                   for (Index k = 0; k < steps; ++k) {
                     reverse.half(now_z, now_y, of_z, of_y);
@@ -92,7 +109,8 @@ Tensor reversible_steps(const FixedPointMap& f, const Tensor& z0, const Equilibr
 
 PendingSolution solve_adjoint(const FixedPointMap& vjp, const Tensor& g, SolveMethod& method,
                               const SolveOptions& options, const Tensor& start) {
-  return start_solve([&](const Tensor& u) { return vjp(u) + g; }, start.defined() ? start : g, method, options);
+  return start_solve([&](const Tensor& u) { return vjp(u) + g; }, start.defined() ? start : g, method,
+                     options);
 }
 
 Equilibrium equilibrium(const FixedPointMap& f, const Tensor& z0, const EquilibriumOptions& options) {

@@ -12,9 +12,10 @@ namespace stillpoint {
 //   (Geng et al. 2021); one step without damping is the Jacobian-free gradient (Fung et al. 2022).
 // - unrolled: the solve itself is `steps` recorded steps of f from z0 without a method: the reference.
 // - reversible: the solve itself is `steps` pairs y' = (1-b) y + b f(z), z' = (1-b) z + b f(y') from
-//   y = z = z0, with b = damping in (0,1). Backward runs them in reverse and keeps none of them: exact
-//   gradients of the pairs in the memory of one, but for rounding, which grows by 1/(1-b) a step (an Error
-//   where it would eat all digits).
+//   y = z = z0, with b = damping in (0,1) (McCallum et al. 2025). Backward runs them in reverse and keeps
+//   none of them: exact gradients of the pairs in the memory of one. The state has two words, since its
+//   rounding grows by 1/(1-b) a step on the way back, and by f's slopes where it reaches f (an Error where it
+//   would).
 enum class EquilibriumGradient { implicit, phantom, unrolled, reversible };
 
 using MakeMethod = std::function<std::unique_ptr<SolveMethod>()>;
