@@ -63,6 +63,17 @@ struct Conv1dOptions {
 Tensor conv1d(const Tensor& x, const Tensor& w, Conv1dOptions options = {});
 Tensor conv1d_data_adjoint(const Tensor& y, const Tensor& w, Conv1dOptions options);
 Tensor conv1d_weight_adjoint(const Tensor& y, const Tensor& x, Index taps, Conv1dOptions options);
+
+// Two-dimensional convolution, x (N,Ci,H,W), w (Co,Ci,Kh,Kw) -> (N,Co,Ho,Wo); see kernels/conv2d.h. A circular border
+// wraps around instead of being zero.
+struct Conv2dOptions {
+  Index stride = 1, padding = 0;
+  bool circular = false;
+};
+Tensor conv2d(const Tensor& x, const Tensor& w, Conv2dOptions options = {});
+// height_width and kernel: the two sizes that y alone does not tell.
+Tensor conv2d_data_adjoint(const Tensor& y, const Tensor& w, const Shape& height_width, Conv2dOptions options);
+Tensor conv2d_weight_adjoint(const Tensor& y, const Tensor& x, const Shape& kernel, Conv2dOptions options);
 // w_o = g_o v_o / ||v_o|| over all axes of v but the first (Salimans, Kingma 2016).
 Tensor weight_norm(const Tensor& v, const Tensor& g);
 

@@ -14,6 +14,7 @@ std::vector<OpCase> op_cases() {
   add_strided_cases(cases);
   add_network_cases(cases);
   add_attention_cases(cases);
+  add_image_cases(cases);
   return cases;
 }
 

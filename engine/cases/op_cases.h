@@ -37,6 +37,7 @@ void add_elementwise_cases(std::vector<OpCase>& cases);
 void add_strided_cases(std::vector<OpCase>& cases);
 void add_network_cases(std::vector<OpCase>& cases);
 void add_attention_cases(std::vector<OpCase>& cases);
+void add_image_cases(std::vector<OpCase>& cases);
 std::vector<OpCase> op_cases();
 
 // Values of one input, the same on every run.

@@ -1,0 +1,93 @@
+// Op cases of images: two-dimensional convolutions with either border.
+#include "engine/cases/op_cases.h"
+
+namespace stillpoint {
+namespace {
+
+using Ts = std::vector<Tensor>;
+using Vs = std::vector<Values>;
+
+struct ImageSizes {
+  Index n, in, out, h, w, kh, kw;
+  Conv2dOptions options;
+  Index out_height() const { return (h + 2 * options.padding - kh) / options.stride + 1; }
+  Index out_width() const { return (w + 2 * options.padding - kw) / options.stride + 1; }
+};
+
+// Calls term(y, x, w) with the places of the factors of every term of a convolution.
+template <class Term>
+void each_term(const ImageSizes& s, const Term& term) {
+  const Index rows = s.out_height(), columns = s.out_width();
+  for (Index n = 0; n < s.n; ++n)
+    for (Index o = 0; o < s.out; ++o)
+      for (Index c = 0; c < s.in; ++c)
+        for (Index p = 0; p < rows; ++p)
+          for (Index q = 0; q < columns; ++q)
+            for (Index a = 0; a < s.kh; ++a)
+              for (Index b = 0; b < s.kw; ++b) {
+                Index i = p * s.options.stride + a - s.options.padding,
+                      j = q * s.options.stride + b - s.options.padding;
+                const bool inside = i >= 0 && i < s.h && j >= 0 && j < s.w;
+                if (!inside && !s.options.circular) continue;
+                i = (i + s.h) % s.h;
+                j = (j + s.w) % s.w;
+                term(std::size_t(((n * s.out + o) * rows + p) * columns + q),
+                     std::size_t(((n * s.in + c) * s.h + i) * s.w + j),
+                     std::size_t(((o * s.in + c) * s.kh + a) * s.kw + b));
+              }
+}
+
+void add_conv2d_cases(std::vector<OpCase>& cases, const ImageSizes& s) {
+  const Conv2dOptions options = s.options;
+  const Shape image{s.n, s.in, s.h, s.w}, taps{s.out, s.in, s.kh, s.kw},
+      result{s.n, s.out, s.out_height(), s.out_width()};
+  cases.push_back({.name = "conv2d",
+                   .inputs = {{image}, {taps}},
+                   .op = [options](const Ts& in) { return conv2d(in[0], in[1], options); },
+                   .oracle =
+                       [s, n = count(result)](const Vs& in) {
+                         Values out(std::size_t(n), 0.0);
+                         each_term(s, [&](auto y, auto x, auto w) { out[y] += in[0][x] * in[1][w]; });
+                         return out;
+                       },
+                   .terms = s.in * s.kh * s.kw});
+  cases.push_back({.name = "conv2d_data_adjoint",
+                   .inputs = {{result}, {taps}},
+                   .op =
+                       [options, s](const Ts& in) {
+                         return conv2d_data_adjoint(in[0], in[1], {s.h, s.w}, options);
+                       },
+                   .oracle =
+                       [s, n = count(image)](const Vs& in) {
+                         Values out(std::size_t(n), 0.0);
+                         each_term(s, [&](auto y, auto x, auto w) { out[x] += in[0][y] * in[1][w]; });
+                         return out;
+                       },
+                   .terms = s.out * s.kh * s.kw});
+  cases.push_back({.name = "conv2d_weight_adjoint",
+                   .inputs = {{result}, {image}},
+                   .op =
+                       [options, s](const Ts& in) {
+                         return conv2d_weight_adjoint(in[0], in[1], {s.kh, s.kw}, options);
+                       },
+                   .oracle =
+                       [s, n = count(taps)](const Vs& in) {
+                         Values out(std::size_t(n), 0.0);
+                         each_term(s, [&](auto y, auto x, auto w) { out[w] += in[0][y] * in[1][x]; });
+                         return out;
+                       },
+                   .terms = s.n * s.h * s.w});
+}
+
+}  // namespace
+
+void add_image_cases(std::vector<OpCase>& cases) {
+  for (const ImageSizes& s :
+       {ImageSizes{2, 3, 5, 9, 7, 3, 3, {.padding = 1}},
+        ImageSizes{1, 2, 3, 6, 8, 3, 3, {.padding = 1, .circular = true}},
+        ImageSizes{2, 1, 2, 6, 6, 3, 3, {.stride = 2, .padding = 1, .circular = true}},
+        ImageSizes{1, 2, 2, 8, 5, 2, 3, {.stride = 2}}, ImageSizes{1, 3, 2, 4, 33, 1, 1, {}}})
+    add_conv2d_cases(cases, s);
+}
+
+}  // namespace stillpoint
