@@ -48,14 +48,19 @@ Json image_regression(const std::string& model, const test::TempDir& folder) {
                   {"d_psi", 72}, {"hidden", 16}, {"epochs", 5}}, "test"}});
 }
 
-void check_device_against_cpu(const TaskKind& kind, const Json& config, double tolerance) {
-  const FirstSteps cpu = first_steps(kind, config, Device::cpu, steps);
+FirstSteps check_recorded_against_plain(const TaskKind& kind, const Json& config) {
   const FirstSteps plain = first_steps(kind, config, Device::cuda, steps, false);
   const FirstSteps recorded = first_steps(kind, config, Device::cuda, steps);
   CHECK(plain.replays == 0);
   CHECK(recorded.replays == steps - 1);
   CHECK(recorded.losses == plain.losses);
   CHECK(recorded.grad_norms == plain.grad_norms);
+  return recorded;
+}
+
+void check_device_against_cpu(const TaskKind& kind, const Json& config, double tolerance) {
+  const FirstSteps cpu = first_steps(kind, config, Device::cpu, steps);
+  const FirstSteps recorded = check_recorded_against_plain(kind, config);
   for (std::size_t i = 0; i < std::size_t(steps); ++i) {
     INFO("step " << i);
     CHECK(recorded.losses[i] == Approx(cpu.losses[i]).epsilon(tolerance));
@@ -69,9 +74,11 @@ TEST_CASE("twenty steps of copy memory give the CPU's losses, recorded ones the 
   const Late late;
   for (const char* model : {"single", "two", "tcn", "deq"}) {
     INFO(model);
-    // A Broyden step amplifies the rounding of what it has seen.
-    const double tolerance = model == std::string("deq") ? 1e-3 : 2e-5;
-    check_device_against_cpu(task_kind("copy-memory"), copy_memory(model), tolerance);
+    // At a DEQ's first values six Broyden steps amplify rounding to a per cent in float32: there, only bits are equal.
+    const bool deq = model == std::string("deq");
+    const Json config = copy_memory(model, {{"dtype", deq ? "float64" : "float32"}});
+    check_device_against_cpu(task_kind("copy-memory"), config, deq ? 1e-7 : 2e-5);
+    if (deq) check_recorded_against_plain(task_kind("copy-memory"), copy_memory(model));
   }
 }
 
@@ -153,7 +160,7 @@ TEST_CASE("a run on the GPU resumes bit-identically and evaluates as the CPU doe
 TEST_CASE("a DEQ's solvers are read after a replay, and asked on the way where the settings say so", "[cuda][training]") {
   const Late late(7);
   const test::TempDir folder;
-  const Json recorded = copy_memory("deq", {{"epochs", 1}, {"log_every", 1}});
+  const Json recorded = copy_memory("deq", {{"epochs", 1}, {"log_every", 1}, {"dtype", "float64"}});
   const auto rows = [&](const std::string& name, Device device, const Json& config) {
     std::ostringstream out;
     train({.kind = &task_kind("copy-memory"), .config = config, .device = device, .folder = folder / name,
@@ -167,7 +174,7 @@ TEST_CASE("a DEQ's solvers are read after a replay, and asked on the way where t
     INFO("row " << i);
     for (const char* name : {"forward_steps", "adjoint_steps", "evaluations"}) CHECK(on_gpu[i][name] == on_cpu[i][name]);
     for (const char* name : {"forward_residual", "adjoint_residual"})
-      CHECK(on_gpu[i][name].get<double>() == Approx(on_cpu[i][name].get<double>()).epsilon(0.02));
+      CHECK(on_gpu[i][name].get<double>() == Approx(on_cpu[i][name].get<double>()).epsilon(1e-5));
   }
   // With loose tolerances all have converged before the budget ends.
   const Json changes{{"solver_steps", 30}, {"adjoint_steps", 30}, {"solver_tolerance", 0.2}, {"adjoint_tolerance", 0.2},
