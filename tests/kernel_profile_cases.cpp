@@ -12,6 +12,7 @@
 #include "kernels/lift.h"
 #include "kernels/mse.h"
 #include "kernels/relative_attention_cuda.h"
+#include "kernels/reversible_step.h"
 #include "kernels/root_state.h"
 #include "kernels/sim_head_cuda.h"
 #include "kernels/softmax.h"
@@ -438,6 +439,14 @@ void record_solvers(Recorder& recorder) {
               next = arrays.result(width);
   recorder.run("one sample of 20,800", [&] { broyden_update({x, y, along, length, {}}, width, u, next); });
   recorder.row("each_warp_row<BroydenUpdate>", 4 * n + 2);
+
+  const TwoWord before{x, f}, after{u, next};
+  recorder.run("20,800 of two words", [&] {
+    damped_step(before, y, 0.5, after);
+    undo_damped_step(after, y, 0.5, before);
+  });
+  recorder.row("each_element<DampedStep>", 5 * n);
+  recorder.row("each_element<UndoDampedStep>", 5 * n);
 
   const Array lowest = arrays.drawn(1), first = arrays.drawn(1), trace = arrays.result(1);
   const Array status = arrays.labels(1, 1), steps = arrays.labels(1, 1), better = arrays.labels(1, 1);
