@@ -44,6 +44,8 @@ class IdxFile {
     std::uint8_t more = 0;
     require(read(&more, 1) == 0, "idx: given ", name_, " with more than ", whole, " bytes, expected ", whole,
             " by its header, fetch the file again");
+    require(!cut_off_, "idx: given ", name_, ", whose gzip data ends after ", read_,
+            " bytes unpacked and before its checksum, expected both, fetch the file again");
     return bytes;
   }
 
@@ -63,10 +65,9 @@ class IdxFile {
     const int got = gzread(file_.get(), to, unsigned(size));
     int code = Z_OK;
     const char* const message = gzerror(file_.get(), &code);
-    // a file cut short gives what is there first and Z_BUF_ERROR with it or after it
-    require(code == Z_OK || code == Z_STREAM_END || code == Z_BUF_ERROR, "idx: given ", name_,
-            ", damaged after ", read_, " bytes (", message,
-            "), expected intact gzip data, fetch the file again");
+    if (code == Z_BUF_ERROR) cut_off_ = true;  // a file cut short gives what is there first
+    require(code == Z_OK || code == Z_STREAM_END || cut_off_, "idx: given ", name_, ", damaged after ", read_,
+            " bytes unpacked (", message, "), expected intact gzip data, fetch the file again");
     const std::size_t count = got < 0 ? 0 : std::size_t(got);
     read_ += count;
     return count;
@@ -78,6 +79,7 @@ class IdxFile {
   std::string name_;
   std::unique_ptr<gzFile_s, Close> file_;
   std::size_t read_ = 0;  // bytes, unpacked
+  bool cut_off_ = false;
 };
 
 }  // namespace
