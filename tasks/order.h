@@ -11,6 +11,8 @@ struct EpochOrder {
   Index examples;
   bool shuffled;
 
+  // All rows of one epoch.
+  std::vector<Index> rows(Index epoch) const;
   // Rows of the batch of this step (from 0); the last batch of an epoch may be smaller.
   std::vector<Index> batch(Index step, Index batch_size) const;
 };

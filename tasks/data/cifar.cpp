@@ -1,0 +1,162 @@
+// CIFAR-10's records from files and, through libarchive, from an archive of them.
+#include "tasks/data/cifar.h"
+
+#include <fstream>
+#include <map>
+#include <memory>
+
+#include "kernels/error.h"
+#if STILLPOINT_LIBARCHIVE
+#include <archive.h>
+#include <archive_entry.h>
+#endif
+
+namespace stillpoint {
+namespace {
+
+constexpr std::size_t pixels = 3 * 32 * 32, record = 1 + pixels;
+
+void check_size(const std::string& file, std::uint64_t size, Index records) {
+  require(size == std::uint64_t(records) * record, "cifar: given ", file, " with ", size, " bytes, expected ",
+          std::uint64_t(records) * record, " (", records, " images), fetch the file again");
+}
+
+// Appends a whole file, whose size was checked.
+void append(const std::string& file, const std::vector<char>& bytes, ImageSet& set) {
+  for (std::size_t at = 0; at < bytes.size(); at += record) {
+    const int label = std::uint8_t(bytes[at]);
+    require(label <= 9, "cifar: given label ", label, " of image ", at / record, " in ", file,
+            ", expected 0 to 9, fetch the file again");
+    set.labels.push_back(label);
+    const auto* const first = reinterpret_cast<const std::uint8_t*>(bytes.data() + at + 1);
+    set.pixels.insert(set.pixels.end(), first, first + pixels);
+    ++set.count;
+  }
+}
+
+ImageSet empty_set() {
+  return {.count = 0, .channels = 3, .height = 32, .width = 32, .pixels = {}, .labels = {}};
+}
+
+void append_file(const std::filesystem::path& path, Index records, ImageSet& set) {
+  std::error_code code;
+  const std::uint64_t size = std::filesystem::file_size(path, code);
+  require(!code, "cifar: given ", path.string(), ", expected a file that can be read (", code.message(),
+          "), check the path");
+  check_size(path.string(), size, records);
+  std::vector<char> bytes(size);
+  std::ifstream in(path, std::ios::binary);
+  in.read(bytes.data(), std::streamsize(size));
+  require(std::uint64_t(in.gcount()) == size, "cifar: given ", path.string(), " of which ", in.gcount(),
+          " of ", size, " bytes can be read, expected all, check the permissions and the disk");
+  append(path.string(), bytes, set);
+}
+
+#if STILLPOINT_LIBARCHIVE
+
+class Archive {
+ public:
+  explicit Archive(const std::filesystem::path& path) : name_(path.string()), handle_(archive_read_new()) {
+    require(handle_ != nullptr,
+            "cifar: no memory for an archive reader, expected some, close other programs");
+    archive_read_support_filter_gzip(handle_.get());
+    archive_read_support_format_tar(handle_.get());
+    require(archive_read_open_filename(handle_.get(), path.c_str(), 1 << 16) == ARCHIVE_OK, "cifar: given ",
+            name_, ", expected a .tar or .tar.gz that can be read (", message(), "), check the path");
+  }
+
+  // The batches by file name.
+  std::map<std::string, std::vector<char>> batches(Index records) {
+    std::map<std::string, std::vector<char>> found;
+    archive_entry* entry = nullptr;
+    for (int code; (code = archive_read_next_header(handle_.get(), &entry)) != ARCHIVE_EOF;) {
+      require(code >= ARCHIVE_WARN, "cifar: given ", name_, ", damaged (", message(),
+              "), expected a whole .tar or .tar.gz, fetch the file again");
+      const char* const path = archive_entry_pathname(entry);
+      const std::string file = path == nullptr ? "" : std::filesystem::path(path).filename().string();
+      if (!wanted(file) || archive_entry_filetype(entry) != AE_IFREG) continue;
+      require(!found.contains(file), "cifar: given ", name_, " with two files ", file,
+              ", expected one, take another");
+      found[file] = contents(entry, file, records);
+    }
+    return found;
+  }
+
+ private:
+  static bool wanted(const std::string& file) {
+    for (const auto* files : {&cifar_train_files(), &cifar_test_files()})
+      for (const std::string& name : *files)
+        if (file == name) return true;
+    return false;
+  }
+
+  std::vector<char> contents(archive_entry* entry, const std::string& file, Index records) {
+    const auto size = std::uint64_t(archive_entry_size(entry));
+    check_size(file + " in " + name_, size, records);
+    std::vector<char> bytes(size);
+    std::size_t got = 0;
+    while (got < size) {
+      const la_ssize_t n = archive_read_data(handle_.get(), bytes.data() + got, size - got);
+      require(n > 0, "cifar: given ", name_, ", which ends after ", got, " bytes of ", file, " (",
+              n < 0 ? message() : "end of data", "), expected ", size, ", fetch the file again");
+      got += std::size_t(n);
+    }
+    return bytes;
+  }
+
+  std::string message() const {
+    const char* const said = archive_error_string(handle_.get());
+    return said == nullptr ? "no reason given" : said;
+  }
+
+  struct Free {
+    void operator()(archive* handle) const { archive_read_free(handle); }
+  };
+  std::string name_;
+  std::unique_ptr<archive, Free> handle_;
+};
+
+#endif
+
+}  // namespace
+
+const std::vector<std::string>& cifar_train_files() {
+  static const std::vector<std::string> files{"data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin",
+                                              "data_batch_4.bin", "data_batch_5.bin"};
+  return files;
+}
+
+const std::vector<std::string>& cifar_test_files() {
+  static const std::vector<std::string> files{"test_batch.bin"};
+  return files;
+}
+
+CifarSets read_cifar_folder(const std::filesystem::path& folder, Index records) {
+  CifarSets sets{empty_set(), empty_set()};
+  for (const std::string& file : cifar_train_files()) append_file(folder / file, records, sets.train);
+  for (const std::string& file : cifar_test_files()) append_file(folder / file, records, sets.test);
+  return sets;
+}
+
+CifarSets read_cifar_archive(const std::filesystem::path& archive, [[maybe_unused]] Index records) {
+#if STILLPOINT_LIBARCHIVE
+  std::map<std::string, std::vector<char>> batches = Archive(archive).batches(records);
+  CifarSets sets{empty_set(), empty_set()};
+  const auto take = [&](const std::vector<std::string>& files, ImageSet& set) {
+    for (const std::string& file : files) {
+      require(batches.contains(file), "cifar: given ", archive.string(), " without ", file,
+              ", expected the archive of the binary version, fetch the file again");
+      append(file + " in " + archive.string(), batches.extract(file).mapped(), set);
+    }
+  };
+  take(cifar_train_files(), sets.train);
+  take(cifar_test_files(), sets.test);
+  return sets;
+#else
+  fail("cifar: given the archive ", archive.string(),
+       ", expected a folder, since this program was built without "
+       "libarchive; unpack it, or install libarchive-dev and build again");
+#endif
+}
+
+}  // namespace stillpoint

@@ -1,0 +1,209 @@
+// The table of data sets, the search for their files, and the split.
+#include "tasks/data/dataset.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <numeric>
+#include <optional>
+
+#include "engine/config.h"
+#include "tasks/data/cifar.h"
+#include "tasks/data/idx.h"
+#include "tasks/data/svhn.h"
+#include "tasks/order.h"
+
+namespace stillpoint {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char *idx_files =
+                         "train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and "
+                         "t10k-labels-idx1-ubyte, with or without .gz",
+                     *cifar_archive = "cifar-10-binary.tar.gz", *cifar_folder = "cifar-10-batches-bin",
+                     *debian_fashion = "/usr/share/datasets/fashion-mnist";
+
+std::vector<DatasetInfo> make_infos() {
+  return {
+      {.name = "cifar10",
+       .channels = 3,
+       .height = 32,
+       .width = 32,
+       .train_count = 50000,
+       .test_count = 10000,
+       .classes = {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"},
+       .mean = {0.4914, 0.4822, 0.4465},
+       .deviation = {0.2470, 0.2435, 0.2616},
+       .augmented = true,
+       .files = "data_batch_1.bin to data_batch_5.bin and test_batch.bin, or cifar-10-binary.tar.gz",
+       .published =
+           "the CIFAR page of Alex Krizhevsky, www.cs.toronto.edu/~kriz/cifar.html (binary version)"},
+      {.name = "svhn",
+       .channels = 3,
+       .height = 32,
+       .width = 32,
+       .train_count = 73257,
+       .test_count = 26032,
+       .classes = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"},
+       .mean = {0.4377, 0.4438, 0.4728},
+       .deviation = {0.1980, 0.2010, 0.1970},
+       .augmented = false,
+       .files = "train_32x32.mat and test_32x32.mat",
+       .published = "the SVHN page, ufldl.stanford.edu/housenumbers (format 2, cropped digits)"},
+      {.name = "mnist",
+       .channels = 1,
+       .height = 28,
+       .width = 28,
+       .train_count = 60000,
+       .test_count = 10000,
+       .classes = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"},
+       .mean = {0.1307},
+       .deviation = {0.3081},
+       .augmented = false,
+       .files = idx_files,
+       .published = "the MNIST page of Yann LeCun, yann.lecun.com/exdb/mnist"},
+      {.name = "fashion-mnist",
+       .channels = 1,
+       .height = 28,
+       .width = 28,
+       .train_count = 60000,
+       .test_count = 10000,
+       .classes = {"T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag",
+                   "ankle boot"},
+       .mean = {0.2860},
+       .deviation = {0.3530},
+       .augmented = false,
+       .files = idx_files,
+       .published =
+           "github.com/zalandoresearch/fashion-mnist, and in Debian's package dataset-fashion-mnist"}};
+}
+
+// Looks for files and keeps the names that it looked for in vain.
+class Search {
+ public:
+  // The first of the names that is a file in the folder.
+  std::optional<fs::path> file(const fs::path& folder, const std::vector<std::string>& names) {
+    for (const std::string& name : names) {
+      std::error_code ignored;
+      if (fs::is_regular_file(folder / name, ignored)) return folder / name;
+    }
+    std::string tried = (folder / names.front()).string();
+    for (std::size_t i = 1; i < names.size(); ++i) tried += " or " + names[i];
+    missing.push_back(tried);
+    return {};
+  }
+  // All of them, or nothing.
+  std::vector<fs::path> files(const fs::path& folder, const std::vector<std::vector<std::string>>& names) {
+    std::vector<fs::path> found;
+    for (const std::vector<std::string>& each : names)
+      if (const std::optional<fs::path> path = file(folder, each)) found.push_back(*path);
+    return found.size() == names.size() ? found : std::vector<fs::path>();
+  }
+
+  std::vector<std::string> missing;
+};
+
+std::optional<Dataset> load_idx(const DatasetInfo& info, const fs::path& folder, Search& search) {
+  std::vector<std::vector<std::string>> names;
+  for (const char* name : {"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte",
+                           "t10k-labels-idx1-ubyte"})
+    names.push_back({name, std::string(name) + ".gz"});
+  const std::vector<fs::path> found = search.files(folder, names);
+  if (found.empty()) return {};
+  return Dataset{read_idx(found[0], found[1], info.height, info.width),
+                 read_idx(found[2], found[3], info.height, info.width), folder};
+}
+
+std::optional<Dataset> load_cifar(const fs::path& path, Search& search) {
+  const auto dataset = [](CifarSets sets, const fs::path& source) {
+    return Dataset{std::move(sets.train), std::move(sets.test), source};
+  };
+  if (fs::is_regular_file(path)) return dataset(read_cifar_archive(path), path);
+  std::vector<std::vector<std::string>> names;
+  for (const auto* files : {&cifar_train_files(), &cifar_test_files()})
+    for (const std::string& file : *files) names.push_back({file});
+  for (const fs::path& folder : {path, path / cifar_folder})
+    if (!search.files(folder, names).empty()) return dataset(read_cifar_folder(folder), folder);
+  if (const auto archive = search.file(path, {cifar_archive}))
+    return dataset(read_cifar_archive(*archive), *archive);
+  return {};
+}
+
+std::optional<Dataset> load_svhn(const fs::path& folder, Search& search) {
+  const std::vector<fs::path> found = search.files(folder, {{"train_32x32.mat"}, {"test_32x32.mat"}});
+  if (found.empty()) return {};
+  return Dataset{read_svhn(found[0]), read_svhn(found[1]), folder};
+}
+
+// PATH/NAME and PATH of a folder, an archive itself, and without a path where the files usually are.
+std::vector<fs::path> places(const DatasetInfo& info, const fs::path& path) {
+  const char* const set = std::getenv("STILLPOINT_DATA");
+  const fs::path start = !path.empty() ? path : set != nullptr ? fs::path(set) : fs::path();
+  std::vector<fs::path> out;
+  if (!start.empty()) {
+    require(fs::exists(start), info.name, ": given the path ", start.string(),
+            path.empty() ? " in STILLPOINT_DATA" : "", ", which does not exist, expected a folder with ",
+            info.files, "; they are published at ", info.published);
+    const bool folder = fs::is_directory(start);
+    require(folder || info.name == "cifar10", info.name, ": given the file ", start.string(),
+            ", expected a folder with ", info.files, ", name the folder");
+    if (folder) out.push_back(start / info.name);
+    out.push_back(start);
+  }
+  if (path.empty() && info.name == "fashion-mnist") out.push_back(debian_fashion);
+  return out;
+}
+
+}  // namespace
+
+const std::vector<DatasetInfo>& dataset_infos() {
+  static const std::vector<DatasetInfo> infos = make_infos();
+  return infos;
+}
+
+const DatasetInfo& dataset_info(std::string_view name) {
+  std::vector<std::string> names;
+  for (const DatasetInfo& info : dataset_infos()) {
+    if (name == info.name) return info;
+    names.push_back(info.name);
+  }
+  fail("dataset: given '", name, "', expected cifar10, svhn, mnist or fashion-mnist, did you mean '",
+       nearest_name(std::string(name), names), "'?");
+}
+
+Dataset load_dataset(std::string_view name, const fs::path& path) {
+  const DatasetInfo& info = dataset_info(name);
+  Search search;
+  for (const fs::path& place : places(info, path)) {
+    std::optional<Dataset> found = info.name == "cifar10" ? load_cifar(place, search)
+                                   : info.name == "svhn"  ? load_svhn(place, search)
+                                                          : load_idx(info, place, search);
+    if (found) return std::move(*found);
+  }
+  std::string tried;
+  for (const std::string& file : search.missing) tried += "\n  " + file;
+  fail(info.name, ": ", tried.empty() ? "given no path" : "found no files", ", expected a folder with ",
+       info.files,
+       "; name it with --data or in the environment variable STILLPOINT_DATA. The files are published at ",
+       info.published, tried.empty() ? "" : ". Not found:", tried);
+}
+
+std::vector<Index> all_rows(Index count) {
+  std::vector<Index> rows(std::size_t(count), 0);
+  std::iota(rows.begin(), rows.end(), Index(0));
+  return rows;
+}
+
+Split split_rows(Index count, std::uint64_t seed, bool retrain) {
+  require(count >= 10, "split: given ", count, " images, expected at least 10, load a larger set");
+  // the epoch furthest from those of training, so that a shared seed orders them differently
+  const std::vector<Index> order = EpochOrder{seed, count, true}.rows((Index(1) << 62) - 1);
+  const auto valid = order.begin() + (count + 5) / 10;
+  Split split{{valid, order.end()}, {order.begin(), valid}};
+  if (retrain) split.train = order;
+  std::sort(split.train.begin(), split.train.end());
+  std::sort(split.valid.begin(), split.valid.end());
+  return split;
+}
+
+}  // namespace stillpoint

@@ -1,0 +1,109 @@
+// IDX through zlib, which reads plain and gzipped files alike; memory grows with what was read, not with the
+// header.
+#include "tasks/data/idx.h"
+
+#include <zlib.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+
+#include "kernels/error.h"
+
+namespace stillpoint {
+namespace {
+
+constexpr std::size_t piece = 1 << 20;  // bytes by which memory grows
+
+class IdxFile {
+ public:
+  explicit IdxFile(const std::filesystem::path& path)
+      : name_(path.string()), file_(gzopen(path.c_str(), "rb")) {
+    require(file_ != nullptr, "idx: given ", name_, ", expected a file that can be read (",
+            std::strerror(errno), "), check the path");
+  }
+
+  std::array<std::uint32_t, 4> header(std::uint32_t magic, const char* what) {
+    std::array<std::uint32_t, 4> numbers{};
+    const std::size_t count = magic == 2051 ? 4 : 2;
+    std::vector<std::uint8_t> bytes;
+    read_to(bytes, 4 * count, 4 * count);
+    for (std::size_t i = 0; i < 4 * count; ++i) numbers[i / 4] = numbers[i / 4] << 8 | bytes[i];
+    require(numbers[0] == magic, "idx: given ", name_, " with magic number ", numbers[0], ", expected ",
+            magic, " of a file of ", what, ", take the file that its name says");
+    return numbers;
+  }
+
+  // The rest of the file, which has to be `size` bytes.
+  std::vector<std::uint8_t> rest(std::size_t size) {
+    std::vector<std::uint8_t> bytes;
+    const std::size_t whole = read_ + size;
+    read_to(bytes, size, whole);
+    std::uint8_t more = 0;
+    require(read(&more, 1) == 0, "idx: given ", name_, " with more than ", whole, " bytes, expected ", whole,
+            " by its header, fetch the file again");
+    require(!cut_off_, "idx: given ", name_, ", whose gzip data ends after ", read_,
+            " bytes unpacked and before its checksum, expected both, fetch the file again");
+    return bytes;
+  }
+
+ private:
+  // Appends until `bytes` has `size`; an Error tells the whole file's size.
+  void read_to(std::vector<std::uint8_t>& bytes, std::size_t size, std::size_t whole) {
+    while (bytes.size() < size) {
+      const std::size_t before = bytes.size(), wanted = std::min(piece, size - before);
+      bytes.resize(before + wanted);
+      const std::size_t got = read(bytes.data() + before, wanted);
+      require(got == wanted, "idx: given ", name_, " with ", read_, " bytes",
+              gzdirect(file_.get()) ? "" : " unpacked", ", expected ", whole, ", fetch the file again");
+    }
+  }
+
+  std::size_t read(std::uint8_t* to, std::size_t size) {
+    const int got = gzread(file_.get(), to, unsigned(size));
+    int code = Z_OK;
+    const char* const message = gzerror(file_.get(), &code);
+    if (code == Z_BUF_ERROR) cut_off_ = true;  // a file cut short gives what is there first
+    require(code == Z_OK || code == Z_STREAM_END || cut_off_, "idx: given ", name_, ", damaged after ", read_,
+            " bytes unpacked (", message, "), expected intact gzip data, fetch the file again");
+    const std::size_t count = got < 0 ? 0 : std::size_t(got);
+    read_ += count;
+    return count;
+  }
+
+  struct Close {
+    void operator()(gzFile_s* file) const { gzclose(file); }
+  };
+  std::string name_;
+  std::unique_ptr<gzFile_s, Close> file_;
+  std::size_t read_ = 0;  // bytes, unpacked
+  bool cut_off_ = false;
+};
+
+}  // namespace
+
+ImageSet read_idx(const std::filesystem::path& images, const std::filesystem::path& labels, Index height,
+                  Index width) {
+  IdxFile image_file(images), label_file(labels);
+  const auto [magic, count, rows, columns] = image_file.header(2051, "images");
+  require(rows == height && columns == width, "idx: given ", images.string(), " with images of ", rows, " x ",
+          columns, ", expected ", height, " x ", width, ", choose the data set that the file belongs to");
+  const auto label_header = label_file.header(2049, "labels");
+  require(label_header[1] == count, "idx: given ", label_header[1], " labels in ", labels.string(), " and ",
+          count, " images in ", images.string(), ", expected as many, take both from one set");
+  require(count > 0, "idx: given no images in ", images.string(),
+          ", expected at least 1, fetch the file again");
+  ImageSet set{
+      .count = Index(count), .channels = 1, .height = height, .width = width, .pixels = {}, .labels = {}};
+  const std::vector<std::uint8_t> bytes = label_file.rest(count);
+  const auto bad = std::find_if(bytes.begin(), bytes.end(), [](std::uint8_t label) { return label > 9; });
+  require(bad == bytes.end(), "idx: given label ", bad == bytes.end() ? 0 : int(*bad), " of image ",
+          bad - bytes.begin(), " in ", labels.string(), ", expected 0 to 9, fetch the file again");
+  set.labels.assign(bytes.begin(), bytes.end());
+  set.pixels = image_file.rest(std::size_t(count) * std::size_t(height * width));
+  return set;
+}
+
+}  // namespace stillpoint

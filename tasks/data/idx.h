@@ -1,0 +1,17 @@
+// IDX files, plain or gzipped: the format of MNIST and Fashion-MNIST.
+//
+// Numbers are big-endian and 32 bits wide: magic 2051, count, height, width, then a byte per pixel; or magic
+// 2049, count, then a byte per label.
+#pragma once
+#include <filesystem>
+
+#include "tasks/data/image_set.h"
+
+namespace stillpoint {
+
+// Error where a file is missing, truncated, too long, of another kind or size, or holds a label above 9,
+// naming bytes given and expected.
+ImageSet read_idx(const std::filesystem::path& images, const std::filesystem::path& labels, Index height,
+                  Index width);
+
+}  // namespace stillpoint

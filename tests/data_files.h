@@ -1,0 +1,41 @@
+// Small files in the formats of the data sets, for tests of their loaders.
+#pragma once
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "tasks/data/image_set.h"
+
+namespace stillpoint::test {
+
+// Labels 0, 1, .., 9, 0, .. and pixels that differ everywhere.
+ImageSet sample_images(Index count, Index channels, Index height, Index width);
+
+std::string idx_images(const ImageSet& set);
+std::string idx_labels(const ImageSet& set);
+void write_gzip(const std::filesystem::path& path, const std::string& bytes);
+// The four files of a set, the names ending in .gz where gzipped.
+void write_idx_folder(const std::filesystem::path& folder, const ImageSet& train, const ImageSet& test,
+                      bool gzipped);
+
+std::string cifar_records(const ImageSet& set, Index first, Index last);
+
+#if STILLPOINT_LIBARCHIVE
+struct ArchiveFile {
+  std::string path, bytes;
+};
+void write_tar_gz(const std::filesystem::path& path, const std::vector<ArchiveFile>& files);
+#endif
+
+#if STILLPOINT_MATIO
+struct MatOptions {
+  bool compressed = true, label_doubles = false;
+  std::string x_name = "X", extra = "";  // extra: a third array of that name
+  std::vector<int> labels = {};          // instead of the set's
+  bool complex_x = false, cells = false;
+};
+// X (width.., as SVHN has it) and y, digit 0 as label 10.
+void write_svhn(const std::filesystem::path& path, const ImageSet& set, const MatOptions& options = {});
+#endif
+
+}  // namespace stillpoint::test

@@ -1,0 +1,427 @@
+// Loaders of data sets: what was written is read, and every kind of damage is an Error that says what and
+// where.
+#include <stdlib.h>
+
+#include <cstring>
+#include <optional>
+
+#include "tasks/data/cifar.h"
+#include "tasks/data/dataset.h"
+#include "tasks/data/idx.h"
+#include "tasks/data/svhn.h"
+#include "tests/catch.h"
+#include "tests/data_files.h"
+#include "tests/error_text.h"
+#include "tests/temp_dir.h"
+
+namespace stillpoint {
+namespace {
+
+using test::sample_images;
+using test::TempDir;
+using test::write_bytes;
+
+void check_equal(const ImageSet& a, const ImageSet& b) {
+  CHECK(a.count == b.count);
+  CHECK(a.channels == b.channels);
+  CHECK(a.height == b.height);
+  CHECK(a.width == b.width);
+  CHECK(a.pixels == b.pixels);
+  CHECK(a.labels == b.labels);
+}
+
+// Whether read() throws an Error; else what it gives is `set`.
+template <class Read>
+bool check_equal_or_refused(const ImageSet& set, Read read) {
+  try {
+    check_equal(read(), set);
+    return false;
+  } catch (const Error&) {
+    return true;
+  }
+}
+
+// The variable's value for as long as it lives; none: unset.
+class DataVariable {
+ public:
+  explicit DataVariable(const std::optional<std::string>& value) {
+    if (const char* const now = ::getenv("STILLPOINT_DATA")) before_ = now;
+    set(value);
+  }
+  ~DataVariable() { set(before_); }
+
+ private:
+  static void set(const std::optional<std::string>& value) {
+    if (value)
+      ::setenv("STILLPOINT_DATA", value->c_str(), 1);
+    else
+      ::unsetenv("STILLPOINT_DATA");
+  }
+  std::optional<std::string> before_;
+};
+
+struct IdxPair {
+  TempDir dir;
+  std::filesystem::path images = dir / "images", labels = dir / "labels";
+  ImageSet set = sample_images(13, 1, 2, 3);
+  std::string image_bytes = test::idx_images(set), label_bytes = test::idx_labels(set);
+
+  IdxPair() {
+    write_bytes(images, image_bytes);
+    write_bytes(labels, label_bytes);
+  }
+  ImageSet read() const { return read_idx(images, labels, 2, 3); }
+  std::string error() const {
+    return error_text([&] { read(); });
+  }
+};
+
+}  // namespace
+
+TEST_CASE("idx: plain and gzipped files are read alike", "[data][idx]") {
+  const IdxPair pair;
+  check_equal(pair.read(), pair.set);
+  test::write_gzip(pair.images, pair.image_bytes);
+  test::write_gzip(pair.labels, pair.label_bytes);
+  check_equal(pair.read(), pair.set);
+}
+
+TEST_CASE("idx: a plain file cut at any byte is refused with both counts", "[data][idx]") {
+  const IdxPair pair;
+  for (const auto& [path, bytes, header] :
+       {std::tuple{pair.images, pair.image_bytes, 16}, std::tuple{pair.labels, pair.label_bytes, 8}}) {
+    for (std::size_t n = 0; n < bytes.size(); ++n) {
+      write_bytes(path, bytes.substr(0, n));
+      const std::size_t expected = int(n) < header ? std::size_t(header) : bytes.size();
+      REQUIRE_THAT(pair.error(), mentions(path.string(), text("with ", n, " bytes, expected ", expected,
+                                                              ", fetch the file again")));
+    }
+    write_bytes(path, bytes + "x");
+    REQUIRE_THAT(pair.error(),
+                 mentions(path.string(), text("more than ", bytes.size(), " bytes, expected ")));
+    write_bytes(path, bytes);
+  }
+  check_equal(pair.read(), pair.set);
+}
+
+TEST_CASE("idx: a gzipped file cut or changed at any byte is refused", "[data][idx]") {
+  const IdxPair pair;
+  test::write_gzip(pair.images, pair.image_bytes);
+  const std::string packed = read_file(pair.images);
+  for (std::size_t n = 0; n < packed.size(); ++n) {
+    write_bytes(pair.images, packed.substr(0, n));
+    REQUIRE_THAT(pair.error(), mentions(pair.images.string(), "bytes", "fetch the file again"));
+  }
+  std::size_t refused = 0;
+  for (std::size_t n = 0; n < packed.size(); ++n) {
+    std::string changed = packed;
+    changed[n] = char(changed[n] ^ 0x10);
+    write_bytes(pair.images, changed);
+    refused += check_equal_or_refused(pair.set, [&] { return pair.read(); });
+  }
+  CHECK(refused + 12 > packed.size());  // bits without meaning: gzip's time, system, flags and padding
+}
+
+TEST_CASE("idx: numbers that do not fit are refused", "[data][idx]") {
+  const auto image_error = [](const std::string& bytes) {
+    const IdxPair pair;
+    write_bytes(pair.images, bytes);
+    return pair.error();
+  };
+  const IdxPair good;
+  CHECK_THAT(image_error(good.label_bytes + std::string(8, '\0')),
+             mentions("magic number 2049, expected 2051"));
+  CHECK_THAT(image_error(test::idx_images(sample_images(13, 1, 3, 2))), mentions("3 x 2", "expected 2 x 3"));
+  CHECK_THAT(image_error(test::idx_images(sample_images(12, 1, 2, 3))),
+             mentions("13 labels in", "12 images in"));
+
+  const IdxPair pair;
+  write_bytes(pair.labels, pair.image_bytes);
+  CHECK_THAT(pair.error(), mentions("labels", "magic number 2051, expected 2049"));
+  std::string bad = pair.label_bytes;
+  bad[8 + 5] = 10;
+  write_bytes(pair.labels, bad);
+  CHECK_THAT(pair.error(), mentions("label 10 of image 5", "expected 0 to 9"));
+  const ImageSet none = sample_images(0, 1, 2, 3);
+  write_bytes(pair.images, test::idx_images(none));
+  write_bytes(pair.labels, test::idx_labels(none));
+  CHECK_THAT(pair.error(), mentions("no images", "expected at least 1"));
+
+  // four thousand million images by the header: refused by what is there, without memory for them
+  const auto with_count = [](std::string bytes) { return bytes.replace(4, 4, "\xff\xff\xff\xff"); };
+  write_bytes(pair.images, with_count(pair.image_bytes));
+  write_bytes(pair.labels, with_count(pair.label_bytes));
+  CHECK_THAT(pair.error(), mentions("with 21 bytes, expected 4294967303"));
+  CHECK_THAT(error_text([&] { read_idx(pair.dir / "absent", pair.labels, 2, 3); }),
+             mentions("absent", "No such file"));
+}
+
+namespace {
+
+// 3 images in each of the six files
+struct CifarFolder {
+  TempDir dir;
+  ImageSet train = sample_images(15, 3, 32, 32), test = sample_images(3, 3, 32, 32);
+  std::vector<std::pair<std::string, std::string>> files;
+
+  CifarFolder() {
+    for (Index i = 0; i < 5; ++i)
+      files.emplace_back(cifar_train_files()[std::size_t(i)], test::cifar_records(train, 3 * i, 3 * i + 3));
+    files.emplace_back("test_batch.bin", test::cifar_records(test, 0, 3));
+    for (const auto& [name, bytes] : files) write_bytes(dir / name, bytes);
+  }
+  void check(const CifarSets& sets) const {
+    check_equal(sets.train, train);
+    check_equal(sets.test, test);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("cifar: a folder is read; cut, long and mislabelled files are refused", "[data][cifar]") {
+  const CifarFolder folder;
+  folder.check(read_cifar_folder(folder.dir.path(), 3));
+  const auto error = [&] { return error_text([&] { read_cifar_folder(folder.dir.path(), 3); }); };
+  const auto& [name, bytes] = folder.files[2];
+  for (std::size_t n = 0; n < bytes.size() + 2; n += n < 8 || n > bytes.size() - 8 ? 1 : 97) {
+    if (n == bytes.size()) continue;
+    write_bytes(folder.dir / name, (bytes + "x").substr(0, n));
+    REQUIRE_THAT(error(), mentions("data_batch_3.bin", text("with ", n, " bytes, expected 9219 (3 images)")));
+  }
+  std::string bad = bytes;
+  bad[2 * 3073] = 10;
+  write_bytes(folder.dir / name, bad);
+  CHECK_THAT(error(), mentions("label 10 of image 2 in", "data_batch_3.bin", "expected 0 to 9"));
+  std::filesystem::remove(folder.dir / name);
+  CHECK_THAT(error(), mentions("data_batch_3.bin", "No such file"));
+}
+
+#if STILLPOINT_LIBARCHIVE
+TEST_CASE("cifar: the archive is read without unpacking it", "[data][cifar]") {
+  const CifarFolder folder;
+  const std::filesystem::path path = folder.dir / "a.tar.gz";
+  std::vector<test::ArchiveFile> files{{"cifar-10-batches-bin/readme.html", "words"}};
+  for (const auto& [name, bytes] : folder.files) files.push_back({"cifar-10-batches-bin/" + name, bytes});
+  test::write_tar_gz(path, files);
+  const auto before = folder.dir.names();
+  folder.check(read_cifar_archive(path, 3));
+  CHECK(folder.dir.names() == before);
+
+  const auto error = [&] { return error_text([&] { read_cifar_archive(path, 3); }); };
+  const std::string packed = read_file(path);
+  for (std::size_t n = 0; n < packed.size(); n += n < 64 || n + 64 > packed.size() ? 1 : 41) {
+    INFO(n);
+    write_bytes(path, packed.substr(0, n));
+    REQUIRE_THAT(error(), mentions(path.string(), "expected"));
+  }
+  files.back().bytes += "x";
+  test::write_tar_gz(path, files);
+  CHECK_THAT(error(), mentions("test_batch.bin in " + path.string(), "with 9220 bytes, expected 9219"));
+  files.back() = files[1];
+  test::write_tar_gz(path, files);
+  CHECK_THAT(error(), mentions("two files data_batch_1.bin", "expected one"));
+  files.pop_back();
+  test::write_tar_gz(path, files);
+  CHECK_THAT(error(), mentions("without test_batch.bin", "binary version"));
+  files.push_back({"x/test_batch.bin", std::string(9219, '\x0b')});
+  test::write_tar_gz(path, files);
+  CHECK_THAT(error(), mentions("label 11 of image 0 in test_batch.bin"));
+}
+#else
+TEST_CASE("cifar: without libarchive an archive is refused with the package's name", "[data][cifar]") {
+  CHECK_THAT(error_text([] { read_cifar_archive("a.tar.gz"); }), mentions("a.tar.gz", "libarchive-dev"));
+}
+#endif
+
+#if STILLPOINT_MATIO
+TEST_CASE("svhn: columns become rows and label 10 digit 0, compressed or not", "[data][svhn]") {
+  const TempDir dir;
+  const ImageSet set = sample_images(12, 3, 5, 5);
+  for (const bool compressed : {true, false})
+    for (const bool doubles : {true, false}) {
+      test::write_svhn(dir / "d.mat", set, {.compressed = compressed, .label_doubles = doubles});
+      check_equal(read_svhn(dir / "d.mat", 5), set);
+    }
+}
+
+TEST_CASE("svhn: doubles that are stored as bytes, as MATLAB does, are read", "[data][svhn]") {
+  const TempDir dir;
+  const std::filesystem::path path = dir / "d.mat";
+  const ImageSet set = sample_images(12, 3, 5, 5);
+  test::write_svhn(path, set, {.compressed = false});
+  std::string bytes = read_file(path);
+  std::uint32_t x_bytes = 0;
+  std::memcpy(&x_bytes, bytes.data() + 128 + 4, 4);
+  char& y_class = bytes[128 + 8 + x_bytes + 8 + 8];
+  REQUIRE(y_class == 9);
+  y_class = 6;
+  write_bytes(path, bytes);
+  check_equal(read_svhn(path, 5), set);
+}
+
+TEST_CASE("svhn: a file cut or changed at any byte is refused or read, and never believed", "[data][svhn]") {
+  const TempDir dir;
+  const std::filesystem::path path = dir / "d.mat";
+  const ImageSet set = sample_images(11, 3, 2, 2);
+  for (const bool compressed : {true, false}) {
+    test::write_svhn(path, set, {.compressed = compressed});
+    const std::string whole = read_file(path);
+    for (std::size_t n = 0; n < whole.size(); ++n) {
+      INFO(compressed << " cut at " << n << " of " << whole.size());
+      write_bytes(path, whole.substr(0, n));
+      const std::string message = error_text([&] { read_svhn(path, 2); });
+      const bool counts = test::contains(message, text("with ", n, " bytes, expected at least "));
+      const bool ends_between =
+          test::contains(message, "arrays (") && test::contains(message, "expected X and y alone");
+      REQUIRE((counts || ends_between));
+    }
+    for (std::size_t n = 0; n < whole.size(); ++n)
+      for (const int flip : {0x01, 0x40}) {
+        std::string changed = whole;
+        changed[n] = char(changed[n] ^ flip);
+        write_bytes(path, changed);
+        const auto read = [&] { return read_svhn(path, 2); };
+        if (compressed) {  // by zlib's checksum
+          check_equal_or_refused(set, read);
+        } else {
+          test::error_of([&] { read(); });  // other pixels are no error
+        }
+      }
+  }
+}
+
+TEST_CASE("svhn: other arrays, sizes, versions and labels are refused", "[data][svhn]") {
+  const TempDir dir;
+  const std::filesystem::path path = dir / "d.mat";
+  const ImageSet set = sample_images(12, 3, 5, 5);
+  const auto error = [&](const ImageSet& images, const test::MatOptions& options) {
+    test::write_svhn(path, images, options);
+    return error_text([&] { read_svhn(path, 5); });
+  };
+  CHECK_THAT(error(set, {.x_name = "Z"}), mentions("('Z', 'y')", "expected X and y alone"));
+  CHECK_THAT(error(set, {.extra = "z"}), mentions("3 arrays ('X', 'y', 'z')"));
+  CHECK_THAT(error(sample_images(12, 3, 5, 6), {}), mentions("X of 5 x 6 x 3 x 12", "5 x 5 x 3 x n"));
+  CHECK_THAT(error(sample_images(12, 4, 5, 5), {}), mentions("X of 5 x 5 x 4 x 12"));
+  CHECK_THAT(error(set, {.complex_x = true}), mentions(path.string(), "expected"));
+  CHECK_THAT(error(set, {.cells = true}), mentions("an array of class 1"));
+  CHECK_THAT(error(set, {.labels = {1, 2, 3}}), mentions("y of 3 x 1", "12 x 1"));
+  std::vector<int> labels(12, 4);
+  for (const int bad : {0, 11}) {
+    labels[7] = bad;
+    CHECK_THAT(error(set, {.labels = labels}),
+               mentions(text("label ", bad, " of image 7"), "expected 1 to 10"));
+  }
+  test::write_svhn(path, set);
+  std::string bytes = read_file(path);
+  write_bytes(path, std::string(bytes).replace(7, 3, "7.3"));
+  CHECK_THAT(error_text([&] { read_svhn(path, 5); }), mentions("version 7.3", "expected version 5"));
+  write_bytes(path, std::string(bytes).replace(124, 4, {'\1', '\0', 'M', 'I'}));
+  CHECK_THAT(error_text([&] { read_svhn(path, 5); }), mentions("little-endian"));
+  write_bytes(path, std::string(bytes).replace(0, 6, "matlab"));
+  CHECK_THAT(error_text([&] { read_svhn(path, 5); }), mentions("does not begin as a MATLAB file"));
+  CHECK_THAT(error_text([&] { read_svhn(dir / "absent", 5); }), mentions("absent", "No such file"));
+}
+#else
+TEST_CASE("svhn: without matio a file is refused with the package's name", "[data][svhn]") {
+  CHECK_THAT(error_text([] { read_svhn("train_32x32.mat"); }), mentions("train_32x32.mat", "libmatio-dev"));
+}
+#endif
+
+TEST_CASE("load_dataset: a folder, its subfolder by name, and the environment", "[data]") {
+  const TempDir dir;
+  const ImageSet train = sample_images(20, 1, 28, 28), test = sample_images(10, 1, 28, 28);
+  test::write_idx_folder(dir / "mnist", train, test, true);
+  const std::filesystem::path here = dir / "mnist";
+  const DataVariable none(std::nullopt);
+  for (const std::filesystem::path& path : {dir.path(), here}) {
+    const Dataset set = load_dataset("mnist", path);
+    check_equal(set.train, train);
+    check_equal(set.test, test);
+    CHECK(set.source == here);
+    const DataVariable variable(path.string());
+    check_equal(load_dataset("mnist").train, train);
+  }
+  test::write_idx_folder(dir.path(), test, train, false);
+  CHECK(load_dataset("mnist", dir.path()).train.count == 20);  // PATH/NAME first
+  CHECK(load_dataset("fashion-mnist", dir.path()).train.count == 10);
+}
+
+TEST_CASE("load_dataset: what is missing is named, with where it is published", "[data]") {
+  const TempDir dir;
+  const DataVariable none(std::nullopt);
+  CHECK_THAT(error_text([&] { load_dataset("mnist"); }),
+             mentions("given no path", "--data", "STILLPOINT_DATA", "yann.lecun.com"));
+  test::write_idx_folder(dir.path(), sample_images(20, 1, 28, 28), sample_images(10, 1, 28, 28), true);
+  std::filesystem::remove(dir / "t10k-labels-idx1-ubyte.gz");
+  const std::string message = error_text([&] { load_dataset("mnist", dir.path()); });
+  CHECK_THAT(message,
+             mentions("\n  " + (dir / "t10k-labels-idx1-ubyte").string() + " or t10k-labels-idx1-ubyte.gz"));
+  CHECK(!test::contains(message, "\n  " + (dir / "train-images-idx3-ubyte").string()));
+  CHECK_THAT(error_text([&] { load_dataset("svhn", dir.path()); }),
+             mentions((dir / "train_32x32.mat").string(), (dir / "svhn").string() + "/test_32x32.mat",
+                      "ufldl.stanford.edu/housenumbers"));
+  CHECK_THAT(error_text([&] { load_dataset("cifar10", dir.path()); }),
+             mentions((dir / "cifar-10-batches-bin").string() + "/data_batch_1.bin",
+                      (dir / "test_batch.bin").string(), (dir / "cifar-10-binary.tar.gz").string(),
+                      "www.cs.toronto.edu/~kriz/cifar.html"));
+  CHECK_THAT(error_text([&] { load_dataset("mnist", dir / "absent"); }),
+             mentions("absent", "does not exist"));
+  CHECK_THAT(error_text([&] { load_dataset("svhn", dir / "train-images-idx3-ubyte.gz"); }),
+             mentions("given the file"));
+  CHECK_THAT(error_text([&] { load_dataset("mnits", dir.path()); }),
+             mentions("'mnits'", "did you mean 'mnist'"));
+  const DataVariable variable((dir / "absent").string());
+  CHECK_THAT(error_text([&] { load_dataset("mnist"); }),
+             mentions("absent", "STILLPOINT_DATA", "does not exist"));
+}
+
+TEST_CASE("load_dataset: CIFAR-10 takes whole official files alone", "[data][cifar]") {
+  const TempDir dir;
+  const std::filesystem::path folder = dir / "cifar-10-batches-bin";
+  std::filesystem::create_directories(folder);
+  for (const auto* files : {&cifar_train_files(), &cifar_test_files()})
+    for (const std::string& file : *files) {
+      write_bytes(folder / file, "");
+      std::filesystem::resize_file(folder / file, 30730000);  // zeros, which take no place on the disk
+    }
+  const Dataset set = load_dataset("cifar10", dir.path());
+  CHECK(set.train.count == 50000);
+  CHECK(set.test.count == 10000);
+  CHECK(set.source == folder);
+  std::filesystem::resize_file(folder / "data_batch_2.bin", 30730000 - 3073);
+  CHECK_THAT(error_text([&] { load_dataset("cifar10", dir.path()); }),
+             mentions("data_batch_2.bin", "with 30726927 bytes, expected 30730000 (10000 images)"));
+#if STILLPOINT_LIBARCHIVE
+  std::filesystem::remove_all(folder);
+  test::write_tar_gz(dir / "cifar-10-binary.tar.gz", {{"data_batch_1.bin", "short"}});
+  for (const std::filesystem::path& path : {dir.path(), dir / "cifar-10-binary.tar.gz"})
+    CHECK_THAT(error_text([&] { load_dataset("cifar10", path); }),
+               mentions("data_batch_1.bin in " + (dir / "cifar-10-binary.tar.gz").string(), "with 5 bytes"));
+#endif
+}
+
+#if STILLPOINT_MATIO
+TEST_CASE("load_dataset: SVHN's two files", "[data][svhn]") {
+  const TempDir dir;
+  const ImageSet train = sample_images(12, 3, 32, 32), test = sample_images(11, 3, 32, 32);
+  test::write_svhn(dir / "train_32x32.mat", train);
+  test::write_svhn(dir / "test_32x32.mat", test);
+  const Dataset set = load_dataset("svhn", dir.path());
+  check_equal(set.train, train);
+  check_equal(set.test, test);
+}
+#endif
+
+TEST_CASE("the table of data sets agrees with the published files", "[data]") {
+  CHECK(dataset_infos().size() == 4);
+  for (const DatasetInfo& info : dataset_infos()) {
+    INFO(info.name);
+    CHECK(&dataset_info(info.name) == &info);
+    CHECK(Index(info.mean.size()) == info.channels);
+    CHECK(Index(info.deviation.size()) == info.channels);
+    CHECK(info.augmented == (info.name == "cifar10"));
+    for (const std::string& name : info.classes) CHECK(!name.empty());
+  }
+}
+
+}  // namespace stillpoint
