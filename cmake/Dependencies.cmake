@@ -105,6 +105,26 @@ if(NOT STILLPOINT_CUDA STREQUAL "OFF")
 endif()
 report(CUDA "${STILLPOINT_HAS_CUDA}" "${CMAKE_CUDA_COMPILER_VERSION}")
 
+if(STILLPOINT_HAS_CUDA)
+  find_path(CUDNN_INCLUDE_DIR cudnn_version.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
+  find_library(CUDNN_LIBRARY cudnn HINTS ${CUDAToolkit_LIBRARY_DIR} ${CUDAToolkit_LIBRARY_ROOT} PATH_SUFFIXES lib64 lib)
+  mark_as_advanced(CUDNN_INCLUDE_DIR CUDNN_LIBRARY)
+  set(cudnn_version 0)
+  if(CUDNN_INCLUDE_DIR AND CUDNN_LIBRARY)
+    file(STRINGS ${CUDNN_INCLUDE_DIR}/cudnn_version.h cudnn_version REGEX "define CUDNN_(MAJOR|MINOR|PATCHLEVEL) +[0-9]+")
+    list(TRANSFORM cudnn_version REPLACE "[^0-9]" "")
+    list(JOIN cudnn_version "." cudnn_version)
+  endif()
+  if(cudnn_version VERSION_GREATER_EQUAL 9)
+    report(cuDNN ON "${cudnn_version}")
+    add_library(cudnn UNKNOWN IMPORTED)
+    set_target_properties(cudnn PROPERTIES
+      IMPORTED_LOCATION ${CUDNN_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${CUDNN_INCLUDE_DIR})
+  else()
+    report(cuDNN OFF "convolutions of images run on plain kernels (cuDNN 9: set CUDNN_INCLUDE_DIR, CUDNN_LIBRARY)")
+  endif()
+endif()
+
 # Settings of the library that holds kernels, engine, solvers and models; also used for its emulated twin.
 function(stillpoint_core_settings target)
   # g++ 12 takes the undefined registers of its own AVX-512 intrinsics in Eigen for a mistake (GCC bug 105593).
@@ -123,6 +143,10 @@ endfunction()
 function(stillpoint_cuda_settings target)
   target_compile_definitions(${target} PUBLIC STILLPOINT_CUDA=1)
   target_link_libraries(${target} PUBLIC CUDA::cudart CUDA::cublas CUDA::cublasLt)
+  if(TARGET cudnn)
+    target_link_libraries(${target} PUBLIC cudnn)
+    target_compile_definitions(${target} PUBLIC STILLPOINT_CUDNN=1)
+  endif()
   target_compile_options(${target} PRIVATE
     "$<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr;-Xcompiler=-fopenmp;-Xptxas=-warn-spills>"
     "$<$<AND:$<COMPILE_LANGUAGE:CUDA>,$<BOOL:${STILLPOINT_WERROR}>>:-Werror=all-warnings>")

@@ -29,8 +29,8 @@ void each_term(const ImageSizes& s, const Term& term) {
                       j = q * s.options.stride + b - s.options.padding;
                 const bool inside = i >= 0 && i < s.h && j >= 0 && j < s.w;
                 if (!inside && !s.options.circular) continue;
-                i = (i + s.h) % s.h;
-                j = (j + s.w) % s.w;
+                i = (i % s.h + s.h) % s.h;
+                j = (j % s.w + s.w) % s.w;
                 term(std::size_t(((n * s.out + o) * rows + p) * columns + q),
                      std::size_t(((n * s.in + c) * s.h + i) * s.w + j),
                      std::size_t(((o * s.in + c) * s.kh + a) * s.kw + b));
@@ -86,6 +86,7 @@ void add_image_cases(std::vector<OpCase>& cases) {
        {ImageSizes{2, 3, 5, 9, 7, 3, 3, {.padding = 1}},
         ImageSizes{1, 2, 3, 6, 8, 3, 3, {.padding = 1, .circular = true}},
         ImageSizes{2, 1, 2, 6, 6, 3, 3, {.stride = 2, .padding = 1, .circular = true}},
+        ImageSizes{1, 1, 2, 2, 3, 7, 7, {.padding = 3, .circular = true}},
         ImageSizes{1, 2, 2, 8, 5, 2, 3, {.stride = 2}}, ImageSizes{1, 3, 2, 4, 33, 1, 1, {}}})
     add_conv2d_cases(cases, s);
 }

@@ -25,18 +25,6 @@ T rounded(T x, Rounding rounding) {
   return x;
 }
 
-// op(x) as rows x cols, column-major without gaps.
-template <class T>
-std::vector<T> pack(const Matrix& x, std::int64_t rows, std::int64_t cols, Rounding rounding) {
-  std::vector<T> packed(std::size_t(rows * cols));
-  for (std::int64_t j = 0; j < cols; ++j)
-    for (std::int64_t i = 0; i < rows; ++i) {
-      const std::int64_t at = x.transposed ? j + i * x.ld : i + j * x.ld;
-      packed[std::size_t(i + j * rows)] = rounded(T(load(x.data, x.type, at)), rounding);
-    }
-  return packed;
-}
-
 }  // namespace
 
 std::size_t Matrix::span() const {
@@ -90,6 +78,17 @@ void write_matrix(const Matrix& x, const char* call, const char* argument) {
 }
 
 template <class T>
+std::vector<T> pack(const Matrix& x, std::int64_t rows, std::int64_t cols, Rounding rounding) {
+  std::vector<T> packed(std::size_t(rows * cols));
+  for (std::int64_t j = 0; j < cols; ++j)
+    for (std::int64_t i = 0; i < rows; ++i) {
+      const std::int64_t at = x.transposed ? j + i * x.ld : i + j * x.ld;
+      packed[std::size_t(i + j * rows)] = rounded(T(load(x.data, x.type, at)), rounding);
+    }
+  return packed;
+}
+
+template <class T>
 std::vector<T> multiply(std::int64_t m, std::int64_t n, std::int64_t k, const Matrix& a, const Matrix& b,
                         Rounding rounding) {
   const auto left = pack<T>(a, m, k, rounding);
@@ -106,6 +105,8 @@ std::vector<T> multiply(std::int64_t m, std::int64_t n, std::int64_t k, const Ma
   return product;
 }
 
+template std::vector<float> pack(const Matrix&, std::int64_t, std::int64_t, Rounding);
+template std::vector<double> pack(const Matrix&, std::int64_t, std::int64_t, Rounding);
 template std::vector<float> multiply(std::int64_t, std::int64_t, std::int64_t, const Matrix&, const Matrix&,
                                      Rounding);
 template std::vector<double> multiply(std::int64_t, std::int64_t, std::int64_t, const Matrix&, const Matrix&,

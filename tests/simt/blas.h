@@ -1,4 +1,5 @@
-// The product behind both matrix libraries: column-major, one rounding of the operands, sums in order of k.
+// What the library stand-ins share: matrices in device memory and their product, column-major, with one rounding of
+// the operands and sums in order of k.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -29,6 +30,10 @@ bool is_operation(cublasOperation_t operation);
 // Checks the memory of a library call: all of it is there, what is read is written, streams are ordered.
 void read_matrix(const Matrix& x, const char* call, const char* argument);
 void write_matrix(const Matrix& x, const char* call, const char* argument);
+
+// op(x) as rows x cols, column-major without gaps, rounded.
+template <class T>
+std::vector<T> pack(const Matrix& x, std::int64_t rows, std::int64_t cols, Rounding rounding);
 
 // op(a) (m,k) times op(b) (k,n), column-major without gaps; T is the type of products and sums.
 template <class T>
