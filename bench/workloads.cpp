@@ -8,6 +8,7 @@
 #include "kernels/gemm.h"
 #include "kernels/random.h"
 #include "models/deq.h"
+#include "models/image_sim.h"
 #include "models/sim.h"
 
 namespace stillpoint {
@@ -127,6 +128,29 @@ Workload pixels(const std::string& kind) {
   return w;
 }
 
+// Multiply-adds of one 3x3 convolution with one border of zeros, whose products are none, per channel pair and image.
+double window_products(Index height, Index width) { return double((3 * height - 2) * (3 * width - 2)); }
+
+Workload vision(const Shape& image, Index channels, bool two_tier) {
+  constexpr Index batch = 128;
+  Initializer init(0);
+  const HeadConfig head{.d = 50, .psi = 104, .hidden = 32};
+  auto model = std::make_shared<ImageSim>(init, image, channels, head, 10, two_tier);
+  const Tensor x = uniform({batch, image[0], image[1], image[2]}, 1);
+  const Tensor y = affine(uniform({batch}, 2), 9, 0).to(DType::int32);
+  Workload w = training_step<ImageSim>(
+      model, [x, y](const ImageSim& m) { return softmax_cross_entropy(m(x, true), y); }, 0);
+  const double c = double(channels), width = two_tier ? 104 : 50;
+  const double first = double(image[0]) * c * window_products(image[1], image[2]);
+  const double convs = first + c * c * (window_products(image[1], image[2]) + 2 * window_products(image[1] / 2, image[2] / 2));
+  const double lift = c * double(image[1] / 4 * (image[2] / 4)) * 50;
+  const double maps = (two_tier ? 50 * 52 : 0) + width * width + (width + 64) * 32 + 320;
+  w.batch = batch;
+  w.flops = 2 * double(batch) * (3 * (convs + lift + maps) - first);  // the images need no gradient
+  w.nominal_flops = w.flops;
+  return w;
+}
+
 struct Entry {
   const char* name;
   std::function<Workload()> make;
@@ -140,6 +164,9 @@ const std::vector<Entry>& table() {
       {"copy-sim-two-b10", [] { return copy_memory(10, true); }},
       {"copy-deq-b1", [] { return copy_memory_deq("broyden", 31, 31, false); }},
       {"copy-deq-anderson-b1", [] { return copy_memory_deq("anderson", 30, 30, true); }},
+      {"image-sim-single-mnist-b128", [] { return vision({1, 28, 28}, 24, false); }},
+      {"image-sim-single-cifar-b128", [] { return vision({3, 32, 32}, 38, false); }},
+      {"image-sim-two-cifar-b128", [] { return vision({3, 32, 32}, 36, true); }},
       {"pixel-sim-single", [] { return pixels("single"); }},
       {"pixel-sim-two", [] { return pixels("two"); }},
       {"pixel-sim-rff", [] { return pixels("rff"); }},

@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "engine/checkpoint.h"
+#include "tasks/image_classification.h"
 #include "tasks/info.h"
 #include "tasks/io/progress.h"
 #include "tasks/presets.h"
@@ -69,12 +70,16 @@ struct CommonFlags {
 
 struct TrainFlags {
   CommonFlags common;
-  std::string image, model, preset, config, run, resume;
+  std::string image, dataset, data, model, preset, config, run, resume;
   std::vector<std::string> assignments;
   std::int64_t seed = -1;
 
-  void add_to(CLI::App& app, bool takes_image) {
-    if (takes_image) app.add_option("IMAGE", image, "PNG or JPEG file to learn");
+  void add_to(CLI::App& app, std::string_view task) {
+    if (task == "image-regression") app.add_option("IMAGE", image, "PNG or JPEG file to learn");
+    if (task == "image-classification") {
+      app.add_option("--dataset", dataset, "which images (setting `dataset`)");
+      app.add_option("--data", data, "folder or archive of the data set's files (setting `data`)");
+    }
     app.add_option("--model", model, "which model (setting `model`)");
     app.add_option("--preset", preset, "settings shipped with the program; `list` names them");
     app.add_option("--config", config, "JSON file of settings");
@@ -85,7 +90,7 @@ struct TrainFlags {
     common.add_to(app);
   }
   bool has_settings() const {
-    return !image.empty() || !model.empty() || !preset.empty() || !config.empty() || !assignments.empty() ||
+    return !image.empty() || !dataset.empty() || !data.empty() || !model.empty() || !preset.empty() || !config.empty() || !assignments.empty() ||
            seed >= 0 || !run.empty();
   }
 };
@@ -103,6 +108,8 @@ std::vector<SettingsLayer> settings_layers(const TaskKind& kind, const TrainFlag
   for (const std::string& assignment : flags.assignments)
     layers.push_back({parse_assignment(assignment), "--set " + assignment});
   if (!flags.model.empty()) layers.push_back({{{"model", flags.model}}, "--model"});
+  if (!flags.dataset.empty()) layers.push_back({{{"dataset", flags.dataset}}, "--dataset"});
+  if (!flags.data.empty()) layers.push_back({{{"data", fs::absolute(flags.data).string()}}, "--data"});
   if (flags.seed >= 0) layers.push_back({{{"seed", flags.seed}}, "--seed"});
   if (!flags.image.empty())
     layers.push_back({{{"image", fs::absolute(flags.image).string()}}, "IMAGE"});
@@ -153,12 +160,13 @@ int train_command(const TaskKind& kind, const TrainFlags& flags, std::ostream& o
 
 struct EvalFlags {
   CommonFlags common;
-  std::string checkpoint, split, image, output;
+  std::string checkpoint, split, image, data, output;
 
   void add_to(CLI::App& app) {
     app.add_option("CHECKPOINT", checkpoint, "a run folder or its checkpoint.safetensors")->required();
     app.add_option("--split", split, "one split only");
     app.add_option("--image", image, "image-regression: where the picture is now");
+    app.add_option("--data", data, "image-classification: where the data set is now");
     app.add_option("--output", output, "folder for what the task shows (pictures)");
     common.add_to(app);
   }
@@ -172,18 +180,52 @@ int eval_command(const EvalFlags& flags, std::ostream& out) {
   const TaskKind& kind = task_kind(task_name);
   std::vector<SettingsLayer> layers{{record.at("config"), path.string()}};
   if (!flags.image.empty()) layers.push_back({{{"image", fs::absolute(flags.image).string()}}, "--image"});
+  if (!flags.data.empty()) layers.push_back({{{"data", fs::absolute(flags.data).string()}}, "--data"});
   const std::unique_ptr<Task> task = kind.make(kind.resolve(layers), device);
   load_checkpoint(path, task->params(), nullptr);
   Json result = {{"task", kind.name()}, {"step", record.at("step")}};
   const std::vector<std::string> splits =
       flags.split.empty() ? task->splits() : std::vector<std::string>{flags.split};
-  for (const std::string& split : splits)
+  for (const std::string& split : splits) {
     for (const auto& [name, value] : task->evaluate(split)) result[split][name] = value;
+    for (const auto& [name, value] : task->details().items()) result[split][name] = value;
+  }
   if (!flags.output.empty()) {
     make_folder(flags.output);
     task->write_results(flags.output, nullptr, record.at("step").get<Index>());
   }
   out << result.dump(2) << "\n";
+  return 0;
+}
+
+struct PredictFlags {
+  CommonFlags common;
+  std::string checkpoint;
+  std::vector<std::string> images;
+  bool inverted = false;
+
+  void add_to(CLI::App& app) {
+    app.add_option("CHECKPOINT", checkpoint, "a run folder of image-classification or its checkpoint.safetensors")
+        ->required();
+    app.add_option("IMAGE", images, "PNG or JPEG files; each is scaled to the size of the data set's images")->required();
+    app.add_flag("--invert", inverted, "dark ink on white, where the data set has light ink on black (MNIST)");
+    common.add_to(app);
+  }
+};
+
+int predict_command(const PredictFlags& flags, std::ostream& out) {
+  const Device device = flags.common.apply();
+  const fs::path path = checkpoint_of(flags.checkpoint);
+  for (const std::string& image : flags.images) {
+    const std::vector<Prediction> found = predict_image(path, read_image(image), flags.inverted, device);
+    out << image << ":";
+    for (std::size_t i = 0; i < 3; ++i) {
+      char percent[16];
+      std::snprintf(percent, sizeof percent, " %.2f %%", 100 * found[i].probability);
+      out << (i == 0 ? " " : ", ") << found[i].label << percent;
+    }
+    out << "\n";
+  }
   return 0;
 }
 
@@ -268,12 +310,15 @@ int run_command_line(const std::vector<std::string>& arguments, std::ostream& ou
   for (std::size_t i = 0; i < task_kinds().size(); ++i) {
     const TaskKind& kind = *task_kinds()[i];
     task_apps.push_back(train_app->add_subcommand(kind.name(), kind.summary()));
-    train_flags[i].add_to(*task_apps.back(), std::string(kind.name()) == "image-regression");
+    train_flags[i].add_to(*task_apps.back(), kind.name());
     task_apps.back()->footer("Settings for --set, --config and presets, with their defaults:\n" + kind.help());
   }
   EvalFlags eval_flags;
   CLI::App* const eval_app = app.add_subcommand("eval", "evaluate a checkpoint");
   eval_flags.add_to(*eval_app);
+  PredictFlags predict_flags;
+  CLI::App* const predict_app = app.add_subcommand("predict", "the classes of pictures, by a trained image-classification model");
+  predict_flags.add_to(*predict_app);
   CommonFlags selftest_flags;
   CLI::App* const selftest_app = app.add_subcommand("selftest", "check every op and model on this machine, and time them");
   selftest_flags.add_to(*selftest_app);
@@ -290,6 +335,7 @@ int run_command_line(const std::vector<std::string>& arguments, std::ostream& ou
     if (info_app->parsed()) return out << describe_system(), 0;
     if (selftest_app->parsed()) return selftest(selftest_flags.apply(), !no_timing, out) ? 0 : 1;
     if (eval_app->parsed()) return eval_command(eval_flags, out);
+    if (predict_app->parsed()) return predict_command(predict_flags, out);
     if (spectrum_app->parsed()) return spectrum_flags.run(out), 0;
     for (std::size_t i = 0; i < task_apps.size(); ++i)
       if (task_apps[i]->parsed()) return train_command(*task_kinds()[i], train_flags[i], out);

@@ -2,6 +2,7 @@
 #include "tasks/registry.h"
 
 #include "tasks/copy_memory.h"
+#include "tasks/image_classification.h"
 #include "tasks/image_regression.h"
 
 namespace stillpoint {
@@ -47,10 +48,13 @@ const TaskKindOf<CopyMemoryConfig> copy_memory("copy-memory",
 const TaskKindOf<ImageRegressionConfig> image_regression(
     "image-regression", "colours of a picture from its coordinates (paper, Table 3)", make_image_regression);
 
+const TaskKindOf<ImageClassificationConfig> image_classification(
+    "image-classification", "digits, clothes and small photographs (paper, Table 2)", make_image_classification);
+
 }  // namespace
 
 const std::vector<const TaskKind*>& task_kinds() {
-  static const std::vector<const TaskKind*> kinds{&copy_memory, &image_regression};
+  static const std::vector<const TaskKind*> kinds{&copy_memory, &image_regression, &image_classification};
   return kinds;
 }
 

@@ -34,6 +34,8 @@ class Task {
   virtual std::function<Metrics()> statistics() const { return {}; }
   virtual std::vector<std::string> splits() const = 0;  // names for evaluate(); the last is "test"
   virtual Metrics evaluate(const std::string& split) = 0;
+  // What the latest evaluate() found beyond its metrics, as eval and results.json show it; empty where that is all.
+  virtual Json details() const { return Json::object(); }
   // Writes what a finished or interrupted run shows (images, ...) and mirrors it to TensorBoard.
   virtual void write_results(const std::filesystem::path& folder, TensorBoardWriter* tensorboard,
                              Index step) = 0;

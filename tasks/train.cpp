@@ -206,6 +206,7 @@ void Run::finish(TrainOutcome& outcome) {
     const Metrics metrics = evaluate(split, config_.epochs);
     outcome.metrics.push_back({split, metrics});
     for (const auto& [name, value] : metrics) results["metrics"][split][name] = value;
+    if (const Json details = task_->details(); !details.empty()) results["details"][split] = details;
     out_ << split << ": " << format_metrics(metrics) << "\n";
   }
   task_->write_results(request_.folder, &log_->tensorboard(), step_);

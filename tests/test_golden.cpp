@@ -1,7 +1,9 @@
 // Parity with PyTorch: losses, every gradient and ten training steps against files made by tests/golden.
+#include <cmath>
 #include <functional>
 
 #include "engine/optim.h"
+#include "models/image_sim.h"
 #include "models/sim.h"
 #include "tests/golden_file.h"
 
@@ -13,6 +15,30 @@ void load(const GoldenFile& golden, const ParamList& params) {
   for (const NamedTensor& p : params.buffers()) p.tensor.assign(golden.tensor("buffer/" + p.name, p.tensor.dtype()));
 }
 
+double norm_of(const std::vector<double>& x) {
+  double squares = 0;
+  for (double v : x) squares += v * v;
+  return std::sqrt(squares);
+}
+
+// Against a gradient of the file; one that is zero but for PyTorch's rounding is measured against all gradients.
+void check_gradient(const GoldenFile& golden, const NamedTensor& p, const Tensor& gradient, double all, double tolerance) {
+  const std::vector<double> actual = gradient.values(), expected = golden.values("grad/" + p.name);
+  REQUIRE(actual.size() == expected.size());
+  std::vector<double> difference;
+  for (std::size_t i = 0; i < actual.size(); ++i) difference.push_back(actual[i] - expected[i]);
+  INFO("gradient of " << p.name << " in " << name_of(gradient.dtype()));
+  CHECK(norm_of(difference) < tolerance * std::max(norm_of(expected), 1e-6 * all));
+}
+
+void check_buffers(const GoldenFile& golden, const ParamList& params, const std::string& when, double tolerance) {
+  for (const NamedTensor& p : params.buffers()) {
+    if (!golden.has(when + "/" + p.name)) continue;
+    INFO(p.name << ", " << when << " in " << name_of(p.tensor.dtype()));
+    CHECK(relative_error(p.tensor.values(), golden.values(when + "/" + p.name)) < tolerance);
+  }
+}
+
 // Loss, gradients, ten Adam steps with clipping, parameters after them.
 void check_training(const GoldenFile& golden, const ParamList& params, const std::function<Tensor()>& loss, DType dtype) {
   const double tolerance = dtype == DType::float64 ? 1e-10 : 1e-5;
@@ -20,10 +46,12 @@ void check_training(const GoldenFile& golden, const ParamList& params, const std
   const Tensor first = loss();
   CHECK(first.item() == Approx(golden.values("loss")[0]).epsilon(tolerance));
   const std::vector<Tensor> gradients = grad(first, params.tensors());
-  for (std::size_t i = 0; i < gradients.size(); ++i) {
-    INFO("gradient of " << params.trainable()[i].name << " in " << name_of(dtype));
-    CHECK(relative_error(gradients[i].values(), golden.values("grad/" + params.trainable()[i].name)) < tolerance);
-  }
+  double squares = 0;
+  for (const NamedTensor& p : params.trainable()) squares += std::pow(norm_of(golden.values("grad/" + p.name)), 2);
+  for (std::size_t i = 0; i < gradients.size(); ++i)
+    check_gradient(golden, params.trainable()[i], gradients[i], std::sqrt(squares), tolerance);
+  check_buffers(golden, params, "buffer_first", tolerance);
+  for (const NamedTensor& p : params.buffers()) p.tensor.assign(golden.tensor("buffer/" + p.name, dtype));
   Optimiser adam(params, {.eps = golden.config.at("eps"), .clip = golden.config.at("clip")});
   const double lr = golden.config.at("lr");
   std::vector<double> losses;
@@ -37,6 +65,7 @@ void check_training(const GoldenFile& golden, const ParamList& params, const std
     INFO("loss of step " << i << " in " << name_of(dtype));
     CHECK(losses[i] == Approx(expected[i]).epsilon(tolerance));
   }
+  check_buffers(golden, params, "buffer_after", tolerance);
   if (dtype == DType::float64 && golden.has("param_after/" + params.trainable()[0].name))
     for (const NamedTensor& p : params.trainable()) {
       INFO(p.name << " after ten steps");
@@ -83,6 +112,20 @@ TEST_CASE("image-regression models train as in PyTorch", "[golden]") {
         CoordinateSim model(init, kind, golden.config.value("h", Index(1)), head_config(golden.config, fold));
         const Tensor x = golden.tensor("input/x", dtype), y = golden.tensor("input/y", dtype);
         check_training(golden, params_of(model), [&] { return mean_squared_error(model(x), y); }, dtype);
+      }
+}
+
+TEST_CASE("image-classification models train as in PyTorch", "[golden]") {
+  for (const std::string kind : {"single", "two"})
+    for (const DType dtype : {DType::float64, DType::float32})
+      for (const bool fold : {true, false}) {
+        INFO(kind << ", fold " << fold);
+        const GoldenFile golden("vision_" + kind);
+        Initializer init(0, {dtype});
+        const Tensor x = golden.tensor("input/x", dtype), y = golden.labels("input/y");
+        ImageSim model(init, {x.dim(1), x.dim(2), x.dim(3)}, golden.config.at("channels"),
+                       head_config(golden.config, fold), 10, kind == "two");
+        check_training(golden, params_of(model), [&] { return softmax_cross_entropy(model(x, true), y); }, dtype);
       }
 }
 

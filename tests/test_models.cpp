@@ -1,8 +1,10 @@
 // Models: exact parameter counts, causality, folding, initial values.
+#include <algorithm>
 #include <cmath>
 
 #include "kernels/gemm.h"
 #include "models/fold.h"
+#include "models/image_sim.h"
 #include "models/sim.h"
 #include "tests/catch.h"
 
@@ -56,6 +58,45 @@ TEST_CASE("image-regression models have the counts of their layers", "[models]")
       CHECK(parameters("two", h, d, 128) == by_hand(h, d, 128, true));
       CHECK(parameters("rff", h, d, 128) == by_hand(h, d, 128, false));
     }
+}
+
+TEST_CASE("image-classification models have the paper's parameter counts", "[models]") {
+  Initializer init(0);
+  const HeadConfig head{.d = 50, .psi = 104, .hidden = 32};
+  const auto parameters = [&](const Shape& image, Index channels, bool two_tier) {
+    ImageSim model(init, image, channels, head, 10, two_tier);
+    return params_of(model).count();
+  };
+  CHECK(parameters({3, 32, 32}, 38, false) == 168694);
+  CHECK(parameters({3, 32, 32}, 36, true) == 168264);
+  CHECK(parameters({1, 28, 28}, 24, false) == 81480);
+  CHECK(parameters({1, 28, 28}, 21, true) == 80466);
+}
+
+TEST_CASE("an image model evaluates with the statistics that its training moved", "[models]") {
+  Initializer init(0, {DType::float64});
+  ImageSim model(init, {2, 9, 8}, 3, {.d = 6, .hidden = 5}, 4, false);
+  const ParamList params = params_of(model);
+  REQUIRE(params.buffers().size() == 8);
+  const Tensor x = ramp({5, 2, 9, 8});
+  const Tensor before = model(x, false);
+  CHECK(largest_difference(model(x, false), before) == 0);  // evaluating moves nothing
+  const Tensor trained = model(x, true);
+  CHECK(params.buffers()[0].tensor.values() != std::vector<double>(3, 0.0));
+  for (int step = 0; step < 400; ++step) model(x, true);  // 0.9^400 is 5e-19
+  // The running variance is unbiased, n / (n - 1) of the batch's: more than the rest of the two models' difference.
+  CHECK(largest_difference(model(x, true), trained) == 0);
+  const double gap = largest_difference(model(x, false), trained);
+  CHECK(gap > 1e-6);
+  CHECK(gap < 2e-2);
+  // A convolution's bias cancels while training.
+  const std::vector<Tensor> gradients = grad(mean(square(model(x, true))), params.tensors());
+  for (std::size_t i = 0; i < gradients.size(); ++i) {
+    const std::string& name = params.trainable()[i].name;
+    const bool cancels = name.starts_with("phi.conv") && name.ends_with(".b");
+    const std::vector<double> g = gradients[i].values();
+    CHECK(std::all_of(g.begin(), g.end(), [](double v) { return v == 0; }) == cancels);
+  }
 }
 
 TEST_CASE("outputs before a change of the input stay as they were", "[models]") {

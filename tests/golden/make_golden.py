@@ -98,7 +98,7 @@ def head(p, buffers, h):
 def train(draw, config, forward, loss_of, x, y, keep_after=True):
     """Loss, gradients and ten Adam steps with clipping; returns the file's tensors."""
     tensors = {f"param/{k}": v.detach().clone() for k, v in draw.params.items()}
-    tensors |= {f"buffer/{k}": v for k, v in draw.buffers.items()}
+    tensors |= {f"buffer/{k}": v.clone() for k, v in draw.buffers.items()}
     tensors |= {"input/x": x, "input/y": y.int() if y.dtype == torch.int64 else y}
     params = list(draw.params.values())
     adam = torch.optim.Adam(params, lr=config["lr"], eps=config["eps"])
@@ -111,6 +111,7 @@ def train(draw, config, forward, loss_of, x, y, keep_after=True):
         if step == 0:
             tensors["loss"] = loss.detach().clone()
             tensors |= {f"grad/{k}": v.grad.clone() for k, v in draw.params.items()}
+            tensors |= {f"buffer_first/{k}": v.clone() for k, v in draw.buffers.items() if "norm" in k}
             if keep_after:
                 tensors["logits"] = out.detach().clone()
         losses.append(loss.item())
@@ -120,6 +121,7 @@ def train(draw, config, forward, loss_of, x, y, keep_after=True):
     tensors["losses"], tensors["grad_norms"] = torch.tensor(losses), torch.tensor(norms)
     if keep_after:
         tensors |= {f"param_after/{k}": v.detach() for k, v in draw.params.items()}
+        tensors |= {f"buffer_after/{k}": v for k, v in draw.buffers.items() if "norm" in k}
     return tensors
 
 
@@ -181,6 +183,41 @@ def image_case(folder, kind, config):
         return head(p, draw.buffers, x)
 
     write(folder, f"image_{kind}", train(draw, config, forward, F.mse_loss, x, y), config)
+
+
+def draw_conv(draw, name, n_in, n_out):
+    draw.uniform(f"{name}.w", (n_out, n_in, 3, 3), 9 * n_in)
+    draw.uniform(f"{name}.b", (n_out,), 9 * n_in)
+    draw.params[f"{name}.norm.gain"] = narrow(1 + 0.3 * torch.rand(n_out, generator=draw.generator)).requires_grad_()
+    draw.params[f"{name}.norm.shift"] = narrow(0.3 * torch.rand(n_out, generator=draw.generator)).requires_grad_()
+    draw.buffers[f"{name}.norm.mean"] = narrow(torch.randn(n_out, generator=draw.generator))
+    draw.buffers[f"{name}.norm.variance"] = narrow(0.5 + torch.rand(n_out, generator=draw.generator))
+
+
+def vision_case(folder, kind, config):
+    """The VGG-like lift of image classification and a SIM on it; also the running statistics of batch norm."""
+    draw = Draw(config["seed"])
+    n_in, height, width = config["image"]
+    for i in range(4):
+        draw_conv(draw, f"phi.conv{i}", config["channels"] if i else n_in, config["channels"])
+    draw.linear("phi.lift", config["channels"] * (height // 4) * (width // 4), config["d"])
+    draw_head(draw, config["d"], config["H"], 10, config["m"] if kind == "two" else 0)
+    x = narrow(torch.randn((config["batch"], *config["image"]), generator=draw.generator))
+    y = torch.randint(0, 10, (config["batch"],), generator=draw.generator)
+
+    def forward(x):
+        p, b = draw.params, draw.buffers
+        for i in range(4):
+            c = f"phi.conv{i}"
+            x = F.conv2d(x, p[f"{c}.w"], p[f"{c}.b"], padding=1)
+            x = F.batch_norm(x, b[f"{c}.norm.mean"], b[f"{c}.norm.variance"], p[f"{c}.norm.gain"],
+                             p[f"{c}.norm.shift"], training=True)
+            x = F.relu(x)
+            if i % 2:
+                x = F.max_pool2d(x, 2)
+        return head(p, b, F.linear(x.flatten(1), p["phi.lift.w"], p["phi.lift.b"]))
+
+    write(folder, f"vision_{kind}", train(draw, config, forward, F.cross_entropy, x, y), config)
 
 
 def optimiser_case(folder, name, make, config):
@@ -308,6 +345,9 @@ def main():
     image = {"h": 16, "d": 16, "m": 8, "H": 24, "lr": 1e-3, "clip": 0.05, "eps": 1e-5}
     for seed, kind in enumerate(("single", "two", "rff")):
         image_case(folder, kind, image | {"seed": 10 + seed})
+    vision = {"image": (3, 13, 16), "batch": 6, "channels": 5, "d": 10, "m": 9, "H": 12} | training
+    for seed, kind in enumerate(("single", "two")):
+        vision_case(folder, kind, vision | {"seed": 30 + seed})
     decay = {"lr": 0.01, "weight_decay": 0.01, "clip": 0.7, "seed": 20}
     optimiser_case(folder, "adam", lambda p: torch.optim.Adam(p, lr=0.01, weight_decay=0.01), decay)
     optimiser_case(folder, "sgd", lambda p: torch.optim.SGD(p, lr=0.01), {"lr": 0.01, "clip": 0, "seed": 21})

@@ -1,0 +1,49 @@
+// The lift of images and the models on it.
+#include "models/image_sim.h"
+
+#include "kernels/batch_norm.h"
+
+namespace stillpoint {
+
+ConvNormRelu::ConvNormRelu(Initializer& init, Index in, Index out)
+    : w(init.uniform_fan_in({out, in, 3, 3}, 9 * in)),
+      b(init.uniform_fan_in({out}, 9 * in)),
+      gain(init.fill({out}, 1)),
+      shift(init.fill({out}, 0)),
+      mean(init.fill({out}, 0).detach()),
+      variance(init.fill({out}, 1).detach()) {}
+
+// The normalisation takes b away again: only the running mean sees it, and its gradient is zero, not what
+// rounding would make of zero.
+Tensor ConvNormRelu::operator()(const Tensor& x, bool training) const {
+  const Tensor y = conv2d(x, w, {.padding = 1});
+  if (!training) return batch_norm_relu_inference(y, gain, shift, mean - b, variance);
+  const BatchNormValue value = batch_norm_relu(y, gain, shift + affine(b, 0, 0));
+  const Recording off(false);
+  kernels::update_running_statistics(y.size() / y.dim(1), (value.mean + b).array(), value.variance.array(),
+                                     mean.array(), variance.array());
+  return value.y;
+}
+
+ImageLift::ImageLift(Initializer& init, const Shape& image, Index channels, Index d) {
+  require(image.size() == 3 && image[1] >= 4 && image[2] >= 4, "sim: given images of ", to_text(image),
+          ", expected (channels, height, width) of at least 4 x 4, choose larger ones");
+  for (std::size_t i = 0; i < convs.size(); ++i)
+    convs[i] = ConvNormRelu(init, i == 0 ? image[0] : channels, channels);
+  lift = Linear(init, channels * (image[1] / 4) * (image[2] / 4), d);
+}
+
+Tensor ImageLift::operator()(const Tensor& x, bool training) const {
+  Tensor z = x;
+  for (std::size_t i = 0; i < convs.size(); ++i) {
+    z = convs[i](z, training);
+    if (i % 2 == 1) z = max_pool2d(z, 2);
+  }
+  return lift(reshape(z, {z.dim(0), -1}));
+}
+
+ImageSim::ImageSim(Initializer& init, const Shape& image, Index channels, const HeadConfig& config,
+                   Index classes, bool two_tier)
+    : phi(init, image, channels, config.d), head(init, config, config.d, classes, two_tier) {}
+
+}  // namespace stillpoint

@@ -1,0 +1,49 @@
+// Image classification (SIM paper Table 2): MNIST, Fashion-MNIST, CIFAR-10 and SVHN.
+#pragma once
+#include "models/image_sim.h"
+#include "tasks/data/image_batches.h"
+#include "tasks/io/image.h"
+#include "tasks/task.h"
+
+namespace stillpoint {
+
+struct ImageClassificationConfig {
+  TrainConfig train{.epochs = 20, .lr = 5e-3, .schedule = "1cycle"};
+  std::string model = "sim", dataset = "mnist", data;
+  std::int64_t batch = 128, channels = 0;
+  bool retrain = false, augment = false;
+  HeadConfig head{.d = 50, .psi = 104, .bandwidth = 10, .hidden = 32};
+
+  template <class F>
+  void fields(F& f) {
+    f("model", model, "single- or two-tier SIM", one_of({"sim", "sim2"}));
+    f("dataset", dataset, "which images", one_of({"cifar10", "svhn", "mnist", "fashion-mnist"}));
+    f("data", data, "folder (for cifar10 also the archive) of the data set's files; empty: $STILLPOINT_DATA");
+    f("batch", batch, "images per step", at_least(1));
+    f("channels", channels, "channels of phi's convolutions; 0: the paper's for the data set and the model",
+      at_least(0));
+    f("retrain", retrain, "train on training and validation images together");
+    f("augment", augment, "flip and crop training images at random, anew in every epoch");
+    head.fields(f);
+    train.fields(f);
+  }
+};
+
+// The paper's: 38 or, two-tier, 36 for images of three channels, 24 or 21 for those of one.
+Index paper_channels(bool two_tier, Index image_channels);
+
+std::unique_ptr<Task> make_image_classification(const ImageClassificationConfig& config, Device device);
+
+// Rows are labels, columns what was predicted; counts of images.
+using Confusion = std::vector<std::vector<Index>>;
+
+// Probabilities of the classes, likeliest first, for an image of any size: it is scaled to the data set's by
+// averaging areas, and made grey where the data set is. Error where the checkpoint is of another task.
+struct Prediction {
+  std::string label;
+  double probability;
+};
+std::vector<Prediction> predict_image(const std::filesystem::path& checkpoint, const Image& image,
+                                      bool inverted, Device device);
+
+}  // namespace stillpoint

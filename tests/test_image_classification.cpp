@@ -1,0 +1,150 @@
+// The image-classification task: learning, resuming, confusion, prediction, what is told of wrong input.
+#include <sstream>
+
+#include "tasks/data/scale_image.h"
+#include "tasks/image_classification.h"
+#include "tasks/train.h"
+#include "tests/catch.h"
+#include "tests/data_files.h"
+#include "tests/error_text.h"
+#include "tests/temp_dir.h"
+
+namespace stillpoint {
+namespace {
+
+using test::TempDir;
+
+// Digits that a few steps learn: label k is a bright bar in rows 2 k and 2 k + 1 on a noisy ground.
+ImageSet bars(Index count, int phase) {
+  ImageSet set{count, 1, 28, 28, {}, {}};
+  for (Index n = 0; n < count; ++n) {
+    const Index label = (n * 7 + phase) % 10;
+    set.labels.push_back(std::int32_t(label));
+    for (Index i = 0; i < 28; ++i)
+      for (Index j = 0; j < 28; ++j) {
+        const std::uint8_t noise = std::uint8_t((n * 131 + i * 37 + j * 101 + n * i * j) % 60);
+        set.pixels.push_back(i / 2 == label + 2 ? std::uint8_t(195 + noise) : noise);
+      }
+  }
+  return set;
+}
+
+// A folder with MNIST's four files.
+void write_mnist(const TempDir& dir) {
+  const ImageSet train = bars(160, 0), test = bars(40, 3);
+  test::write_bytes(dir / "train-images-idx3-ubyte", test::idx_images(train));
+  test::write_bytes(dir / "train-labels-idx1-ubyte", test::idx_labels(train));
+  test::write_bytes(dir / "t10k-images-idx3-ubyte", test::idx_images(test));
+  test::write_bytes(dir / "t10k-labels-idx1-ubyte", test::idx_labels(test));
+}
+
+Json settings(const TempDir& dir, const Json& changes = Json::object()) {
+  return task_kind("image-classification")
+      .resolve({{{{"dataset", "mnist"}, {"data", dir.path().string()}, {"batch", 32}, {"channels", 4}, {"epochs", 20},
+                  {"lr", 0.01}, {"schedule", "constant"}, {"d_phi", 12}, {"hidden", 8}, {"log_every", 1}}, "test"},
+                {changes, "changes"}});
+}
+
+TrainOutcome train_in(const std::filesystem::path& folder, const Json& config, bool resume = false, Index stop_after = -1) {
+  std::ostringstream out;
+  TrainRequest request{.kind = &task_kind("image-classification"), .config = config, .folder = folder, .resume = resume,
+                       .should_stop = {}};
+  if (stop_after >= 0) request.should_stop = [stop_after](Index step) { return step >= stop_after; };
+  return train(request, out);
+}
+
+double metric(const TrainOutcome& outcome, std::size_t split, std::size_t place) {
+  return outcome.metrics.at(split).second.at(place).second;
+}
+
+}  // namespace
+
+TEST_CASE("image classification learns, and says what it confuses", "[classification]") {
+  const TempDir data, runs;
+  write_mnist(data);
+  for (const char* model : {"sim", "sim2"}) {
+    INFO(model);
+    const TrainOutcome outcome = train_in(runs / model, settings(data, {{"model", model}}));
+    REQUIRE(outcome.finished);
+    CHECK(outcome.steps == 100);  // 144 images to train on
+    CHECK(outcome.metrics.at(1).first == "test");
+    CHECK(metric(outcome, 1, 0) > 0.9);
+    const Json results = read_json_file((runs / model / "results.json").string());
+    const Json confusion = results["details"]["test"]["confusion"];
+    Index images = 0, correct = 0;
+    for (std::size_t c = 0; c < 10; ++c) {
+      Index of_class = 0;
+      for (std::size_t k = 0; k < 10; ++k) of_class += confusion[c][k].get<Index>();
+      CHECK(of_class == 4);
+      CHECK(results["details"]["test"]["accuracy_of_class"][std::to_string(c)].get<double>() ==
+            Approx(confusion[c][c].get<double>() / 4));
+      images += of_class;
+      correct += confusion[c][c].get<Index>();
+    }
+    CHECK(images == 40);
+    CHECK(metric(outcome, 1, 0) == Approx(double(correct) / 40));
+    CHECK(test::contains(read_file(runs / model / "confusion.csv"), "label,0,1,2"));
+  }
+}
+
+TEST_CASE("a resumed image classification is bit-identical", "[classification]") {
+  const TempDir data, runs;
+  write_mnist(data);
+  const Json config = settings(data, {{"epochs", 3}, {"augment", true}});
+  const TrainOutcome whole = train_in(runs / "whole", config);
+  CHECK_FALSE(train_in(runs / "parts", config, false, 7).finished);
+  const TrainOutcome rest = train_in(runs / "parts", config, true);
+  CHECK(rest.metrics == whole.metrics);
+  CHECK(read_file(runs / "parts" / checkpoint_name) == read_file(runs / "whole" / checkpoint_name));
+}
+
+TEST_CASE("a picture of any size is classified by a trained model", "[classification]") {
+  const TempDir data, runs;
+  write_mnist(data);
+  REQUIRE(train_in(runs / "run", settings(data)).finished);
+  Image picture{56, 84, 3, {}};  // a bar for label 6, twice and three times as large, dark on white
+  for (Index i = 0; i < 56; ++i)
+    for (Index j = 0; j < 84 * 3; ++j) picture.rgb.push_back(i / 4 == 8 ? 20 : 230);
+  const auto found = predict_image(runs / "run" / checkpoint_name, picture, true, Device::cpu);
+  REQUIRE(found.size() == 10);
+  CHECK(found[0].label == "6");
+  double total = 0;
+  for (const Prediction& p : found) total += p.probability;
+  CHECK(total == Approx(1).epsilon(1e-5));
+  CHECK(found[0].probability >= found[1].probability);
+}
+
+TEST_CASE("pictures are scaled by areas", "[classification]") {
+  const DatasetInfo& info = dataset_info("mnist");
+  Image picture{14, 42, 3, {}};
+  for (Index i = 0; i < 14; ++i)
+    for (Index j = 0; j < 42; ++j)
+      for (Index c = 0; c < 3; ++c) picture.rgb.push_back(std::uint8_t(j == 1 ? 90 : 30));
+  const ImageSet set = scaled_to(picture, info, false);
+  REQUIRE(set.pixels.size() == 28 * 28);
+  // Columns of 1.5 pixels: the first has half of the bright one, the second the other half.
+  CHECK(int(set.pixels[0]) == 50);
+  CHECK(int(set.pixels[1]) == 50);
+  CHECK(int(set.pixels[2]) == 30);
+  CHECK(int(scaled_to(picture, info, true).pixels[2]) == 225);
+  const DatasetInfo& colour = dataset_info("cifar10");
+  picture = {1, 1, 3, {10, 20, 30}};
+  const ImageSet one = scaled_to(picture, colour, false);
+  CHECK(int(one.pixels[0]) == 10);
+  CHECK(int(one.pixels[1024]) == 20);
+  CHECK(int(one.pixels[2047]) == 20);
+  CHECK(int(one.pixels[3071]) == 30);
+}
+
+TEST_CASE("wrong input of image classification is told", "[classification]") {
+  const TempDir data, empty;
+  write_mnist(data);
+  CHECK_THAT(error_text([&] { train_in(empty / "run", settings(empty)); }), mentions("train-images-idx3-ubyte"));
+  CHECK_THAT(error_text([&] { settings(data, {{"dataset", "minst"}}); }), mentions("minst", "mnist"));
+  Image picture{1, 1, 3, {0, 0, 0}};
+  CHECK_THAT(error_text([&] { predict_image(empty / "none", picture, false, Device::cpu); }), mentions("none"));
+  const std::unique_ptr<Task> task = task_kind("image-classification").make(settings(data), Device::cpu);
+  CHECK_THAT(error_text([&] { task->evaluate("all"); }), mentions("'all'", "train, valid or test"));
+}
+
+}  // namespace stillpoint
