@@ -2,13 +2,15 @@
 # Sets up a fresh Debian or Ubuntu machine, builds, and runs the main job or the tests.
 #
 #   cmake/dev.sh run [ARGUMENTS OF stillpoint]   default: train copy-memory --preset quick
-#   cmake/dev.sh test                            the tests, on the CPU and on the SIMT emulator, then again sanitized
+#   cmake/dev.sh test                            the tests, on the CPU and on the SIMT emulator, then again sanitized, and
+#                                                the fuzz targets for three seconds each
 #   cmake/dev.sh build                           packages and program only
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 required=(g++ cmake ninja-build nlohmann-json3-dev libeigen3-dev libcli11-dev libpng-dev libjpeg-dev zlib1g-dev)
 for_tests=(catch2)
+for_fuzzing=(clang libclang-rt-dev)
 optional=(ccache libdnnl-dev libbenchmark-dev gnuplot-nox libarchive-dev libmatio-dev)
 
 installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
@@ -23,7 +25,7 @@ install_packages() {
   $sudo apt-get update -qq
   for package in "${missing[@]}"; do
     if ! DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "$package" >/dev/null; then
-      case " ${optional[*]} " in
+      case " ${optional[*]} ${for_fuzzing[*]} " in
         *" $package "*) echo "dev.sh: $package could not be installed; going on without it" ;;
         *) echo "dev.sh: $package could not be installed, and is required" >&2; exit 1 ;;
       esac
@@ -38,6 +40,16 @@ build() {  # preset, targets...
   cmake --build "build/$preset" ${1:+--target "$@"}
 }
 
+can_fuzz() {
+  local program
+  program=$(mktemp)
+  echo 'extern "C" int LLVMFuzzerTestOneInput(const unsigned char*, unsigned long) { return 0; }' |
+    clang++ -x c++ -fsanitize=fuzzer,address - -o "$program" 2>/dev/null
+  local code=$?
+  rm -f "$program"
+  return $code
+}
+
 command=${1:-run}
 [ $# -gt 0 ] && shift
 case "$command" in
@@ -50,11 +62,17 @@ case "$command" in
     [ $# -gt 0 ] || set -- train copy-memory --preset quick
     exec build/release/stillpoint "$@" ;;
   test)
-    install_packages "${required[@]}" "${for_tests[@]}" "${optional[@]}"
+    install_packages "${required[@]}" "${for_tests[@]}" "${for_fuzzing[@]}" "${optional[@]}"
     for preset in no-cuda sanitize; do
       build "$preset"
       ctest --preset "$preset" -j"$(nproc)"
-    done ;;
+    done
+    if can_fuzz; then
+      build fuzz
+      ctest --preset fuzz
+    else
+      echo "dev.sh: no clang++ with libFuzzer; going on without the fuzz targets"
+    fi ;;
   *)
     echo "dev.sh: given '$command', expected build, run or test" >&2
     exit 2 ;;

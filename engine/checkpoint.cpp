@@ -56,7 +56,7 @@ Json read_checkpoint_record(const std::filesystem::path& path) {
   const auto found = file.metadata().find(record_key);
   require(found != file.metadata().end(), path.string(), ": a safetensors file without a '", record_key,
           "' record, expected a checkpoint of this program, give the checkpoint.safetensors of a run");
-  const Json record = Json::parse(found->second, nullptr, false);
+  const Json record = parse_json(found->second);
   require(record.is_object(), path.string(), ": its '", record_key,
           "' record is no JSON object, expected one, the file is damaged: use another checkpoint");
   return record;

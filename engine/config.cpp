@@ -40,6 +40,29 @@ std::string describe(const Check& check) {
   return high ? text("<= ", check.high) : "";
 }
 
+// Nested values are named alone, since printing one would recurse as deep as it does.
+std::string shown(const Json& value) {
+  if (value.is_structured()) return value.is_array() ? "an array" : "an object";
+  return value.dump(-1, ' ', false, Json::error_handler_t::replace).substr(0, 200);
+}
+
+bool is_utf8(const std::string& word) {
+  try {
+    Json(word).dump();
+    return true;
+  } catch (const Json::type_error&) {
+    return false;
+  }
+}
+
+// Copying and printing a value recurse: no settings need more levels.
+bool is_shallow(int depth, Json::parse_event_t, const Json&) {
+  constexpr int deepest = 64;
+  require(depth <= deepest, "JSON: given arrays or objects in more than ", deepest,
+          " levels, expected settings, correct the text");
+  return true;
+}
+
 }  // namespace
 
 std::string nearest_name(const std::string& name, const std::vector<std::string>& known) {
@@ -61,7 +84,7 @@ const Json* ConfigReader::find(const char* name) {
 }
 
 void ConfigReader::reject(const char* name, const Json& given, const std::string& expected) const {
-  fail(source_, ": ", name, " is ", given.dump(), ", expected ", expected, ", correct the value");
+  fail(source_, ": ", name, " is ", shown(given), ", expected ", expected, ", correct the value");
 }
 
 void ConfigReader::check_range(const char* name, const Json& given, double value, const Check& check) const {
@@ -103,6 +126,7 @@ void ConfigReader::operator()(const char* name, std::string& value, const char*,
   if (given == nullptr) return;
   if (!given->is_string()) reject(name, *given, "a string");
   const std::string word = given->get<std::string>();
+  if (!is_utf8(word)) reject(name, *given, "UTF-8 text");
   if (!check.choices.empty() && std::find(check.choices.begin(), check.choices.end(), word) == check.choices.end())
     reject(name, *given, describe(check));
   value = word;
@@ -136,18 +160,20 @@ std::string ConfigHelp::text() const {
 Json read_json_file(const std::string& path) {
   const std::string bytes = read_file(path);
   try {
-    return Json::parse(bytes);
+    return Json::parse(bytes, is_shallow);
   } catch (const nlohmann::json::exception& e) {
     fail(path, ": not valid JSON (", e.what(), "), expected an object of settings, correct the file");
   }
 }
+
+Json parse_json(const std::string& text) { return Json::parse(text, is_shallow, false); }
 
 Json parse_assignment(const std::string& assignment) {
   const std::size_t equals = assignment.find('=');
   require(equals != std::string::npos && equals > 0, "--set: given '", assignment,
           "', expected key=value, name the setting and its value");
   const std::string value = assignment.substr(equals + 1);
-  const Json parsed = Json::parse(value, nullptr, false);
+  const Json parsed = parse_json(value);
   Json object = Json::object();
   object[assignment.substr(0, equals)] = parsed.is_discarded() ? Json(value) : parsed;
   return object;

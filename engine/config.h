@@ -87,6 +87,8 @@ Json write_config(const Config& config) {
 
 // A JSON object from a file; Error with line and column where it is not one.
 Json read_json_file(const std::string& path);
+// Discarded where the text is not JSON; Error where it nests too deep for what reads it.
+Json parse_json(const std::string& text);
 // `key=value` as {"key": value}: value is JSON where it parses as JSON, else a string.
 Json parse_assignment(const std::string& assignment);
 

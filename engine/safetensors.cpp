@@ -28,6 +28,7 @@ using Json = nlohmann::json;
 
 constexpr std::uint64_t kLengthBytes = 8;
 constexpr std::uint64_t kMaxHeader = 100'000'000;  // the limit of the reference implementation
+constexpr int kDeepest = 16;  // printing what is wrong recurses; the format needs 3
 constexpr const char* kMetadata = "__metadata__";
 
 // prod(shape) * element_size, or -1 if a size is negative or the product does not fit.
@@ -156,7 +157,8 @@ class Parser {
   // Also notes the order of the names, and refuses names that occur twice in one object.
   Json parse_header(std::string_view header) {
     std::vector<std::set<std::string>> open;
-    const auto watch = [&](int, Json::parse_event_t event, Json& value) {
+    const auto watch = [&](int depth, Json::parse_event_t event, Json& value) {
+      demand(depth <= kDeepest, "the header nests more than ", kDeepest, " levels deep");
       if (event == Json::parse_event_t::object_start) open.emplace_back();
       if (event == Json::parse_event_t::object_end) open.pop_back();
       if (event == Json::parse_event_t::key) {

@@ -3,6 +3,7 @@
 #include "engine/schedule.h"
 #include "tests/catch.h"
 #include "tests/error_text.h"
+#include "tests/temp_dir.h"
 
 namespace stillpoint {
 namespace {
@@ -49,7 +50,19 @@ TEST_CASE("settings that are wrong are errors that name source, key, value and r
   CHECK_THAT(rejection({{"fold", 1}}), mentions("fold is 1", "true or false"));
   CHECK_THAT(rejection({{"kind", "three"}}), mentions("\"three\"", "single, two"));
   CHECK_THAT(rejection(Json::array()), mentions("array", "object"));
+  CHECK_THAT(rejection({{"lr", Json::array({1})}}), mentions("lr is an array", "number"));
+  CHECK_THAT(rejection({{"lr", Json::object()}}), mentions("lr is an object", "number"));
   CHECK_THAT(error_text([] { parse_assignment("lr"); }), mentions("'lr'", "key=value"));
+}
+
+TEST_CASE("settings that are not UTF-8 or nest without end are errors", "[config]") {
+  CHECK_THAT(rejection(parse_assignment("lr=-\x9f" "0.5")), mentions("lr is \"-\xef\xbf\xbd" "0.5\"", "a number"));
+  CHECK_THAT(rejection(parse_assignment("kind=\xff")), mentions("kind is", "UTF-8 text"));
+  const std::string deep(1 << 20, '[');
+  CHECK_THAT(error_text([&] { parse_assignment("lr=" + deep); }), mentions("more than 64 levels"));
+  const test::TempDir dir;
+  test::write_bytes(dir / "settings.json", R"({"lr": )" + deep + std::string(1 << 20, ']') + "}");
+  CHECK_THAT(error_text([&] { read_json_file((dir / "settings.json").string()); }), mentions("more than 64 levels"));
 }
 
 TEST_CASE("assignments are JSON where they parse, strings elsewhere", "[config]") {

@@ -145,6 +145,7 @@ TEST_CASE("safetensors: headers that are not a header", "[safetensors]") {
   CHECK(contains(refusal("{\"a\":", 0), "not valid JSON"));
   CHECK(contains(refusal("{} x", 0), "not valid JSON"));
   CHECK(contains(refusal("{\"\xff\":1}", 0), "not valid JSON"));
+  CHECK(contains(refusal("{\"a\":" + std::string(1 << 20, '['), 0), "nests more than 16 levels deep"));
   CHECK(contains(refusal("{\"a\":1}", 0), "exactly the keys"));
   CHECK(contains(refusal("{\"__metadata__\":[]}", 0), "not an object of strings"));
   CHECK(contains(refusal("{\"__metadata__\":{\"k\":1}}", 0), "'k' is not a string"));

@@ -1,0 +1,39 @@
+// Configurations: an input is a JSON file of settings, read as each task reads its own, and one --set flag.
+#include "tasks/copy_memory.h"
+#include "tasks/image_regression.h"
+#include "tests/fuzz/fuzz.h"
+
+using namespace stillpoint;
+
+namespace {
+
+// What was accepted is written and read again as the same settings.
+template <class Config>
+void read_as(const Json& settings) {
+  fuzz::allow_errors([&] {
+    Config config;
+    read_config(config, settings, "input");
+    const Json written = write_config(config);
+    Config again;
+    read_config(again, Json::parse(written.dump()), "written");
+    fuzz::demand(write_config(again) == written);
+  });
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static fuzz::MemoryFile file;
+  const std::string_view bytes = fuzz::text_of(data, size);
+  fuzz::allow_errors([&] {
+    const Json settings = read_json_file(file.with(bytes));
+    read_as<CopyMemoryConfig>(settings);
+    read_as<ImageRegressionConfig>(settings);
+  });
+  fuzz::allow_errors([&] {
+    const Json setting = parse_assignment(std::string(bytes));
+    read_as<CopyMemoryConfig>(setting);
+    read_as<ImageRegressionConfig>(setting);
+  });
+  return 0;
+}

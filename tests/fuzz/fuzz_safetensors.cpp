@@ -1,0 +1,25 @@
+// safetensors: an input is a file; every byte of what it is taken to hold is read.
+#include <numeric>
+
+#include "engine/safetensors.h"
+#include "tests/fuzz/fuzz.h"
+
+using namespace stillpoint;
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  static fuzz::MemoryFile file;
+  fuzz::allow_errors([&] {
+    const SafetensorsFile read(file.with(fuzz::text_of(data, size)));
+    std::size_t bytes = 0;
+    unsigned sum = 0;
+    for (const SafetensorsEntry& entry : read.entries()) {
+      bytes += entry.data.size();
+      for (const std::byte b : entry.data) sum += unsigned(b);
+      std::int64_t expected = safetensors_element_size(entry.dtype);
+      for (const std::int64_t dimension : entry.shape) expected *= dimension;
+      fuzz::demand(expected == std::int64_t(entry.data.size()) && &read.at(entry.name) == &entry);
+    }
+    fuzz::demand(bytes <= size && sum <= 255 * size);
+  });
+  return 0;
+}
