@@ -74,6 +74,18 @@ Tensor conv2d(const Tensor& x, const Tensor& w, Conv2dOptions options = {});
 // height_width and kernel: the two sizes that y alone does not tell.
 Tensor conv2d_data_adjoint(const Tensor& y, const Tensor& w, const Shape& height_width, Conv2dOptions options);
 Tensor conv2d_weight_adjoint(const Tensor& y, const Tensor& x, const Shape& kernel, Conv2dOptions options);
+// relu(gain_c z + shift_c) with z = (x - mean_c) / sqrt(variance_c + 1e-5), x (N,C,H,W), all others (C) (Ioffe, Szegedy
+// 2015). mean and variance (divided by N H W) are the batch's, and unrecorded: running statistics take them.
+struct BatchNormValue {
+  Tensor y, mean, variance;
+};
+BatchNormValue batch_norm_relu(const Tensor& x, const Tensor& gain, const Tensor& shift);
+// The same with given statistics.
+Tensor batch_norm_relu_inference(const Tensor& x, const Tensor& gain, const Tensor& shift, const Tensor& mean,
+                                 const Tensor& variance);
+// Largest of each size x size window, x (N,C,H,W) -> (N,C,H/size,W/size) rounded down; the first of equal ones takes the
+// gradient, a NaN counts as the largest.
+Tensor max_pool2d(const Tensor& x, Index size);
 // w_o = g_o v_o / ||v_o|| over all axes of v but the first (Salimans, Kingma 2016).
 Tensor weight_norm(const Tensor& v, const Tensor& g);
 

@@ -15,6 +15,7 @@ std::vector<OpCase> op_cases() {
   add_network_cases(cases);
   add_attention_cases(cases);
   add_image_cases(cases);
+  add_image_layer_cases(cases);
   return cases;
 }
 

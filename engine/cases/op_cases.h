@@ -38,6 +38,7 @@ void add_strided_cases(std::vector<OpCase>& cases);
 void add_network_cases(std::vector<OpCase>& cases);
 void add_attention_cases(std::vector<OpCase>& cases);
 void add_image_cases(std::vector<OpCase>& cases);
+void add_image_layer_cases(std::vector<OpCase>& cases);
 std::vector<OpCase> op_cases();
 
 // Values of one input, the same on every run.
