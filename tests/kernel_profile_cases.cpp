@@ -19,35 +19,12 @@
 #include "kernels/softmax_xent.h"
 #include "kernels/solver_chunk.h"
 #include "kernels/strided.h"
-#include "tests/device_array.h"
+#include "tests/kernel_profile_arrays.h"
 
 namespace stillpoint::profile {
 namespace {
 
 using namespace kernels;
-
-// Arrays on the device that live as long as the case: drawn ones, and results to be written.
-class Arrays {
- public:
-  Array drawn(std::int64_t n, double deviation = 1) { return keep(random_values<float>(rng_, n, deviation)); }
-  Array result(std::int64_t n) { return keep(unwritten<float>(n)); }
-  Array zeros(std::int64_t n) { return keep(std::vector<float>(std::size_t(n))); }
-  Array labels(std::int64_t n, int classes) {
-    std::vector<std::int32_t> values(static_cast<std::size_t>(n));
-    for (auto& v : values) v = std::int32_t(rng_() % unsigned(classes));
-    ints_.emplace_back(Device::cuda, values);
-    return ints_.back().array();
-  }
-
- private:
-  Array keep(const std::vector<float>& values) {
-    floats_.emplace_back(Device::cuda, values);
-    return floats_.back().array();
-  }
-  std::mt19937 rng_{11};
-  std::vector<DeviceArray<float>> floats_;
-  std::vector<DeviceArray<std::int32_t>> ints_;
-};
 
 TcnBlockWeights block_weights(const TcnBlockShape& s, const std::function<Array(std::int64_t)>& make) {
   TcnBlockWeights w{make(s.channels * s.in_channels * s.taps),

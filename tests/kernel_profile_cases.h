@@ -47,5 +47,7 @@ void record_strided(Recorder& recorder);
 void record_deq_cell(Recorder& recorder);
 // A step of Broyden's method with 29 updates, and one of Anderson's with six iterates, for its state.
 void record_solvers(Recorder& recorder);
+// Convolutions of images with a circular border, by cuDNN and, as builds without it do, by the bodies.
+void record_conv2d(Recorder& recorder);
 
 }  // namespace stillpoint::profile

@@ -41,6 +41,7 @@ void record_short(Recorder& recorder) {
   record_strided(recorder);
   record_deq_cell(recorder);
   record_solvers(recorder);
+  record_conv2d(recorder);
 }
 
 }  // namespace

@@ -74,6 +74,7 @@ void write_matrix(const Matrix& x, const char* call, const char* argument) {
     const std::size_t bytes = std::size_t(x.rows) * size_of(x.type);
     require_ordered(column, bytes, call);
     shadow_define(column, bytes);
+    require_defined(column, bytes, call, argument);  // behind the end of its buffer a block stays undefined
   }
 }
 
