@@ -11,7 +11,9 @@
 namespace stillpoint {
 
 struct MonDeqConfig {
-  std::string channels = "81";  // one number: a single convolution; several: tiers of halved images
+  // Of the state, not among the fields: one number is a single convolution; several, as in 16,32,60, make
+  // tiers of images halved from one to the next.
+  std::string channels = "81";
   double m = 1, alpha = 1;
   std::string solver = "peaceman-rachford";
   double tolerance = 1e-2;
@@ -20,8 +22,6 @@ struct MonDeqConfig {
 
   template <class F>
   void fields(F& f) {
-    f("channels", channels,
-      "channels of the state; several, as in 16,32,60, make tiers of images halved from one to the next");
     f("m", m, "strong monotonicity of I - W", positive());
     f("alpha", alpha, "step size of the splitting, to begin with", positive());
     f("splitting", solver, "how the equilibrium is found", one_of({"peaceman-rachford", "forward-backward"}));

@@ -9,6 +9,7 @@
 #include "engine/checkpoint.h"
 #include "kernels/philox.h"
 #include "tasks/order.h"
+#include "tasks/solver_metrics.h"
 
 namespace stillpoint {
 namespace {
@@ -126,24 +127,7 @@ Tensor CopyMemory::loss(const std::vector<Tensor>& batch) {
 
 std::function<Metrics()> CopyMemory::statistics() const {
   if (deq() == nullptr) return {};
-  return [forward = forward_, adjoint = adjoint_] {
-    Metrics metrics;
-    Index evaluations = 0;
-    const auto add = [&](const std::string& name, const PendingReport& pending) {
-      const SolveReport report = pending.read();
-      evaluations += report.steps;
-      metrics.emplace_back(name + "_steps", double(report.steps));
-      if (report.samples.empty()) return;
-      metrics.emplace_back(name + "_residual", report.residual);
-      Index converged = 0;
-      for (const SampleReport& sample : report.samples) converged += sample.status == SampleStatus::converged;
-      metrics.emplace_back(name + "_converged", double(converged) / double(report.samples.size()));
-    };
-    add("forward", forward);
-    if (adjoint != nullptr) add("adjoint", *adjoint);
-    metrics.emplace_back("evaluations", double(evaluations));
-    return metrics;
-  };
+  return [forward = forward_, adjoint = adjoint_] { return solver_metrics(forward, adjoint); };
 }
 
 void CopyMemory::add_totals(const std::vector<Index>& rows, Totals& totals) const {

@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <variant>
 
 #include "engine/checkpoint.h"
 #include "tasks/data/scale_image.h"
+#include "tasks/solver_metrics.h"
 
 namespace stillpoint {
 namespace {
@@ -17,12 +19,33 @@ TensorOptions options_of(const ImageClassificationConfig& config, Device device)
   return {config.train.dtype == "float64" ? DType::float64 : DType::float32, device};
 }
 
-ImageSim make_model(const ImageClassificationConfig& config, TensorOptions options) {
+using Model = std::variant<ImageSim, ConvMonDeq>;
+
+Model make_model(const ImageClassificationConfig& config, TensorOptions options) {
   const DatasetInfo& info = dataset_info(config.dataset);
-  const bool two_tier = config.model == "sim2";
-  const Index channels = config.channels > 0 ? config.channels : paper_channels(two_tier, info.channels);
+  const bool tiers = config.model == "mondeq-multi", mondeq = tiers || config.model == "mondeq-single";
+  const std::string channels =
+      config.channels.empty() ? paper_channels(config.model, info.channels) : config.channels;
+  const std::vector<Index> numbers = parse_channels(channels);
+  require(tiers == (numbers.size() > 1), "image-classification: given channels ", channels, " for model ",
+          config.model, ", expected ", tiers ? "several numbers, as in 16,32,60" : "one number",
+          ", change channels or model");
   Initializer init(std::uint64_t(config.train.seed), options);
-  return ImageSim(init, {info.channels, info.height, info.width}, channels, config.head, classes, two_tier);
+  if (!mondeq)
+    return ImageSim(init, {info.channels, info.height, info.width}, numbers[0], config.head, classes,
+                    config.model == "sim2");
+  MonDeqConfig of_model = config.mondeq;
+  of_model.channels = channels;
+  return ConvMonDeq(init, of_model, info.channels, info.height, classes);
+}
+
+ParamList params_of_model(Model& model) {
+  return std::visit([](auto& m) { return params_of(m); }, model);
+}
+
+Tensor logits_of(const Model& model, const Tensor& x) {
+  if (const auto* const sim = std::get_if<ImageSim>(&model)) return (*sim)(x, false);
+  return std::get<ConvMonDeq>(model)(x);
 }
 
 // What evaluating a split adds up.
@@ -51,13 +74,15 @@ double log_sum_exp(const double* x) {
 class ImageClassification : public Task {
  public:
   ImageClassification(const ImageClassificationConfig& config, Device device);
-  ParamList params() override { return params_of(model_); }
+  ParamList params() override { return params_of_model(model_); }
   Index steps_per_epoch() const override { return batches_->steps_per_epoch(); }
   Index examples_per_step() const override { return config_.batch; }
   std::vector<Tensor> batch(Index step) const override { return typed(batches_->batch(step)); }
-  Tensor loss(const std::vector<Tensor>& batch) override {
-    return softmax_cross_entropy(model_(batch[0], true), batch[1]);
-  }
+  Tensor loss(const std::vector<Tensor>& batch) override;
+  void before_step(Index step, const std::vector<Tensor>& batch) override;
+  // A monDEQ's solver asks on the way whether it has converged.
+  bool recordable() const override { return std::holds_alternative<ImageSim>(model_); }
+  std::function<Metrics()> statistics() const override;
   std::vector<std::string> splits() const override;
   Metrics evaluate(const std::string& split) override;
   Json details() const override;
@@ -76,7 +101,9 @@ class ImageClassification : public Task {
   Dataset data_;
   Split split_;
   std::unique_ptr<ImageBatches> batches_;
-  ImageSim model_;
+  Model model_;
+  PendingReport forward_;  // of a monDEQ's latest loss
+  std::shared_ptr<PendingReport> adjoint_;
   Totals latest_;  // of the latest evaluation
 };
 
@@ -94,6 +121,34 @@ ImageClassification::ImageClassification(const ImageClassificationConfig& config
 
 std::vector<std::string> ImageClassification::splits() const { return {"valid", "test"}; }
 
+Tensor ImageClassification::loss(const std::vector<Tensor>& batch) {
+  if (const auto* const sim = std::get_if<ImageSim>(&model_))
+    return softmax_cross_entropy((*sim)(batch[0], true), batch[1]);
+  const MonDeqValue value = std::get<ConvMonDeq>(model_).value(batch[0]);
+  forward_ = value.solution.forward;
+  adjoint_ = value.solution.adjoint;
+  return softmax_cross_entropy(value.logits, batch[1]);
+}
+
+// The recipe of Winston and Kolter 2020: at batch 30 and in the middle of every epoch.
+void ImageClassification::before_step(Index step, const std::vector<Tensor>& batch) {
+  auto* const model = std::get_if<ConvMonDeq>(&model_);
+  const Index place = step % steps_per_epoch();
+  if (model == nullptr || !config_.tune_alpha || (place != 30 && place != steps_per_epoch() / 2)) return;
+  model->step.set(tuned_step_size(model->step.get(), config_.mondeq.max_iterations,
+                                  [&](double alpha) { return model->iterations(batch[0], alpha); }));
+}
+
+std::function<Metrics()> ImageClassification::statistics() const {
+  const auto* const model = std::get_if<ConvMonDeq>(&model_);
+  if (model == nullptr) return {};
+  return [forward = forward_, adjoint = adjoint_, alpha = model->step.get()] {
+    Metrics metrics = solver_metrics(forward, adjoint);
+    metrics.emplace_back("alpha", alpha);
+    return metrics;
+  };
+}
+
 Metrics ImageClassification::evaluate(const std::string& split) {
   require(split == "valid" || split == "test" || split == "train", "image-classification: given split '",
           split, "', expected train, valid or test, choose one");
@@ -104,7 +159,7 @@ Metrics ImageClassification::evaluate(const std::string& split) {
   latest_ = {};
   for (Index step = 0; step < batches.steps_per_epoch(); ++step) {
     const std::vector<Tensor> batch = typed(batches.batch(step));
-    const std::vector<double> logits = model_(batch[0].to(options_.device), false).values();
+    const std::vector<double> logits = logits_of(model_, batch[0].to(options_.device)).values();
     const std::vector<double> labels = batch[1].values();
     for (std::size_t i = 0; i < labels.size(); ++i) {
       const double* const row = &logits[i * classes];
@@ -145,9 +200,12 @@ void ImageClassification::write_results(const std::filesystem::path& folder, Ten
 
 }  // namespace
 
-Index paper_channels(bool two_tier, Index image_channels) {
-  if (image_channels == 1) return two_tier ? 21 : 24;
-  return two_tier ? 36 : 38;
+std::string paper_channels(const std::string& model, Index image_channels) {
+  const bool grey = image_channels == 1;
+  if (model == "sim") return grey ? "24" : "38";
+  if (model == "sim2") return grey ? "21" : "36";
+  if (model == "mondeq-single") return grey ? "56" : "81";
+  return grey ? "16,32,32" : "16,32,60";
 }
 
 std::vector<Prediction> predict_image(const std::filesystem::path& checkpoint, const Image& image,
@@ -159,13 +217,13 @@ std::vector<Prediction> predict_image(const std::filesystem::path& checkpoint, c
   ImageClassificationConfig config;
   read_config(config, record.at("config"), checkpoint.string());
   const DatasetInfo& info = dataset_info(config.dataset);
-  ImageSim model = make_model(config, options_of(config, device));
-  load_checkpoint(checkpoint, params_of(model), nullptr);
+  Model model = make_model(config, options_of(config, device));
+  load_checkpoint(checkpoint, params_of_model(model), nullptr);
   const ImageSet set = scaled_to(image, info, inverted);
   const ImageBatches one(set, {0}, info, {.batch_size = 1, .shuffled = false, .prefetched = false});
   const Recording off(false);
   const Tensor x = one.batch(0)[0].to(options_of(config, device).dtype).to(device);
-  const std::vector<double> p = softmax(model(x, false)).values();
+  const std::vector<double> p = softmax(logits_of(model, x)).values();
   std::vector<Prediction> out;
   for (std::size_t c = 0; c < classes; ++c) out.push_back({info.classes[c], p[c]});
   std::stable_sort(out.begin(), out.end(),

@@ -1,6 +1,7 @@
 // Image classification (SIM paper Table 2): MNIST, Fashion-MNIST, CIFAR-10 and SVHN.
 #pragma once
 #include "models/image_sim.h"
+#include "models/mondeq.h"
 #include "tasks/data/image_batches.h"
 #include "tasks/io/image.h"
 #include "tasks/task.h"
@@ -10,27 +11,34 @@ namespace stillpoint {
 struct ImageClassificationConfig {
   TrainConfig train{.epochs = 20, .lr = 5e-3, .schedule = "1cycle"};
   std::string model = "sim", dataset = "mnist", data;
-  std::int64_t batch = 128, channels = 0;
-  bool retrain = false, augment = false;
+  std::string channels;
+  std::int64_t batch = 128;
+  bool retrain = false, augment = false, tune_alpha = true;
   HeadConfig head{.d = 50, .psi = 104, .bandwidth = 10, .hidden = 32};
+  MonDeqConfig mondeq;
 
   template <class F>
   void fields(F& f) {
-    f("model", model, "single- or two-tier SIM", one_of({"sim", "sim2"}));
+    f("model", model, "single- or two-tier SIM, monDEQ of a single convolution or of several tiers",
+      one_of({"sim", "sim2", "mondeq-single", "mondeq-multi"}));
     f("dataset", dataset, "which images", one_of({"cifar10", "svhn", "mnist", "fashion-mnist"}));
     f("data", data, "folder (for cifar10 also the archive) of the data set's files; empty: $STILLPOINT_DATA");
     f("batch", batch, "images per step", at_least(1));
-    f("channels", channels, "channels of phi's convolutions; 0: the paper's for the data set and the model",
-      at_least(0));
+    f("channels", channels,
+      "channels of phi's convolutions, or of monDEQ's state, as in 16,32,60 for tiers; empty: the paper's");
     f("retrain", retrain, "train on training and validation images together");
     f("augment", augment, "flip and crop training images at random, anew in every epoch");
     head.fields(f);
+    f("tune_alpha", tune_alpha,
+      "monDEQ: halve the step size twice an epoch as long as that saves iterations");
+    mondeq.fields(f);
     train.fields(f);
   }
 };
 
-// The paper's: 38 or, two-tier, 36 for images of three channels, 24 or 21 for those of one.
-Index paper_channels(bool two_tier, Index image_channels);
+// The paper's channels of a model for images of one or three channels, which give the parameter counts of its
+// Table 2.
+std::string paper_channels(const std::string& model, Index image_channels);
 
 std::unique_ptr<Task> make_image_classification(const ImageClassificationConfig& config, Device device);
 

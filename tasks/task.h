@@ -27,6 +27,8 @@ class Task {
   virtual std::vector<Tensor> batch(Index step) const = 0;
   // The recorded loss, shape (1), of a batch on the task's device.
   virtual Tensor loss(const std::vector<Tensor>& batch) = 0;
+  // Called before the loss of every step, with its batch on the task's device: for what a recipe adjusts on its way.
+  virtual void before_step(Index, const std::vector<Tensor>&) {}
   // Whether loss() and its gradient are device work alone, so that a graph may record them.
   virtual bool recordable() const { return true; }
   // Reads what the solvers behind the latest loss() and its gradient did; after a replay, what they did in

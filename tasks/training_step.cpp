@@ -22,7 +22,9 @@ TrainingStep::TrainingStep(Task& task, Optimiser& optimiser, const ParamList& pa
     : task_(task), optimiser_(optimiser), params_(params.tensors()), options_(options) {}
 
 TrainingStep::Result TrainingStep::run_on_cpu(Index step, double lr) {
-  const Tensor loss = task_.loss(task_.batch(step));
+  const std::vector<Tensor> batch = task_.batch(step);
+  task_.before_step(step, batch);
+  const Tensor loss = task_.loss(batch);
   const double value = loss.item();
   if (!std::isfinite(value)) return {value, NAN};
   const std::vector<Tensor> gradients = grad(loss, params_);
@@ -113,6 +115,7 @@ TrainingStep::Result TrainingStep::run_step(Index step, double lr) {
   const kernels::Range range("step");
   Slot& slot = ahead_step_ == step ? *ahead_ : upload(step);
   for (std::size_t i = 0; i < slot.inputs.size(); ++i) slot.uploads[i].finish(slot.inputs[i].array().data);
+  task_.before_step(step, slot.inputs);
   optimiser_.begin_step(lr);
   const auto work = [&] { compute(slot); };
   if (!options_.recorded || !task_.recordable()) {

@@ -40,7 +40,7 @@ void write_mnist(const TempDir& dir) {
 
 Json settings(const TempDir& dir, const Json& changes = Json::object()) {
   return task_kind("image-classification")
-      .resolve({{{{"dataset", "mnist"}, {"data", dir.path().string()}, {"batch", 32}, {"channels", 4}, {"epochs", 20},
+      .resolve({{{{"dataset", "mnist"}, {"data", dir.path().string()}, {"batch", 32}, {"channels", "4"}, {"epochs", 20},
                   {"lr", 0.01}, {"schedule", "constant"}, {"d_phi", 12}, {"hidden", 8}, {"log_every", 1}}, "test"},
                 {changes, "changes"}});
 }
@@ -98,6 +98,32 @@ TEST_CASE("a resumed image classification is bit-identical", "[classification]")
   CHECK(read_file(runs / "parts" / checkpoint_name) == read_file(runs / "whole" / checkpoint_name));
 }
 
+TEST_CASE("a monDEQ learns by splitting, tunes its step size, and reports its iterations", "[classification]") {
+  const TempDir data, runs;
+  write_mnist(data);
+  for (const auto& [model, channels] : {std::pair("mondeq-single", "4"), std::pair("mondeq-multi", "3,4")}) {
+    INFO(model);
+    const Json config = settings(data, {{"model", model}, {"channels", channels}, {"epochs", 8}, {"batch", 48}});
+    const TrainOutcome outcome = train_in(runs / model, config);
+    REQUIRE(outcome.finished);
+    CHECK(metric(outcome, 1, 0) > 0.5);
+    Index rows = 0;
+    for (const auto& row : read_metrics(runs / model / "metrics.jsonl")) {
+      if (row["split"] != "train") continue;
+      ++rows;
+      CHECK(row["forward_steps"].get<double>() > 1);
+      CHECK(row["forward_converged"].get<double>() == 1);
+      CHECK(row["adjoint_converged"].get<double>() == 1);
+      CHECK(row["forward_residual"].get<double>() <= 1e-2);
+      CHECK(row["alpha"].get<double>() <= 1);
+    }
+    CHECK(rows == outcome.steps);
+    CHECK_FALSE(train_in(runs / "parts", config, false, 7).finished);
+    CHECK(train_in(runs / "parts", config, true).metrics == outcome.metrics);
+    std::filesystem::remove_all(runs / "parts");
+  }
+}
+
 TEST_CASE("a picture of any size is classified by a trained model", "[classification]") {
   const TempDir data, runs;
   write_mnist(data);
@@ -141,6 +167,14 @@ TEST_CASE("wrong input of image classification is told", "[classification]") {
   write_mnist(data);
   CHECK_THAT(error_text([&] { train_in(empty / "run", settings(empty)); }), mentions("train-images-idx3-ubyte"));
   CHECK_THAT(error_text([&] { settings(data, {{"dataset", "minst"}}); }), mentions("minst", "mnist"));
+  const auto made = [&](const char* model, const char* channels) {
+    return error_text([&] {
+      task_kind("image-classification").make(settings(data, {{"model", model}, {"channels", channels}}), Device::cpu);
+    });
+  };
+  CHECK_THAT(made("sim", "4,8"), mentions("4,8", "one number"));
+  CHECK_THAT(made("mondeq-multi", "8"), mentions("several numbers"));
+  CHECK_THAT(made("mondeq-single", "8x"), mentions("8x"));
   Image picture{1, 1, 3, {0, 0, 0}};
   CHECK_THAT(error_text([&] { predict_image(empty / "none", picture, false, Device::cpu); }), mentions("none"));
   const std::unique_ptr<Task> task = task_kind("image-classification").make(settings(data), Device::cpu);
