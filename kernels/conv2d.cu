@@ -2,6 +2,7 @@
 // faster paths.
 #include "kernels/conv2d.h"
 
+#include "kernels/conv2d_cpu.h"
 #include "kernels/launch.h"
 
 namespace stillpoint::kernels {
@@ -11,7 +12,7 @@ namespace {
 STILLPOINT_HD Index place_of(Index p, Index a, const Conv2dShape& s, Index size) {
   const Index i = s.stride * p + a - s.padding;
   if (i >= 0 && i < size) return i;
-  return s.circular ? (i + size) % size : -1;
+  return s.circular ? (i % size + size) % size : -1;
 }
 
 template <class T>
@@ -42,7 +43,7 @@ struct Conv2d {
 // The output that reads place i by tap a, or -1: the inverse of place_of.
 STILLPOINT_HD Index reader_of(Index i, Index a, const Conv2dShape& s, Index size, Index outputs) {
   Index from = i + s.padding - a;
-  if (s.circular) from = (from + size) % size;
+  if (s.circular) from = (from % size + size) % size;
   if (from < 0 || from % s.stride != 0 || from / s.stride >= outputs) return -1;
   return from / s.stride;
 }
@@ -100,6 +101,7 @@ struct Conv2dWeightAdjoint {
 }  // namespace
 
 void conv2d(const Conv2dShape& s, const Array& x, const Array& w, const Array& y) {
+  if (y.device == Device::cpu && conv2d_cpu(s, x, w, {}, y)) return;
   dispatch_real(y.dtype, "conv2d", [&](auto zero) {
     using T = decltype(zero);
     each(y.device, y.size, Conv2d<T>{x.as<T>(), w.as<T>(), y.as<T>(), s});
@@ -107,6 +109,7 @@ void conv2d(const Conv2dShape& s, const Array& x, const Array& w, const Array& y
 }
 
 void conv2d_data_adjoint(const Conv2dShape& s, const Array& y, const Array& w, const Array& x) {
+  if (x.device == Device::cpu && conv2d_data_adjoint_cpu(s, y, w, x)) return;
   dispatch_real(x.dtype, "conv2d_data_adjoint", [&](auto zero) {
     using T = decltype(zero);
     each(x.device, x.size, Conv2dDataAdjoint<T>{y.as<T>(), w.as<T>(), x.as<T>(), s});
@@ -114,6 +117,7 @@ void conv2d_data_adjoint(const Conv2dShape& s, const Array& y, const Array& w, c
 }
 
 void conv2d_weight_adjoint(const Conv2dShape& s, const Array& y, const Array& x, const Array& w) {
+  if (w.device == Device::cpu && conv2d_weight_adjoint_cpu(s, y, x, w, {})) return;
   dispatch_real(w.dtype, "conv2d_weight_adjoint", [&](auto zero) {
     using T = decltype(zero);
     each_row(w.device, w.size, s.batch * s.out_height() * s.out_width(),
