@@ -20,6 +20,9 @@
 #if STILLPOINT_CUDA
 #include "kernels/memory_cuda.h"
 #endif
+#if STILLPOINT_CUDNN
+#include <cudnn.h>
+#endif
 
 namespace stillpoint {
 namespace {
@@ -52,6 +55,15 @@ std::string onednn() {
   return text(v->major, ".", v->minor, ".", v->patch);
 #else
   return "not built in; the project's own matrix product is used";
+#endif
+}
+
+std::string cudnn() {
+#if STILLPOINT_CUDNN
+  const std::size_t v = cudnnGetVersion();
+  return text(v / 10000, ".", v / 100 % 100, ".", v % 100);
+#else
+  return "not built in; on CUDA the project's own kernels convolve images";
 #endif
 }
 
@@ -94,6 +106,7 @@ std::string describe_system() {
       << "threads:       " << omp_get_max_threads() << " (OpenMP)\n"
       << "oneDNN:        " << onednn() << "\n"
       << "CUDA:          " << cuda() << "\n"
+      << "cuDNN:         " << cudnn() << "\n"
       << "JSON:          nlohmann_json " << NLOHMANN_JSON_VERSION_MAJOR << "." << NLOHMANN_JSON_VERSION_MINOR << "."
       << NLOHMANN_JSON_VERSION_PATCH << "\n"
       << "CLI11:         " << CLI11_VERSION << "\n"

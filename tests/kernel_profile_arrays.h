@@ -8,6 +8,11 @@ namespace stillpoint::profile {
 class Arrays {
  public:
   Array drawn(std::int64_t n, double deviation = 1) { return keep(random_values<float>(rng_, n, deviation)); }
+  Array positive(std::int64_t n) {
+    std::vector<float> values = random_values<float>(rng_, n);
+    for (float& v : values) v = v * v + 1;
+    return keep(values);
+  }
   Array result(std::int64_t n) { return keep(unwritten<float>(n)); }
   Array zeros(std::int64_t n) { return keep(std::vector<float>(std::size_t(n))); }
   Array labels(std::int64_t n, int classes) {

@@ -49,5 +49,7 @@ void record_deq_cell(Recorder& recorder);
 void record_solvers(Recorder& recorder);
 // Convolutions of images with a circular border, by cuDNN and, as builds without it do, by the bodies.
 void record_conv2d(Recorder& recorder);
+// Batch normalisation with ReLU, and maximum pooling.
+void record_image_layers(Recorder& recorder);
 
 }  // namespace stillpoint::profile

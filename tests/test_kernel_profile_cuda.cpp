@@ -42,6 +42,7 @@ void record_short(Recorder& recorder) {
   record_deq_cell(recorder);
   record_solvers(recorder);
   record_conv2d(recorder);
+  record_image_layers(recorder);
 }
 
 }  // namespace

@@ -57,6 +57,8 @@ cudnnStatus_t destroy(T* object) {
 
 using namespace simt;
 
+std::size_t cudnnGetVersion() { return 10000 * CUDNN_MAJOR; }
+
 const char* cudnnGetErrorString(cudnnStatus_t status) {
   switch (status) {
     case CUDNN_STATUS_SUCCESS:

@@ -68,6 +68,7 @@ using cudnnConvolutionFwdAlgoPerf_t = cudnnPerf<cudnnConvolutionFwdAlgo_t>;
 using cudnnConvolutionBwdDataAlgoPerf_t = cudnnPerf<cudnnConvolutionBwdDataAlgo_t>;
 using cudnnConvolutionBwdFilterAlgoPerf_t = cudnnPerf<cudnnConvolutionBwdFilterAlgo_t>;
 
+std::size_t cudnnGetVersion();
 const char* cudnnGetErrorString(cudnnStatus_t status);
 cudnnStatus_t cudnnCreate(cudnnHandle_t* handle);
 cudnnStatus_t cudnnDestroy(cudnnHandle_t handle);
