@@ -230,6 +230,44 @@ TEST_CASE("the toy's W is built from A and B, and its symmetric part is bounded"
         Approx(.5 - .35148549).epsilon(1e-7));
 }
 
+TEST_CASE("Fourier transforms are the sums that define them, and invert", "[mondeq]") {
+  for (const Device device : available_devices())
+    for (const DType dtype : {DType::float64, DType::float32})
+      for (const Index n : {1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 18, 30, 34}) {
+        if (device == Device::cuda && n > 9) continue;
+        const double epsilon = dtype == DType::float64 ? 2.3e-16 : 1.2e-7;
+        const TensorOptions options{dtype, device};
+        const FourierGrid grid(n, options);
+        const Index samples = n % 3 == 0 ? 16 : 13;
+        const Tensor z = random({n * n, 3, samples}, std::uint64_t(n), options), x = grid.forward(z);
+        const Tensor by_matrices = Tensor::empty(x.shape(), options),
+                     back = Tensor::empty(z.shape(), options);
+        grid.forward_by_matrices(z, by_matrices);
+        grid.inverse_by_matrices(x, back);
+        INFO("n " << n << ' ' << name_of(dtype) << ' ' << name_of(device));
+        // Relative to the norm, errors of sums over n places twice stay below 2 sqrt(n) units.
+        const double bound = 16 * epsilon * std::sqrt(double(n));
+        CHECK(distance({x}, {by_matrices}) < bound);
+        CHECK(distance({back}, {z}) < bound);
+        CHECK(distance({grid.inverse(x)}, {z}) < bound);
+        // One frequency of one image by its sum.
+        const std::vector<double> values = z.values(), spectrum = x.values();
+        const Index p = n / 2, q = n - 1, f = p * n + q, image = 2 * samples + 5;
+        double re = 0, im = 0, length = 0;
+        for (Index y = 0; y < n; ++y)
+          for (Index c = 0; c < n; ++c) {
+            const double v = values[std::size_t((y * n + c) * 3 * samples + image)];
+            const double angle = 2 * std::acos(-1.0) * double(p * y + q * c) / double(n);
+            re += v * std::cos(angle);
+            im -= v * std::sin(angle);
+            length += v * v;
+          }
+        const double margin = bound * std::sqrt(length) * double(n);
+        CHECK(std::abs(spectrum[std::size_t(2 * f * 3 * samples + image)] - re) < margin);
+        CHECK(std::abs(spectrum[std::size_t((2 * f + 1) * 3 * samples + image)] - im) < margin);
+      }
+}
+
 TEST_CASE("the inverses invert, transposed and not, and so do the products", "[mondeq]") {
   for (const Device device : available_devices()) {
     for (Small s : small_models()) {
