@@ -4,6 +4,8 @@
 namespace stillpoint::kernels {
 namespace {
 
+constexpr Index threaded_from = 1 << 18;  // multiply-adds that pay for a second thread
+
 // row -= f * pivot for complex rows; rows do not overlap.
 template <class T>
 void eliminate(Index n, T fr, T fi, const T* pr, const T* pi, T* __restrict rr, T* __restrict ri) {
@@ -47,9 +49,9 @@ void complex_inverse(Index n, const Array& m) {
   dispatch_real(m.dtype, "complex_inverse", [&](auto zero) {
     using T = decltype(zero);
     T* const first = m.as<T>();
-#pragma omp parallel for schedule(dynamic, 4)
-    for (Index b = 0; b < m.size / (2 * n * n); ++b)
-      invert(n, first + 2 * b * n * n, first + (2 * b + 1) * n * n);
+    const Index batch = m.size / (2 * n * n);
+#pragma omp parallel for schedule(dynamic, 4) if (m.size * n >= threaded_from)
+    for (Index b = 0; b < batch; ++b) invert(n, first + 2 * b * n * n, first + (2 * b + 1) * n * n);
   });
 }
 

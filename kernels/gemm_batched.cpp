@@ -6,6 +6,8 @@
 namespace stillpoint::kernels {
 namespace {
 
+constexpr Index threaded_from = 1 << 18;  // multiply-adds that pay for a second thread
+
 void check_operand(const char* name, const Array& array, Index extent, Index stride, Index batch,
                    const Array& like) {
   require(stride >= 0 && array.size >= (batch - 1) * stride + extent, "gemm_batched: ", name, " has ",
@@ -46,7 +48,7 @@ void gemm_batched(const BatchedGemm& g, const Array& a, const Array& b, const Ar
     const T *const first_a = a.as<T>(), *const first_b = b.as<T>();
     T* const first_c = c.as<T>();
     if (g.batch == 1) return product(one, first_a, first_b, first_c);
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (g.batch * s.m * s.n * s.k >= threaded_from)
     for (Index i = 0; i < g.batch; ++i)
       product(one, first_a + i * g.stride_a, first_b + i * g.stride_b, first_c + i * g.stride_c);
   });

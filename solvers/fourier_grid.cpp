@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "kernels/fourier.h"
 #include "kernels/gemm_batched.h"
 
 namespace stillpoint {
@@ -61,28 +62,41 @@ FourierGrid::FourierGrid(Index n, TensorOptions options) : n_(n) {
 }
 
 Tensor FourierGrid::forward(const Tensor& z) const {
-  const Index half = n_ / 2 + 1, width = z.dim(1) * z.dim(2);
   require(z.rank() == 3 && z.dim(0) == n_ * n_, "fourier_grid: given shape ", to_text(z.shape()),
           ", expected (", n_ * n_, ", channels, samples), use to_places");
-  const Tensor lines = Tensor::empty({half, 2, n_, width}, z.options());
-  kernels::gemm_batched({1, {.m = 2 * half, .n = n_ * width, .k = n_}, 0, 0, 0}, rows_.array(), z.array(),
-                        lines.array());
   const Tensor spectrum = Tensor::empty({frequencies(), 2, z.dim(1), z.dim(2)}, z.options());
-  const Index line = 2 * n_ * width;
-  kernels::gemm_batched({half, {.m = 2 * n_, .n = width, .k = 2 * n_}, 0, line, line}, columns_.array(),
-                        lines.array(), spectrum.array());
+  if (z.device() == Device::cpu)
+    kernels::fourier_cpu(half(), z.array(), spectrum.array());
+  else
+    forward_by_matrices(z, spectrum);
   return spectrum;
 }
 
 Tensor FourierGrid::inverse(const Tensor& spectrum) const {
-  const Index half = n_ / 2 + 1, width = spectrum.dim(2) * spectrum.dim(3), line = 2 * n_ * width;
-  const Tensor lines = Tensor::empty({half, 2, n_, width}, spectrum.options());
-  kernels::gemm_batched({half, {.m = 2 * n_, .n = width, .k = 2 * n_}, 0, line, line}, columns_back_.array(),
-                        spectrum.array(), lines.array());
   const Tensor z = Tensor::empty({n_ * n_, spectrum.dim(2), spectrum.dim(3)}, spectrum.options());
-  kernels::gemm_batched({1, {.m = n_, .n = n_ * width, .k = 2 * half}, 0, 0, 0}, rows_back_.array(),
-                        lines.array(), z.array());
+  if (z.device() == Device::cpu)
+    kernels::inverse_fourier_cpu(half(), spectrum.array(), z.array());
+  else
+    inverse_by_matrices(spectrum, z);
   return z;
+}
+
+void FourierGrid::forward_by_matrices(const Tensor& z, const Tensor& spectrum) const {
+  const Index rows = n_ / 2 + 1, width = z.dim(1) * z.dim(2), line = 2 * n_ * width;
+  const Tensor lines = Tensor::empty({rows, 2, n_, width}, z.options());
+  kernels::gemm_batched({1, {.m = 2 * rows, .n = n_ * width, .k = n_}, 0, 0, 0}, rows_.array(), z.array(),
+                        lines.array());
+  kernels::gemm_batched({rows, {.m = 2 * n_, .n = width, .k = 2 * n_}, 0, line, line}, columns_.array(),
+                        lines.array(), spectrum.array());
+}
+
+void FourierGrid::inverse_by_matrices(const Tensor& spectrum, const Tensor& z) const {
+  const Index rows = n_ / 2 + 1, width = z.dim(1) * z.dim(2), line = 2 * n_ * width;
+  const Tensor lines = Tensor::empty({rows, 2, n_, width}, z.options());
+  kernels::gemm_batched({rows, {.m = 2 * n_, .n = width, .k = 2 * n_}, 0, line, line}, columns_back_.array(),
+                        spectrum.array(), lines.array());
+  kernels::gemm_batched({1, {.m = n_, .n = n_ * width, .k = 2 * rows}, 0, 0, 0}, rows_back_.array(),
+                        lines.array(), z.array());
 }
 
 Tensor FourierGrid::kernel(const Tensor& w) const {

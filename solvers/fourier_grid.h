@@ -22,6 +22,10 @@ class FourierGrid {
   // convolution of z by w has the spectrum A X: (frequencies,2,Co,Ci).
   Tensor kernel(const Tensor& w) const;
 
+  // The same by products with whole matrices: what CUDA runs, and the reference of the CPU's.
+  void forward_by_matrices(const Tensor& z, const Tensor& spectrum) const;
+  void inverse_by_matrices(const Tensor& spectrum, const Tensor& z) const;
+
  private:
   Index n_ = 0;
   Tensor rows_, columns_;                   // (2 (n/2+1), n), (2n,2n)
