@@ -147,33 +147,45 @@ struct Iterate {
   }
 };
 
+// totals[p]: what part p adds to the residual; totals[parts + p]: ||z'||^2. Rows are parts.
 template <class T>
-struct Judge {
+struct JudgePart {
   const T* sums[most_splitting_parts];
   Index rows[most_splitting_parts];
-  int parts;
+  Index parts;
+  T* totals;
+  template <class Team>
+  STILLPOINT_HD void operator()(Index p, Team team) const {
+    const T* const s = sums[p];
+    const T changed = team.template sum<T>(rows[p], [=](Index r) { return s[2 * r]; });
+    const T length = team.template sum<T>(rows[p], [=](Index r) { return s[2 * r + 1]; });
+    if (team.leader()) {
+      totals[p] = square_root(changed) / (T(1e-6) + square_root(length));
+      totals[parts + p] = length;
+    }
+  }
+};
+
+template <class T>
+struct Judge {
+  const T* totals;
+  Index parts;
   std::int32_t *status, *steps;
   T *residual, *first, *trace;
   std::int32_t step;
   T tolerance, divergence;
-  template <class Team>
-  STILLPOINT_HD void operator()(Index, Team team) const {
-    if (*status != std::int32_t(SampleStatus::running)) {
-      if (team.leader()) *trace = *residual;
-      return;
-    }
-    T total = T(0), squares = T(0);
-    for (int p = 0; p < parts; ++p) {
-      const T* const s = sums[p];
-      const T changed = team.template sum<T>(rows[p], [=](Index r) { return s[2 * r]; });
-      const T length = team.template sum<T>(rows[p], [=](Index r) { return s[2 * r + 1]; });
-      total += square_root(changed) / (T(1e-6) + square_root(length));
-      squares += length;
-    }
-    if (team.leader()) decide(total, square_root(squares));
+  STILLPOINT_HD void operator()(Index) const {
+    if (*status == std::int32_t(SampleStatus::running)) decide();
+    *trace = *residual;
   }
-  STILLPOINT_HD void decide(T total, T norm) const {
-    *residual = *trace = total;
+  STILLPOINT_HD void decide() const {
+    T total = T(0), squares = T(0);
+    for (Index p = 0; p < parts; ++p) {
+      total += totals[p];
+      squares += totals[parts + p];
+    }
+    const T norm = square_root(squares);
+    *residual = total;
     *steps = step;
     if (*first == T(0)) *first = norm;
     if (!(total - total == T(0)) || !(norm - norm == T(0)))
@@ -182,6 +194,22 @@ struct Judge {
       *status = std::int32_t(SampleStatus::converged);
     else if (norm > divergence * *first)
       *status = std::int32_t(SampleStatus::diverged);
+  }
+};
+
+// y = relu(x), and 0 on the frame of each (side,side) image; rows are those of images.
+template <class T>
+struct FrameRelu {
+  const T* x;
+  T* y;
+  Index side;
+  template <class Team>
+  STILLPOINT_HD void operator()(Index r, Team team) const {
+    const Index n = side, row = r % n;
+    const T* const from = x + r * n;
+    T* const to = y + r * n;
+    if (row == 0 || row == n - 1) return team.each(n, [=](Index i) { to[i] = T(0); });
+    team.each(n, [=](Index i) { to[i] = rectified(from[i], i == 0 || i == n - 1); });
   }
 };
 
@@ -257,22 +285,26 @@ void judge_splitting(const std::vector<Array>& sums, const SplittingRule& rule, 
           most_splitting_parts, ", use fewer tiers");
   dispatch_real(trace.dtype, "judge_splitting", [&](auto zero) {
     using T = decltype(zero);
-    Judge<T> judge{{},
-                   {},
-                   int(sums.size()),
-                   state.status.as<std::int32_t>(),
-                   state.steps.as<std::int32_t>(),
-                   state.residual.as<T>(),
-                   state.first.as<T>(),
-                   trace.as<T>(),
-                   std::int32_t(rule.step),
-                   T(rule.tolerance),
-                   T(rule.divergence)};
+    const Index parts = Index(sums.size());
+    const Buffer buffer(trace.device, std::size_t(2 * parts) * sizeof(T));
+    T* const totals = static_cast<T*>(buffer.data());
+    JudgePart<T> judge{{}, {}, parts, totals};
     for (std::size_t p = 0; p < sums.size(); ++p) {
       judge.sums[p] = sums[p].as<T>();
       judge.rows[p] = sums[p].size / 2;
     }
-    each_row(trace.device, 1, judge.rows[0], judge);
+    each_row(trace.device, parts, judge.rows[0], judge);
+    each(trace.device, 1,
+         Judge<T>{totals, parts, state.status.as<std::int32_t>(), state.steps.as<std::int32_t>(),
+                  state.residual.as<T>(), state.first.as<T>(), trace.as<T>(), std::int32_t(rule.step),
+                  T(rule.tolerance), T(rule.divergence)});
+  });
+}
+
+void frame_relu(Index side, const Array& x, const Array& y) {
+  dispatch_real(y.dtype, "frame_relu", [&](auto zero) {
+    using T = decltype(zero);
+    each_row(y.device, y.size / side, side, FrameRelu<T>{x.as<T>(), y.as<T>(), side});
   });
 }
 

@@ -50,6 +50,8 @@ struct SplittingRule {
 inline constexpr std::size_t most_splitting_parts = 8;
 void judge_splitting(const std::vector<Array>& sums, const SplittingRule& rule, const SplittingState& state,
                      const Array& trace);
+// y = relu(x), and 0 on the frame of every side x side image of x.
+void frame_relu(std::int64_t side, const Array& x, const Array& y);
 // Whether it goes on; waits for the device.
 bool splitting_runs(const SplittingState& state);
 

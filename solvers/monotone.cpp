@@ -2,19 +2,22 @@
 #include "solvers/monotone.h"
 
 #include "engine/ops.h"
+#include "kernels/elementwise.h"
+#include "kernels/splitting.h"
 
 namespace stillpoint {
 
+// reads the output
 Tensor frame_relu(const Tensor& x) {
-  const Shape& s = x.shape();
-  const Index n = x.dim(-1);
-  if (n < 3) return affine(relu(x), 0, 0);
-  Shape from(s.size(), 0), to = s;
-  for (const std::size_t axis : {s.size() - 2, s.size() - 1}) {
-    from[axis] = 1;
-    to[axis] = n - 1;
-  }
-  return pad(relu(slice(x, from, to)), from, s);
+  require(x.rank() >= 2 && x.dim(-1) == x.dim(-2), "frame_relu: given shape ", to_text(x.shape()),
+          ", expected square images (..., side, side)");
+  const Tensor y = Tensor::empty(x.shape(), x.options());
+  kernels::frame_relu(x.dim(-1), x.array(), y.array());
+  return record(y, "frame_relu", {x}, [](const VjpContext& c) {
+    const Tensor mask = Tensor::empty(c.y.shape(), c.y.options());
+    kernels::unary(kernels::Unary::step, c.y.array(), mask.array());
+    return std::vector<Tensor>{multiply(c.g, mask)};
+  });
 }
 
 Tensor activation(const Tensor& x) { return x.rank() == 4 ? frame_relu(x) : relu(x); }
