@@ -15,10 +15,10 @@ ConvNormRelu::ConvNormRelu(Initializer& init, Index in, Index out)
 
 // The normalisation takes b away again: only the running mean sees it, and its gradient is zero, not what
 // rounding would make of zero.
-Tensor ConvNormRelu::operator()(const Tensor& x, bool training) const {
+Tensor ConvNormRelu::operator()(const Tensor& x, bool training, Index pool) const {
   const Tensor y = conv2d(x, w, {.padding = 1});
-  if (!training) return batch_norm_relu_inference(y, gain, shift, mean - b, variance);
-  const BatchNormValue value = batch_norm_relu(y, gain, shift + affine(b, 0, 0));
+  if (!training) return batch_norm_relu_inference(y, gain, shift, mean - b, variance, {.pool = pool});
+  const BatchNormValue value = batch_norm_relu(y, gain, shift + affine(b, 0, 0), {.pool = pool});
   const Recording off(false);
   kernels::update_running_statistics(y.size() / y.dim(1), (value.mean + b).array(), value.variance.array(),
                                      mean.array(), variance.array());
@@ -35,10 +35,7 @@ ImageLift::ImageLift(Initializer& init, const Shape& image, Index channels, Inde
 
 Tensor ImageLift::operator()(const Tensor& x, bool training) const {
   Tensor z = x;
-  for (std::size_t i = 0; i < convs.size(); ++i) {
-    z = convs[i](z, training);
-    if (i % 2 == 1) z = max_pool2d(z, 2);
-  }
+  for (std::size_t i = 0; i < convs.size(); ++i) z = convs[i](z, training, i % 2 == 1 ? 2 : 1);
   return lift(reshape(z, {z.dim(0), -1}));
 }
 

@@ -6,7 +6,7 @@
 
 namespace stillpoint {
 
-// y = relu(batch_norm(conv(x) + b)), 3x3, zeros around the image.
+// y = relu(batch_norm(conv(x) + b)), 3x3, zeros around the image; max_pool2d(y, pool) where pool is above 1.
 struct ConvNormRelu {
   Tensor w, b;            // (C,Ci,3,3), (C)
   Tensor gain, shift;     // (C), of the normalisation (Ioffe, Szegedy 2015)
@@ -15,7 +15,7 @@ struct ConvNormRelu {
   ConvNormRelu() = default;
   ConvNormRelu(Initializer& init, Index in, Index out);
   // training: with the batch's statistics, which also move the running ones; otherwise with those.
-  Tensor operator()(const Tensor& x, bool training) const;
+  Tensor operator()(const Tensor& x, bool training, Index pool) const;
   template <class P>
   void params(P& p) {
     p("w", w);

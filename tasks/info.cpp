@@ -17,6 +17,12 @@
 #if STILLPOINT_ONEDNN
 #include <dnnl.hpp>
 #endif
+#if STILLPOINT_LIBARCHIVE
+#include <archive.h>
+#endif
+#if STILLPOINT_MATIO
+#include <matio.h>
+#endif
 #if STILLPOINT_CUDA
 #include "kernels/memory_cuda.h"
 #endif
@@ -67,6 +73,22 @@ std::string cudnn() {
 #endif
 }
 
+std::string libarchive() {
+#if STILLPOINT_LIBARCHIVE
+  return ARCHIVE_VERSION_ONLY_STRING;
+#else
+  return "not built in; CIFAR-10 is read from unpacked files alone";
+#endif
+}
+
+std::string matio() {
+#if STILLPOINT_MATIO
+  return text(MATIO_MAJOR_VERSION, ".", MATIO_MINOR_VERSION, ".", MATIO_RELEASE_LEVEL);
+#else
+  return "not built in; SVHN cannot be read";
+#endif
+}
+
 bool cuda_works(std::string* why_not) {
 #if STILLPOINT_CUDA
   return kernels::cuda_available(why_not);
@@ -110,6 +132,8 @@ std::string describe_system() {
       << "JSON:          nlohmann_json " << NLOHMANN_JSON_VERSION_MAJOR << "." << NLOHMANN_JSON_VERSION_MINOR << "."
       << NLOHMANN_JSON_VERSION_PATCH << "\n"
       << "CLI11:         " << CLI11_VERSION << "\n"
+      << "libarchive:    " << libarchive() << "\n"
+      << "matio:         " << matio() << "\n"
       << "gnuplot:       " << on_path("gnuplot") << "\n"
       << "presets:       " << describe_preset_folder() << "\n";
   return out.str();

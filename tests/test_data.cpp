@@ -145,13 +145,16 @@ TEST_CASE("idx: numbers that do not fit are refused", "[data][idx]") {
   const ImageSet none = sample_images(0, 1, 2, 3);
   write_bytes(pair.images, test::idx_images(none));
   write_bytes(pair.labels, test::idx_labels(none));
-  CHECK_THAT(pair.error(), mentions("no images", "expected at least 1"));
+  CHECK_THAT(pair.error(), mentions("given 0 images", "expected 1 to 10000000"));
 
-  // four thousand million images by the header: refused by what is there, without memory for them
-  const auto with_count = [](std::string bytes) { return bytes.replace(4, 4, "\xff\xff\xff\xff"); };
-  write_bytes(pair.images, with_count(pair.image_bytes));
-  write_bytes(pair.labels, with_count(pair.label_bytes));
-  CHECK_THAT(pair.error(), mentions("with 21 bytes, expected 4294967303"));
+  const auto with_count = [&](const std::string& count) {
+    write_bytes(pair.images, std::string(pair.image_bytes).replace(4, 4, count));
+    write_bytes(pair.labels, std::string(pair.label_bytes).replace(4, 4, count));
+    return pair.error();
+  };
+  CHECK_THAT(with_count("\xff\xff\xff\xff"), mentions("given 4294967295 images", "expected 1 to 10000000"));
+  // ten million images by the header are refused by what is there, without memory for them
+  CHECK_THAT(with_count({'\0', '\x98', '\x96', '\x80'}), mentions("with 21 bytes, expected 10000008"));
   CHECK_THAT(error_text([&] { read_idx(pair.dir / "absent", pair.labels, 2, 3); }),
              mentions("absent", "No such file"));
 }

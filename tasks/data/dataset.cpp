@@ -118,7 +118,8 @@ std::optional<Dataset> load_cifar(const fs::path& path, Search& search) {
   const auto dataset = [](CifarSets sets, const fs::path& source) {
     return Dataset{std::move(sets.train), std::move(sets.test), source};
   };
-  if (fs::is_regular_file(path)) return dataset(read_cifar_archive(path), path);
+  std::error_code ignored;
+  if (fs::is_regular_file(path, ignored)) return dataset(read_cifar_archive(path), path);
   std::vector<std::vector<std::string>> names;
   for (const auto* files : {&cifar_train_files(), &cifar_test_files()})
     for (const std::string& file : *files) names.push_back({file});
@@ -141,10 +142,12 @@ std::vector<fs::path> places(const DatasetInfo& info, const fs::path& path) {
   const fs::path start = !path.empty() ? path : set != nullptr ? fs::path(set) : fs::path();
   std::vector<fs::path> out;
   if (!start.empty()) {
-    require(fs::exists(start), info.name, ": given the path ", start.string(),
-            path.empty() ? " in STILLPOINT_DATA" : "", ", which does not exist, expected a folder with ",
-            info.files, "; they are published at ", info.published);
-    const bool folder = fs::is_directory(start);
+    std::error_code code;
+    const bool folder = fs::is_directory(start, code);
+    require(fs::exists(start, code), info.name, ": given the path ", start.string(),
+            path.empty() ? " in STILLPOINT_DATA" : "",
+            ", which does not exist or cannot be read, expected a folder with ", info.files,
+            "; they are published at ", info.published);
     require(folder || info.name == "cifar10", info.name, ": given the file ", start.string(),
             ", expected a folder with ", info.files, ", name the folder");
     if (folder) out.push_back(start / info.name);

@@ -15,7 +15,8 @@
 namespace stillpoint {
 namespace {
 
-constexpr std::size_t piece = 1 << 20;  // bytes by which memory grows
+constexpr std::size_t piece = 1 << 20;             // bytes by which memory grows
+constexpr std::uint32_t most_images = 10'000'000;  // a small gzip file can unpack to any size
 
 class IdxFile {
  public:
@@ -93,8 +94,8 @@ ImageSet read_idx(const std::filesystem::path& images, const std::filesystem::pa
   const auto label_header = label_file.header(2049, "labels");
   require(label_header[1] == count, "idx: given ", label_header[1], " labels in ", labels.string(), " and ",
           count, " images in ", images.string(), ", expected as many, take both from one set");
-  require(count > 0, "idx: given no images in ", images.string(),
-          ", expected at least 1, fetch the file again");
+  require(count > 0 && count <= most_images, "idx: given ", count, " images in ", images.string(),
+          ", expected 1 to ", most_images, ", fetch the file again");
   ImageSet set{
       .count = Index(count), .channels = 1, .height = height, .width = width, .pixels = {}, .labels = {}};
   const std::vector<std::uint8_t> bytes = label_file.rest(count);
