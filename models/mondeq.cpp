@@ -27,8 +27,6 @@ ResolventOptions resolvent_options(const MonDeqConfig& c, double alpha) {
   return {c.m, alpha, splitting_method_named(c.solver) == SplittingMethod::peaceman_rachford};
 }
 
-Tensor plane(const Tensor& x) { return reshape(x, {1, x.size(), 1, 1}); }
-
 // gain w / ||w||_F.
 Tensor normalised(const Tensor& w, const Tensor& gain) {
   return w * reshape(gain / square_root(sum(square(w))), Shape(std::size_t(w.rank()), 1));
@@ -163,7 +161,7 @@ MonotoneMap ConvMonDeq::map(const Tensor& x) const {
     kernels.push_back(tiers[i].kernels());
   }
   f.bias.resize(tiers.size());
-  f.bias[0] = conv2d(with_frame(x), inject_w, around) + plane(inject_b);
+  f.bias[0] = conv2d(with_frame(x), inject_w, inject_b, around);
   f.product = [kernels, m = config_.m](const Parts& z) { return convolutional_product(kernels, m, z); };
   return f;
 }
