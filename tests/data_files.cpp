@@ -63,6 +63,24 @@ void write_idx_folder(const std::filesystem::path& folder, const ImageSet& train
   write("t10k-labels-idx1-ubyte", idx_labels(test));
 }
 
+ImageSet bar_images(Index count, int phase) {
+  ImageSet set{count, 1, 28, 28, {}, {}};
+  for (Index n = 0; n < count; ++n) {
+    const Index label = (n * 7 + phase) % 10;
+    set.labels.push_back(std::int32_t(label));
+    for (Index i = 0; i < 28; ++i)
+      for (Index j = 0; j < 28; ++j) {
+        const std::uint8_t noise = std::uint8_t((n * 131 + i * 37 + j * 101 + n * i * j) % 60);
+        set.pixels.push_back(i / 2 == label + 2 ? std::uint8_t(195 + noise) : noise);
+      }
+  }
+  return set;
+}
+
+void write_bar_mnist(const std::filesystem::path& folder, Index train, Index test) {
+  write_idx_folder(folder, bar_images(train, 0), bar_images(test, 3), false);
+}
+
 std::string cifar_records(const ImageSet& set, Index first, Index last) {
   std::string out;
   for (Index i = first; i < last; ++i) {

@@ -18,6 +18,11 @@ void write_gzip(const std::filesystem::path& path, const std::string& bytes);
 void write_idx_folder(const std::filesystem::path& folder, const ImageSet& train, const ImageSet& test,
                       bool gzipped);
 
+// Digits that a few steps learn: label k is a bright bar in rows 2 k + 4 and 2 k + 5 on a noisy ground.
+ImageSet bar_images(Index count, int phase);
+// MNIST's four files in a folder, of such digits.
+void write_bar_mnist(const std::filesystem::path& folder, Index train, Index test);
+
 std::string cifar_records(const ImageSet& set, Index first, Index last);
 
 #if STILLPOINT_LIBARCHIVE

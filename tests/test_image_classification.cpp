@@ -14,30 +14,6 @@ namespace {
 
 using test::TempDir;
 
-// Digits that a few steps learn: label k is a bright bar in rows 2 k and 2 k + 1 on a noisy ground.
-ImageSet bars(Index count, int phase) {
-  ImageSet set{count, 1, 28, 28, {}, {}};
-  for (Index n = 0; n < count; ++n) {
-    const Index label = (n * 7 + phase) % 10;
-    set.labels.push_back(std::int32_t(label));
-    for (Index i = 0; i < 28; ++i)
-      for (Index j = 0; j < 28; ++j) {
-        const std::uint8_t noise = std::uint8_t((n * 131 + i * 37 + j * 101 + n * i * j) % 60);
-        set.pixels.push_back(i / 2 == label + 2 ? std::uint8_t(195 + noise) : noise);
-      }
-  }
-  return set;
-}
-
-// A folder with MNIST's four files.
-void write_mnist(const TempDir& dir) {
-  const ImageSet train = bars(160, 0), test = bars(40, 3);
-  test::write_bytes(dir / "train-images-idx3-ubyte", test::idx_images(train));
-  test::write_bytes(dir / "train-labels-idx1-ubyte", test::idx_labels(train));
-  test::write_bytes(dir / "t10k-images-idx3-ubyte", test::idx_images(test));
-  test::write_bytes(dir / "t10k-labels-idx1-ubyte", test::idx_labels(test));
-}
-
 Json settings(const TempDir& dir, const Json& changes = Json::object()) {
   return task_kind("image-classification")
       .resolve({{{{"dataset", "mnist"}, {"data", dir.path().string()}, {"batch", 32}, {"channels", "4"}, {"epochs", 20},
@@ -61,7 +37,7 @@ double metric(const TrainOutcome& outcome, std::size_t split, std::size_t place)
 
 TEST_CASE("image classification learns, and says what it confuses", "[classification]") {
   const TempDir data, runs;
-  write_mnist(data);
+  test::write_bar_mnist(data.path(), 160, 40);
   for (const char* model : {"sim", "sim2"}) {
     INFO(model);
     const TrainOutcome outcome = train_in(runs / model, settings(data, {{"model", model}}));
@@ -89,7 +65,7 @@ TEST_CASE("image classification learns, and says what it confuses", "[classifica
 
 TEST_CASE("a resumed image classification is bit-identical", "[classification]") {
   const TempDir data, runs;
-  write_mnist(data);
+  test::write_bar_mnist(data.path(), 160, 40);
   const Json config = settings(data, {{"epochs", 3}, {"augment", true}});
   const TrainOutcome whole = train_in(runs / "whole", config);
   CHECK_FALSE(train_in(runs / "parts", config, false, 7).finished);
@@ -100,7 +76,7 @@ TEST_CASE("a resumed image classification is bit-identical", "[classification]")
 
 TEST_CASE("a monDEQ learns by splitting, tunes its step size, and reports its iterations", "[classification]") {
   const TempDir data, runs;
-  write_mnist(data);
+  test::write_bar_mnist(data.path(), 160, 40);
   for (const auto& [model, channels] : {std::pair("mondeq-single", "4"), std::pair("mondeq-multi", "3,4")}) {
     INFO(model);
     const Json config = settings(data, {{"model", model}, {"channels", channels}, {"epochs", 8}, {"batch", 48}});
@@ -126,7 +102,7 @@ TEST_CASE("a monDEQ learns by splitting, tunes its step size, and reports its it
 
 TEST_CASE("a picture of any size is classified by a trained model", "[classification]") {
   const TempDir data, runs;
-  write_mnist(data);
+  test::write_bar_mnist(data.path(), 160, 40);
   REQUIRE(train_in(runs / "run", settings(data)).finished);
   Image picture{56, 84, 3, {}};  // a bar for label 6, twice and three times as large, dark on white
   for (Index i = 0; i < 56; ++i)
@@ -164,7 +140,7 @@ TEST_CASE("pictures are scaled by areas", "[classification]") {
 
 TEST_CASE("wrong input of image classification is told", "[classification]") {
   const TempDir data, empty;
-  write_mnist(data);
+  test::write_bar_mnist(data.path(), 160, 40);
   CHECK_THAT(error_text([&] { train_in(empty / "run", settings(empty)); }), mentions("train-images-idx3-ubyte"));
   CHECK_THAT(error_text([&] { settings(data, {{"dataset", "minst"}}); }), mentions("minst", "mnist"));
   const auto made = [&](const char* model, const char* channels) {

@@ -6,30 +6,14 @@
 #include "engine/ops.h"
 #include "kernels/upload.h"
 #include "kernels/work_graph.h"
-#include "simt/machine.h"
 #include "tasks/io/image.h"
-#include "tasks/selftest.h"
 #include "tasks/train.h"
-#include "tests/catch.h"
+#include "tests/device_training.h"
 #include "tests/error_text.h"
 #include "tests/temp_dir.h"
 
 namespace stillpoint {
 namespace {
-
-constexpr Index steps = 20;
-
-// Late queues and a shuffled order, so that nothing relies on work being done at the call.
-struct Late {
-  explicit Late(std::uint64_t seed = 1) {
-    simt::set_seed(seed);
-    simt::set_late(true);
-  }
-  ~Late() {
-    simt::set_late(false);
-    simt::set_seed(1);
-  }
-};
 
 Json copy_memory(const std::string& model, const Json& changes = Json::object()) {
   return task_kind("copy-memory")
@@ -46,26 +30,6 @@ Json image_regression(const std::string& model, const test::TempDir& folder) {
   return task_kind("image-regression")
       .resolve({{{{"model", model}, {"image", (folder / "picture.png").string()}, {"phi_hidden", 16}, {"d_phi", 12},
                   {"d_psi", 72}, {"hidden", 16}, {"epochs", 5}}, "test"}});
-}
-
-FirstSteps check_recorded_against_plain(const TaskKind& kind, const Json& config) {
-  const FirstSteps plain = first_steps(kind, config, Device::cuda, steps, false);
-  const FirstSteps recorded = first_steps(kind, config, Device::cuda, steps);
-  CHECK(plain.replays == 0);
-  CHECK(recorded.replays == steps - 1);
-  CHECK(recorded.losses == plain.losses);
-  CHECK(recorded.grad_norms == plain.grad_norms);
-  return recorded;
-}
-
-void check_device_against_cpu(const TaskKind& kind, const Json& config, double tolerance) {
-  const FirstSteps cpu = first_steps(kind, config, Device::cpu, steps);
-  const FirstSteps recorded = check_recorded_against_plain(kind, config);
-  for (std::size_t i = 0; i < std::size_t(steps); ++i) {
-    INFO("step " << i);
-    CHECK(recorded.losses[i] == Approx(cpu.losses[i]).epsilon(tolerance));
-    CHECK(recorded.grad_norms[i] == Approx(cpu.grad_norms[i]).epsilon(20 * tolerance));
-  }
 }
 
 }  // namespace
