@@ -101,7 +101,7 @@ struct Conv2dWeightAdjoint {
 }  // namespace
 
 void conv2d(const Conv2dShape& s, const Array& x, const Array& w, const Array& y) {
-  if (y.device == Device::cpu && conv2d_cpu(s, x, w, {}, y)) return;
+  if (y.device == Device::cpu) return conv2d_cpu(s, x, w, {}, y);
   dispatch_real(y.dtype, "conv2d", [&](auto zero) {
     using T = decltype(zero);
     each(y.device, y.size, Conv2d<T>{x.as<T>(), w.as<T>(), y.as<T>(), s});
@@ -109,7 +109,7 @@ void conv2d(const Conv2dShape& s, const Array& x, const Array& w, const Array& y
 }
 
 void conv2d_data_adjoint(const Conv2dShape& s, const Array& y, const Array& w, const Array& x) {
-  if (x.device == Device::cpu && conv2d_data_adjoint_cpu(s, y, w, x)) return;
+  if (x.device == Device::cpu) return conv2d_data_adjoint_cpu(s, y, w, x);
   dispatch_real(x.dtype, "conv2d_data_adjoint", [&](auto zero) {
     using T = decltype(zero);
     each(x.device, x.size, Conv2dDataAdjoint<T>{y.as<T>(), w.as<T>(), x.as<T>(), s});
@@ -117,7 +117,7 @@ void conv2d_data_adjoint(const Conv2dShape& s, const Array& y, const Array& w, c
 }
 
 void conv2d_weight_adjoint(const Conv2dShape& s, const Array& y, const Array& x, const Array& w) {
-  if (w.device == Device::cpu && conv2d_weight_adjoint_cpu(s, y, x, w, {})) return;
+  if (w.device == Device::cpu) return conv2d_weight_adjoint_cpu(s, y, x, w, {});
   dispatch_real(w.dtype, "conv2d_weight_adjoint", [&](auto zero) {
     using T = decltype(zero);
     each_row(w.device, w.size, s.batch * s.out_height() * s.out_width(),
