@@ -36,10 +36,11 @@ void each_plane(const BatchNormShape& s, F f) {
   for (Index r = 0; r < planes; ++r) f(r, r % s.channels);
 }
 
-// A vector of windows: where its first stands in the plane and among the outputs, and which lanes [from, to)
-// hold windows that no vector before it held.
+// A vector of windows: where its first stands in the plane and among the outputs, which lanes [from, to) hold
+// windows that no vector before it held, and how many lanes may be read and written: a narrow row's vector
+// goes on into places whose own turn is still to come, where there are any.
 struct Lanes {
-  Index place, output, from, to;
+  Index place, output, from, to, open;
 };
 
 // f(lanes) until every window of a plane was in one; a row's last vector reaches back where the row is long
@@ -47,13 +48,20 @@ struct Lanes {
 template <class T, int pool, class F>
 [[gnu::always_inline]] inline void each_vector(const BatchNormShape& s, F f) {
   const Index rows = pool == 1 ? 1 : s.out_height(), columns = pool == 1 ? s.places() : s.out_width();
+  const Index last_output = rows * columns - width<T>;
+  const Index last_place = s.places() - (pool - 1) * s.width - pool * width<T>;
   for (Index p = 0; p < rows; ++p) {
     const Index place = p * pool * s.width, output = p * columns;
     Index q = 0;
-    for (; q + width<T> <= columns; q += width<T>) f(Lanes{place + q * pool, output + q, 0, width<T>});
+    for (; q + width<T> <= columns; q += width<T>)
+      f(Lanes{place + q * pool, output + q, 0, width<T>, width<T>});
     if (q == columns) continue;
-    const Index start = std::max<Index>(0, columns - width<T>);
-    f(Lanes{place + start * pool, output + start, q - start, std::min(columns, width<T>)});
+    if (columns >= width<T>) {
+      const Index start = columns - width<T>;
+      f(Lanes{place + start * pool, output + start, q - start, width<T>, width<T>});
+    } else {
+      f(Lanes{place, output, 0, columns, output <= last_output && place <= last_place ? width<T> : columns});
+    }
   }
 }
 
@@ -158,8 +166,8 @@ void values(const BatchNormShape& s, const BatchNormChannels<T>& channels, const
     const T* const in = x + r * s.places();
     T* const out = y + r * outputs;
     each_vector<T, pool>(s, [&](const Lanes& lanes) {
-      const auto z = normalised<T, pool>(channel, in + lanes.place, s.width, lanes.to);
-      store_part(out + lanes.output, simd::relu<T>(largest<T, pool>(z, channel).value), lanes.to);
+      const auto z = normalised<T, pool>(channel, in + lanes.place, s.width, lanes.open);
+      store_part(out + lanes.output, simd::relu<T>(largest<T, pool>(z, channel).value), lanes.open);
     });
   });
 }
@@ -173,9 +181,9 @@ void plane_gradients(const BatchNormShape& s, const BatchNormChannels<T>& channe
     const T *const in = x + r * s.places(), *const of = g + r * outputs;
     Vector<T> total{}, along{};
     each_vector<T, pool>(s, [&](const Lanes& lanes) {
-      const auto z = normalised<T, pool>(channel, in + lanes.place, s.width, lanes.to);
+      const auto z = normalised<T, pool>(channel, in + lanes.place, s.width, lanes.open);
       const Largest<T> best = largest<T, pool>(z, channel);
-      const Vector<T> through = only<T>(load_part(of + lanes.output, lanes.to), lanes);
+      const Vector<T> through = only<T>(load_part(of + lanes.output, lanes.open), lanes);
       const Vector<T> m = best.value > Vector<T>{} ? through : Vector<T>{};
       total += m;
       along += m * best.z;
@@ -213,16 +221,16 @@ void input_gradient(const BatchNormShape& s, const BatchNormChannels<T>& channel
     const T *const in = x + r * s.places(), *const of = g + r * outputs;
     T* const out = dx + r * s.places();
     each_vector<T, pool>(s, [&](const Lanes& lanes) {
-      const auto z = normalised<T, pool>(channel, in + lanes.place, s.width, lanes.to);
+      const auto z = normalised<T, pool>(channel, in + lanes.place, s.width, lanes.open);
       const Largest<T> best = largest<T, pool>(z, channel);
-      const Vector<T> through = load_part(of + lanes.output, lanes.to);
+      const Vector<T> through = load_part(of + lanes.output, lanes.open);
       const Vector<T> m = best.value > Vector<T>{} ? through : Vector<T>{};
       Windows<T, pool> d;
       for (int k = 0; k < pool * pool; ++k) {
         const Vector<T> own = pool == 1 || best.winner == simd::splat(T(k)) ? m : Vector<T>{};
         d.at[k] = to.scale * (own - to.mean - z.at[k] * to.along);
       }
-      d.store(out + lanes.place, s.width, lanes.to);
+      d.store(out + lanes.place, s.width, lanes.open);
     });
     if (pool > 1) uncovered(s, narrow, to, in, out);
   });

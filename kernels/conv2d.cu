@@ -104,7 +104,7 @@ struct Conv2dWeightAdjoint {
 }  // namespace
 
 void conv2d(const Conv2dShape& s, const Array& x, const Array& w, const Array& y) {
-  if (y.device == Device::cpu && conv2d_cpu(s, x, w, {}, y)) return;
+  if (y.device == Device::cpu) return conv2d_cpu(s, x, w, {}, y);
 #if STILLPOINT_CUDNN
   if (y.device == Device::cuda && conv2d_cuda(s, x, w, y)) return;
 #endif
@@ -115,7 +115,7 @@ void conv2d(const Conv2dShape& s, const Array& x, const Array& w, const Array& y
 }
 
 void conv2d_data_adjoint(const Conv2dShape& s, const Array& y, const Array& w, const Array& x) {
-  if (x.device == Device::cpu && conv2d_data_adjoint_cpu(s, y, w, x)) return;
+  if (x.device == Device::cpu) return conv2d_data_adjoint_cpu(s, y, w, x);
 #if STILLPOINT_CUDNN
   if (x.device == Device::cuda && conv2d_data_adjoint_cuda(s, y, w, x)) return;
 #endif
@@ -126,7 +126,7 @@ void conv2d_data_adjoint(const Conv2dShape& s, const Array& y, const Array& w, c
 }
 
 void conv2d_weight_adjoint(const Conv2dShape& s, const Array& y, const Array& x, const Array& w) {
-  if (w.device == Device::cpu && conv2d_weight_adjoint_cpu(s, y, x, w, {})) return;
+  if (w.device == Device::cpu) return conv2d_weight_adjoint_cpu(s, y, x, w, {});
 #if STILLPOINT_CUDNN
   if (w.device == Device::cuda && conv2d_weight_adjoint_cuda(s, y, x, w)) return;
 #endif

@@ -31,7 +31,8 @@ struct WeightAdjoint {
 
   explicit WeightAdjoint(const Conv2dShape& shape)
       : s(shape),
-        image(s.in_channels, {s.height, s.width}, {s.padding, s.padding}, s.circular, s.out_width()),
+        image(s.in_channels, {s.height, s.width}, {s.padding, s.padding}, s.circular, s.stride,
+              s.out_width()),
         length((s.out_height() - 1) * image.pitch + s.out_width()),
         y_stride(spread<T>(length + width<T>)) {
     size = s.out_channels * (s.in_channels * s.kernel_height * s.kernel_width + 1);
@@ -116,7 +117,7 @@ void correlate_set(const WeightAdjoint<T>& k, Index images, const T* x, const T*
       for (Index i = 0; i < some; ++i) {
         const Index c = (first + i) / taps, a = (first + i) % taps / k.s.kernel_width,
                     b = (first + i) % k.s.kernel_width;
-        offsets[i] = c * k.image.stride + a * k.image.pitch + b;
+        offsets[i] = c * k.image.stride + k.image.place_of(a, b);
       }
       with_count<tile_outputs>(count, [&](auto outputs) {
         with_count<tile_taps>(some, [&](auto width_of_tile) {
@@ -150,17 +151,16 @@ void correlate_group(const WeightAdjoint<T>& k, Index group, const T* x, const T
 // The sum of the groups in order, elements [0, n) to `to`.
 template <class T>
 void add_groups(const WeightAdjoint<T>& k, const T* sums, Index n, T* to) {
-  for (Index i = 0; i < n; ++i) to[i] = sums[i];
-  for (Index g = 1; g < k.groups; ++g)
+  std::fill_n(to, n, T(0));
+  for (Index g = 0; g < k.groups; ++g)
 #pragma GCC ivdep
     for (Index i = 0; i < n; ++i) to[i] += sums[g * k.size + i];
 }
 
 template <class T>
-bool weight_adjoint(const Conv2dShape& s, const T* y, const T* x, T* w, T* dbias) {
+void weight_adjoint(const Conv2dShape& s, const T* y, const T* x, T* w, T* dbias) {
   const WeightAdjoint<T> k(s);
-  if (!k.image.possible()) return false;
-  const Index threads = std::min<Index>(omp_get_max_threads(), k.groups), slice = k.slice();
+  const Index threads = std::clamp<Index>(k.groups, 1, omp_get_max_threads()), slice = k.slice();
   const Buffer memory(Device::cpu, std::size_t(threads * slice + k.groups * k.size) * sizeof(T));
   T* const slices = static_cast<T*>(memory.data());
   T* const sums = slices + threads * slice;
@@ -175,18 +175,15 @@ bool weight_adjoint(const Conv2dShape& s, const T* y, const T* x, T* w, T* dbias
   const Index weights = k.size - s.out_channels;
   add_groups(k, sums, weights, w);
   if (dbias != nullptr) add_groups(k, sums + weights, s.out_channels, dbias);
-  return true;
 }
 
 }  // namespace
 
-bool conv2d_weight_adjoint_cpu(const Conv2dShape& s, const Array& y, const Array& x, const Array& w,
+void conv2d_weight_adjoint_cpu(const Conv2dShape& s, const Array& y, const Array& x, const Array& w,
                                const Array& dbias) {
-  if (s.stride != 1 || y.size == 0 || x.size == 0) return false;
-  return dispatch_real(w.dtype, "conv2d_weight_adjoint", [&](auto zero) {
+  dispatch_real(w.dtype, "conv2d_weight_adjoint", [&](auto zero) {
     using T = decltype(zero);
-    return weight_adjoint<T>(s, y.as<T>(), x.as<T>(), w.as<T>(),
-                             dbias.data != nullptr ? dbias.as<T>() : nullptr);
+    weight_adjoint<T>(s, y.as<T>(), x.as<T>(), w.as<T>(), dbias.data != nullptr ? dbias.as<T>() : nullptr);
   });
 }
 

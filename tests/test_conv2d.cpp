@@ -163,8 +163,8 @@ TEST_CASE("a convolution takes its bias, and its weight adjoint gives the bias's
   Problem<float> in({5, 4, 9, 6, 10, 3, 3, 1, 1, false});
   Oracle expected = oracle(in);
   std::vector<float> y(in.y.size(), untouched), w(in.w.size(), untouched), b(in.b.size(), untouched);
-  REQUIRE(kernels::conv2d_cpu(in.s, array_of(in.x), array_of(in.w), array_of(in.b), array_of(y)));
-  REQUIRE(kernels::conv2d_weight_adjoint_cpu(in.s, array_of(in.y), array_of(in.x), array_of(w), array_of(b)));
+  kernels::conv2d_cpu(in.s, array_of(in.x), array_of(in.w), array_of(in.b), array_of(y));
+  kernels::conv2d_weight_adjoint_cpu(in.s, array_of(in.y), array_of(in.x), array_of(w), array_of(b));
   for (std::size_t i = 0; i < y.size(); ++i) expected.y.add(i, double(in.b[i / 60 % 9]));
   check_close("y", y, expected.y, 4 * 9 + 1);
   check_close("weights", w, expected.w, 5 * 60);
