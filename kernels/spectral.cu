@@ -119,6 +119,35 @@ struct FoldGram {
   }
 };
 
+template <class T>
+struct CorrelationPlanes {
+  const T* products;
+  T* planes;
+  Index n, c;
+  STILLPOINT_HD void operator()(Index at) const {
+    const Index j = at % c, i = at / c % c, f = at / (2 * c * c), p = f / n, width = 2 * c;
+    const bool real = at / (c * c) % 2 == 0;
+    const T scale = (p == 0 || 2 * p == n ? T(1) : T(2)) / T(n * n);
+    const T* const x = products + 4 * c * c * f;
+    const T same = real ? x[i * width + j] : x[(c + i) * width + j];
+    const T crossed = real ? x[(c + i) * width + c + j] : -x[i * width + c + j];
+    planes[at] = scale * (same + crossed);
+  }
+};
+
+template <class T>
+struct HermitianSum {
+  const T* x;
+  T* y;
+  Index c;
+  T scale;
+  STILLPOINT_HD void operator()(Index at) const {
+    const Index j = at % c, i = at / c % c, plane = at / (c * c) * c * c;
+    const T mirror = x[plane + j * c + i];
+    y[at] = scale * (x[at] + (plane / (c * c) % 2 == 0 ? mirror : -mirror));
+  }
+};
+
 constexpr Index edge = 32;  // of a square tile, whose lines stay in L1
 
 // Rows: square tiles (i,k) of plane j.
@@ -186,6 +215,20 @@ void fold_gram(HalfSpectrum fine, Index c, const Array& x, const Array& planes) 
   dispatch_real(planes.dtype, "fold_gram", [&](auto zero) {
     using T = decltype(zero);
     each(planes.device, planes.size, FoldGram<T>{x.as<T>(), planes.as<T>(), fine.n, c});
+  });
+}
+
+void correlation_planes(HalfSpectrum half, Index c, const Array& products, const Array& planes) {
+  dispatch_real(planes.dtype, "correlation_planes", [&](auto zero) {
+    using T = decltype(zero);
+    each(planes.device, planes.size, CorrelationPlanes<T>{products.as<T>(), planes.as<T>(), half.n, c});
+  });
+}
+
+void hermitian_sum(Index c, double scale, const Array& x, const Array& y) {
+  dispatch_real(y.dtype, "hermitian_sum", [&](auto zero) {
+    using T = decltype(zero);
+    each(y.device, y.size, HermitianSum<T>{x.as<T>(), y.as<T>(), c, T(scale)});
   });
 }
 

@@ -31,6 +31,13 @@ void tile_aliases(HalfSpectrum fine, std::int64_t width, double scale, const Arr
 // planes (m,2,c,c) = I + sum/4 over the aliases of x, real blocks (.,2c,2c).
 void fold_gram(HalfSpectrum fine, std::int64_t c, const Array& x, const Array& planes);
 
+// The gradient of sum_n <u_n, W z_n> with respect to the planes (frequencies,2,c,c) of W's spectrum: from
+// products (frequencies,2c,2c) = [Re u; Im u] [Re z; Im z]^T summed over samples, with spectra u and z, w/n^2
+// u z^H, where a frequency that stands for its conjugate, too, has w = 2.
+void correlation_planes(HalfSpectrum half, std::int64_t c, const Array& products, const Array& planes);
+// y = scale (x + x^H) for planes (batch,2,c,c).
+void hermitian_sum(std::int64_t c, double scale, const Array& x, const Array& y);
+
 // y[k,j,i] = x[i,j,k] for x (a,b,c).
 void swap_ends(std::int64_t a, std::int64_t b, std::int64_t c, const Array& x, const Array& y);
 

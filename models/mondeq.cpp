@@ -24,7 +24,7 @@ SplittingOptions splitting_options(const MonDeqConfig& c, double alpha, Device d
 }
 
 ResolventOptions resolvent_options(const MonDeqConfig& c, double alpha) {
-  return {c.m, alpha, splitting_method_named(c.solver) == SplittingMethod::peaceman_rachford};
+  return {alpha, splitting_method_named(c.solver) == SplittingMethod::peaceman_rachford};
 }
 
 // gain w / ||w||_F.
@@ -48,23 +48,6 @@ Tensor transposed_kernel(const Tensor& w) {
 
 Tensor with_frame(const Tensor& x) {
   return pad(x, {0, 0, 1, 1}, {x.dim(0), x.dim(1), x.dim(2) + 2, x.dim(3) + 2});
-}
-
-// W z for the effective kernels of the tiers.
-Parts convolutional_product(const std::vector<TierKernels>& kernels, double m, const Parts& z) {
-  Parts w;
-  Tensor d;  // D z of the tier before
-  for (std::size_t i = 0; i < z.size(); ++i) {
-    const TierKernels& k = kernels[i];
-    const Shape& s = z[i].shape();
-    Tensor v = conv2d(z[i], k.a, around);
-    if (d.defined()) v = v + affine(pad(d, {0, 0, 0, 0}, v.shape()), 2, 0);
-    Tensor y = conv2d(z[i], k.s, around) - conv2d_data_adjoint(v, k.a, {s[2], s[3]}, around);
-    d = k.down.defined() ? conv2d(z[i], k.down, sampled) : Tensor();
-    if (d.defined()) y = y - conv2d_data_adjoint(d, k.down, {s[2], s[3]}, sampled);
-    w.push_back(m == 1 ? y : y + affine(z[i], 1 - m, 0));
-  }
-  return w;
 }
 
 // (places,cells) with 1/16 where a place lies in a cell of 4 x 4; what is left at the bottom and right is
@@ -111,6 +94,22 @@ TierKernels MonDeqTier::kernels() const {
   return k;
 }
 
+Parts convolutional_product(const std::vector<TierKernels>& kernels, double m, const Parts& z) {
+  Parts w;
+  Tensor d;  // D z of the tier before
+  for (std::size_t i = 0; i < z.size(); ++i) {
+    const TierKernels& k = kernels[i];
+    const Shape& s = z[i].shape();
+    Tensor v = conv2d(z[i], k.a, around);
+    if (d.defined()) v = v + affine(pad(d, {0, 0, 0, 0}, v.shape()), 2, 0);
+    Tensor y = conv2d(z[i], k.s, around) - conv2d_data_adjoint(v, k.a, {s[2], s[3]}, around);
+    d = k.down.defined() ? conv2d(z[i], k.down, sampled) : Tensor();
+    if (d.defined()) y = y - conv2d_data_adjoint(d, k.down, {s[2], s[3]}, sampled);
+    w.push_back(m == 1 ? y : y + affine(z[i], 1 - m, 0));
+  }
+  return w;
+}
+
 ConvMonDeq::ConvMonDeq(Initializer& init, const MonDeqConfig& config, Index in_channels, Index side,
                        Index classes)
     : step(initial_step(config.alpha)), config_(config) {
@@ -148,34 +147,42 @@ SplittingOptions ConvMonDeq::splitting() const {
   return splitting_options(config_, step.get(), inject_w.device());
 }
 
-MonotoneMap ConvMonDeq::map(const Tensor& x) const {
+ConvMap ConvMonDeq::map(const Tensor& x) const {
   require(x.rank() == 4 && x.dim(1) == inject_w.dim(1) && x.dim(2) + 2 == grids_[0].side() &&
               x.dim(3) == x.dim(2),
           "mondeq: given images of shape ", to_text(x.shape()), ", expected (samples, ", inject_w.dim(1),
           ", ", grids_[0].side() - 2, ", ", grids_[0].side() - 2, "), check the data");
-  MonotoneMap f;
+  ConvMap f;
   std::vector<TierKernels> kernels;
   for (std::size_t i = 0; i < tiers.size(); ++i) {
     const Index n = grids_[i].side();
     f.shapes.push_back({x.dim(0), tiers[i].a.dim(0), n, n});
     kernels.push_back(tiers[i].kernels());
+    f.spectra.push_back(
+        std::make_shared<CirculantSpectrum>(grids_[i], kernels[i].a, kernels[i].s, config_.m));
   }
   f.bias.resize(tiers.size());
   f.bias[0] = conv2d(with_frame(x), inject_w, inject_b, around);
-  f.product = [kernels, m = config_.m](const Parts& z) { return convolutional_product(kernels, m, z); };
+  if (tiers.size() == 1)
+    f.product = [w = f.spectra[0], k = kernels[0]](const Parts& z) {
+      return Parts{circulant_product(w, z[0], k.a, k.s)};
+    };
+  else
+    f.product = [kernels, m = config_.m](const Parts& z) { return convolutional_product(kernels, m, z); };
   return f;
 }
 
-std::shared_ptr<const SplittingOperator> ConvMonDeq::splitting_operator(const MonotoneMap& f) const {
+std::shared_ptr<const SplittingOperator> ConvMonDeq::splitting_operator(const ConvMap& f) const {
   const Recording off(false);
   std::vector<TierKernels> kernels;
   for (const MonDeqTier& tier : tiers) kernels.push_back(tier.kernels());
-  return std::make_shared<ConvolutionOperator>(kernels, grids_, halves_, MonotoneProduct{f.product, f.shapes},
+  return std::make_shared<ConvolutionOperator>(f.spectra, kernels, halves_,
+                                               MonotoneProduct{f.product, f.shapes},
                                                resolvent_options(config_, step.get()));
 }
 
 MonDeqValue ConvMonDeq::value(const Tensor& x) const {
-  const MonotoneMap f = map(x);
+  const ConvMap f = map(x);
   MonDeqValue value{{}, monotone_equilibrium(f, splitting_operator(f), splitting())};
   value.logits = logits(value.solution.z);
   return value;
@@ -191,7 +198,7 @@ Index ConvMonDeq::iterations(const Tensor& x, double alpha) const {
   const Recording off(false);
   ConvMonDeq other = *this;
   other.step = initial_step(alpha);
-  const MonotoneMap f = other.map(x);
+  const ConvMap f = other.map(x);
   return forward_iterations(f, *other.splitting_operator(f), other.splitting());
 }
 

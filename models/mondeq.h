@@ -59,11 +59,20 @@ struct MonDeqTier {
   }
 };
 
+// W z for the effective kernels of the tiers by conv2d: what several tiers use, and the reference of the
+// single one's spectral product.
+Parts convolutional_product(const std::vector<TierKernels>& kernels, double m, const Parts& z);
+
 // Step size of the splitting: state of the training that belongs to the model's checkpoint.
 struct StepSize {
   Tensor alpha;  // float64 (1) on the CPU
   double get() const { return alpha.item(); }
   void set(double value) { alpha.assign(Tensor::full({1}, value, {DType::float64, Device::cpu})); }
+};
+
+// W and U x + b of a batch of images, and the spectra of W's diagonal blocks.
+struct ConvMap : MonotoneMap {
+  std::vector<std::shared_ptr<const CirculantSpectrum>> spectra;
 };
 
 // Convolutions on images, one tier or several. The single one ends in 4 x 4 average pooling, the others
@@ -84,8 +93,8 @@ struct ConvMonDeq {
   Tensor operator()(const Tensor& x) const { return value(x).logits; }
   Tensor logits(const Tensor& z) const;
   // W and U x + b for a batch, and the operator that solves with them.
-  MonotoneMap map(const Tensor& x) const;
-  std::shared_ptr<const SplittingOperator> splitting_operator(const MonotoneMap& f) const;
+  ConvMap map(const Tensor& x) const;
+  std::shared_ptr<const SplittingOperator> splitting_operator(const ConvMap& f) const;
   SplittingOptions splitting() const;
   // Iterations of the forward solve with step size alpha, for tuned_step_size.
   Index iterations(const Tensor& x, double alpha) const;

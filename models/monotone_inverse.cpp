@@ -28,19 +28,6 @@ Tensor block_product(const Tensor& a, const Tensor& b, bool transpose_b) {
   return y;
 }
 
-// Planes of a^H a from the planes and the real blocks of a.
-Tensor gram(const Tensor& planes, const Tensor& blocks) {
-  const Index rows = blocks.dim(1), columns = planes.dim(3);
-  const Tensor y = Tensor::empty({planes.dim(0), 2, columns, columns}, planes.options());
-  kernels::gemm_batched({planes.dim(0),
-                         {.m = 2 * columns, .n = columns, .k = rows, .transpose_a = true},
-                         rows * 2 * columns,
-                         rows * columns,
-                         2 * columns * columns},
-                        blocks.array(), planes.array(), y.array());
-  return y;
-}
-
 Tensor inverse_blocks(const Tensor& planes) {
   kernels::complex_inverse(planes.dim(3), planes.array());
   return spectral_blocks(planes);
@@ -88,23 +75,19 @@ Parts DenseOperator::resolve(const Parts& r, bool transposed) const {
   return {dense_product(v_, r[0], transposed)};
 }
 
-ConvolutionOperator::ConvolutionOperator(const std::vector<TierKernels>& kernels,
-                                         const std::vector<FourierGrid>& grids,
+ConvolutionOperator::ConvolutionOperator(const std::vector<std::shared_ptr<const CirculantSpectrum>>& spectra,
+                                         const std::vector<TierKernels>& kernels,
                                          const std::vector<FourierGrid>& halves, MonotoneProduct w,
                                          const ResolventOptions& options)
-    : w_(std::move(w)), alpha_(options.alpha) {
+    : single_(spectra.size() == 1 ? spectra[0] : nullptr), w_(std::move(w)), alpha_(options.alpha) {
   const Recording off(false);
   const double a = options.alpha;
-  for (std::size_t i = 0; i < kernels.size(); ++i) {
-    Tier tier{grids[i], {}, {}, {}, {}, {}};
+  for (std::size_t i = 0; i < spectra.size(); ++i) {
+    Tier tier{spectra[i]->grid, {}, spectra[i]->a_blocks, {}, {}, {}};
     if (options.resolvent) {
-      const Tensor planes = tier.grid.kernel(kernels[i].a);
-      tier.a = spectral_blocks(planes);
-      const Tensor inverse = gram(planes, tier.a);
-      kernels::sum_blocks(inverse.dim(3), {1 + a * options.m, a, -a}, tier.grid.kernel(kernels[i].s).array(),
-                          inverse.array());
+      const Tensor inverse = affine(spectra[i]->w_planes, -a, 0);
+      kernels::sum_blocks(inverse.dim(3), {1 + a, 1, 0}, {}, inverse.array());
       tier.v = inverse_blocks(inverse);
-      if (i == 0) tier.a = Tensor();
     }
     if (options.resolvent && kernels[i].down.defined()) {
       tier.half = halves[i];
@@ -120,6 +103,7 @@ ConvolutionOperator::ConvolutionOperator(const std::vector<TierKernels>& kernels
 }
 
 Parts ConvolutionOperator::apply(const Parts& z, bool transposed) const {
+  if (single_ != nullptr) return {single_->product(z[0], transposed)};
   return product_by_map(w_.product, z, w_.shapes, transposed);
 }
 

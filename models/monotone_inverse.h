@@ -1,6 +1,6 @@
 // V = (I + a (I - W))^{-1} of a monotone W: a dense matrix, or circular convolutions over tiers of images.
 #pragma once
-#include "solvers/fourier_grid.h"
+#include "models/circulant.h"
 #include "solvers/monotone.h"
 
 namespace stillpoint {
@@ -22,7 +22,7 @@ struct TierKernels {
 
 // What an operator needs to know of its splitting.
 struct ResolventOptions {
-  double m = 1, alpha = 1;
+  double alpha = 1;
   bool resolvent = true;  // false: V is not made, as forward-backward needs none
 };
 
@@ -41,10 +41,10 @@ class DenseOperator final : public SplittingOperator {
 // Images of sides grids[i].side(), each half of the one before it without its frame, and two more.
 class ConvolutionOperator final : public SplittingOperator {
  public:
-  // halves: grids of half the side of each strided tier.
-  ConvolutionOperator(const std::vector<TierKernels>& tiers, const std::vector<FourierGrid>& grids,
-                      const std::vector<FourierGrid>& halves, MonotoneProduct w,
-                      const ResolventOptions& options);
+  // spectra: per tier W_ii + D^T D; halves: grids of half the side of each strided tier.
+  ConvolutionOperator(const std::vector<std::shared_ptr<const CirculantSpectrum>>& spectra,
+                      const std::vector<TierKernels>& tiers, const std::vector<FourierGrid>& halves,
+                      MonotoneProduct w, const ResolventOptions& options);
   Parts apply(const Parts& z, bool transposed) const override;
   Parts resolve(const Parts& r, bool transposed) const override;
   Index side(std::size_t part) const override { return tiers_[part].grid.side(); }
@@ -65,6 +65,7 @@ class ConvolutionOperator final : public SplittingOperator {
   Parts resolve_transposed(const Parts& r) const;
 
   std::vector<Tier> tiers_;
+  std::shared_ptr<const CirculantSpectrum> single_;  // where there is one tier
   MonotoneProduct w_;
   double alpha_;
 };

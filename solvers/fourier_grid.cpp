@@ -109,6 +109,14 @@ Tensor FourierGrid::kernel(const Tensor& w) const {
   return spectrum;
 }
 
+Tensor FourierGrid::kernel_adjoint(const Tensor& planes) const {
+  const Tensor w = Tensor::empty({planes.dim(2), planes.dim(3), 3, 3}, planes.options());
+  kernels::gemm_batched(
+      {1, {.m = planes.dim(2) * planes.dim(3), .n = 9, .k = 2 * frequencies(), .transpose_a = true}, 0, 0, 0},
+      planes.array(), taps_.array(), w.array());
+  return w;
+}
+
 namespace {
 
 void multiply(const Tensor& blocks, const Tensor& x, const Tensor& y, bool transposed, bool accumulate) {

@@ -21,6 +21,8 @@ class FourierGrid {
   // A[p,q] = sum_{a,b} w[o,c,a,b] e^{2 pi i (p (a-1) + q (b-1))/n} of w (Co,Ci,3,3), with which the circular
   // convolution of z by w has the spectrum A X: (frequencies,2,Co,Ci).
   Tensor kernel(const Tensor& w) const;
+  // The adjoint of kernel(): planes (frequencies,2,Co,Ci) -> (Co,Ci,3,3).
+  Tensor kernel_adjoint(const Tensor& planes) const;
 
   // The same by products with whole matrices: what CUDA runs, and the reference of the CPU's.
   void forward_by_matrices(const Tensor& z, const Tensor& spectrum) const;

@@ -67,6 +67,13 @@ std::vector<Small> small_models() {
   return models;
 }
 
+// W z by the plain composition of conv2d.
+Parts by_convolutions(const ConvMonDeq& model, double m, const Parts& z) {
+  std::vector<TierKernels> kernels;
+  for (const MonDeqTier& tier : model.tiers) kernels.push_back(tier.kernels());
+  return convolutional_product(kernels, m, z);
+}
+
 DenseMonDeq small_dense(const MonDeqConfig& config, TensorOptions options = real()) {
   Initializer init(13, options);
   DenseMonDeq model(init, config, 4, 3);
@@ -128,7 +135,7 @@ struct Toy {
   explicit Toy(Device device)
       : w(Tensor::from(toy_w, {3, 3}, real(device))), bias(Tensor::from(toy_bias, {1, 3, 1}, real(device))) {}
   SplittingSolution solve(const SplittingOptions& o) const {
-    return solve_splitting(DenseOperator(w, {.m = .5, .alpha = o.alpha}), {bias}, o);
+    return solve_splitting(DenseOperator(w, {.alpha = o.alpha}), {bias}, o);
   }
 };
 
@@ -212,7 +219,7 @@ TEST_CASE("the adjoint of a monotone equilibrium is that of the reference", "[mo
       options.method = method;
       options.alpha = .25;
       const Toy toy(device);
-      const DenseOperator w(toy.w, {.m = .5, .alpha = options.alpha});
+      const DenseOperator w(toy.w, {.alpha = options.alpha});
       const Parts z = solve_splitting(w, {toy.bias}, options).z;
       const Tensor g = Tensor::from({.3, -1, .8}, {1, 3, 1}, real(device));
       const SplittingSolution u = solve_splitting_adjoint(w, z, {g}, options);
@@ -226,7 +233,7 @@ TEST_CASE("the toy's W is built from A and B, and its symmetric part is bounded"
   model.a.assign(Tensor::from({.6, -.2, .1, 0, .5, .3, -.4, .2, .7}, {3, 3}, real()));
   model.b.assign(Tensor::from({0, .9, -.3, .1, 0, .5, .2, -.6, 0}, {3, 3}, real()));
   check_close(model.w(), toy_w, 1e-12);
-  CHECK(least_eigenvalue_gap(DenseOperator(model.w(), {.m = .5}), {{1, 3}}, .5) ==
+  CHECK(least_eigenvalue_gap(DenseOperator(model.w(), {}), {{1, 3}}, .5) ==
         Approx(.5 - .35148549).epsilon(1e-7));
 }
 
@@ -273,15 +280,34 @@ TEST_CASE("the inverses invert, transposed and not, and so do the products", "[m
     for (Small s : small_models()) {
       s.device = device;
       const ConvMonDeq model = s.model();
-      const MonotoneMap f = model.map(s.x());
+      const auto f = model.map(s.x());
       INFO(s.config.channels << ", m " << s.config.m << ", " << name_of(device));
       check_operator(*model.splitting_operator(f), f.shapes, s.config.alpha, s.options(), 1e-12);
     }
     const MonDeqConfig config{.channels = "7", .m = .3, .alpha = .4};
     const DenseMonDeq dense = small_dense(config, real(device));
-    const MonotoneMap f = dense.map(random({3, 4}, 3, real(device)));
+    const auto f = dense.map(random({3, 4}, 3, real(device)));
     check_operator(*dense.splitting_operator(f), f.shapes, config.alpha, real(device), 1e-12);
   }
+}
+
+TEST_CASE("a product by spectra and its gradients are those of convolutions", "[mondeq]") {
+  for (const Device device : available_devices())
+    for (Small s : {single(), Small{.config = {.channels = "3", .m = 0.3}, .side = 6}}) {
+      s.device = device;
+      const ConvMonDeq model = s.model();
+      const auto f = model.map(s.x());
+      const Tensor z = random(f.shapes[0], 8, s.options()).variable(),
+                   g = random(f.shapes[0], 9, s.options());
+      const Tensor spectral = f.product({z})[0], plain = by_convolutions(model, s.config.m, {z})[0];
+      CHECK(distance({spectral}, {plain}) < 1e-13);
+      const MonDeqTier& tier = model.tiers[0];
+      const std::vector<Tensor> xs{z, tier.a, tier.b, tier.g, tier.h};
+      const std::vector<Tensor> a = grad(spectral, xs, g), b = grad(plain, xs, g);
+      for (std::size_t i = 0; i < xs.size(); ++i) CHECK(distance({a[i]}, {b[i]}) < 1e-12);
+      CHECK_THROWS_WITH(grad(f.product({z})[0], {z}, g, {.create_graph = true}),
+                        mentions("second derivative"));
+    }
 }
 
 TEST_CASE("the symmetric part of W lies below 1 - m", "[mondeq]") {
@@ -291,7 +317,7 @@ TEST_CASE("the symmetric part of W lies below 1 - m", "[mondeq]") {
       for (const MonDeqTier& tier : model.tiers)
         for (const Tensor& gain : {tier.g, tier.down_g})
           if (gain.defined() && g != 0) gain.assign(Tensor::full({1}, g, real()));
-      const MonotoneMap f = model.map(slice(s.x(), {0, 0, 0, 0}, {1, s.in, s.side, s.side}));
+      const auto f = model.map(slice(s.x(), {0, 0, 0, 0}, {1, s.in, s.side, s.side}));
       INFO(s.config.channels << ", m " << s.config.m << ", g " << g);
       CHECK(least_eigenvalue_gap(*model.splitting_operator(f), f.shapes, s.config.m) > -1e-12);
     }
@@ -327,7 +353,7 @@ TEST_CASE("every start leads to the same fixed point", "[mondeq]") {
   Small s = two_tiers();
   s.config.tolerance = 1e-13;
   const ConvMonDeq model = s.model();
-  const MonotoneMap f = model.map(s.x());
+  const auto f = model.map(s.x());
   const Tensor solution = model.value(s.x()).solution.z;
   for (const std::uint64_t seed : {1u, 2u, 3u}) {
     Parts z;
@@ -357,7 +383,8 @@ TEST_CASE("the implicit gradient is that of many unrolled steps", "[mondeq]") {
     const std::vector<Tensor> params = params_of(model).tensors();
     const auto loss = [&](const Tensor& z) { return sum(square(model.logits(z))); };
     const std::vector<Tensor> implicit = grad(loss(model.value(x).solution.z), params);
-    const MonotoneMap f = model.map(x);
+    MonotoneMap f = model.map(x);
+    f.product = [&](const Parts& at) { return by_convolutions(model, s.config.m, at); };
     Parts z;
     for (const Shape& shape : f.shapes) z.push_back(Tensor::zeros(shape, real()));
     for (int k = 0; k < 160; ++k) {
