@@ -2,7 +2,7 @@
 # only where cuDNN is as well.
 file(GLOB_RECURSE STILLPOINT_CORE_SOURCES CONFIGURE_DEPENDS
   kernels/*.cpp engine/*.cpp solvers/*.cpp models/*.cpp)
-set(bodies adam batch_norm conv1d conv2d elementwise embedding history layer_norm lift max_pool mse random reversible_step root_state softmax softmax_xent strided)
+set(bodies adam batch_norm conv1d conv2d conv2d_bias elementwise embedding history layer_norm lift max_pool mse random reversible_step root_state softmax softmax_xent strided)
 list(TRANSFORM bodies REPLACE "(.+)" "${CMAKE_SOURCE_DIR}/kernels/\\1.cu" OUTPUT_VARIABLE STILLPOINT_BODY_SOURCES)
 file(GLOB STILLPOINT_CUDA_SOURCES CONFIGURE_DEPENDS kernels/*.cu)
 set(STILLPOINT_CUDNN_SOURCES ${CMAKE_SOURCE_DIR}/kernels/conv2d_cuda.cu ${CMAKE_SOURCE_DIR}/kernels/conv2d_plan_cuda.cu)

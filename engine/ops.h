@@ -71,6 +71,8 @@ struct Conv2dOptions {
   bool circular = false;
 };
 Tensor conv2d(const Tensor& x, const Tensor& w, Conv2dOptions options = {});
+// The same plus b_o, b (Co), in one pass.
+Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b, Conv2dOptions options = {});
 // height_width and kernel: the two sizes that y alone does not tell.
 Tensor conv2d_data_adjoint(const Tensor& y, const Tensor& w, const Shape& height_width, Conv2dOptions options);
 Tensor conv2d_weight_adjoint(const Tensor& y, const Tensor& x, const Shape& kernel, Conv2dOptions options);
@@ -79,10 +81,14 @@ Tensor conv2d_weight_adjoint(const Tensor& y, const Tensor& x, const Shape& kern
 struct BatchNormValue {
   Tensor y, mean, variance;
 };
-BatchNormValue batch_norm_relu(const Tensor& x, const Tensor& gain, const Tensor& shift);
+// With a pool max_pool2d(y, pool) takes y's place, in the same sweeps.
+struct BatchNormOptions {
+  Index pool = 1;
+};
+BatchNormValue batch_norm_relu(const Tensor& x, const Tensor& gain, const Tensor& shift, BatchNormOptions options = {});
 // The same with given statistics.
 Tensor batch_norm_relu_inference(const Tensor& x, const Tensor& gain, const Tensor& shift, const Tensor& mean,
-                                 const Tensor& variance);
+                                 const Tensor& variance, BatchNormOptions options = {});
 // Largest of each size x size window, x (N,C,H,W) -> (N,C,H/size,W/size) rounded down; the first of equal ones takes the
 // gradient, a NaN counts as the largest.
 Tensor max_pool2d(const Tensor& x, Index size);

@@ -2,6 +2,8 @@
 // channel over its planes.
 #include "kernels/batch_norm.h"
 
+#include "kernels/batch_norm_channel.h"
+#include "kernels/batch_norm_cpu.h"
 #include "kernels/launch.h"
 
 namespace stillpoint::kernels {
@@ -49,40 +51,21 @@ struct ChannelMoments {
   }
 };
 
-// The parameters of one channel; forward and backward see the same value, so that they agree where y > 0.
-template <class T>
-struct Channel {
-  T gain, shift, mean, inverse;
-  STILLPOINT_HD T normalised(T x) const { return (x - mean) * inverse; }
-  STILLPOINT_HD T value(T z) const { return multiply_add(gain, z, shift); }
-};
-
-template <class T>
-struct Channels {
-  const T *gain, *shift, *mean, *variance;
-  STILLPOINT_HD Channel<T> operator[](Index c) const {
-    return {gain[c], shift[c], mean[c], T(1) / square_root(variance[c] + T(batch_norm_eps))};
-  }
-};
-
-template <class T>
-Channels<T> channels_of(const BatchNormParams& p) {
-  return {p.gain.as<T>(), p.shift.as<T>(), p.mean.as<T>(), p.variance.as<T>()};
-}
-
 template <class T>
 struct BatchNormRelu {
   const T* x;
   T* y;
-  Channels<T> params;
-  Index channels, places;
+  BatchNormChannels<T> params;
+  BatchNormShape s;
   template <class Team>
   STILLPOINT_HD void operator()(Index r, Team team) const {
-    const Channel<T> channel = params[r % channels];
-    const T* const in = x + r * places;
-    T* const out = y + r * places;
-    team.each(places, [=](Index i) {
-      const T v = channel.value(channel.normalised(in[i]));
+    const BatchNormChannel<T> channel = params[r % s.channels];
+    const Index columns = s.out_width(), outputs = s.out_height() * columns, width = s.width, pool = s.pool;
+    const T* const in = x + r * s.places();
+    T* const out = y + r * outputs;
+    team.each(outputs, [=](Index i) {
+      const Index first = pool == 1 ? i : (i / columns * width + i % columns) * pool;
+      const T v = window_max(channel, in, first, width, pool).value;
       out[i] = v < T(0) ? T(0) : v;  // a NaN stays a NaN
     });
   }
@@ -93,17 +76,22 @@ template <class T>
 struct PlaneGradients {
   const T *x, *g;
   T *dshift, *dgain;
-  Channels<T> params;
-  Index channels, places;
+  BatchNormChannels<T> params;
+  BatchNormShape s;
   template <class Team>
   STILLPOINT_HD void operator()(Index r, Team team) const {
-    const Channel<T> channel = params[r % channels];
-    const T *const in = x + r * places, *const of = g + r * places;
-    const T total = team.template sum<T>(
-        places, [=](Index i) { return channel.value(channel.normalised(in[i])) > T(0) ? of[i] : T(0); });
-    const T along = team.template sum<T>(places, [=](Index i) {
-      const T z = channel.normalised(in[i]);
-      return channel.value(z) > T(0) ? of[i] * z : T(0);
+    const BatchNormChannel<T> channel = params[r % s.channels];
+    const Index columns = s.out_width(), outputs = s.out_height() * columns, width = s.width, pool = s.pool;
+    const T *const in = x + r * s.places(), *const of = g + r * outputs;
+    const auto largest = [=](Index i) {
+      const Index first = pool == 1 ? i : (i / columns * width + i % columns) * pool;
+      return window_max(channel, in, first, width, pool);
+    };
+    const T total =
+        team.template sum<T>(outputs, [=](Index i) { return largest(i).value > T(0) ? of[i] : T(0); });
+    const T along = team.template sum<T>(outputs, [=](Index i) {
+      const WindowMax<T> best = largest(i);
+      return best.value > T(0) ? of[i] * best.z : T(0);
     });
     if (!team.leader()) return;
     dshift[r] = total;
@@ -132,19 +120,35 @@ template <class T>
 struct BatchNormReluBackward {
   const T *x, *g, *dshift, *dgain;
   T* dx;
-  Channels<T> params;
-  Index batch, channels, places;
+  BatchNormChannels<T> params;
+  BatchNormShape s;
+  // A step of the loop takes a window, also one that the border cuts and that has no output.
   template <class Team>
   STILLPOINT_HD void operator()(Index r, Team team) const {
-    const Index c = r % channels;
-    const Channel<T> channel = params[c];
-    const T n = T(batch) * T(places), mean = dshift[c] / n, along = dgain[c] / n;
+    const Index c = r % s.channels;
+    const BatchNormChannel<T> channel = params[c];
+    const T n = T(s.batch) * T(s.places()), mean = dshift[c] / n, along = dgain[c] / n;
     const T scale = channel.gain * channel.inverse;
-    const T *const in = x + r * places, *const of = g + r * places;
-    T* const out = dx + r * places;
-    team.each(places, [=](Index i) {
-      const T z = channel.normalised(in[i]), m = channel.value(z) > T(0) ? of[i] : T(0);
-      out[i] = scale * (m - mean - z * along);
+    const Index rows = s.out_height(), columns = s.out_width(), height = s.height, width = s.width,
+                pool = s.pool;
+    const Index across = (width + pool - 1) / pool, windows = (height + pool - 1) / pool * across;
+    const T *const in = x + r * s.places(), *const of = g + r * rows * columns;
+    T* const out = dx + r * s.places();
+    team.each(windows, [=](Index i) {
+      const Index p = i / across, q = i % across, first = (p * width + q) * pool;
+      const bool whole = p < rows && q < columns;
+      Index place = -1;
+      T m = T(0);
+      if (whole) {
+        const WindowMax<T> best = window_max(channel, in, first, width, pool);
+        place = best.place;
+        m = best.value > T(0) ? of[p * columns + q] : T(0);
+      }
+      const Index deep = minimum(pool, height - p * pool), wide = minimum(pool, width - q * pool);
+      for (Index k = 0; k < deep * wide; ++k) {
+        const Index at = first + k / wide * width + k % wide;
+        out[at] = scale * ((at == place ? m : T(0)) - mean - channel.normalised(in[at]) * along);
+      }
     });
   }
 };
@@ -169,18 +173,22 @@ void batch_norm_statistics(const BatchNormShape& s, const Array& x, const Array&
     const Index planes = s.batch * s.channels;
     const Buffer partial(x.device, std::size_t(2 * planes) * sizeof(T));
     T *const means = static_cast<T*>(partial.data()), *const squares = means + planes;
-    each_row(x.device, planes, s.places, PlaneMoments<T>{x.as<T>(), means, squares, s.places});
+    if (x.device == Device::cpu)
+      plane_moments_cpu(s, x.as<T>(), means, squares);
+    else
+      each_row(x.device, planes, s.places(), PlaneMoments<T>{x.as<T>(), means, squares, s.places()});
     each_row(
         x.device, s.channels, s.batch,
-        ChannelMoments<T>{means, squares, mean.as<T>(), variance.as<T>(), s.batch, s.channels, s.places});
+        ChannelMoments<T>{means, squares, mean.as<T>(), variance.as<T>(), s.batch, s.channels, s.places()});
   });
 }
 
 void batch_norm_relu(const BatchNormShape& s, const BatchNormParams& params, const Array& x, const Array& y) {
   dispatch_real(y.dtype, "batch_norm_relu", [&](auto zero) {
     using T = decltype(zero);
-    each_row(y.device, s.batch * s.channels, s.places,
-             BatchNormRelu<T>{x.as<T>(), y.as<T>(), channels_of<T>(params), s.channels, s.places});
+    const BatchNormChannels<T> channels = channels_of<T>(params);
+    if (y.device == Device::cpu && batch_norm_relu_cpu(s, channels, x.as<T>(), y.as<T>())) return;
+    each_row(y.device, s.batch * s.channels, s.places(), BatchNormRelu<T>{x.as<T>(), y.as<T>(), channels, s});
   });
 }
 
@@ -191,14 +199,20 @@ void batch_norm_relu_backward(const BatchNormShape& s, const BatchNormParams& pa
     const Index planes = s.batch * s.channels;
     const Buffer partial(dx.device, std::size_t(2 * planes) * sizeof(T));
     T *const shifts = static_cast<T*>(partial.data()), *const gains = shifts + planes;
-    const Channels<T> channels = channels_of<T>(params);
-    each_row(dx.device, planes, s.places,
-             PlaneGradients<T>{x.as<T>(), g.as<T>(), shifts, gains, channels, s.channels, s.places});
+    const BatchNormChannels<T> channels = channels_of<T>(params);
+    const bool fast =
+        dx.device == Device::cpu && plane_gradients_cpu(s, channels, x.as<T>(), g.as<T>(), shifts, gains);
+    if (!fast)
+      each_row(dx.device, planes, s.places(),
+               PlaneGradients<T>{x.as<T>(), g.as<T>(), shifts, gains, channels, s});
     each_row(dx.device, s.channels, s.batch,
              ChannelGradients<T>{shifts, gains, dshift.as<T>(), dgain.as<T>(), s.batch, s.channels});
-    each_row(dx.device, planes, s.places,
+    if (fast)
+      return batch_norm_relu_backward_cpu(s, channels, x.as<T>(), g.as<T>(), dshift.as<T>(), dgain.as<T>(),
+                                          dx.as<T>());
+    each_row(dx.device, planes, s.places(),
              BatchNormReluBackward<T>{x.as<T>(), g.as<T>(), dshift.as<T>(), dgain.as<T>(), dx.as<T>(),
-                                      channels, s.batch, s.channels, s.places});
+                                      channels, s});
   });
 }
 

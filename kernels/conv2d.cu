@@ -2,6 +2,7 @@
 // faster paths.
 #include "kernels/conv2d.h"
 
+#include "kernels/conv2d_cpu.h"
 #include "kernels/launch.h"
 #if STILLPOINT_CUDNN
 #include "kernels/conv2d_cuda.h"
@@ -103,6 +104,7 @@ struct Conv2dWeightAdjoint {
 }  // namespace
 
 void conv2d(const Conv2dShape& s, const Array& x, const Array& w, const Array& y) {
+  if (y.device == Device::cpu && conv2d_cpu(s, x, w, {}, y)) return;
 #if STILLPOINT_CUDNN
   if (y.device == Device::cuda && conv2d_cuda(s, x, w, y)) return;
 #endif
@@ -113,6 +115,7 @@ void conv2d(const Conv2dShape& s, const Array& x, const Array& w, const Array& y
 }
 
 void conv2d_data_adjoint(const Conv2dShape& s, const Array& y, const Array& w, const Array& x) {
+  if (x.device == Device::cpu && conv2d_data_adjoint_cpu(s, y, w, x)) return;
 #if STILLPOINT_CUDNN
   if (x.device == Device::cuda && conv2d_data_adjoint_cuda(s, y, w, x)) return;
 #endif
@@ -123,6 +126,7 @@ void conv2d_data_adjoint(const Conv2dShape& s, const Array& y, const Array& w, c
 }
 
 void conv2d_weight_adjoint(const Conv2dShape& s, const Array& y, const Array& x, const Array& w) {
+  if (w.device == Device::cpu && conv2d_weight_adjoint_cpu(s, y, x, w, {})) return;
 #if STILLPOINT_CUDNN
   if (w.device == Device::cuda && conv2d_weight_adjoint_cuda(s, y, x, w)) return;
 #endif

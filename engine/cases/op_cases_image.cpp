@@ -51,6 +51,18 @@ void add_conv2d_cases(std::vector<OpCase>& cases, const ImageSizes& s) {
                          return out;
                        },
                    .terms = s.in * s.kh * s.kw});
+  cases.push_back({.name = "conv2d with bias",
+                   .inputs = {{image}, {taps}, {{s.out}}},
+                   .op = [options](const Ts& in) { return conv2d(in[0], in[1], in[2], options); },
+                   .oracle =
+                       [s, n = count(result)](const Vs& in) {
+                         Values out;
+                         for (Index i = 0; i < n; ++i)
+                           out.push_back(in[2][std::size_t(i / (s.out_height() * s.out_width()) % s.out)]);
+                         each_term(s, [&](auto y, auto x, auto w) { out[y] += in[0][x] * in[1][w]; });
+                         return out;
+                       },
+                   .terms = s.n * s.h * s.w});
   cases.push_back({.name = "conv2d_data_adjoint",
                    .inputs = {{result}, {taps}},
                    .op =

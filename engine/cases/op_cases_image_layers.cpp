@@ -10,7 +10,7 @@ using Ts = std::vector<Tensor>;
 using Vs = std::vector<Values>;
 
 struct Images {
-  Index n, c, h, w;
+  Index n, c, h, w, pool = 1;
   Shape shape() const { return {n, c, h, w}; }
   // f(channel, place in the values)
   template <class F>
@@ -18,6 +18,22 @@ struct Images {
     for (Index i = 0; i < n * c * h * w; ++i) f(std::size_t(i / (h * w) % c), std::size_t(i));
   }
 };
+
+// The largest of each window.
+Values pooled(const Images& s, const Values& x) {
+  Values out;
+  for (Index plane = 0; plane < s.n * s.c; ++plane)
+    for (Index p = 0; p < s.h / s.pool; ++p)
+      for (Index q = 0; q < s.w / s.pool; ++q) {
+        double best = -INFINITY;
+        for (Index k = 0; k < s.pool * s.pool; ++k) {
+          const Index i = p * s.pool + k / s.pool, j = q * s.pool + k % s.pool;
+          best = std::max(best, x[std::size_t((plane * s.h + i) * s.w + j)]);
+        }
+        out.push_back(best);
+      }
+  return out;
+}
 
 double normalised(double x, double mean, double variance) { return (x - mean) / std::sqrt(variance + 1e-5); }
 
@@ -29,62 +45,51 @@ Values batch_norm_oracle(const Images& s, const Vs& in) {
   s.each([&](std::size_t c, std::size_t i) {
     out[i] = std::max(0.0, in[1][c] * normalised(in[0][i], mean[c], variance[c]) + in[2][c]);
   });
-  return out;
+  return pooled(s, out);
 }
 
 void add_batch_norm_cases(std::vector<OpCase>& cases, const Images& s) {
   cases.push_back({.name = "batch_norm_relu",
                    .inputs = {{s.shape()}, {{s.c}}, {{s.c}, Draw::positive}},
-                   .op = [](const Ts& in) { return batch_norm_relu(in[0], in[1], in[2]).y; },
+                   .op = [s](const Ts& in) { return batch_norm_relu(in[0], in[1], in[2], {s.pool}).y; },
                    .oracle = [s](const Vs& in) { return batch_norm_oracle(s, in); },
                    .terms = s.n * s.h * s.w,
                    .kinked = true});
   cases.push_back(
       {.name = "batch_norm_relu_inference",
        .inputs = {{s.shape()}, {{s.c}}, {{s.c}, Draw::positive}, {{s.c}}, {{s.c}, Draw::positive}},
-       .op = [](const Ts& in) { return batch_norm_relu_inference(in[0], in[1], in[2], in[3], in[4]); },
+       .op =
+           [s](const Ts& in) {
+             return batch_norm_relu_inference(in[0], in[1], in[2], in[3], in[4], {s.pool});
+           },
        .oracle =
            [s](const Vs& in) {
              Values out(in[0].size());
              s.each([&](std::size_t c, std::size_t i) {
                out[i] = std::max(0.0, in[1][c] * normalised(in[0][i], in[3][c], in[4][c]) + in[2][c]);
              });
-             return out;
+             return pooled(s, out);
            },
        .terms = s.n * s.h * s.w,
        .kinked = true});
 }
 
-void add_max_pool_case(std::vector<OpCase>& cases, const Images& s, Index size) {
+void add_max_pool_case(std::vector<OpCase>& cases, const Images& s) {
   cases.push_back({.name = "max_pool2d",
                    .inputs = {{s.shape()}},
-                   .op = [size](const Ts& in) { return max_pool2d(in[0], size); },
-                   .oracle =
-                       [s, size](const Vs& in) {
-                         Values out;
-                         for (Index plane = 0; plane < s.n * s.c; ++plane)
-                           for (Index p = 0; p < s.h / size; ++p)
-                             for (Index q = 0; q < s.w / size; ++q) {
-                               double best = -INFINITY;
-                               for (Index k = 0; k < size * size; ++k) {
-                                 const Index i = p * size + k / size, j = q * size + k % size;
-                                 best = std::max(best, in[0][std::size_t((plane * s.h + i) * s.w + j)]);
-                               }
-                               out.push_back(best);
-                             }
-                         return out;
-                       },
+                   .op = [s](const Ts& in) { return max_pool2d(in[0], s.pool); },
+                   .oracle = [s](const Vs& in) { return pooled(s, in[0]); },
                    .kinked = true});
 }
 
 }  // namespace
 
 void add_image_layer_cases(std::vector<OpCase>& cases) {
-  for (const Images& s : {Images{3, 2, 5, 7}, Images{2, 3, 9, 33}, Images{1, 2, 1, 3}})
+  for (const Images& s : {Images{3, 2, 5, 7}, Images{2, 3, 9, 33}, Images{1, 2, 1, 3}, Images{2, 2, 7, 8, 2},
+                          Images{1, 2, 4, 37, 2}, Images{2, 1, 8, 10, 3}})
     add_batch_norm_cases(cases, s);
-  add_max_pool_case(cases, {2, 3, 6, 8}, 2);
-  add_max_pool_case(cases, {2, 1, 5, 35}, 2);
-  add_max_pool_case(cases, {1, 2, 7, 10}, 3);
+  for (const Images& s : {Images{2, 3, 6, 8, 2}, Images{2, 1, 5, 35, 2}, Images{1, 2, 7, 10, 3}})
+    add_max_pool_case(cases, s);
 }
 
 }  // namespace stillpoint

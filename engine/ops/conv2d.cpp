@@ -5,6 +5,7 @@
 
 #include "engine/ops.h"
 #include "engine/ops/check.h"
+#include "kernels/conv2d_bias.h"
 
 namespace stillpoint {
 namespace {
@@ -49,6 +50,29 @@ Tensor conv2d(const Tensor& x, const Tensor& w, Conv2dOptions options) {
     const Tensor &image = c.inputs[0], &taps = c.inputs[1];
     return Tensors{c.wants(0) ? conv2d_data_adjoint(c.g, taps, plane(image), options) : Tensor(),
                    c.wants(1) ? conv2d_weight_adjoint(c.g, image, plane(taps), options) : Tensor()};
+  });
+}
+
+Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b, Conv2dOptions options) {
+  require_rank("conv2d", "x", x, 4);
+  require_rank("conv2d", "w", w, 4);
+  require_same_kind("conv2d", x, w);
+  require_same_kind("conv2d", x, b);
+  require_shape("conv2d", "b", b, {w.dim(0)});
+  const auto s = checked_shape("conv2d", x.shape(), w.shape(), options);
+  Tensor y = Tensor::empty({s.batch, s.out_channels, s.out_height(), s.out_width()}, x.options());
+  kernels::conv2d_bias(s, x.array(), w.array(), b.array(), y.array());
+  return record(y, "conv2d", {x, w, b}, [options, s](const VjpContext& c) {
+    const Tensor &image = c.inputs[0], &taps = c.inputs[1];
+    Tensor dx = c.wants(0) ? conv2d_data_adjoint(c.g, taps, plane(image), options) : Tensor();
+    if (!Recording::on() && c.wants(1)) {
+      const Tensor dw = Tensor::empty(taps.shape(), taps.options()),
+                   db = Tensor::empty({s.out_channels}, taps.options());
+      kernels::conv2d_bias_adjoint(s, c.g.array(), image.array(), dw.array(), db.array());
+      return Tensors{dx, dw, db};
+    }
+    return Tensors{dx, c.wants(1) ? conv2d_weight_adjoint(c.g, image, plane(taps), options) : Tensor(),
+                   c.wants(2) ? reshape(sum_to(c.g, {1, s.out_channels, 1, 1}), {s.out_channels}) : Tensor()};
   });
 }
 
