@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "kernels/batch_norm.h"
+#include "kernels/conv2d_bias.h"
 #include "kernels/max_pool.h"
 #include "tests/device_array.h"
 
@@ -23,14 +24,14 @@ struct BatchNormResults {
 // Everything that a training step asks of the layer, on one device.
 template <class T>
 BatchNormResults<T> batch_norm_on(Device device, const BatchNormShape& s) {
-  std::mt19937 rng(unsigned(s.places * 7 + s.batch));
-  const std::int64_t n = s.batch * s.channels * s.places;
+  std::mt19937 rng(unsigned(s.places() * 7 + s.batch));
+  const std::int64_t n = s.channels * s.values(), out = s.batch * s.channels * s.out_height() * s.out_width();
   const auto drawn = [&](std::int64_t size) { return DeviceArray<T>(device, random_values<T>(rng, size)); };
   const auto result = [&](std::int64_t size) { return DeviceArray<T>(device, unwritten<T>(size)); };
-  const auto x = drawn(n), g = drawn(n), gain = drawn(s.channels), shift = drawn(s.channels);
+  const auto x = drawn(n), g = drawn(out), gain = drawn(s.channels), shift = drawn(s.channels);
   const auto running_mean = drawn(s.channels),
              running_variance = DeviceArray<T>(device, positive(random_values<T>(rng, s.channels)));
-  const auto mean = result(s.channels), variance = result(s.channels), y = result(n), dx = result(n),
+  const auto mean = result(s.channels), variance = result(s.channels), y = result(out), dx = result(n),
              dgain = result(s.channels), dshift = result(s.channels);
   batch_norm_statistics(s, x.array(), mean.array(), variance.array());
   const BatchNormParams params{gain.array(), shift.array(), mean.array(), variance.array()};
@@ -45,7 +46,8 @@ BatchNormResults<T> batch_norm_on(Device device, const BatchNormShape& s) {
 // A value whose ReLU is decided by rounding may differ between the devices; none of these is.
 template <class T>
 void check_batch_norm(const BatchNormShape& s) {
-  INFO("batch norm " << s.batch << " x " << s.channels << " x " << s.places << " " << name_of(dtype_of<T>()));
+  INFO("batch norm " << s.batch << " x " << s.channels << " x " << s.height << " x " << s.width << " pool "
+                     << s.pool << " " << name_of(dtype_of<T>()));
   const auto cpu = batch_norm_on<T>(Device::cpu, s), gpu = batch_norm_on<T>(Device::cuda, s);
   const double terms = double(s.values());
   const auto close = [&](const char* what, const std::vector<T>& a, const std::vector<T>& b) {
@@ -92,11 +94,50 @@ void check_max_pool(const MaxPoolShape& s) {
   CHECK(gpu.gathered == gpu.y);
 }
 
+// y, and the gradients of w and b.
+template <class T>
+std::vector<std::vector<T>> conv2d_bias_on(Device device, const Conv2dShape& s) {
+  std::mt19937 rng(unsigned(s.height));
+  const auto drawn = [&](std::int64_t size) { return DeviceArray<T>(device, random_values<T>(rng, size)); };
+  const std::int64_t taps = s.out_channels * s.in_channels * s.kernel_height * s.kernel_width,
+                     out = s.batch * s.out_channels * s.out_height() * s.out_width();
+  const auto x = drawn(s.batch * s.in_channels * s.height * s.width), w = drawn(taps),
+             b = drawn(s.out_channels), g = drawn(out);
+  const DeviceArray<T> y(device, unwritten<T>(out)), dw(device, unwritten<T>(taps)),
+      db(device, unwritten<T>(s.out_channels));
+  conv2d_bias(s, x.array(), w.array(), b.array(), y.array());
+  conv2d_bias_adjoint(s, g.array(), x.array(), dw.array(), db.array());
+  return {y.host(), dw.host(), db.host()};
+}
+
+template <class T>
+void check_conv2d_bias(const Conv2dShape& s) {
+  INFO("bias, circular " << s.circular << " " << name_of(dtype_of<T>()));
+  const auto cpu = conv2d_bias_on<T>(Device::cpu, s), gpu = conv2d_bias_on<T>(Device::cuda, s);
+  check_close("y", gpu[0], to_double(cpu[0]), double(s.in_channels * s.kernel_height * s.kernel_width + 1));
+  const double terms = double(s.batch * s.out_height() * s.out_width());
+  check_close("dw", gpu[1], to_double(cpu[1]), terms);
+  check_close("db", gpu[2], to_double(cpu[2]), terms);
+}
+
 }  // namespace
 
+TEST_CASE("the bias of a convolution on CUDA equals the CPU's", "[cuda][conv2d]") {
+  for (const Conv2dShape& s :
+       {Conv2dShape{3, 2, 5, 7, 9, 3, 3, 1, 1, false}, {2, 3, 2, 6, 35, 3, 3, 2, 1, true}}) {
+    check_conv2d_bias<float>(s);
+    check_conv2d_bias<double>(s);
+  }
+}
+
 TEST_CASE("batch normalisation on CUDA equals the CPU's", "[cuda][batch_norm]") {
-  for (const BatchNormShape& s :
-       {BatchNormShape{3, 5, 35}, {33, 2, 9}, {1, 3, 1000}, {2, 70, 1}, {5, 1, 256}}) {
+  for (const BatchNormShape& s : {BatchNormShape{3, 5, 5, 7},
+                                  {33, 2, 3, 3},
+                                  {1, 3, 25, 40},
+                                  {2, 70, 1, 1},
+                                  {3, 2, 8, 12, 2},
+                                  {2, 3, 7, 35, 2},
+                                  {1, 2, 11, 10, 3}}) {
     check_batch_norm<float>(s);
     check_batch_norm<double>(s);
   }
