@@ -31,6 +31,95 @@ Moments moments(const std::vector<float>& x, Index n, Index channels, Index plac
   return m;
 }
 
+// The sums and gradients of one batch norm with ReLU and pooling, by plain loops in double over the values in
+// x and g.
+struct Expected {
+  Doubles y, dx, dgain, dshift;
+};
+
+struct Sizes {
+  Index n, channels, height, width, pool;
+  Index places() const { return height * width; }
+  Index outputs() const { return height / pool * (width / pool); }
+};
+
+Expected expected_values(const Sizes& s, const Doubles& x, const Doubles& gain, const Doubles& shift,
+                         const Doubles& g) {
+  Expected e{Doubles(g.size()), Doubles(x.size()), Doubles(gain.size()), Doubles(gain.size())};
+  const double n = double(s.n * s.places());
+  for (Index c = 0; c < s.channels; ++c) {
+    const auto channel = std::size_t(c);
+    const auto place = [&](Index i) {
+      return std::size_t((i / s.places() * s.channels + c) * s.places() + i % s.places());
+    };
+    double mean = 0, variance = 0;
+    for (Index i = 0; i < s.n * s.places(); ++i) mean += x[place(i)] / n;
+    for (Index i = 0; i < s.n * s.places(); ++i) variance += std::pow(x[place(i)] - mean, 2) / n;
+    const double inverse = 1 / std::sqrt(variance + 1e-5);
+    Doubles m(std::size_t(s.n * s.places()), 0.0);
+    for (Index k = 0; k < s.n * s.outputs(); ++k) {
+      const Index p = k % s.outputs() / (s.width / s.pool), q = k % (s.width / s.pool),
+                  image = k / s.outputs();
+      Index at = -1;
+      for (Index j = 0; j < s.pool * s.pool; ++j) {
+        const Index here = image * s.places() + (p * s.pool + j / s.pool) * s.width + q * s.pool + j % s.pool;
+        if (at < 0 || gain[channel] * x[place(here)] > gain[channel] * x[place(at)]) at = here;
+      }
+      const auto out = std::size_t((image * s.channels + c) * s.outputs() + k % s.outputs());
+      const double z = (x[place(at)] - mean) * inverse;
+      e.y[out] = std::max(0.0, gain[channel] * z + shift[channel]);
+      if (e.y[out] == 0) continue;
+      m[std::size_t(at)] = g[out];
+      e.dshift[channel] += g[out];
+      e.dgain[channel] += g[out] * z;
+    }
+    for (Index i = 0; i < s.n * s.places(); ++i) {
+      const double z = (x[place(i)] - mean) * inverse;
+      e.dx[place(i)] =
+          gain[channel] * inverse * (m[std::size_t(i)] - e.dshift[channel] / n - z * e.dgain[channel] / n);
+    }
+  }
+  return e;
+}
+
+// The distance relative to the norm, which the rounding of n values and sums over them leaves below 16 eps
+// sqrt(n).
+void check_near(const char* what, const Doubles& found, const Doubles& expected, double n, double eps) {
+  double apart = 0, size = 0;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    apart += std::pow(found[i] - expected[i], 2);
+    size += std::pow(expected[i], 2);
+  }
+  INFO(what);
+  CHECK(std::sqrt(apart) <= 16 * eps * std::sqrt(n) * std::max(1.0, std::sqrt(size)));
+}
+
+void check_sweeps(const Sizes& s, DType dtype) {
+  INFO(name_of(dtype) << ' ' << s.height << " x " << s.width << ", pool " << s.pool);
+  std::mt19937 random(unsigned(s.height * 41 + s.width));
+  std::uniform_real_distribution<double> uniform(-1, 1);
+  const auto draw = [&](Index n) {
+    Doubles values;
+    for (Index i = 0; i < n; ++i) values.push_back(double(float(uniform(random))));
+    return values;
+  };
+  const Doubles x = draw(s.n * s.channels * s.places()), gain = draw(s.channels), shift = draw(s.channels),
+                g = draw(s.n * s.channels * s.outputs());
+  const Expected expected = expected_values(s, x, gain, shift, g);
+  const std::vector<Tensor> in{Tensor::from(x, {s.n, s.channels, s.height, s.width}, {dtype}).variable(),
+                               Tensor::from(gain, {s.channels}, {dtype}).variable(),
+                               Tensor::from(shift, {s.channels}, {dtype}).variable()};
+  const Tensor y = batch_norm_relu(in[0], in[1], in[2], {s.pool}).y;
+  const std::vector<Tensor> found = grad(y, in, Tensor::from(g, y.shape(), {dtype}));
+  const double n = double(s.n * s.places()), eps = dtype == DType::float32
+                                                       ? double(std::numeric_limits<float>::epsilon())
+                                                       : std::numeric_limits<double>::epsilon();
+  check_near("y", y.values(), expected.y, n, eps);
+  check_near("dx", found[0].values(), expected.dx, n, eps);
+  check_near("dgain", found[1].values(), expected.dgain, n, eps);
+  check_near("dshift", found[2].values(), expected.dshift, n, eps);
+}
+
 }  // namespace
 
 TEST_CASE("batch norm keeps float32's precision beside a mean thousands of deviations away", "[batch_norm]") {
@@ -64,6 +153,13 @@ TEST_CASE("batch norm keeps float32's precision beside a mean thousands of devia
     }
     CHECK(worst <= 4 * (off + 64 * eps));
   }
+}
+
+TEST_CASE("batch norm's sweeps agree with plain loops over ragged images", "[batch_norm]") {
+  for (const DType dtype : {DType::float32, DType::float64})
+    for (const Index height : {2, 3, 7, 14, 28})
+      for (const Index width : {2, 3, 7, 14, 15, 16, 17, 28, 32, 33, 66})
+        for (const Index pool : {1, 2}) check_sweeps({3, 5, height, width, pool}, dtype);
 }
 
 TEST_CASE("running statistics take a tenth of the batch's, with an unbiased variance", "[batch_norm]") {
