@@ -188,7 +188,8 @@ int eval_command(const EvalFlags& flags, std::ostream& out) {
       flags.split.empty() ? task->splits() : std::vector<std::string>{flags.split};
   for (const std::string& split : splits) {
     for (const auto& [name, value] : task->evaluate(split)) result[split][name] = value;
-    for (const auto& [name, value] : task->details().items()) result[split][name] = value;
+    const Json details = task->details();
+    for (const auto& [name, value] : details.items()) result[split][name] = value;
   }
   if (!flags.output.empty()) {
     make_folder(flags.output);

@@ -87,8 +87,8 @@ void record_image_layers(Recorder& recorder) {
     max_pool2d_scatter(pool, largest, place, dx);
     max_pool2d_gather(pool, x, place, largest);
   });
-  recorder.row("each_element<MaxPool2d>", image + 2 * image / 4);
-  recorder.row("each_element<MaxPoolScatter>", image + 2 * image / 4);
+  recorder.row("each_warp_row<MaxPool2d>", image + 2 * image / 4);
+  recorder.row("each_warp_row<MaxPoolScatter>", image + 2 * image / 4);
   recorder.row("each_element<MaxPoolGather>", 3 * image / 4);
 }
 
