@@ -6,9 +6,11 @@
 #include "bench/workloads.h"
 #include "engine/ops.h"
 #include "kernels/adam.h"
+#include "kernels/complex_inverse.h"
 #include "kernels/gemm.h"
 #include "kernels/history.h"
 #include "kernels/random.h"
+#include "models/mondeq.h"
 #include "models/sim.h"
 
 namespace stillpoint {
@@ -193,6 +195,53 @@ void bench_history(benchmark::State& state) {
   report_bytes(state, 4.0 * double(width) * double(2 * count + 3));
 }
 BENCHMARK(bench_history)->Name("history")->Arg(8)->Arg(30)->UseRealTime();
+
+// Arguments of the monotone networks' rows: channels and side of the single convolution, batch 128.
+Tensor image_state(const benchmark::State& state) {
+  return normal({state.range(1) * state.range(1), state.range(0), 128}, 1);
+}
+
+// There and back; flops of the transforms' whole matrices, of which folding leaves a fifth.
+void bench_fourier_grid(benchmark::State& state) {
+  const Tensor z = image_state(state);
+  const FourierGrid grid(state.range(1), {});
+  for (auto _ : state) benchmark::DoNotOptimize(grid.inverse(grid.forward(z)).array().data);
+  const double n = double(state.range(1)), half = double(state.range(1) / 2 + 1);
+  report_flops(state, 2 * 12 * half * n * n * double(state.range(0)) * 128);
+}
+BENCHMARK(bench_fourier_grid)->Name("fourier_grid")->Args({56, 30})->Args({81, 34})->UseRealTime()->Unit(benchmark::kMillisecond);
+
+void bench_spectral_product(benchmark::State& state) {
+  const Index c = state.range(0), count = kernels::HalfSpectrum{state.range(1)}.count();
+  const Tensor blocks = normal({count, 2 * c, 2 * c}, 1), x = normal({count, 2, c, 128}, 2);
+  for (auto _ : state) benchmark::DoNotOptimize(spectral_product(blocks, x).array().data);
+  report_flops(state, 8.0 * double(c * c * count) * 128);
+}
+BENCHMARK(bench_spectral_product)->Name("spectral_product")->Args({56, 30})->Args({81, 34})->UseRealTime()->Unit(benchmark::kMillisecond);
+
+void bench_complex_inverse(benchmark::State& state) {
+  const Index c = state.range(0), count = kernels::HalfSpectrum{state.range(1)}.count();
+  const Tensor m = normal({count, 2, c, c}, 1);
+  kernels::sum_blocks(c, {40, 1, 0}, {}, m.array());
+  for (auto _ : state) kernels::complex_inverse(c, m.array());  // and back, every second time
+  report_flops(state, 8.0 * double(c * c * c * count));
+}
+BENCHMARK(bench_complex_inverse)->Name("complex_inverse")->Args({56, 30})->Args({81, 34})->UseRealTime()->Unit(benchmark::kMillisecond);
+
+// One iteration of Peaceman-Rachford, transforms as folded.
+void bench_peaceman_rachford(benchmark::State& state) {
+  const Index c = state.range(0), n = state.range(1);
+  Initializer init(1);
+  const ConvMonDeq model(init, {.channels = std::to_string(c)}, 1, n - 2);
+  const Recording off(false);
+  const ConvMap f = model.map(normal({128, 1, n - 2, n - 2}, 3));
+  const auto w = model.splitting_operator(f);
+  const Parts bias{to_places(f.bias[0])};
+  const SplittingOptions options{.tolerance = 0, .max_iterations = 1};
+  for (auto _ : state) benchmark::DoNotOptimize(solve_splitting(*w, bias, options).z[0].array().data);
+  report_flops(state, 8.0 * double(c * c * kernels::HalfSpectrum{n}.count()) * 128);
+}
+BENCHMARK(bench_peaceman_rachford)->Name("peaceman_rachford")->Args({56, 30})->Args({81, 34})->UseRealTime()->Unit(benchmark::kMillisecond);
 
 void bench_step(benchmark::State& state, const std::string& name) {
   const Workload w = make_workload(name);

@@ -57,7 +57,7 @@ STILLPOINT_HD Place alias_of(Index f, Index alias, Index n) {
   return stored_at(f / half + (alias / 2) * half, f % half + (alias % 2) * half, n);
 }
 
-// Rows: coarse frequencies, and chunks of their width.
+// Rows: coarse frequencies, their real and imaginary parts, and chunks of these.
 template <class T>
 struct FoldAliases {
   const T* x;
@@ -66,18 +66,19 @@ struct FoldAliases {
   T scale;
   template <class Team>
   STILLPOINT_HD void operator()(Index at, Team team) const {
-    const Index f = at / chunks, begin = at % chunks * chunk, w = width;
-    const Place p0 = alias_of(f, 0, n), p1 = alias_of(f, 1, n), p2 = alias_of(f, 2, n),
-                p3 = alias_of(f, 3, n);
-    const T *const a = x + 2 * w * p0.at + begin, *const b = x + 2 * w * p1.at + begin;
-    const T *const c = x + 2 * w * p2.at + begin, *const d = x + 2 * w * p3.at + begin;
-    const T s = scale, s0 = p0.conjugate ? -s : s, s1 = p1.conjugate ? -s : s, s2 = p2.conjugate ? -s : s,
-            s3 = p3.conjugate ? -s : s;
-    T* const to = y + 2 * w * f + begin;
-    team.each(minimum<Index>(chunk, w - begin), [=](Index j) {
-      to[j] = s * ((a[j] + b[j]) + (c[j] + d[j]));
-      to[w + j] = (s0 * a[w + j] + s1 * b[w + j]) + (s2 * c[w + j] + s3 * d[w + j]);
-    });
+    const Index f = at / chunks / 2, part = at / chunks % 2, begin = at % chunks * chunk;
+    const T* from[4];
+    T by[4];
+    for (int k = 0; k < 4; ++k) {
+      const Place p = alias_of(f, k, n);
+      from[k] = x + (2 * p.at + part) * width + begin;
+      by[k] = part == 1 && p.conjugate ? -scale : scale;
+    }
+    const T *const a = from[0], *const b = from[1], *const c = from[2], *const d = from[3];
+    const T of_a = by[0], of_b = by[1], of_c = by[2], of_d = by[3];
+    T* const to = y + (2 * f + part) * width + begin;
+    team.each(minimum<Index>(chunk, width - begin),
+              [=](Index i) { to[i] = (of_a * a[i] + of_b * b[i]) + (of_c * c[i] + of_d * d[i]); });
   }
 };
 
@@ -197,7 +198,7 @@ void fold_aliases(HalfSpectrum fine, Index width, double scale, const Array& x, 
   dispatch_real(y.dtype, "fold_aliases", [&](auto zero) {
     using T = decltype(zero);
     const Index chunks = chunks_of(width);
-    each_row(y.device, HalfSpectrum{fine.n / 2}.count() * chunks, 8 * minimum(width, longest_chunk),
+    each_row(y.device, 2 * HalfSpectrum{fine.n / 2}.count() * chunks, 5 * minimum(width, longest_chunk),
              FoldAliases<T>{x.as<T>(), y.as<T>(), fine.n, width, longest_chunk, chunks, T(scale)});
   });
 }
