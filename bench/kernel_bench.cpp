@@ -182,6 +182,65 @@ void bench_layer_norm(benchmark::State& state) {
 }
 BENCHMARK(bench_layer_norm)->Name("layer_norm")->Arg(520)->Arg(5200)->UseRealTime();
 
+enum class Conv2dPass { forward, data, weight };
+
+// Arguments: channels, height and width; 3 x 3, 128 images, zero border or, at 54 and 81 channels, circular.
+template <Conv2dPass pass>
+void bench_conv2d(benchmark::State& state) {
+  const Index n = 128, channels = state.range(0), side = state.range(1);
+  const Conv2dOptions options{.padding = 1, .circular = channels > 50};
+  const Tensor x = normal({n, channels, side, side}, 1), w = normal({channels, channels, 3, 3}, 2),
+               b = normal({channels}, 3), g = normal(x.shape(), 4);
+  for (auto _ : state) {
+    const Tensor y = pass == Conv2dPass::forward ? conv2d(x, w, b, options)
+                     : pass == Conv2dPass::data  ? conv2d_data_adjoint(g, w, {side, side}, options)
+                                                 : conv2d_weight_adjoint(g, x, {3, 3}, options);
+    benchmark::DoNotOptimize(y.array().data);
+  }
+  report_flops(state, 2.0 * 9 * double(n * side * side * channels * channels));
+}
+#define CONV2D_SIZES                       \
+  Args({24, 28})                           \
+      ->Args({24, 14})                     \
+      ->Args({38, 32})                     \
+      ->Args({38, 16})                     \
+      ->Args({81, 34})                     \
+      ->UseRealTime()                      \
+      ->Unit(benchmark::kMillisecond)
+BENCHMARK(bench_conv2d<Conv2dPass::forward>)->Name("conv2d")->CONV2D_SIZES;
+BENCHMARK(bench_conv2d<Conv2dPass::data>)->Name("conv2d_data_adjoint")->CONV2D_SIZES;
+BENCHMARK(bench_conv2d<Conv2dPass::weight>)->Name("conv2d_weight_adjoint")->CONV2D_SIZES;
+
+// Arguments: channels, height and width, pool; 128 images. Bytes of x twice forward and twice backward, of y, of g twice
+// and of dx.
+void bench_batch_norm(benchmark::State& state) {
+  const Index n = 128, channels = state.range(0), side = state.range(1), pool = state.range(2);
+  const Tensor x = normal({n, channels, side, side}, 1).variable(), gain = normal({channels}, 2).variable(),
+               shift = normal({channels}, 3).variable();
+  const Tensor seed = normal({n, channels, side / pool, side / pool}, 4);
+  for (auto _ : state) {
+    const Tensor y = batch_norm_relu(x, gain, shift, {pool}).y;
+    benchmark::DoNotOptimize(grad(y, {x, gain, shift}, seed)[0].array().data);
+  }
+  report_bytes(state, 4 * (5.0 * double(x.size()) + 3.0 * double(seed.size())));
+}
+BENCHMARK(bench_batch_norm)
+    ->Name("batch_norm_relu")
+    ->Args({24, 28, 1})
+    ->Args({24, 28, 2})
+    ->Args({38, 32, 1})
+    ->Args({38, 32, 2})
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+
+// Forward and backward by themselves: x, y, places, g, places and dx.
+void bench_max_pool(benchmark::State& state) {
+  const Tensor x = normal({128, 38, 32, 32}, 1).variable(), seed = normal({128, 38, 16, 16}, 2);
+  for (auto _ : state) benchmark::DoNotOptimize(grad(max_pool2d(x, 2), {x}, seed)[0].array().data);
+  report_bytes(state, 4 * (2.0 * double(x.size()) + 4.0 * double(seed.size())));
+}
+BENCHMARK(bench_max_pool)->Name("max_pool2d")->UseRealTime()->Unit(benchmark::kMillisecond);
+
 // Argument: updates; the products and the sum of a Broyden step with the rows of one factor.
 void bench_history(benchmark::State& state) {
   const Index count = state.range(0), width = 520 * 40;
