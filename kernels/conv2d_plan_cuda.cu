@@ -92,8 +92,7 @@ void choose(Conv2dPlan& plan, const Conv2dKey& key, const Query& query, const Wo
   }
 }
 
-Conv2dPlan make_plan(const Conv2dKey& key) {
-  Conv2dPlan p;
+void fill_plan(Conv2dPlan& p, const Conv2dKey& key) {
   describe(p, key);
   switch (key.pass) {
     case Conv2dPass::forward:
@@ -130,6 +129,24 @@ Conv2dPlan make_plan(const Conv2dKey& key) {
             return cudnnGetConvolutionBackwardFilterWorkspaceSize(handle(), p.x, p.y, p.convolution, p.w,
                                                                   algo, bytes);
           });
+  }
+}
+
+// Of a plan whose making failed, so that nobody looks at more errors.
+void destroy_descriptors(const Conv2dPlan& p) {
+  if (p.x != nullptr) cudnnDestroyTensorDescriptor(p.x);
+  if (p.y != nullptr) cudnnDestroyTensorDescriptor(p.y);
+  if (p.w != nullptr) cudnnDestroyFilterDescriptor(p.w);
+  if (p.convolution != nullptr) cudnnDestroyConvolutionDescriptor(p.convolution);
+}
+
+Conv2dPlan make_plan(const Conv2dKey& key) {
+  Conv2dPlan p;
+  try {
+    fill_plan(p, key);
+  } catch (...) {
+    destroy_descriptors(p);
+    throw;
   }
   return p;
 }
