@@ -21,18 +21,17 @@ struct MaxPool2d {
     T* const to = y + r * columns;
     std::int32_t* const places = place + r * columns;
     team.each(columns, [=](Index q) {
-      Index best = row + q * size;
+      std::int32_t best = std::int32_t(row + q * size);  // a place fits: `place` holds it
       T value = image[best];
-      for (Index a = 0; a < size; ++a)
-        for (Index b = 0; b < size; ++b) {
-          const Index here = row + a * width + q * size + b;
+      for (std::int32_t a = 0, first = best; a < size; ++a, first += std::int32_t(width))
+        for (std::int32_t here = first; here < first + size; ++here) {
           const T v = image[here];
           if (!(v > value) && v == v) continue;
           value = v;
           best = here;
         }
       to[q] = value;
-      places[q] = std::int32_t(best);
+      places[q] = best;
     });
   }
 };
