@@ -27,6 +27,7 @@ struct WeightAdjoint {
   BorderedImage<T> image;
   Index length, y_stride;           // places with gaps, and elements of a channel of y in cache
   Index set, group_images, groups;  // images
+  const Index* offsets = nullptr;   // of x per element of a row of dw, by fill_offsets
   Index size;                       // elements of a group's sums: dw (Co,Ci,Kh,Kw), dbias (Co)
 
   explicit WeightAdjoint(const Conv2dShape& shape)
@@ -41,6 +42,12 @@ struct WeightAdjoint {
     const Index sets = (s.batch + set - 1) / set;
     group_images = (sets + allowed - 1) / allowed * set;
     groups = (s.batch + group_images - 1) / group_images;
+  }
+  void fill_offsets(Index* table) {
+    for (Index c = 0, at = 0; c < s.in_channels; ++c)
+      for (Index a = 0; a < s.kernel_height; ++a)
+        for (Index b = 0; b < s.kernel_width; ++b) table[at++] = c * image.stride + image.place_of(a, b);
+    offsets = table;
   }
   Index slice() const { return set * (image.elements() + s.out_channels * y_stride); }
 };
@@ -112,16 +119,10 @@ void correlate_set(const WeightAdjoint<T>& k, Index images, const T* x, const T*
   for (Index left = blocks; left > 0; --left) {
     const Index count = (k.s.out_channels - o + left - 1) / left;
     for (Index first = 0; first < row; first += tile_taps) {
-      Index offsets[tile_taps];
       const Index some = std::min<Index>(tile_taps, row - first);
-      for (Index i = 0; i < some; ++i) {
-        const Index c = (first + i) / taps, a = (first + i) % taps / k.s.kernel_width,
-                    b = (first + i) % k.s.kernel_width;
-        offsets[i] = c * k.image.stride + k.image.place_of(a, b);
-      }
       with_count<tile_outputs>(count, [&](auto outputs) {
         with_count<tile_taps>(some, [&](auto width_of_tile) {
-          correlate_tile<T, outputs, width_of_tile>(k, images, x, y + o * k.y_stride, offsets,
+          correlate_tile<T, outputs, width_of_tile>(k, images, x, y + o * k.y_stride, k.offsets + first,
                                                     dw + o * row + first);
         });
       });
@@ -159,7 +160,10 @@ void add_groups(const WeightAdjoint<T>& k, const T* sums, Index n, T* to) {
 
 template <class T>
 void weight_adjoint(const Conv2dShape& s, const T* y, const T* x, T* w, T* dbias) {
-  const WeightAdjoint<T> k(s);
+  WeightAdjoint<T> k(s);
+  const Buffer table(Device::cpu,
+                     std::size_t(s.in_channels * s.kernel_height * s.kernel_width) * sizeof(Index));
+  k.fill_offsets(static_cast<Index*>(table.data()));
   const Index threads = std::clamp<Index>(k.groups, 1, omp_get_max_threads()), slice = k.slice();
   const Buffer memory(Device::cpu, std::size_t(threads * slice + k.groups * k.size) * sizeof(T));
   T* const slices = static_cast<T*>(memory.data());
