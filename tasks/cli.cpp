@@ -90,8 +90,8 @@ struct TrainFlags {
     common.add_to(app);
   }
   bool has_settings() const {
-    return !image.empty() || !dataset.empty() || !data.empty() || !model.empty() || !preset.empty() || !config.empty() || !assignments.empty() ||
-           seed >= 0 || !run.empty();
+    return !image.empty() || !dataset.empty() || !data.empty() || !model.empty() || !preset.empty() ||
+           !config.empty() || !assignments.empty() || seed >= 0 || !run.empty();
   }
 };
 
@@ -217,13 +217,15 @@ struct PredictFlags {
 int predict_command(const PredictFlags& flags, std::ostream& out) {
   const Device device = flags.common.apply();
   const fs::path path = checkpoint_of(flags.checkpoint);
-  for (const std::string& image : flags.images) {
-    const std::vector<Prediction> found = predict_image(path, read_image(image), flags.inverted, device);
-    out << image << ":";
+  std::vector<Image> images;
+  for (const std::string& image : flags.images) images.push_back(read_image(image));
+  const auto predictions = predict_images(path, images, flags.inverted, device);
+  for (std::size_t k = 0; k < images.size(); ++k) {
+    out << flags.images[k] << ":";
     for (std::size_t i = 0; i < 3; ++i) {
       char percent[16];
-      std::snprintf(percent, sizeof percent, " %.2f %%", 100 * found[i].probability);
-      out << (i == 0 ? " " : ", ") << found[i].label << percent;
+      std::snprintf(percent, sizeof percent, " %.2f %%", 100 * predictions[k][i].probability);
+      out << (i == 0 ? " " : ", ") << predictions[k][i].label << percent;
     }
     out << "\n";
   }

@@ -19,6 +19,15 @@ TensorOptions options_of(const ImageClassificationConfig& config, Device device)
   return {config.train.dtype == "float64" ? DType::float64 : DType::float32, device};
 }
 
+// The paper's, for images of one or three channels: they give the parameter counts of its Table 2.
+std::string paper_channels(const std::string& model, Index image_channels) {
+  const bool grey = image_channels == 1;
+  if (model == "sim") return grey ? "24" : "38";
+  if (model == "sim2") return grey ? "21" : "36";
+  if (model == "mondeq-single") return grey ? "56" : "81";
+  return grey ? "16,32,32" : "16,32,60";
+}
+
 using Model = std::variant<ImageSim, ConvMonDeq>;
 
 Model make_model(const ImageClassificationConfig& config, TensorOptions options) {
@@ -47,6 +56,9 @@ Tensor logits_of(const Model& model, const Tensor& x) {
   if (const auto* const sim = std::get_if<ImageSim>(&model)) return (*sim)(x, false);
   return std::get<ConvMonDeq>(model)(x);
 }
+
+// Rows are labels, columns what was predicted; counts of images.
+using Confusion = std::vector<std::vector<Index>>;
 
 // What evaluating a split adds up.
 struct Totals {
@@ -198,18 +210,25 @@ void ImageClassification::write_results(const std::filesystem::path& folder, Ten
   write_atomically(folder / "confusion.csv", table + "\n");
 }
 
-}  // namespace
-
-std::string paper_channels(const std::string& model, Index image_channels) {
-  const bool grey = image_channels == 1;
-  if (model == "sim") return grey ? "24" : "38";
-  if (model == "sim2") return grey ? "21" : "36";
-  if (model == "mondeq-single") return grey ? "56" : "81";
-  return grey ? "16,32,32" : "16,32,60";
+// Of the one image of a set.
+std::vector<Prediction> predict(const Model& model, const ImageSet& set, const DatasetInfo& info,
+                                const ImageClassificationConfig& config, Device device) {
+  const ImageBatches one(set, {0}, info, {.batch_size = 1, .shuffled = false, .prefetched = false});
+  const Recording off(false);
+  const Tensor x = one.batch(0)[0].to(options_of(config, device).dtype).to(device);
+  const std::vector<double> p = softmax(logits_of(model, x)).values();
+  std::vector<Prediction> out;
+  for (std::size_t c = 0; c < classes; ++c) out.push_back({info.classes[c], p[c]});
+  std::stable_sort(out.begin(), out.end(),
+                   [](const Prediction& a, const Prediction& b) { return a.probability > b.probability; });
+  return out;
 }
 
-std::vector<Prediction> predict_image(const std::filesystem::path& checkpoint, const Image& image,
-                                      bool inverted, Device device) {
+}  // namespace
+
+std::vector<std::vector<Prediction>> predict_images(const std::filesystem::path& checkpoint,
+                                                    const std::vector<Image>& images, bool inverted,
+                                                    Device device) {
   const Json record = read_checkpoint_record(checkpoint);
   require(record.value("task", "") == "image-classification", "predict: given ", checkpoint.string(),
           ", a checkpoint of ", record.value("task", "no task"),
@@ -219,15 +238,9 @@ std::vector<Prediction> predict_image(const std::filesystem::path& checkpoint, c
   const DatasetInfo& info = dataset_info(config.dataset);
   Model model = make_model(config, options_of(config, device));
   load_checkpoint(checkpoint, params_of_model(model), nullptr);
-  const ImageSet set = scaled_to(image, info, inverted);
-  const ImageBatches one(set, {0}, info, {.batch_size = 1, .shuffled = false, .prefetched = false});
-  const Recording off(false);
-  const Tensor x = one.batch(0)[0].to(options_of(config, device).dtype).to(device);
-  const std::vector<double> p = softmax(logits_of(model, x)).values();
-  std::vector<Prediction> out;
-  for (std::size_t c = 0; c < classes; ++c) out.push_back({info.classes[c], p[c]});
-  std::stable_sort(out.begin(), out.end(),
-                   [](const Prediction& a, const Prediction& b) { return a.probability > b.probability; });
+  std::vector<std::vector<Prediction>> out;
+  for (const Image& image : images)
+    out.push_back(predict(model, scaled_to(image, info, inverted), info, config, device));
   return out;
 }
 

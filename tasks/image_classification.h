@@ -36,22 +36,17 @@ struct ImageClassificationConfig {
   }
 };
 
-// The paper's channels of a model for images of one or three channels, which give the parameter counts of its
-// Table 2.
-std::string paper_channels(const std::string& model, Index image_channels);
-
 std::unique_ptr<Task> make_image_classification(const ImageClassificationConfig& config, Device device);
 
-// Rows are labels, columns what was predicted; counts of images.
-using Confusion = std::vector<std::vector<Index>>;
-
-// Probabilities of the classes, likeliest first, for an image of any size: it is scaled to the data set's by
-// averaging areas, and made grey where the data set is. Error where the checkpoint is of another task.
 struct Prediction {
   std::string label;
   double probability;
 };
-std::vector<Prediction> predict_image(const std::filesystem::path& checkpoint, const Image& image,
-                                      bool inverted, Device device);
+// For each image the probabilities of the classes, likeliest first. Images have any size: they are scaled to
+// the data set's by averaging areas, and made grey where the data set is. Error where the checkpoint is of
+// another task.
+std::vector<std::vector<Prediction>> predict_images(const std::filesystem::path& checkpoint,
+                                                    const std::vector<Image>& images, bool inverted,
+                                                    Device device);
 
 }  // namespace stillpoint

@@ -107,7 +107,10 @@ TEST_CASE("a picture of any size is classified by a trained model", "[classifica
   Image picture{56, 84, 3, {}};  // a bar for label 6, twice and three times as large, dark on white
   for (Index i = 0; i < 56; ++i)
     for (Index j = 0; j < 84 * 3; ++j) picture.rgb.push_back(i / 4 == 8 ? 20 : 230);
-  const auto found = predict_image(runs / "run" / checkpoint_name, picture, true, Device::cpu);
+  const auto both = predict_images(runs / "run" / checkpoint_name, {picture, picture}, true, Device::cpu);
+  REQUIRE(both.size() == 2);
+  CHECK(both[1][0].probability == both[0][0].probability);
+  const std::vector<Prediction>& found = both[0];
   REQUIRE(found.size() == 10);
   CHECK(found[0].label == "6");
   double total = 0;
@@ -152,7 +155,7 @@ TEST_CASE("wrong input of image classification is told", "[classification]") {
   CHECK_THAT(made("mondeq-multi", "8"), mentions("several numbers"));
   CHECK_THAT(made("mondeq-single", "8x"), mentions("8x"));
   Image picture{1, 1, 3, {0, 0, 0}};
-  CHECK_THAT(error_text([&] { predict_image(empty / "none", picture, false, Device::cpu); }), mentions("none"));
+  CHECK_THAT(error_text([&] { predict_images(empty / "none", {picture}, false, Device::cpu); }), mentions("none"));
   const std::unique_ptr<Task> task = task_kind("image-classification").make(settings(data), Device::cpu);
   CHECK_THAT(error_text([&] { task->evaluate("all"); }), mentions("'all'", "train, valid or test"));
 }
