@@ -1,5 +1,6 @@
 // Configurations: an input is a JSON file of settings, read as each task reads its own, and one --set flag.
 #include "tasks/copy_memory.h"
+#include "tasks/image_classification.h"
 #include "tasks/image_regression.h"
 #include "tests/fuzz/fuzz.h"
 
@@ -20,6 +21,12 @@ void read_as(const Json& settings) {
   });
 }
 
+void read_as_each_task(const Json& settings) {
+  read_as<CopyMemoryConfig>(settings);
+  read_as<ImageRegressionConfig>(settings);
+  read_as<ImageClassificationConfig>(settings);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -27,13 +34,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string_view bytes = fuzz::text_of(data, size);
   fuzz::allow_errors([&] {
     const Json settings = read_json_file(file.with(bytes));
-    read_as<CopyMemoryConfig>(settings);
-    read_as<ImageRegressionConfig>(settings);
+    read_as_each_task(settings);
   });
   fuzz::allow_errors([&] {
-    const Json setting = parse_assignment(std::string(bytes));
-    read_as<CopyMemoryConfig>(setting);
-    read_as<ImageRegressionConfig>(setting);
+    read_as_each_task(parse_assignment(std::string(bytes)));
   });
   return 0;
 }
