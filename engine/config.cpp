@@ -80,7 +80,8 @@ std::string nearest_name(const std::string& name, const std::vector<std::string>
   return best;
 }
 
-ConfigReader::ConfigReader(const Json& object, std::string source) : object_(object), source_(std::move(source)) {
+ConfigReader::ConfigReader(const Json& object, std::string source)
+    : object_(object), source_(std::move(source)) {
   require(object.is_object(), source_, ": given ", object.type_name(),
           ", expected a JSON object of settings, write {\"key\": value, ...}");
 }
@@ -111,11 +112,12 @@ void ConfigReader::operator()(const char* name, bool& value, const char*, const 
 void ConfigReader::operator()(const char* name, std::int64_t& value, const char*, const Check& check) {
   const Json* const given = find(name);
   if (given == nullptr) return;
-  const bool whole = given->is_number_integer() ||
-                     (given->is_number_float() && std::abs(given->get<double>()) < 9e15 &&
-                      std::floor(given->get<double>()) == given->get<double>());
+  const bool whole =
+      given->is_number_integer() || (given->is_number_float() && std::abs(given->get<double>()) < 9e15 &&
+                                     std::floor(given->get<double>()) == given->get<double>());
   if (!whole) reject(name, *given, "a whole number");
-  if (given->is_number_unsigned() && given->get<std::uint64_t>() > std::uint64_t(std::numeric_limits<std::int64_t>::max()))
+  if (given->is_number_unsigned() &&
+      given->get<std::uint64_t>() > std::uint64_t(std::numeric_limits<std::int64_t>::max()))
     reject(name, *given, "a whole number below 2^63");
   check_range(name, *given, given->get<double>(), check);
   value = given->is_number_float() ? std::int64_t(given->get<double>()) : given->get<std::int64_t>();
@@ -135,7 +137,8 @@ void ConfigReader::operator()(const char* name, std::string& value, const char*,
   if (!given->is_string()) reject(name, *given, "a string");
   const std::string word = given->get<std::string>();
   if (!is_utf8(word)) reject(name, *given, "UTF-8 text");
-  if (!check.choices.empty() && std::find(check.choices.begin(), check.choices.end(), word) == check.choices.end())
+  if (!check.choices.empty() &&
+      std::find(check.choices.begin(), check.choices.end(), word) == check.choices.end())
     reject(name, *given, describe(check));
   value = word;
 }
@@ -143,7 +146,8 @@ void ConfigReader::operator()(const char* name, std::string& value, const char*,
 void ConfigReader::finish() const {
   for (const auto& [key, value] : object_.items())
     require(std::find(known_.begin(), known_.end(), key) != known_.end(), source_, ": unknown setting '", key,
-            "', expected one of the settings that --help lists, did you mean '", nearest_name(key, known_), "'?");
+            "', expected one of the settings that --help lists, did you mean '", nearest_name(key, known_),
+            "'?");
 }
 
 void ConfigHelp::add(const std::string& name, const std::string& value, const std::string& help,

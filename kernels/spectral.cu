@@ -149,20 +149,27 @@ struct HermitianSum {
   }
 };
 
-constexpr Index edge = 32;  // of a square tile, whose lines stay in L1
+// A tile's extents along a and c. Its lines stay in L1: lines of x, b c elements apart, may share a set
+// there, so that a CPU takes few and long ones; a block's threads want many.
+struct SwapTile {
+  Index a, c;
+};
+SwapTile swap_tile(Device device) { return device == Device::cpu ? SwapTile{16, 256} : SwapTile{32, 32}; }
 
-// Rows: square tiles (i,k) of plane j.
+// Rows: tiles (i,k) of plane j.
 template <class T>
 struct SwapEnds {
   const T* x;
   T* y;
-  Index a, b, c, across_a, across_c;
+  Index a, b, c;
+  SwapTile tile;
+  Index across_a, across_c;
   template <class Team>
   STILLPOINT_HD void operator()(Index at, Team team) const {
-    const Index k0 = at % across_c * edge, i0 = at / across_c % across_a * edge,
+    const Index k0 = at % across_c * tile.c, i0 = at / across_c % across_a * tile.a,
                 j = at / (across_c * across_a);
-    const Index width = minimum<Index>(edge, a - i0), step = b * c;
-    for (Index k = k0; k < minimum<Index>(k0 + edge, c); ++k) {
+    const Index width = minimum<Index>(tile.a, a - i0), step = b * c;
+    for (Index k = k0; k < minimum<Index>(k0 + tile.c, c); ++k) {
       const T* const from = x + (i0 * b + j) * c + k;
       T* const to = y + (k * b + j) * a + i0;
       team.each(width, [=](Index i) { to[i] = from[i * step]; });
@@ -236,9 +243,10 @@ void hermitian_sum(Index c, double scale, const Array& x, const Array& y) {
 void swap_ends(Index a, Index b, Index c, const Array& x, const Array& y) {
   dispatch_real(y.dtype, "swap_ends", [&](auto zero) {
     using T = decltype(zero);
-    const Index across_a = (a + edge - 1) / edge, across_c = (c + edge - 1) / edge;
-    each_row(y.device, b * across_a * across_c, edge * edge,
-             SwapEnds<T>{x.as<T>(), y.as<T>(), a, b, c, across_a, across_c});
+    const SwapTile tile = swap_tile(y.device);
+    const Index across_a = (a + tile.a - 1) / tile.a, across_c = (c + tile.c - 1) / tile.c;
+    each_row(y.device, b * across_a * across_c, tile.a * tile.c,
+             SwapEnds<T>{x.as<T>(), y.as<T>(), a, b, c, tile, across_a, across_c});
   });
 }
 
