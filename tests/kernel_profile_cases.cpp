@@ -7,17 +7,11 @@
 #include "kernels/causal_conv_cuda.h"
 #include "kernels/elementwise.h"
 #include "kernels/embedding.h"
-#include "kernels/history.h"
-#include "kernels/layer_norm.h"
 #include "kernels/lift.h"
 #include "kernels/mse.h"
-#include "kernels/relative_attention_cuda.h"
-#include "kernels/reversible_step.h"
-#include "kernels/root_state.h"
 #include "kernels/sim_head_cuda.h"
 #include "kernels/softmax.h"
 #include "kernels/softmax_xent.h"
-#include "kernels/solver_chunk.h"
 #include "kernels/strided.h"
 #include "tests/kernel_profile_arrays.h"
 
@@ -363,91 +357,6 @@ void record_strided(Recorder& recorder) {
   recorder.row("each_warp_row<SumStrided>", double(n + rows));
   recorder.run("of columns, 128 x 96", [&] { sum_strided(x, along, down, column_sums); });
   recorder.row("each_warp_row<SumStrided>", double(n + columns));
-}
-
-void record_deq_cell(Recorder& recorder) {
-  Arrays arrays;
-  const RelativeAttentionShape s{1, 520, 8, 5};
-  const std::int64_t d = s.heads * s.features, out = s.length * d, norms = s.heads * s.length;
-  const RelativeAttentionInputs in{arrays.drawn(3 * out), arrays.drawn(out), arrays.drawn(d),
-                                   arrays.drawn(d)},
-      grads{arrays.result(3 * out), arrays.result(out), arrays.result(d), arrays.result(d)};
-  const Array y = arrays.result(out), log_sum = arrays.result(norms), dy = arrays.drawn(out);
-  recorder.run("(1, 520, 8, 5)", [&] {
-    relative_attention_forward_cuda(s, in, y, log_sum);
-    relative_attention_backward_cuda(s, in, y, log_sum, dy, grads);
-  });
-  const double read = double(4 * out + 2 * d), saved = double(2 * out + norms);
-  // A set of both biases' partial gradients per warp, (heads, warps, features).
-  const double warps = 4 * recorder.blocks("relative_attention_dr<5>");
-  const double sums = warps * double(s.features);
-  recorder.row("relative_attention_query_tile<5>", read + double(out + norms));
-  recorder.row("relative_attention_dq<5>", read + saved + double(out));
-  recorder.row("relative_attention_dkv<5>", read + saved + double(2 * out) + sums);
-  recorder.row("relative_attention_dr<5>", read + saved + double(out) + sums);
-  recorder.row("each_warp_row<BiasTotal>", 2 * (sums + double(d)));
-
-  const Array x = arrays.drawn(out), value = arrays.result(out), inverse = arrays.result(s.length),
-              dx = arrays.result(out);
-  recorder.run("520 x 40", [&] {
-    layer_norm(d, x, value, inverse);
-    layer_norm_backward(d, value, inverse, dy, dx);
-  });
-  recorder.row("each_warp_row<LayerNorm>", double(2 * out + s.length));
-  recorder.row("each_warp_row<LayerNormBackward>", double(3 * out + s.length));
-}
-
-void record_solvers(Recorder& recorder) {
-  Arrays arrays;
-  const std::int64_t width = 520 * 40, count = 29, chunks = (width + solver_chunk - 1) / solver_chunk, kept = 6;
-  const Array rows = arrays.drawn((count + 1) * width), x = arrays.drawn(width), f = arrays.drawn(width),
-              y = arrays.result(width), c = arrays.result(count);
-  const History history{rows, 1, count + 1, width, count};
-  const double n = double(width);
-  recorder.run("30 x 20,800", [&] {
-    history_products(history, x, c);
-    history_sum(history, c, x, y);
-  });
-  recorder.row("each_warp_row<HistoryProduct>", double(count + 1) * n + double(count * chunks));
-  recorder.row("each_element<SumOfChunks>", double(count * chunks + count));
-  recorder.row("each_warp_row<HistoryCombination>", double(count + 2) * n + double(count));
-
-  const Array along = arrays.drawn(1), length = arrays.drawn(1), u = arrays.result(width),
-              next = arrays.result(width);
-  recorder.run("one sample of 20,800", [&] { broyden_update({x, y, along, length, {}}, width, u, next); });
-  recorder.row("each_warp_row<BroydenUpdate>", 4 * n + 2);
-
-  const TwoWord before{x, f}, after{u, next};
-  recorder.run("20,800 of two words", [&] {
-    damped_step(before, y, 0.5, after);
-    undo_damped_step(after, y, 0.5, before);
-  });
-  recorder.row("each_element<DampedStep>", 5 * n);
-  recorder.row("each_element<UndoDampedStep>", 5 * n);
-
-  const Array lowest = arrays.drawn(1), first = arrays.drawn(1), trace = arrays.result(1);
-  const Array status = arrays.labels(1, 1), steps = arrays.labels(1, 1), better = arrays.labels(1, 1);
-  const RootState state{lowest, first, status, steps, better};
-  const Array ones = arrays.drawn(1), scale = arrays.drawn(1), last_scale = arrays.drawn(1),
-              last_squares = arrays.drawn(1), taken = arrays.drawn(1);
-  recorder.run("one sample of 20,800", [&] {
-    judge_residuals(x, f, 2, {false, 0, 1e5}, state, trace);
-    copy_where(ones, x, next);
-    judge_line_search(along, {first, scale, last_scale, last_squares, taken});
-  });
-  recorder.row("each_warp_row<ResidualSums>", 2 * n + double(2 * chunks));
-  recorder.row("each_element<Judge>", double(2 * chunks) + 9);
-  recorder.row("each_warp_row<CopyWhere>", 2 * n + 1);
-  recorder.row("each_element<JudgeLineSearch>", 10);
-
-  const Array gram = arrays.drawn(kept * kept), products = arrays.drawn(kept), alpha = arrays.result(kept);
-  const AndersonSystem system{1, kept, kept, 2, 1e-4, true};
-  recorder.run("6 iterates", [&] {
-    set_gram_row(products, system, 2, gram);
-    anderson_weights(gram, system, alpha);
-  });
-  recorder.row("each_element<SetGramRow>", double(3 * kept));
-  recorder.row("each_element<AndersonWeights>", double(kept * kept + kept));
 }
 
 }  // namespace stillpoint::profile

@@ -47,6 +47,11 @@ void record_strided(Recorder& recorder);
 void record_deq_cell(Recorder& recorder);
 // A step of Broyden's method with 29 updates, and one of Anderson's with six iterates, for its state.
 void record_solvers(Recorder& recorder);
+// Steps of operator splitting and what judges them, for one convolution's state.
+void record_splitting(Recorder& recorder);
+// Spectra of convolutions: blocks, aliases, gradients, the turn of axes; and inverses of complex matrices.
+void record_spectral(Recorder& recorder);
+void record_complex_inverse(Recorder& recorder);
 // Convolutions of images with a circular border, by cuDNN and, as builds without it do, by the bodies.
 void record_conv2d(Recorder& recorder);
 // Batch normalisation with ReLU, and maximum pooling.

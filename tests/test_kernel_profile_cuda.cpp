@@ -41,6 +41,9 @@ void record_short(Recorder& recorder) {
   record_strided(recorder);
   record_deq_cell(recorder);
   record_solvers(recorder);
+  record_splitting(recorder);
+  record_spectral(recorder);
+  record_complex_inverse(recorder);
   record_conv2d(recorder);
   record_image_layers(recorder);
 }
