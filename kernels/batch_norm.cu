@@ -51,6 +51,11 @@ struct ChannelMoments {
   }
 };
 
+// Where the window of output i starts, `columns` of them in a row.
+STILLPOINT_HD Place start_of(Place i, Place columns, Place width, Place pool) {
+  return pool == 1 ? i : (i / columns * width + i % columns) * pool;
+}
+
 template <class T>
 struct BatchNormRelu {
   const T* x;
@@ -60,12 +65,12 @@ struct BatchNormRelu {
   template <class Team>
   STILLPOINT_HD void operator()(Index r, Team team) const {
     const BatchNormChannel<T> channel = params[r % s.channels];
-    const Index columns = s.out_width(), outputs = s.out_height() * columns, width = s.width, pool = s.pool;
+    const Place columns = Place(s.out_width()), outputs = Place(s.out_height()) * columns,
+                width = Place(s.width), pool = Place(s.pool);
     const T* const in = x + r * s.places();
     T* const out = y + r * outputs;
     team.each(outputs, [=](Index i) {
-      const Index first = pool == 1 ? i : (i / columns * width + i % columns) * pool;
-      const T v = window_max(channel, in, first, width, pool).value;
+      const T v = window_max(channel, in, start_of(Place(i), columns, width, pool), width, pool).value;
       out[i] = v < T(0) ? T(0) : v;  // a NaN stays a NaN
     });
   }
@@ -81,11 +86,11 @@ struct PlaneGradients {
   template <class Team>
   STILLPOINT_HD void operator()(Index r, Team team) const {
     const BatchNormChannel<T> channel = params[r % s.channels];
-    const Index columns = s.out_width(), outputs = s.out_height() * columns, width = s.width, pool = s.pool;
+    const Place columns = Place(s.out_width()), outputs = Place(s.out_height()) * columns,
+                width = Place(s.width), pool = Place(s.pool);
     const T *const in = x + r * s.places(), *const of = g + r * outputs;
     const auto largest = [=](Index i) {
-      const Index first = pool == 1 ? i : (i / columns * width + i % columns) * pool;
-      return window_max(channel, in, first, width, pool);
+      return window_max(channel, in, start_of(Place(i), columns, width, pool), width, pool);
     };
     const T total =
         team.template sum<T>(outputs, [=](Index i) { return largest(i).value > T(0) ? of[i] : T(0); });
@@ -129,24 +134,24 @@ struct BatchNormReluBackward {
     const BatchNormChannel<T> channel = params[c];
     const T n = T(s.batch) * T(s.places()), mean = dshift[c] / n, along = dgain[c] / n;
     const T scale = channel.gain * channel.inverse;
-    const Index rows = s.out_height(), columns = s.out_width(), height = s.height, width = s.width,
-                pool = s.pool;
-    const Index across = (width + pool - 1) / pool, windows = (height + pool - 1) / pool * across;
+    const Place rows = Place(s.out_height()), columns = Place(s.out_width()), height = Place(s.height),
+                width = Place(s.width), pool = Place(s.pool);
+    const Place across = (width + pool - 1) / pool, windows = (height + pool - 1) / pool * across;
     const T *const in = x + r * s.places(), *const of = g + r * rows * columns;
     T* const out = dx + r * s.places();
     team.each(windows, [=](Index i) {
-      const Index p = i / across, q = i % across, first = (p * width + q) * pool;
+      const Place p = Place(i) / across, q = Place(i) % across, first = (p * width + q) * pool;
       const bool whole = p < rows && q < columns;
-      Index place = -1;
+      Place place = -1;
       T m = T(0);
       if (whole) {
         const WindowMax<T> best = window_max(channel, in, first, width, pool);
         place = best.place;
         m = best.value > T(0) ? of[p * columns + q] : T(0);
       }
-      const Index deep = minimum(pool, height - p * pool), wide = minimum(pool, width - q * pool);
-      for (Index k = 0; k < deep * wide; ++k) {
-        const Index at = first + k / wide * width + k % wide;
+      const Place deep = minimum(pool, height - p * pool), wide = minimum(pool, width - q * pool);
+      for (Place k = 0; k < deep * wide; ++k) {
+        const Place at = first + k / wide * width + k % wide;
         out[at] = scale * ((at == place ? m : T(0)) - mean - channel.normalised(in[at]) * along);
       }
     });

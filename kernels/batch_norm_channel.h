@@ -33,19 +33,22 @@ STILLPOINT_HD bool larger(T b, T a) {
   return b > a || b != b;
 }
 
+// Where a value lies in its plane; 64 bits would cost a GPU's threads twice the registers and slow divisions.
+using Place = std::int32_t;
+
 // The first largest value of a window: its place in the plane, its z and its value.
 template <class T>
 struct WindowMax {
-  Index place;
+  Place place;
   T z, value;
 };
 template <class T>
-STILLPOINT_HD WindowMax<T> window_max(const BatchNormChannel<T>& channel, const T* plane, Index first,
-                                      Index width, Index pool) {
+STILLPOINT_HD WindowMax<T> window_max(const BatchNormChannel<T>& channel, const T* plane, Place first,
+                                      Place width, Place pool) {
   WindowMax<T> best{first, channel.normalised(plane[first]), T(0)};
   best.value = channel.value(best.z);
-  for (Index k = 1; k < pool * pool; ++k) {
-    const Index place = first + k / pool * width + k % pool;
+  for (Place k = 1; k < pool * pool; ++k) {
+    const Place place = first + k / pool * width + k % pool;
     const T z = channel.normalised(plane[place]), value = channel.value(z);
     if (larger(value, best.value)) best = {place, z, value};
   }

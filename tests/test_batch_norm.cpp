@@ -198,6 +198,11 @@ TEST_CASE("batch norm says what it cannot take", "[batch_norm]") {
   CHECK(error_text([&] {
           batch_norm_relu(Tensor::full({2, 3, 4, 4}, 1), one, one);
         }) == "batch_norm_relu: given gain of shape (1), expected (3), check the sizes");
+  CHECK(
+      error_text([&] {
+        batch_norm_relu(Tensor::empty({0, 1, 65536, 65536}, {}), one, one);
+      }) ==
+      "batch_norm_relu: given images of 65536 x 65536, expected fewer than 2^31 places, cut them into tiles");
   const Array a = one.array();
   CHECK(error_text([&] { kernels::update_running_statistics(1, a, a, a, a); }) ==
         "update_running_statistics: given 1 values per channel, expected at least 2 for an unbiased "

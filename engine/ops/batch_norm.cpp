@@ -2,6 +2,7 @@
 #include "kernels/batch_norm.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "engine/ops.h"
 #include "engine/ops/check.h"
@@ -16,6 +17,8 @@ kernels::BatchNormShape shape_of(const char* op, const Tensor& x, BatchNormOptio
   require(s.pool >= 1 && s.pool <= std::max<Index>(1, std::min(s.height, s.width)), op, ": given windows of ",
           s.pool, " x ", s.pool, " over ", s.height, " x ", s.width,
           ", expected at least 1 and no more than the image, change the pool");
+  require(s.places() <= std::numeric_limits<std::int32_t>::max(), op, ": given images of ", s.height, " x ",
+          s.width, ", expected fewer than 2^31 places, cut them into tiles");
   return s;
 }
 
