@@ -4,6 +4,7 @@
 #include <zlib.h>
 
 #include "kernels/error.h"
+#include "tests/catch.h"
 #include "tests/temp_dir.h"
 #if STILLPOINT_LIBARCHIVE
 #include <archive.h>
@@ -30,6 +31,15 @@ ImageSet sample_images(Index count, Index channels, Index height, Index width) {
   for (Index i = 0; i < count * set.image_size(); ++i) set.pixels.push_back(std::uint8_t(i * 7919 % 251));
   for (Index i = 0; i < count; ++i) set.labels.push_back(std::int32_t(i % 10));
   return set;
+}
+
+void check_equal(const ImageSet& a, const ImageSet& b) {
+  CHECK(a.count == b.count);
+  CHECK(a.channels == b.channels);
+  CHECK(a.height == b.height);
+  CHECK(a.width == b.width);
+  CHECK(a.pixels == b.pixels);
+  CHECK(a.labels == b.labels);
 }
 
 std::string idx_images(const ImageSet& set) {

@@ -10,6 +10,7 @@ namespace stillpoint::test {
 
 // Labels 0, 1, .., 9, 0, .. and pixels that differ everywhere.
 ImageSet sample_images(Index count, Index channels, Index height, Index width);
+void check_equal(const ImageSet& a, const ImageSet& b);
 
 std::string idx_images(const ImageSet& set);
 std::string idx_labels(const ImageSet& set);

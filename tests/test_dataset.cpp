@@ -1,0 +1,141 @@
+// Data sets by name: where their files are looked for, what is said where they are missing, and the table of
+// them.
+#include "tasks/data/dataset.h"
+
+#include <stdlib.h>
+
+#include <optional>
+
+#include "tasks/data/cifar.h"
+#include "tests/catch.h"
+#include "tests/data_files.h"
+#include "tests/error_text.h"
+#include "tests/temp_dir.h"
+
+namespace stillpoint {
+namespace {
+
+using test::check_equal;
+using test::sample_images;
+using test::TempDir;
+using test::write_bytes;
+
+// The variable's value for as long as it lives; none: unset.
+class DataVariable {
+ public:
+  explicit DataVariable(const std::optional<std::string>& value) {
+    if (const char* const now = ::getenv("STILLPOINT_DATA")) before_ = now;
+    set(value);
+  }
+  ~DataVariable() { set(before_); }
+
+ private:
+  static void set(const std::optional<std::string>& value) {
+    if (value)
+      ::setenv("STILLPOINT_DATA", value->c_str(), 1);
+    else
+      ::unsetenv("STILLPOINT_DATA");
+  }
+  std::optional<std::string> before_;
+};
+
+}  // namespace
+
+TEST_CASE("load_dataset: a folder, its subfolder by name, and the environment", "[data]") {
+  const TempDir dir;
+  const ImageSet train = sample_images(20, 1, 28, 28), test = sample_images(10, 1, 28, 28);
+  test::write_idx_folder(dir / "mnist", train, test, true);
+  const std::filesystem::path here = dir / "mnist";
+  const DataVariable none(std::nullopt);
+  for (const std::filesystem::path& path : {dir.path(), here}) {
+    const Dataset set = load_dataset("mnist", path);
+    check_equal(set.train, train);
+    check_equal(set.test, test);
+    CHECK(set.source == here);
+    const DataVariable variable(path.string());
+    check_equal(load_dataset("mnist").train, train);
+  }
+  test::write_idx_folder(dir.path(), test, train, false);
+  CHECK(load_dataset("mnist", dir.path()).train.count == 20);  // PATH/NAME first
+  CHECK(load_dataset("fashion-mnist", dir.path()).train.count == 10);
+}
+
+TEST_CASE("load_dataset: what is missing is named, with where it is published", "[data]") {
+  const TempDir dir;
+  const DataVariable none(std::nullopt);
+  CHECK_THAT(error_text([&] { load_dataset("mnist"); }),
+             mentions("given no path", "--data", "STILLPOINT_DATA", "yann.lecun.com"));
+  test::write_idx_folder(dir.path(), sample_images(20, 1, 28, 28), sample_images(10, 1, 28, 28), true);
+  std::filesystem::remove(dir / "t10k-labels-idx1-ubyte.gz");
+  const std::string message = error_text([&] { load_dataset("mnist", dir.path()); });
+  CHECK_THAT(message,
+             mentions("\n  " + (dir / "t10k-labels-idx1-ubyte").string() + " or t10k-labels-idx1-ubyte.gz"));
+  CHECK(!test::contains(message, "\n  " + (dir / "train-images-idx3-ubyte").string()));
+  CHECK_THAT(error_text([&] { load_dataset("svhn", dir.path()); }),
+             mentions((dir / "train_32x32.mat").string(), (dir / "svhn").string() + "/test_32x32.mat",
+                      "ufldl.stanford.edu/housenumbers"));
+  CHECK_THAT(error_text([&] { load_dataset("cifar10", dir.path()); }),
+             mentions((dir / "cifar-10-batches-bin").string() + "/data_batch_1.bin",
+                      (dir / "test_batch.bin").string(), (dir / "cifar-10-binary.tar.gz").string(),
+                      "www.cs.toronto.edu/~kriz/cifar.html"));
+  CHECK_THAT(error_text([&] { load_dataset("mnist", dir / "absent"); }),
+             mentions("absent", "does not exist"));
+  CHECK_THAT(error_text([&] { load_dataset("svhn", dir / "train-images-idx3-ubyte.gz"); }),
+             mentions("given the file"));
+  CHECK_THAT(error_text([&] { load_dataset("mnits", dir.path()); }),
+             mentions("'mnits'", "did you mean 'mnist'"));
+  const DataVariable variable((dir / "absent").string());
+  CHECK_THAT(error_text([&] { load_dataset("mnist"); }),
+             mentions("absent", "STILLPOINT_DATA", "does not exist"));
+}
+
+TEST_CASE("load_dataset: CIFAR-10 takes whole official files alone", "[data][cifar]") {
+  const TempDir dir;
+  const std::filesystem::path folder = dir / "cifar-10-batches-bin";
+  std::filesystem::create_directories(folder);
+  for (const auto* files : {&cifar_train_files(), &cifar_test_files()})
+    for (const std::string& file : *files) {
+      write_bytes(folder / file, "");
+      std::filesystem::resize_file(folder / file, 30730000);  // zeros, which take no place on the disk
+    }
+  const Dataset set = load_dataset("cifar10", dir.path());
+  CHECK(set.train.count == 50000);
+  CHECK(set.test.count == 10000);
+  CHECK(set.source == folder);
+  std::filesystem::resize_file(folder / "data_batch_2.bin", 30730000 - 3073);
+  CHECK_THAT(error_text([&] { load_dataset("cifar10", dir.path()); }),
+             mentions("data_batch_2.bin", "with 30726927 bytes, expected 30730000 (10000 images)"));
+#if STILLPOINT_LIBARCHIVE
+  std::filesystem::remove_all(folder);
+  test::write_tar_gz(dir / "cifar-10-binary.tar.gz", {{"data_batch_1.bin", "short"}});
+  for (const std::filesystem::path& path : {dir.path(), dir / "cifar-10-binary.tar.gz"})
+    CHECK_THAT(error_text([&] { load_dataset("cifar10", path); }),
+               mentions("data_batch_1.bin in " + (dir / "cifar-10-binary.tar.gz").string(), "with 5 bytes"));
+#endif
+}
+
+#if STILLPOINT_MATIO
+TEST_CASE("load_dataset: SVHN's two files", "[data][svhn]") {
+  const TempDir dir;
+  const ImageSet train = sample_images(12, 3, 32, 32), test = sample_images(11, 3, 32, 32);
+  test::write_svhn(dir / "train_32x32.mat", train);
+  test::write_svhn(dir / "test_32x32.mat", test);
+  const Dataset set = load_dataset("svhn", dir.path());
+  check_equal(set.train, train);
+  check_equal(set.test, test);
+}
+#endif
+
+TEST_CASE("the table of data sets agrees with the published files", "[data]") {
+  CHECK(dataset_infos().size() == 4);
+  for (const DatasetInfo& info : dataset_infos()) {
+    INFO(info.name);
+    CHECK(&dataset_info(info.name) == &info);
+    CHECK(Index(info.mean.size()) == info.channels);
+    CHECK(Index(info.deviation.size()) == info.channels);
+    CHECK(info.augmented == (info.name == "cifar10"));
+    for (const std::string& name : info.classes) CHECK(!name.empty());
+  }
+}
+
+}  // namespace stillpoint
