@@ -4,55 +4,14 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <filesystem>
 #include <iomanip>
 
 #include "engine/cases/op_check.h"
-#include "engine/files.h"
-#include "tasks/io/image.h"
+#include "tasks/selftest_models.h"
 #include "tasks/training_step.h"
 
 namespace stillpoint {
 namespace {
-
-// A picture with edges and slopes, in a file of its own as long as this lives.
-class TestPicture {
- public:
-  explicit TestPicture(int side) {
-    Image image{side, side, 3, {}};
-    for (int row = 0; row < side; ++row)
-      for (int column = 0; column < side; ++column) {
-        image.rgb.push_back(std::uint8_t(255 * row / side));
-        image.rgb.push_back(std::uint8_t((row / 8 + column / 8) % 2 * 200));
-        image.rgb.push_back(std::uint8_t(255 * column / side));
-      }
-    write_png(folder_.path() / "picture.png", image);
-  }
-  std::string path() const { return (folder_.path() / "picture.png").string(); }
-
- private:
-  TemporaryFolder folder_;
-};
-
-struct ModelCase {
-  const char *task, *model;
-};
-constexpr ModelCase models[] = {{"copy-memory", "single"},      {"copy-memory", "two"},      {"copy-memory", "tcn"},
-                                {"copy-memory", "deq"},
-                                {"image-regression", "single"}, {"image-regression", "two"}, {"image-regression", "rff"}};
-
-// Small sizes where `small`, else the task's own, which are the paper's.
-Json config_of(const ModelCase& c, const std::string& picture, bool small) {
-  const bool image = std::string(c.task) == "image-regression";
-  Json settings = {{"model", c.model}};
-  if (image) settings["image"] = picture;
-  if (small && image) settings.update({{"phi_hidden", 24}, {"d_phi", 20}, {"d_psi", 80}, {"hidden", 24}});
-  if (small && !image) settings.update({{"blank", 30}, {"tcn_blocks", 4}, {"batch", 3}});
-  // Longer solves amplify rounding: what Broyden's method has seen decides where it goes next.
-  if (small && !image) settings.update({{"solver_steps", 6}, {"adjoint_steps", 6}});
-  if (!image) settings.update({{"train_sequences", 20}, {"valid_sequences", 1}, {"test_sequences", 1}});
-  return task_kind(c.task).resolve({{settings, "selftest"}});
-}
 
 class Report {
  public:
@@ -98,21 +57,21 @@ double largest_relative_difference(const std::vector<double>& a, const std::vect
 void check_models(Device device, Report& report) {
   constexpr Index steps = 8;
   constexpr double allowed = 2e-4;  // float32 rounding, grown over the steps
-  const TestPicture picture(32);
-  for (const ModelCase& c : models) {
+  const SelftestFiles files(32, 30);
+  for (const SelftestModel& c : selftest_models()) {
     const TaskKind& kind = task_kind(c.task);
-    const Json config = config_of(c, picture.path(), true);
+    const Json config = small_config(c, files);
     const FirstSteps here = first_steps(kind, config, device, steps);
-    const FirstSteps reference = device == Device::cpu
-                                     ? first_steps(kind, kind.resolve({{config, "selftest"},
-                                                                       {{{"dtype", "float64"}}, "selftest"}}),
-                                                   Device::cpu, steps)
-                                     : first_steps(kind, config, Device::cpu, steps);
+    const FirstSteps reference =
+        device == Device::cpu
+            ? first_steps(kind, kind.resolve({{config, "selftest"}, {{{"dtype", "float64"}}, "selftest"}}),
+                          Device::cpu, steps)
+            : first_steps(kind, config, Device::cpu, steps);
     const double difference = largest_relative_difference(here.losses, reference.losses);
-    report.check(text("model ", c.task, " ", c.model), difference <= allowed,
-                 text(steps, " losses within ", difference, " of ",
-                      device == Device::cpu ? "float64" : "the CPU's"));
-    if (device == Device::cpu) continue;
+    report.check(
+        text("model ", c.task, " ", c.model), difference <= allowed,
+        text(steps, " losses within ", difference, " of ", device == Device::cpu ? "float64" : "the CPU's"));
+    if (device == Device::cpu || !c.recorded) continue;
     const FirstSteps plain = first_steps(kind, config, device, steps, false);
     report.check(text("graph ", c.task, " ", c.model),
                  here.replays > 0 && plain.losses == here.losses && plain.grad_norms == here.grad_norms,
@@ -122,12 +81,11 @@ void check_models(Device device, Report& report) {
 }
 
 void time_models(Device device, std::ostream& out) {
-  const TestPicture picture(512);
-  for (const ModelCase& c : models) {
-    const bool image = std::string(c.task) == "image-regression";
-    const Index steps = image && device == Device::cpu ? 5 : 100;
-    const FirstSteps run = first_steps(task_kind(c.task), config_of(c, picture.path(), false), device, steps);
-    out << "time  " << c.task << " " << c.model << (image ? ", 65,536 points" : ", batch 1") << ": " << std::fixed
+  const SelftestFiles files(512, 160);
+  for (const SelftestModel& c : selftest_models()) {
+    const Index steps = device == Device::cpu ? c.timed_on_cpu : 100;
+    const FirstSteps run = first_steps(task_kind(c.task), full_config(c, files), device, steps);
+    out << "time  " << c.task << " " << c.model << ", " << c.batch << ": " << std::fixed
         << std::setprecision(3) << run.milliseconds << " ms a step" << std::defaultfloat << std::endl;
   }
 }
@@ -140,7 +98,8 @@ FirstSteps first_steps(const TaskKind& kind, const Json& config, Device device, 
   const std::unique_ptr<Task> task = kind.make(config, device);
   const ParamList params = task->params();
   Optimiser optimiser(params, optimiser_config(train));
-  TrainingStep step(*task, optimiser, params, {.device = device, .recorded = recorded, .last_step = steps - 1});
+  TrainingStep step(*task, optimiser, params,
+                    {.device = device, .recorded = recorded, .last_step = steps - 1});
   FirstSteps run;
   std::vector<double> times;
   for (Index i = 0; i < steps; ++i) {

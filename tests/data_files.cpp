@@ -4,6 +4,8 @@
 #include <zlib.h>
 
 #include "kernels/error.h"
+#include "tasks/data/idx.h"
+#include "tasks/selftest_models.h"
 #include "tests/catch.h"
 #include "tests/temp_dir.h"
 #if STILLPOINT_LIBARCHIVE
@@ -15,17 +17,6 @@
 #endif
 
 namespace stillpoint::test {
-namespace {
-
-std::string big_endian(std::initializer_list<Index> numbers) {
-  std::string out;
-  for (const Index number : numbers)
-    for (int shift = 24; shift >= 0; shift -= 8) out += char(number >> shift & 0xff);
-  return out;
-}
-
-}  // namespace
-
 ImageSet sample_images(Index count, Index channels, Index height, Index width) {
   ImageSet set{count, channels, height, width, {}, {}};
   for (Index i = 0; i < count * set.image_size(); ++i) set.pixels.push_back(std::uint8_t(i * 7919 % 251));
@@ -40,15 +31,6 @@ void check_equal(const ImageSet& a, const ImageSet& b) {
   CHECK(a.width == b.width);
   CHECK(a.pixels == b.pixels);
   CHECK(a.labels == b.labels);
-}
-
-std::string idx_images(const ImageSet& set) {
-  return big_endian({2051, set.count, set.height, set.width}) +
-         std::string(set.pixels.begin(), set.pixels.end());
-}
-
-std::string idx_labels(const ImageSet& set) {
-  return big_endian({2049, set.count}) + std::string(set.labels.begin(), set.labels.end());
 }
 
 void write_gzip(const std::filesystem::path& path, const std::string& bytes) {
@@ -73,22 +55,8 @@ void write_idx_folder(const std::filesystem::path& folder, const ImageSet& train
   write("t10k-labels-idx1-ubyte", idx_labels(test));
 }
 
-ImageSet bar_images(Index count, int phase) {
-  ImageSet set{count, 1, 28, 28, {}, {}};
-  for (Index n = 0; n < count; ++n) {
-    const Index label = (n * 7 + phase) % 10;
-    set.labels.push_back(std::int32_t(label));
-    for (Index i = 0; i < 28; ++i)
-      for (Index j = 0; j < 28; ++j) {
-        const std::uint8_t noise = std::uint8_t((n * 131 + i * 37 + j * 101 + n * i * j) % 60);
-        set.pixels.push_back(i / 2 == label + 2 ? std::uint8_t(195 + noise) : noise);
-      }
-  }
-  return set;
-}
-
 void write_bar_mnist(const std::filesystem::path& folder, Index train, Index test) {
-  write_idx_folder(folder, bar_images(train, 0), bar_images(test, 3), false);
+  write_idx_folder(folder, bar_digits(train, 0), bar_digits(test, 3), false);
 }
 
 std::string cifar_records(const ImageSet& set, Index first, Index last) {

@@ -12,16 +12,12 @@ namespace stillpoint::test {
 ImageSet sample_images(Index count, Index channels, Index height, Index width);
 void check_equal(const ImageSet& a, const ImageSet& b);
 
-std::string idx_images(const ImageSet& set);
-std::string idx_labels(const ImageSet& set);
 void write_gzip(const std::filesystem::path& path, const std::string& bytes);
 // The four files of a set, the names ending in .gz where gzipped.
 void write_idx_folder(const std::filesystem::path& folder, const ImageSet& train, const ImageSet& test,
                       bool gzipped);
 
-// Digits that a few steps learn: label k is a bright bar in rows 2 k + 4 and 2 k + 5 on a noisy ground.
-ImageSet bar_images(Index count, int phase);
-// MNIST's four files in a folder, of such digits.
+// MNIST's four files in a folder, of bar_digits().
 void write_bar_mnist(const std::filesystem::path& folder, Index train, Index test);
 
 std::string cifar_records(const ImageSet& set, Index first, Index last);

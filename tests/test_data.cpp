@@ -33,7 +33,7 @@ struct IdxPair {
   TempDir dir;
   std::filesystem::path images = dir / "images", labels = dir / "labels";
   ImageSet set = sample_images(13, 1, 2, 3);
-  std::string image_bytes = test::idx_images(set), label_bytes = test::idx_labels(set);
+  std::string image_bytes = idx_images(set), label_bytes = idx_labels(set);
 
   IdxPair() {
     write_bytes(images, image_bytes);
@@ -46,6 +46,13 @@ struct IdxPair {
 };
 
 }  // namespace
+
+TEST_CASE("idx: the bytes are those of the format", "[data][idx]") {
+  const ImageSet set{2, 1, 1, 3, {1, 2, 3, 253, 254, 255}, {7, 9}};
+  using namespace std::string_literals;
+  CHECK(idx_images(set) == "\0\0\x08\x03\0\0\0\x02\0\0\0\x01\0\0\0\x03\x01\x02\x03\xfd\xfe\xff"s);
+  CHECK(idx_labels(set) == "\0\0\x08\x01\0\0\0\x02\x07\x09"s);
+}
 
 TEST_CASE("idx: plain and gzipped files are read alike", "[data][idx]") {
   const IdxPair pair;
@@ -100,9 +107,8 @@ TEST_CASE("idx: numbers that do not fit are refused", "[data][idx]") {
   const IdxPair good;
   CHECK_THAT(image_error(good.label_bytes + std::string(8, '\0')),
              mentions("magic number 2049, expected 2051"));
-  CHECK_THAT(image_error(test::idx_images(sample_images(13, 1, 3, 2))), mentions("3 x 2", "expected 2 x 3"));
-  CHECK_THAT(image_error(test::idx_images(sample_images(12, 1, 2, 3))),
-             mentions("13 labels in", "12 images in"));
+  CHECK_THAT(image_error(idx_images(sample_images(13, 1, 3, 2))), mentions("3 x 2", "expected 2 x 3"));
+  CHECK_THAT(image_error(idx_images(sample_images(12, 1, 2, 3))), mentions("13 labels in", "12 images in"));
 
   const IdxPair pair;
   write_bytes(pair.labels, pair.image_bytes);
@@ -112,8 +118,8 @@ TEST_CASE("idx: numbers that do not fit are refused", "[data][idx]") {
   write_bytes(pair.labels, bad);
   CHECK_THAT(pair.error(), mentions("label 10 of image 5", "expected 0 to 9"));
   const ImageSet none = sample_images(0, 1, 2, 3);
-  write_bytes(pair.images, test::idx_images(none));
-  write_bytes(pair.labels, test::idx_labels(none));
+  write_bytes(pair.images, idx_images(none));
+  write_bytes(pair.labels, idx_labels(none));
   CHECK_THAT(pair.error(), mentions("given 0 images", "expected 1 to 10000000"));
 
   const auto with_count = [&](const std::string& count) {

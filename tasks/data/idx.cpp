@@ -15,6 +15,7 @@
 namespace stillpoint {
 namespace {
 
+constexpr std::uint32_t images_magic = 2051, labels_magic = 2049;
 constexpr std::size_t piece = 1 << 20;             // bytes by which memory grows
 constexpr std::uint32_t most_images = 10'000'000;  // a small gzip file can unpack to any size
 
@@ -28,7 +29,7 @@ class IdxFile {
 
   std::array<std::uint32_t, 4> header(std::uint32_t magic, const char* what) {
     std::array<std::uint32_t, 4> numbers{};
-    const std::size_t count = magic == 2051 ? 4 : 2;
+    const std::size_t count = magic == images_magic ? 4 : 2;
     std::vector<std::uint8_t> bytes;
     read_to(bytes, 4 * count, 4 * count);
     for (std::size_t i = 0; i < 4 * count; ++i) numbers[i / 4] = numbers[i / 4] << 8 | bytes[i];
@@ -83,15 +84,31 @@ class IdxFile {
   bool cut_off_ = false;
 };
 
+std::string big_endian(std::initializer_list<std::int64_t> numbers) {
+  std::string out;
+  for (const std::int64_t number : numbers)
+    for (int shift = 24; shift >= 0; shift -= 8) out += char(number >> shift & 0xff);
+  return out;
+}
+
 }  // namespace
+
+std::string idx_images(const ImageSet& set) {
+  return big_endian({images_magic, set.count, set.height, set.width}) +
+         std::string(set.pixels.begin(), set.pixels.end());
+}
+
+std::string idx_labels(const ImageSet& set) {
+  return big_endian({labels_magic, set.count}) + std::string(set.labels.begin(), set.labels.end());
+}
 
 ImageSet read_idx(const std::filesystem::path& images, const std::filesystem::path& labels, Index height,
                   Index width) {
   IdxFile image_file(images), label_file(labels);
-  const auto [magic, count, rows, columns] = image_file.header(2051, "images");
+  const auto [magic, count, rows, columns] = image_file.header(images_magic, "images");
   require(rows == height && columns == width, "idx: given ", images.string(), " with images of ", rows, " x ",
           columns, ", expected ", height, " x ", width, ", choose the data set that the file belongs to");
-  const auto label_header = label_file.header(2049, "labels");
+  const auto label_header = label_file.header(labels_magic, "labels");
   require(label_header[1] == count, "idx: given ", label_header[1], " labels in ", labels.string(), " and ",
           count, " images in ", images.string(), ", expected as many, take both from one set");
   require(count > 0 && count <= most_images, "idx: given ", count, " images in ", images.string(),

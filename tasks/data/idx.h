@@ -4,6 +4,7 @@
 // 2049, count, then a byte per label.
 #pragma once
 #include <filesystem>
+#include <string>
 
 #include "tasks/data/image_set.h"
 
@@ -13,5 +14,9 @@ namespace stillpoint {
 // naming bytes given and expected.
 ImageSet read_idx(const std::filesystem::path& images, const std::filesystem::path& labels, Index height,
                   Index width);
+
+// The bytes of both files, unpacked.
+std::string idx_images(const ImageSet& set);
+std::string idx_labels(const ImageSet& set);
 
 }  // namespace stillpoint
