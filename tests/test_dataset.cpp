@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "tasks/data/cifar.h"
@@ -58,6 +59,22 @@ TEST_CASE("load_dataset: a folder, its subfolder by name, and the environment", 
   test::write_idx_folder(dir.path(), test, train, false);
   CHECK(load_dataset("mnist", dir.path()).train.count == 20);  // PATH/NAME first
   CHECK(load_dataset("fashion-mnist", dir.path()).train.count == 10);
+}
+
+TEST_CASE("load_dataset: MNIST is not taken for Fashion-MNIST, whose files have the same names", "[data]") {
+  const TempDir dir;
+  const DataVariable none(std::nullopt);
+  for (const auto& [own, other] :
+       {std::pair("mnist", "fashion-mnist"), std::pair("fashion-mnist", "mnist")}) {
+    ImageSet train = sample_images(24, 1, 28, 28);
+    const std::vector<std::int32_t>& first = dataset_info(own).first_labels;
+    REQUIRE(first.size() == 20);
+    std::copy(first.begin(), first.end(), train.labels.begin());
+    test::write_idx_folder(dir.path(), train, sample_images(10, 1, 28, 28), false);
+    CHECK(load_dataset(own, dir.path()).train.count == 24);
+    CHECK_THAT(error_text([&] { load_dataset(other, dir.path()); }),
+               mentions(text(other, ": given ", dir.path().string(), " with the files of ", own)));
+  }
 }
 
 TEST_CASE("load_dataset: what is missing is named, with where it is published", "[data]") {

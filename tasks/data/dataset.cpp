@@ -61,7 +61,8 @@ std::vector<DatasetInfo> make_infos() {
        .deviation = {0.3081},
        .augmented = false,
        .files = idx_files,
-       .published = "the MNIST page of Yann LeCun, yann.lecun.com/exdb/mnist"},
+       .published = "the MNIST page of Yann LeCun, yann.lecun.com/exdb/mnist",
+       .first_labels = {5, 0, 4, 1, 9, 2, 1, 3, 1, 4, 3, 5, 3, 6, 1, 7, 2, 8, 6, 9}},
       {.name = "fashion-mnist",
        .channels = 1,
        .height = 28,
@@ -74,8 +75,8 @@ std::vector<DatasetInfo> make_infos() {
        .deviation = {0.3530},
        .augmented = false,
        .files = idx_files,
-       .published =
-           "github.com/zalandoresearch/fashion-mnist, and in Debian's package dataset-fashion-mnist"}};
+       .published = "github.com/zalandoresearch/fashion-mnist, and in Debian's package dataset-fashion-mnist",
+       .first_labels = {9, 0, 0, 3, 0, 2, 7, 2, 5, 5, 0, 9, 5, 5, 7, 9, 1, 0, 6, 4}}};
 }
 
 // Looks for files and keeps the names that it looked for in vain.
@@ -103,6 +104,17 @@ class Search {
   std::vector<std::string> missing;
 };
 
+void require_own_labels(const DatasetInfo& info, const ImageSet& train, const fs::path& folder) {
+  for (const DatasetInfo& other : dataset_infos()) {
+    const std::vector<std::int32_t>& first = other.first_labels;
+    const bool same = !first.empty() && first.size() <= train.labels.size() &&
+                      std::equal(first.begin(), first.end(), train.labels.begin());
+    require(!same || other.name == info.name, info.name, ": given ", folder.string(), " with the files of ",
+            other.name, ", expected those of ", info.name, ", name their folder, or one with a subfolder ",
+            info.name);
+  }
+}
+
 std::optional<Dataset> load_idx(const DatasetInfo& info, const fs::path& folder, Search& search) {
   std::vector<std::vector<std::string>> names;
   for (const char* name : {"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte",
@@ -110,8 +122,10 @@ std::optional<Dataset> load_idx(const DatasetInfo& info, const fs::path& folder,
     names.push_back({name, std::string(name) + ".gz"});
   const std::vector<fs::path> found = search.files(folder, names);
   if (found.empty()) return {};
-  return Dataset{read_idx(found[0], found[1], info.height, info.width),
-                 read_idx(found[2], found[3], info.height, info.width), folder};
+  Dataset set{read_idx(found[0], found[1], info.height, info.width),
+              read_idx(found[2], found[3], info.height, info.width), folder};
+  require_own_labels(info, set.train, folder);
+  return set;
 }
 
 std::optional<Dataset> load_cifar(const fs::path& path, Search& search) {

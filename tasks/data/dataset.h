@@ -19,6 +19,8 @@ struct DatasetInfo {
   bool augmented;                       // the recipe flips and crops its training images at random
   std::string files;                    // the official names
   std::string published;                // where they are
+  // Of the official training set, where another set's files have the same names.
+  std::vector<std::int32_t> first_labels = {};
 };
 
 const std::vector<DatasetInfo>& dataset_infos();
@@ -32,7 +34,8 @@ struct Dataset {
 
 // From `path`, a folder or for cifar10 also the archive; empty: from the environment's STILLPOINT_DATA, then
 // from where Debian puts Fashion-MNIST. In a folder PATH both PATH/NAME and PATH are tried. Error where files
-// are missing (with the names tried and where they are published), truncated or not what their name says.
+// are missing (with the names tried and where they are published), truncated, not what their name says, or
+// another set's by their first labels.
 Dataset load_dataset(std::string_view name, const std::filesystem::path& path = {});
 
 // Rows of the training and the validation set, each ascending: one row in ten, drawn by seed, validates.
