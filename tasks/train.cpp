@@ -42,7 +42,8 @@ class Run {
   void start();
   void step();
   void log_training();
-  void end_epoch(Index epoch);
+  // Whether the run goes on.
+  bool end_epoch(Index epoch);
   Metrics evaluate(const std::string& split, Index epoch);
   void save();
   void finish(TrainOutcome& outcome);
@@ -150,7 +151,8 @@ Metrics Run::evaluate(const std::string& split, Index epoch) {
   return metrics;
 }
 
-void Run::end_epoch(Index epoch) {
+bool Run::end_epoch(Index epoch) {
+  bool goes_on = true;
   if (epoch % config_.evaluate_every == 0 || epoch == config_.epochs) {
     const Metrics metrics = evaluate("valid", epoch);
     metric_name_ = "valid " + metrics[0].first;
@@ -159,8 +161,11 @@ void Run::end_epoch(Index epoch) {
     if (!request_.terminal)
       progress_->message(text("epoch ", epoch, ": valid ", format_metrics(metrics),
                               solvers.empty() ? "" : "; last step's solvers: " + format_metrics(solvers)));
+    const Index count = epoch / config_.evaluate_every + (epoch % config_.evaluate_every == 0 ? 0 : 1);
+    if (request_.goes_on) goes_on = request_.goes_on({epoch, count, metrics});
   }
   if (epoch % config_.checkpoint_every == 0 || epoch == config_.epochs) save();
+  return goes_on;
 }
 
 void Run::save() {
@@ -202,7 +207,9 @@ void Run::finish(TrainOutcome& outcome) {
                   {"steps", step_},
                   {"seconds", outcome.seconds},
                   {"metrics", Json::object()}};
-  for (const std::string& split : task_->splits()) {
+  const std::vector<std::string> splits =
+      request_.goes_on ? std::vector<std::string>{"valid"} : task_->splits();
+  for (const std::string& split : splits) {
     const Metrics metrics = evaluate(split, config_.epochs);
     outcome.metrics.push_back({split, metrics});
     for (const auto& [name, value] : metrics) results["metrics"][split][name] = value;
@@ -222,10 +229,10 @@ TrainOutcome Run::train() {
   while (step_ < total_steps() && !stopped) {
     step();
     if (step_ % config_.log_every == 0) log_training();
-    if (step_ % task_->steps_per_epoch() == 0) end_epoch(step_ / task_->steps_per_epoch());
+    if (step_ % task_->steps_per_epoch() == 0) stopped = !end_epoch(step_ / task_->steps_per_epoch());
     const double rate = double((step_ - first_step_) * task_->examples_per_step()) / seconds_since(begun_);
     progress_->update(step_, last_loss_, metric_name_, last_metric_, rate);
-    stopped = request_.should_stop && request_.should_stop(step_);
+    stopped = stopped || (request_.should_stop && request_.should_stop(step_));
   }
   progress_->done();
   outcome.steps = step_;

@@ -8,6 +8,11 @@
 
 namespace stillpoint {
 
+struct Evaluation {
+  Index epoch, count;  // count: evaluations up to this one
+  Metrics valid;
+};
+
 struct TrainRequest {
   const TaskKind* kind = nullptr;
   Json config;  // resolved
@@ -16,6 +21,9 @@ struct TrainRequest {
   bool resume = false;                          // go on from the folder's checkpoint
   bool terminal = false;                        // draw one self-overwriting progress line
   std::function<bool(Index step)> should_stop;  // asked after every step; true saves and returns
+  // A search's trial: asked after every evaluation of the validation set; false saves and returns. The test
+  // set is not looked at then, at the end either.
+  std::function<bool(const Evaluation&)> goes_on = {};
 };
 
 struct TrainOutcome {
