@@ -35,6 +35,22 @@ else()
   report(matio OFF "SVHN cannot be read (Debian and Ubuntu: libmatio-dev)")
 endif()
 
+find_package(SQLite3 3.35 QUIET)  # INSERT ... RETURNING
+if(SQLite3_FOUND)
+  report(SQLite ON "${SQLite3_VERSION}")
+else()
+  report(SQLite OFF "hyper-parameter searches cannot be kept in a file (Debian and Ubuntu: libsqlite3-dev, 3.35 or newer)")
+endif()
+# Not through CMake's FindPostgreSQL, which wants the server's headers as well.
+find_path(LIBPQ_INCLUDE_DIR libpq-fe.h PATH_SUFFIXES postgresql)
+find_library(LIBPQ_LIBRARY pq)
+mark_as_advanced(LIBPQ_INCLUDE_DIR LIBPQ_LIBRARY)
+if(LIBPQ_INCLUDE_DIR AND LIBPQ_LIBRARY)
+  report(libpq ON "${LIBPQ_LIBRARY}")
+else()
+  report(libpq OFF "hyper-parameter searches cannot be kept on a PostgreSQL server (Debian and Ubuntu: libpq-dev)")
+endif()
+
 # What the loaders of data sets need.
 function(stillpoint_data_settings target)
   target_link_libraries(${target} PUBLIC ZLIB::ZLIB Threads::Threads)
@@ -46,6 +62,19 @@ function(stillpoint_data_settings target)
     target_include_directories(${target} SYSTEM PUBLIC ${MATIO_INCLUDE_DIR})
     target_link_libraries(${target} PUBLIC ${MATIO_LIBRARY})
     target_compile_definitions(${target} PUBLIC STILLPOINT_MATIO=1)
+  endif()
+endfunction()
+
+# What keeps the trials of a hyper-parameter search.
+function(stillpoint_search_settings target)
+  if(SQLite3_FOUND)
+    target_link_libraries(${target} PUBLIC SQLite::SQLite3)
+    target_compile_definitions(${target} PRIVATE STILLPOINT_SQLITE=1)
+  endif()
+  if(LIBPQ_INCLUDE_DIR AND LIBPQ_LIBRARY)
+    target_include_directories(${target} SYSTEM PRIVATE ${LIBPQ_INCLUDE_DIR})
+    target_link_libraries(${target} PUBLIC ${LIBPQ_LIBRARY})
+    target_compile_definitions(${target} PRIVATE STILLPOINT_POSTGRES=1)
   endif()
 endfunction()
 
@@ -175,6 +204,7 @@ endfunction()
 function(stillpoint_task_settings target core)
   target_link_libraries(${target} PUBLIC ${core} CLI11::CLI11 PNG::PNG JPEG::JPEG)
   stillpoint_data_settings(${target})
+  stillpoint_search_settings(${target})
   target_compile_definitions(${target} PRIVATE
     STILLPOINT_VERSION="${PROJECT_VERSION}"
     STILLPOINT_PRESETS="${CMAKE_SOURCE_DIR}/tasks/presets"
