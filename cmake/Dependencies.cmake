@@ -207,6 +207,6 @@ function(stillpoint_task_settings target core)
   stillpoint_search_settings(${target})
   target_compile_definitions(${target} PRIVATE
     STILLPOINT_VERSION="${PROJECT_VERSION}"
-    STILLPOINT_PRESETS="${CMAKE_SOURCE_DIR}/tasks/presets"
-    STILLPOINT_PRESETS_INSTALLED="${CMAKE_INSTALL_PREFIX}/share/stillpoint/presets")
+    STILLPOINT_SHARE="${CMAKE_SOURCE_DIR}/tasks"
+    STILLPOINT_SHARE_INSTALLED="${CMAKE_INSTALL_PREFIX}/share/stillpoint")
 endfunction()

@@ -1,17 +1,16 @@
 // Subcommands and flags; settings come from the tasks' field lists.
 #include "tasks/cli.h"
 
-#include <omp.h>
 #include <unistd.h>
 
-#include <CLI/CLI.hpp>
-#include <csignal>
 #include <cstdio>
 #include <filesystem>
 
 #include "engine/checkpoint.h"
+#include "tasks/cli_tune.h"
 #include "tasks/image_classification.h"
 #include "tasks/info.h"
+#include "tasks/interrupt.h"
 #include "tasks/io/progress.h"
 #include "tasks/presets.h"
 #include "tasks/selftest.h"
@@ -23,98 +22,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-volatile std::sig_atomic_t interrupted = 0;
-
-// The first Ctrl-C (or SIGTERM) asks the loop to stop after its step; a second one ends the program at once.
-class InterruptGuard {
- public:
-  InterruptGuard() {
-    interrupted = 0;
-    struct sigaction action = {};
-    action.sa_handler = [](int) { interrupted = 1; };
-    action.sa_flags = SA_RESETHAND;
-    ::sigaction(SIGINT, &action, &old_int_);
-    ::sigaction(SIGTERM, &action, &old_term_);
-  }
-  ~InterruptGuard() {
-    ::sigaction(SIGINT, &old_int_, nullptr);
-    ::sigaction(SIGTERM, &old_term_, nullptr);
-  }
-  InterruptGuard(const InterruptGuard&) = delete;
-  InterruptGuard& operator=(const InterruptGuard&) = delete;
-
- private:
-  struct sigaction old_int_ = {}, old_term_ = {};
-};
-
-void add_threads(CLI::App& app, int& threads) {
-  app.add_option("--threads", threads, "CPU threads; 0: all cores")->check(CLI::Range(0, 4096));
-}
-void set_threads(int threads) {
-  if (threads > 0) omp_set_num_threads(threads);
-}
-
-struct CommonFlags {
-  std::string device = "auto";
-  int threads = 0;
-
-  void add_to(CLI::App& app) {
-    app.add_option("--device", device, "auto, cpu or cuda")->check(CLI::IsMember({"auto", "cpu", "cuda"}));
-    add_threads(app, threads);
-  }
-  Device apply() const {
-    set_threads(threads);
-    return device_named(device);
-  }
-};
-
 struct TrainFlags {
   CommonFlags common;
-  std::string image, dataset, data, model, preset, config, run, resume;
-  std::vector<std::string> assignments;
-  std::int64_t seed = -1;
+  SettingsFlags settings;
+  std::string run, resume;
 
   void add_to(CLI::App& app, std::string_view task) {
-    if (task == "image-regression") app.add_option("IMAGE", image, "PNG or JPEG file to learn");
-    if (task == "image-classification") {
-      app.add_option("--dataset", dataset, "which images (setting `dataset`)");
-      app.add_option("--data", data, "folder or archive of the data set's files (setting `data`)");
-    }
-    app.add_option("--model", model, "which model (setting `model`)");
-    app.add_option("--preset", preset, "settings shipped with the program; `list` names them");
-    app.add_option("--config", config, "JSON file of settings");
-    app.add_option("--set", assignments, "KEY=VALUE, one setting; repeatable")->take_all();
-    app.add_option("--seed", seed, "seed (setting `seed`)")->check(CLI::NonNegativeNumber);
+    settings.add_to(app, task);
     app.add_option("--run", run, "run folder; default runs/TASK-MODEL-NNN");
     app.add_option("--resume", resume, "run folder to go on from, bit-identically");
     common.add_to(app);
   }
-  bool has_settings() const {
-    return !image.empty() || !dataset.empty() || !data.empty() || !model.empty() || !preset.empty() ||
-           !config.empty() || !assignments.empty() || seed >= 0 || !run.empty();
-  }
 };
-
-// Later layers win: preset, file, --set, then the flags of their own.
-std::vector<SettingsLayer> settings_layers(const TaskKind& kind, const TrainFlags& flags) {
-  std::vector<SettingsLayer> layers;
-  if (!flags.preset.empty()) layers.push_back({load_preset(kind.name(), flags.preset), "preset " + flags.preset});
-  if (!flags.config.empty()) {
-    Json object = read_json_file(flags.config);
-    // A run's config.json holds its settings one level down.
-    if (object.is_object() && object.contains("task") && object.contains("config")) object = Json(object["config"]);
-    layers.push_back({object, flags.config});
-  }
-  for (const std::string& assignment : flags.assignments)
-    layers.push_back({parse_assignment(assignment), "--set " + assignment});
-  if (!flags.model.empty()) layers.push_back({{{"model", flags.model}}, "--model"});
-  if (!flags.dataset.empty()) layers.push_back({{{"dataset", flags.dataset}}, "--dataset"});
-  if (!flags.data.empty()) layers.push_back({{{"data", fs::absolute(flags.data).string()}}, "--data"});
-  if (flags.seed >= 0) layers.push_back({{{"seed", flags.seed}}, "--seed"});
-  if (!flags.image.empty())
-    layers.push_back({{{"image", fs::absolute(flags.image).string()}}, "IMAGE"});
-  return layers;
-}
 
 fs::path new_run_folder(const std::string& task, const std::string& model) {
   for (int n = 1;; ++n) {
@@ -126,18 +45,22 @@ fs::path new_run_folder(const std::string& task, const std::string& model) {
 }
 
 TrainRequest resumed_request(const TaskKind& kind, const TrainFlags& flags) {
-  require(!flags.has_settings(), "--resume: given together with settings, expected --resume alone (with --device "
+  require(!flags.settings.any() && flags.run.empty(),
+          "--resume: given together with settings, expected --resume alone (with --device "
           "and --threads), the run keeps its own settings");
   const Json record = read_checkpoint_record(fs::path(flags.resume) / checkpoint_name);
   const std::string task = record.value("task", "");
   require(task == kind.name(), "--resume: ", flags.resume, " is a run of ", task.empty() ? "no task" : task,
           ", expected one of ", kind.name(), ", use `stillpoint train ", task, " --resume ...`");
-  return {.kind = &kind, .config = kind.resolve({{record.at("config"), flags.resume}}), .folder = flags.resume,
-          .resume = true, .should_stop = {}};
+  return {.kind = &kind,
+          .config = kind.resolve({{record.at("config"), flags.resume}}),
+          .folder = flags.resume,
+          .resume = true,
+          .should_stop = {}};
 }
 
 int train_command(const TaskKind& kind, const TrainFlags& flags, std::ostream& out) {
-  if (flags.preset == "list") {
+  if (flags.settings.preset == "list") {
     for (const std::string& name : preset_names(kind.name())) out << name << "\n";
     return 0;
   }
@@ -147,13 +70,13 @@ int train_command(const TaskKind& kind, const TrainFlags& flags, std::ostream& o
     request = resumed_request(kind, flags);
   } else {
     request.kind = &kind;
-    request.config = kind.resolve(settings_layers(kind, flags));
+    request.config = kind.resolve(flags.settings.layers(kind));
     request.folder = flags.run.empty() ? new_run_folder(kind.name(), request.config.value("model", "model"))
                                        : fs::path(flags.run);
   }
   request.device = device;
   request.terminal = is_terminal(STDOUT_FILENO);
-  request.should_stop = [](Index) { return interrupted != 0; };
+  request.should_stop = [](Index) { return InterruptGuard::interrupted(); };
   const InterruptGuard guard;
   return train(request, out).finished ? 0 : 130;
 }
@@ -206,10 +129,13 @@ struct PredictFlags {
   bool inverted = false;
 
   void add_to(CLI::App& app) {
-    app.add_option("CHECKPOINT", checkpoint, "a run folder of image-classification or its checkpoint.safetensors")
+    app.add_option("CHECKPOINT", checkpoint,
+                   "a run folder of image-classification or its checkpoint.safetensors")
         ->required();
-    app.add_option("IMAGE", images, "PNG or JPEG files; each is scaled to the size of the data set's images")->required();
-    app.add_flag("--invert", inverted, "dark ink on white, where the data set has light ink on black (MNIST)");
+    app.add_option("IMAGE", images, "PNG or JPEG files; each is scaled to the size of the data set's images")
+        ->required();
+    app.add_flag("--invert", inverted,
+                 "dark ink on white, where the data set has light ink on black (MNIST)");
     common.add_to(app);
   }
 };
@@ -238,21 +164,33 @@ struct SpectrumFlags {
   int threads = 0;
 
   void add_to(CLI::App& app) {
-    app.add_option("SYSTEM", request.system, "a textbook system, below, or a run folder or checkpoint of a DEQ")->required();
-    app.add_option("--dictionary", request.dictionary, "what lifts the states; auto: fourier of systems that are not linear, else identity")
+    app.add_option("SYSTEM", request.system,
+                   "a textbook system, below, or a run folder or checkpoint of a DEQ")
+        ->required();
+    app.add_option("--dictionary", request.dictionary,
+                   "what lifts the states; auto: fourier of systems that are not linear, else identity")
         ->check(CLI::IsMember({"auto", "identity", "monomials", "fourier"}))
         ->capture_default_str();
-    app.add_option("--features", request.features, "of fourier, even")->check(CLI::Range(2, 2000))->capture_default_str();
-    app.add_option("--bandwidth", request.bandwidth, "of fourier")->check(CLI::PositiveNumber)->capture_default_str();
-    app.add_option("--degree", request.degree, "of monomials")->check(CLI::Range(1, 20))->capture_default_str();
-    app.add_option("--trajectories", request.trajectories, "random starts in [-1,1]^2; of a DEQ, inputs of its training set")
+    app.add_option("--features", request.features, "of fourier, even")
+        ->check(CLI::Range(2, 2000))
+        ->capture_default_str();
+    app.add_option("--bandwidth", request.bandwidth, "of fourier")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    app.add_option("--degree", request.degree, "of monomials")
+        ->check(CLI::Range(1, 20))
+        ->capture_default_str();
+    app.add_option("--trajectories", request.trajectories,
+                   "random starts in [-1,1]^2; of a DEQ, inputs of its training set")
         ->check(CLI::Range(1, 100000))
         ->capture_default_str();
     app.add_option("--steps", request.steps, "of each")->check(CLI::Range(1, 10000))->capture_default_str();
-    app.add_option("--truncation", request.truncation, "singular values below it times the largest are left out")
+    app.add_option("--truncation", request.truncation,
+                   "singular values below it times the largest are left out")
         ->check(CLI::Range(0.0, 1.0))
         ->capture_default_str();
-    app.add_option("--tolerance", request.tolerance, "of modulus one; 0: 10 times the error of the fit, of a DEQ 1e-6")
+    app.add_option("--tolerance", request.tolerance,
+                   "of modulus one; 0: 10 times the error of the fit, of a DEQ 1e-6")
         ->check(CLI::NonNegativeNumber)
         ->capture_default_str();
     app.add_option("--seed", request.seed, "of starts and frequencies")->capture_default_str();
@@ -260,10 +198,12 @@ struct SpectrumFlags {
     app.add_option("--held-out", request.held_out, "of a DEQ: inputs of its test set")
         ->check(CLI::Range(1, 100000))
         ->capture_default_str();
-    app.add_option("--sizes", request.sizes, "of a DEQ: principal coordinates of the state in each dictionary")
+    app.add_option("--sizes", request.sizes,
+                   "of a DEQ: principal coordinates of the state in each dictionary")
         ->check(CLI::Range(1, 1000))
         ->capture_default_str();
-    app.add_option("--phi", request.phi, "of a DEQ: run of a SIM of the same task, whose lift of x stands for x");
+    app.add_option("--phi", request.phi,
+                   "of a DEQ: run of a SIM of the same task, whose lift of x stands for x");
     add_threads(app, threads);
     app.footer("Systems:\n" + describe_systems());
   }
@@ -314,21 +254,34 @@ int run_command_line(const std::vector<std::string>& arguments, std::ostream& ou
     const TaskKind& kind = *task_kinds()[i];
     task_apps.push_back(train_app->add_subcommand(kind.name(), kind.summary()));
     train_flags[i].add_to(*task_apps.back(), kind.name());
-    task_apps.back()->footer("Settings for --set, --config and presets, with their defaults:\n" + kind.help());
+    task_apps.back()->footer("Settings for --set, --config and presets, with their defaults:\n" +
+                             kind.help());
+  }
+  CLI::App* const tune_app =
+      app.add_subcommand("tune", "search settings of a task: random search with successive halving");
+  tune_app->require_subcommand(1);
+  std::vector<TuneFlags> tune_flags(task_kinds().size());
+  std::vector<CLI::App*> tuned_apps;
+  for (std::size_t i = 0; i < task_kinds().size(); ++i) {
+    tuned_apps.push_back(tune_app->add_subcommand(task_kinds()[i]->name(), task_kinds()[i]->summary()));
+    tune_flags[i].add_to(*tuned_apps.back(), task_kinds()[i]->name());
   }
   EvalFlags eval_flags;
   CLI::App* const eval_app = app.add_subcommand("eval", "evaluate a checkpoint");
   eval_flags.add_to(*eval_app);
   PredictFlags predict_flags;
-  CLI::App* const predict_app = app.add_subcommand("predict", "the classes of pictures, by a trained image-classification model");
+  CLI::App* const predict_app =
+      app.add_subcommand("predict", "the classes of pictures, by a trained image-classification model");
   predict_flags.add_to(*predict_app);
   CommonFlags selftest_flags;
-  CLI::App* const selftest_app = app.add_subcommand("selftest", "check every op and model on this machine, and time them");
+  CLI::App* const selftest_app =
+      app.add_subcommand("selftest", "check every op and model on this machine, and time them");
   selftest_flags.add_to(*selftest_app);
   bool no_timing = false;
   selftest_app->add_flag("--no-timing", no_timing, "checks alone");
   SpectrumFlags spectrum_flags;
-  CLI::App* const spectrum_app = app.add_subcommand("spectrum", "the Koopman spectrum of a textbook system or a trained DEQ");
+  CLI::App* const spectrum_app =
+      app.add_subcommand("spectrum", "the Koopman spectrum of a textbook system or a trained DEQ");
   spectrum_flags.add_to(*spectrum_app);
   CLI::App* const info_app = app.add_subcommand("info", "device, instruction set, libraries");
 
@@ -342,6 +295,8 @@ int run_command_line(const std::vector<std::string>& arguments, std::ostream& ou
     if (spectrum_app->parsed()) return spectrum_flags.run(out), 0;
     for (std::size_t i = 0; i < task_apps.size(); ++i)
       if (task_apps[i]->parsed()) return train_command(*task_kinds()[i], train_flags[i], out);
+    for (std::size_t i = 0; i < tuned_apps.size(); ++i)
+      if (tuned_apps[i]->parsed()) return tune_flags[i].run(*task_kinds()[i], arguments, out);
   } catch (const CLI::Success& e) {
     return app.exit(e, out, err);
   } catch (const CLI::ParseError& e) {

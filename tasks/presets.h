@@ -1,4 +1,4 @@
-// Presets: settings shipped as JSON, one file each under presets/TASK/NAME.json.
+// What is shipped as JSON: settings, presets/TASK/NAME.json, and search spaces, spaces/TASK-MODEL.json.
 #pragma once
 #include <string>
 #include <vector>
@@ -11,7 +11,9 @@ namespace stillpoint {
 std::vector<std::string> preset_names(const std::string& task);
 // The settings; Error with the known names where there is no such preset.
 Json load_preset(const std::string& task, const std::string& name);
-// The folder in use, or why there is none.
+std::vector<std::string> space_names();
+Json load_space_file(const std::string& name);
+// The folder of presets in use, or why there is none.
 std::string describe_preset_folder();
 
 }  // namespace stillpoint

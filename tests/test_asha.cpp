@@ -11,7 +11,7 @@ namespace {
 
 constexpr double infinite = std::numeric_limits<double>::infinity();
 bool lower_goes_on(double value, const std::vector<double>& others, Index reduction = 2) {
-  return goes_on(value, others, reduction, Direction::minimise);
+  return goes_on(value, others, reduction, Direction::minimize);
 }
 
 }  // namespace
@@ -44,8 +44,8 @@ TEST_CASE("who comes first goes on, then the best part of those before", "[searc
   const std::vector<double> nine{1, 2, 3, 4, 5, 6, 7, 8, 9};
   CHECK(lower_goes_on(3.6, nine, 3));
   CHECK_FALSE(lower_goes_on(3.7, nine, 3));
-  CHECK(goes_on(6.4, nine, 3, Direction::maximise));
-  CHECK_FALSE(goes_on(6.3, nine, 3, Direction::maximise));
+  CHECK(goes_on(6.4, nine, 3, Direction::maximize));
+  CHECK_FALSE(goes_on(6.3, nine, 3, Direction::maximize));
 }
 
 TEST_CASE("values that are not numbers never go on and never count", "[search]") {

@@ -1,6 +1,5 @@
 // The program as a user meets it: exit codes, messages, interruption, kill -9 during a save.
 #include <signal.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -15,57 +14,29 @@
 #include "tasks/train.h"
 #include "tests/catch.h"
 #include "tests/error_text.h"
+#include "tests/program.h"
 #include "tests/temp_dir.h"
 
 namespace stillpoint {
 namespace {
 
 namespace fs = std::filesystem;
+using test::finish;
+using test::Result;
+using test::run;
+using test::start;
 using test::TempDir;
-
-// Starts the program in `folder` with its output in a file there.
-pid_t start(const fs::path& folder, const std::vector<std::string>& arguments) {
-  const std::string output = (folder / "output.txt").string();
-  const pid_t child = ::fork();
-  REQUIRE(child >= 0);
-  if (child == 0) {
-    std::vector<char*> argv{const_cast<char*>(STILLPOINT_PROGRAM)};
-    for (const std::string& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
-    argv.push_back(nullptr);
-    if (::chdir(folder.c_str()) != 0 || ::freopen(output.c_str(), "w", stdout) == nullptr || ::dup2(1, 2) < 0) ::_exit(126);
-    ::execv(argv[0], argv.data());
-    ::_exit(127);
-  }
-  return child;
-}
-
-struct Result {
-  int code;  // exit code, or 128 + signal
-  std::string output;
-};
-
-Result finish(pid_t child, const fs::path& folder) {
-  int status = 0;
-  REQUIRE(::waitpid(child, &status, 0) == child);
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), read_file(folder / "output.txt")};
-}
-
-Result run(const fs::path& folder, const std::vector<std::string>& arguments) {
-  return finish(start(folder, arguments), folder);
-}
+using test::wait_for;
 
 // Settings of a run that takes long enough to be interrupted.
 std::vector<std::string> long_run(const std::string& run_folder) {
-  std::vector<std::string> out{"train", "copy-memory", "--device", "cpu", "--threads", "1", "--run", run_folder};
-  for (const char* setting : {"blank=30", "train_sequences=20", "valid_sequences=2", "test_sequences=2", "epochs=100000",
-                              "tcn_blocks=2", "tcn_channels=16", "hidden=64", "evaluate_every=1000"})
+  std::vector<std::string> out{"train",     "copy-memory", "--device", "cpu",
+                               "--threads", "1",           "--run",    run_folder};
+  for (const char* setting :
+       {"blank=30", "train_sequences=20", "valid_sequences=2", "test_sequences=2", "epochs=100000",
+        "tcn_blocks=2", "tcn_channels=16", "hidden=64", "evaluate_every=1000"})
     out.insert(out.end(), {"--set", setting});
   return out;
-}
-
-void wait_for(const fs::path& path) {
-  for (int i = 0; i < 600 && !fs::exists(path); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  REQUIRE(fs::exists(path));
 }
 
 }  // namespace
@@ -74,10 +45,12 @@ TEST_CASE("info and help name what there is", "[cli]") {
   const TempDir folder;
   const Result info = run(folder.path(), {"info"});
   CHECK(info.code == 0);
-  CHECK_THAT(info.output, mentions("processor:", "instructions:", "oneDNN:", "CUDA:", "cuDNN:", "threads:", "presets:"));
+  CHECK_THAT(info.output,
+             mentions("processor:", "instructions:", "oneDNN:", "CUDA:", "cuDNN:", "threads:", "presets:"));
   const Result help = run(folder.path(), {"train", "copy-memory", "--help"});
   CHECK(help.code == 0);
-  CHECK_THAT(help.output, mentions("--resume", "bandwidth", "learning rate", "one of constant, step, 1cycle, cosine"));
+  CHECK_THAT(help.output,
+             mentions("--resume", "bandwidth", "learning rate", "one of constant, step, 1cycle, cosine"));
   const Result presets = run(folder.path(), {"train", "copy-memory", "--preset", "list"});
   CHECK(presets.code == 0);
   CHECK_THAT(presets.output, mentions("quick"));
@@ -99,7 +72,8 @@ TEST_CASE("wrong usage is explained and exits with a code", "[cli]") {
   expect({"train", "copy-memory", "--config", "absent.json"}, 1, mentions("absent.json"));
   expect({"train", "copy-memory", "--device", "tpu"}, 2, mentions("tpu"));
   expect({"train", "copy-memory", "--resume", "absent"}, 1, mentions("absent"));
-  expect({"train", "copy-memory", "--resume", "absent", "--seed", "1"}, 1, mentions("--resume", "together with settings"));
+  expect({"train", "copy-memory", "--resume", "absent", "--seed", "1"}, 1,
+         mentions("--resume", "together with settings"));
   expect({"train", "image-regression"}, 1, mentions("no image"));
   expect({"eval", "absent.safetensors"}, 1, mentions("absent.safetensors"));
   std::ofstream(folder.path() / "bad.json") << "{\"lr\": }";
@@ -132,8 +106,8 @@ TEST_CASE("selftest checks every op and model", "[cli]") {
   const Result done = run(folder.path(), {"selftest", "--device", "cpu", "--threads", "1", "--no-timing"});
   INFO(done.output);
   CHECK(done.code == 0);
-  CHECK_THAT(done.output, mentions("ok    op sim_head:", "ok    model copy-memory two:", "ok    model image-regression rff:",
-                                   "all checks passed on cpu"));
+  CHECK_THAT(done.output, mentions("ok    op sim_head:", "ok    model copy-memory two:",
+                                   "ok    model image-regression rff:", "all checks passed on cpu"));
   CHECK(done.output.find("FAIL") == std::string::npos);
 }
 
@@ -142,7 +116,8 @@ TEST_CASE("spectrum writes eigenvalues and a figure, and names the case", "[cli]
   const Result rotation = run(folder.path(), {"spectrum", "rotation", "--output", "turn"});
   INFO(rotation.output);
   CHECK(rotation.code == 0);
-  CHECK_THAT(rotation.output, mentions("case (iii) oscillates", "2 eigenvalues on the circle", "relative error"));
+  CHECK_THAT(rotation.output,
+             mentions("case (iii) oscillates", "2 eigenvalues on the circle", "relative error"));
   const Json result = Json::parse(read_file(folder / "turn/spectrum.json"));
   CHECK(result.at("eigenvalues").size() == 2);
   CHECK(result.at("held_out_error").get<double>() < 1e-12);
@@ -158,9 +133,11 @@ TEST_CASE("spectrum writes eigenvalues and a figure, and names the case", "[cli]
 TEST_CASE("spectrum of a trained DEQ tells its case and what eq. 7 predicts", "[cli]") {
   const TempDir folder;
   const auto trained = [&](const std::string& model, const std::string& name) {
-    std::vector<std::string> arguments{"train", "copy-memory", "--model", model, "--device", "cpu", "--threads", "1", "--run", name};
-    for (const char* setting : {"blank=2", "train_sequences=200", "valid_sequences=2", "test_sequences=20", "epochs=1", "batch=10",
-                                "deq_features=8", "deq_heads=2", "deq_inner=8", "tcn_blocks=2", "lr=0.01"})
+    std::vector<std::string> arguments{"train", "copy-memory", "--model", model,   "--device",
+                                       "cpu",   "--threads",   "1",       "--run", name};
+    for (const char* setting :
+         {"blank=2", "train_sequences=200", "valid_sequences=2", "test_sequences=20", "epochs=1", "batch=10",
+          "deq_features=8", "deq_heads=2", "deq_inner=8", "tcn_blocks=2", "lr=0.01"})
       arguments.insert(arguments.end(), {"--set", setting});
     const Result done = run(folder.path(), arguments);
     INFO(done.output);
@@ -169,7 +146,8 @@ TEST_CASE("spectrum of a trained DEQ tells its case and what eq. 7 predicts", "[
   trained("deq", "deq");
   trained("single", "sim");
   const auto spectrum = [&](std::vector<std::string> arguments, const char* inputs = "160") {
-    const std::vector<std::string> common{"--trajectories", inputs, "--steps", "12", "--held-out", "20", "--threads", "1"};
+    const std::vector<std::string> common{"--trajectories", inputs, "--steps",   "12",
+                                          "--held-out",     "20",   "--threads", "1"};
     arguments.insert(arguments.begin(), "spectrum");
     arguments.insert(arguments.end(), common.begin(), common.end());
     return run(folder.path(), arguments);
@@ -183,13 +161,16 @@ TEST_CASE("spectrum of a trained DEQ tells its case and what eq. 7 predicts", "[
   const Json& rows = result.at("dictionaries");
   REQUIRE(rows.size() == 2);
   // Functions of x alone are invariant: as many eigenvalues at 1 as input coordinates, and the constant.
-  for (const Json& row : rows) CHECK(row.at("at_one").get<int>() == row.at("input_coordinates").get<int>() + 1);
+  for (const Json& row : rows)
+    CHECK(row.at("at_one").get<int>() == row.at("input_coordinates").get<int>() + 1);
   const auto of = [&](std::size_t row, const char* name) { return rows[row].at(name).get<double>(); };
   CHECK(of(1, "projection_error") < of(0, "projection_error"));
   CHECK(of(1, "regression_error") < result.at("mean_error").get<double>());
   for (std::size_t row : {0, 1}) CHECK(of(row, "subspace_error") <= of(row, "projection_error"));
-  for (const char* name : {"eigenvalues.csv", "spectrum.gnuplot", "prediction.gnuplot"}) CHECK(fs::exists(folder / "out" / name));
-  const Result lifted = spectrum({"deq", "--sizes", "8", "--phi", "sim", "--dictionary", "fourier", "--features", "10"});
+  for (const char* name : {"eigenvalues.csv", "spectrum.gnuplot", "prediction.gnuplot"})
+    CHECK(fs::exists(folder / "out" / name));
+  const Result lifted =
+      spectrum({"deq", "--sizes", "8", "--phi", "sim", "--dictionary", "fourier", "--features", "10"});
   INFO(lifted.output);
   CHECK(lifted.code == 0);
   const auto check_refused = [](const Result& refused, const std::string& complaint) {

@@ -28,14 +28,14 @@ bool goes_on(double value, std::vector<double> others, Index reduction, Directio
   if (std::isnan(value)) return false;
   std::erase_if(others, [](double v) { return std::isnan(v); });
   if (others.empty()) return true;
-  const double sign = direction == Direction::maximise ? 1 : -1;
+  const double sign = direction == Direction::maximize ? 1 : -1;
   for (double& v : others) v *= sign;
   std::sort(others.begin(), others.end());
   const double at = (1 - 1 / double(reduction)) * double(others.size() - 1);
   const auto below = std::size_t(at);
   const std::size_t above = std::min(below + 1, others.size() - 1);
   const double rest = at - double(below), low = others[below], high = others[above];
-  const double limit = rest == 0 || low == high ? low : low + rest * (high - low);  // inf - inf is no number
+  const double limit = rest == 0 || std::isinf(low) ? low : low + rest * (high - low);
   return sign * value >= limit;
 }
 

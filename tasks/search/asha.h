@@ -4,11 +4,9 @@
 #pragma once
 #include <vector>
 
-#include "engine/tensor.h"
+#include "tasks/search/trial.h"
 
 namespace stillpoint {
-
-enum class Direction { minimise, maximise };
 
 struct Asha {
   Index grace = 1;      // evaluations before a trial may be stopped: the first rung

@@ -65,6 +65,8 @@ class Study {
   bool set_user_attribute(const Trial& trial, const std::string& key, const Json& value);
   // state: complete (with a value that is not NaN), pruned or fail.
   bool finish(const Trial& trial, TrialState state, std::optional<double> value = std::nullopt);
+  // The trial waits for another worker, which goes on with it; that is no retry.
+  bool requeue(const Trial& trial);
 
   // Running trials whose last heartbeat is more than grace_seconds ago fail. Each one that was retried fewer
   // than max_retry times is queued again, with its parameters and attributes; where it has the user attribute

@@ -141,6 +141,15 @@ Index Study::started_trials() const {
   return count;
 }
 
+bool Study::requeue(const Trial& trial) {
+  auto transaction = Transaction::write(*database_, study_);
+  if (!is_running(trial)) return false;
+  rows("DELETE FROM trial_heartbeats WHERE trial_id = ?", {trial.id});
+  rows("UPDATE trials SET state = 'WAITING', datetime_start = NULL WHERE trial_id = ?", {trial.id});
+  transaction.commit();
+  return true;
+}
+
 std::vector<StaleTrial> Study::fail_stale_trials(double grace_seconds, Index max_retry) {
   auto transaction = Transaction::write(*database_, study_);
   std::vector<StaleTrial> stale;

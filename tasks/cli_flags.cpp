@@ -1,0 +1,68 @@
+// Flags, and the layers of settings that they make.
+#include "tasks/cli_flags.h"
+
+#include <omp.h>
+
+#include "tasks/info.h"
+#include "tasks/presets.h"
+
+namespace stillpoint {
+
+namespace fs = std::filesystem;
+
+void add_threads(CLI::App& app, int& threads) {
+  app.add_option("--threads", threads, "CPU threads; 0: all cores")->check(CLI::Range(0, 4096));
+}
+void set_threads(int threads) {
+  if (threads > 0) omp_set_num_threads(threads);
+}
+
+void CommonFlags::add_to(CLI::App& app) {
+  app.add_option("--device", device, "auto, cpu or cuda")->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+  add_threads(app, threads);
+}
+
+Device CommonFlags::apply() const {
+  set_threads(threads);
+  return device_named(device);
+}
+
+void SettingsFlags::add_to(CLI::App& app, std::string_view task) {
+  if (task == "image-regression") app.add_option("IMAGE", image, "PNG or JPEG file to learn");
+  if (task == "image-classification") {
+    app.add_option("--dataset", dataset, "which images (setting `dataset`)");
+    app.add_option("--data", data, "folder or archive of the data set's files (setting `data`)");
+  }
+  app.add_option("--model", model, "which model (setting `model`)");
+  app.add_option("--preset", preset, "settings shipped with the program; `list` names them");
+  app.add_option("--config", config, "JSON file of settings");
+  app.add_option("--set", assignments, "KEY=VALUE, one setting; repeatable")->take_all();
+  app.add_option("--seed", seed, "seed (setting `seed`)")->check(CLI::NonNegativeNumber);
+}
+
+bool SettingsFlags::any() const {
+  return !image.empty() || !dataset.empty() || !data.empty() || !model.empty() || !preset.empty() ||
+         !config.empty() || !assignments.empty() || seed >= 0;
+}
+
+std::vector<SettingsLayer> SettingsFlags::layers(const TaskKind& kind) const {
+  std::vector<SettingsLayer> layers;
+  if (!preset.empty()) layers.push_back({load_preset(kind.name(), preset), "preset " + preset});
+  if (!config.empty()) {
+    Json object = read_json_file(config);
+    // A run's config.json holds its settings one level down.
+    if (object.is_object() && object.contains("task") && object.contains("config"))
+      object = Json(object["config"]);
+    layers.push_back({object, config});
+  }
+  for (const std::string& assignment : assignments)
+    layers.push_back({parse_assignment(assignment), "--set " + assignment});
+  if (!model.empty()) layers.push_back({{{"model", model}}, "--model"});
+  if (!dataset.empty()) layers.push_back({{{"dataset", dataset}}, "--dataset"});
+  if (!data.empty()) layers.push_back({{{"data", fs::absolute(data).string()}}, "--data"});
+  if (seed >= 0) layers.push_back({{{"seed", seed}}, "--seed"});
+  if (!image.empty()) layers.push_back({{{"image", fs::absolute(image).string()}}, "IMAGE"});
+  return layers;
+}
+
+}  // namespace stillpoint

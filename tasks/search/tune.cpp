@@ -1,0 +1,30 @@
+// The summary of a search.
+#include "tasks/search/tune.h"
+
+#include "engine/files.h"
+#include "tasks/io/progress.h"
+
+namespace stillpoint {
+
+void summarise(const SearchPlan& plan, const std::filesystem::path& folder, std::ostream& out) {
+  const Study study = Study::open(plan.storage, plan.study);
+  std::map<TrialState, Index> counts;
+  for (const Trial& trial : study.trials()) ++counts[trial.state];
+  out << "study " << plan.study << " in " << plan.storage << ": " << counts[TrialState::complete]
+      << " trials complete, " << counts[TrialState::pruned] << " stopped early, " << counts[TrialState::fail]
+      << " failed, " << counts[TrialState::running] + counts[TrialState::waiting] << " to be resumed\n";
+  const std::optional<Trial> best = study.best_trial();
+  if (!best) {
+    out << "no trial is complete yet\n";
+    return;
+  }
+  const std::filesystem::path file = folder / "best.json";
+  write_atomically(file, plan.config(best->parameters).dump(2) + "\n");
+  out << "best: trial " << best->number << ", valid " << plan.space.metric << " "
+      << format_number(*best->value) << "\n"
+      << settings_of(best->parameters).dump(2) << "\n"
+      << "Train with its settings:\n  stillpoint train " << plan.kind->name() << " --config " << file.string()
+      << std::endl;
+}
+
+}  // namespace stillpoint
