@@ -17,7 +17,7 @@ class TestStorage {
     if (server == nullptr) return;
     const std::string schema = "test" + folder_.path().filename().string();
     open_database(server, OpenMode::existing)->execute("CREATE SCHEMA \"" + schema + "\"");
-    url_ = std::string(server) + "&options=-csearch_path%3D" + schema;
+    url_ = std::string(server) + "&options=-csearch_path%3D%22" + schema + "%22";
   }
   const std::string& url() const { return url_; }
   Rows sql(const std::string& statement, const std::vector<Value>& parameters = {}) const {
