@@ -9,7 +9,11 @@ namespace stillpoint {
 void summarise(const SearchPlan& plan, const std::filesystem::path& folder, std::ostream& out) {
   const Study study = Study::open(plan.storage, plan.study);
   std::map<TrialState, Index> counts;
-  for (const Trial& trial : study.trials()) ++counts[trial.state];
+  for (const Trial& trial : study.trials()) {
+    ++counts[trial.state];
+    if (trial.state == TrialState::fail && trial.user_attributes.contains("error"))
+      out << "trial " << trial.number << " failed: " << trial.user_attributes.at("error").get<std::string>() << "\n";
+  }
   out << "study " << plan.study << " in " << plan.storage << ": " << counts[TrialState::complete]
       << " trials complete, " << counts[TrialState::pruned] << " stopped early, " << counts[TrialState::fail]
       << " failed, " << counts[TrialState::running] + counts[TrialState::waiting] << " to be resumed\n";
