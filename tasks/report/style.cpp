@@ -25,7 +25,8 @@ body {
   background: var(--paper); color: var(--ink);
   font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif;
 }
-h1, h2, h3, h4, figcaption, th, .label { overflow-wrap: anywhere; }
+h1, h2, h3, h4, figcaption, .label { overflow-wrap: anywhere; }
+th { overflow-wrap: break-word; }
 h1 { font-size: clamp(1.7rem, 4vw, 2.4rem); line-height: 1.15; font-weight: 650; letter-spacing: -.02em; margin: 0; }
 h2 { font-size: 1.35rem; line-height: 1.25; font-weight: 650; letter-spacing: -.01em; margin: 0 0 1rem; }
 h3 { font-size: 1.05rem; font-weight: 650; margin: 2.5rem 0 .75rem; }
@@ -82,7 +83,7 @@ details[open] > summary { margin-bottom: .75rem; }
 .pick-step:checked ~ .panels :is(.by-epoch, .by-time),
 .pick-epoch:checked ~ .panels :is(.by-step, .by-time),
 .pick-time:checked ~ .panels :is(.by-step, .by-epoch) { display: none; }
-.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21.5rem), 1fr)); gap: 2rem 2.25rem; }
+.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 19rem), 1fr)); gap: 2rem 2.25rem; }
 figure { margin: 0; min-width: 0; }
 figcaption { font-size: .9375rem; font-weight: 600; }
 .chart { display: block; width: 100%; height: auto; overflow: visible; margin-top: .5rem; }

@@ -12,7 +12,7 @@
 namespace stillpoint::report {
 namespace {
 
-constexpr std::size_t widest_unbroken = 40;  // bytes of a cell
+constexpr std::size_t widest_unbroken = 26;  // bytes of a cell
 
 HtmlWriter::Element scroll_box(HtmlWriter& out, const std::string& caption) {
   // Focusable, so that the keyboard scrolls it.
