@@ -13,6 +13,7 @@
 #include "tasks/interrupt.h"
 #include "tasks/io/progress.h"
 #include "tasks/presets.h"
+#include "tasks/report/report.h"
 #include "tasks/selftest.h"
 #include "tasks/spectrum.h"
 #include "tasks/train.h"
@@ -217,6 +218,21 @@ struct SpectrumFlags {
   }
 };
 
+struct ReportFlags {
+  std::vector<std::string> runs;
+  std::string output = "report.html";
+
+  void add_to(CLI::App& app) {
+    app.add_option("RUN", runs, "run folders; those of one task on the same data are compared")->required();
+    app.add_option("--output", output, "the HTML file to write")->capture_default_str();
+  }
+  void run(std::ostream& out) const {
+    const std::size_t bytes = report::write_report({runs.begin(), runs.end()}, output);
+    out << "written to " << output << ": " << runs.size() << (runs.size() == 1 ? " run, " : " runs, ")
+        << (bytes + 1023) / 1024 << " KiB\n";
+  }
+};
+
 std::vector<std::string> flag_names(const CLI::App& app) {
   std::vector<std::string> names;
   for (const CLI::Option* option : app.get_options())
@@ -283,6 +299,9 @@ int run_command_line(const std::vector<std::string>& arguments, std::ostream& ou
   CLI::App* const spectrum_app =
       app.add_subcommand("spectrum", "the Koopman spectrum of a textbook system or a trained DEQ");
   spectrum_flags.add_to(*spectrum_app);
+  ReportFlags report_flags;
+  CLI::App* const report_app = app.add_subcommand("report", "one HTML page about one or several runs");
+  report_flags.add_to(*report_app);
   CLI::App* const info_app = app.add_subcommand("info", "device, instruction set, libraries");
 
   try {
@@ -293,6 +312,7 @@ int run_command_line(const std::vector<std::string>& arguments, std::ostream& ou
     if (eval_app->parsed()) return eval_command(eval_flags, out);
     if (predict_app->parsed()) return predict_command(predict_flags, out);
     if (spectrum_app->parsed()) return spectrum_flags.run(out), 0;
+    if (report_app->parsed()) return report_flags.run(out), 0;
     for (std::size_t i = 0; i < task_apps.size(); ++i)
       if (task_apps[i]->parsed()) return train_command(*task_kinds()[i], train_flags[i], out);
     for (std::size_t i = 0; i < tuned_apps.size(); ++i)

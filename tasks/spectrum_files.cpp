@@ -12,13 +12,6 @@
 namespace stillpoint {
 namespace {
 
-// Of the eigenvalue: where it lies.
-const char* place_of(std::complex<double> lambda, double tolerance) {
-  if (std::abs(lambda - 1.0) <= tolerance) return "one";
-  if (std::abs(std::abs(lambda) - 1) <= tolerance) return "circle";
-  return std::abs(lambda) < 1 ? "inside" : "outside";
-}
-
 Plot figure_of(const std::string& title, const KoopmanSpectrum& s, double tolerance) {
   Plot plot{
       .name = "spectrum", .title = "Koopman eigenvalues: " + title, .xlabel = "real", .ylabel = "imaginary"};
@@ -42,6 +35,12 @@ Plot figure_of(const std::string& title, const KoopmanSpectrum& s, double tolera
 }
 
 }  // namespace
+
+const char* place_of(std::complex<double> lambda, double tolerance) {
+  if (std::abs(lambda - 1.0) <= tolerance) return "one";
+  if (std::abs(std::abs(lambda) - 1) <= tolerance) return "circle";
+  return std::abs(lambda) < 1 ? "inside" : "outside";
+}
 
 void write_spectrum(const std::filesystem::path& folder, const std::string& title, const KoopmanSpectrum& s,
                     double tolerance, Json result, std::ostream& out) {

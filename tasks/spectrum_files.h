@@ -1,5 +1,6 @@
 // What the spectrum command writes: eigenvalues and their figure.
 #pragma once
+#include <complex>
 #include <filesystem>
 #include <ostream>
 #include <string>
@@ -8,6 +9,9 @@
 #include "solvers/spectrum.h"
 
 namespace stillpoint {
+
+// Where an eigenvalue lies: one, circle, inside, outside.
+const char* place_of(std::complex<double> lambda, double tolerance);
 
 // Writes spectrum.json (`result` and the eigenvalues), eigenvalues.csv and spectrum.{dat,gnuplot,png,svg}:
 // the unit circle and the eigenvalues by their place (paper, Fig. 2), and says so on `out`.

@@ -26,8 +26,9 @@ bool is_row(const Json& json) {
 }
 
 // A crash can tear only the line that was being written, which is the last.
-std::vector<Line> parse_lines(const fs::path& path, std::string_view content) {
+std::vector<Line> parse_lines(const fs::path& path, std::string_view content, bool* torn = nullptr) {
   std::vector<Line> lines;
+  if (torn != nullptr) *torn = false;
   for (std::size_t number = 1; !content.empty(); ++number) {
     const std::size_t length = std::min(content.find('\n'), content.size());
     const std::string_view line = content.substr(0, length);
@@ -36,6 +37,7 @@ std::vector<Line> parse_lines(const fs::path& path, std::string_view content) {
     if (!is_row(json)) {
       require(content.empty(), "metrics: '", path.string(), "' line ", number, " is '", line.substr(0, 60),
               "', expected a JSON object with step, time and split; repair or remove that line");
+      if (torn != nullptr) *torn = true;
       break;
     }
     lines.push_back({line, std::move(json)});
@@ -94,10 +96,10 @@ void MetricsLog::log(const MetricsRow& row) {
   tensorboard_.flush();
 }
 
-std::vector<Json> read_metrics(const fs::path& path) {
+std::vector<Json> read_metrics(const fs::path& path, bool* torn) {
   const std::string content = read_file(path);
   std::vector<Json> rows;
-  for (Line& line : parse_lines(path, content)) rows.push_back(std::move(line.json));
+  for (Line& line : parse_lines(path, content, torn)) rows.push_back(std::move(line.json));
   return rows;
 }
 

@@ -44,8 +44,8 @@ class MetricsLog {
   TensorBoardWriter tensorboard_;
 };
 
-// All rows of a metrics.jsonl, without a torn last line. Throws Error if the file is missing or a line
-// damaged.
-std::vector<nlohmann::json> read_metrics(const std::filesystem::path& path);
+// All rows of a metrics.jsonl, without a torn last line, of which `torn` tells. Throws Error if the file is missing
+// or a line damaged.
+std::vector<nlohmann::json> read_metrics(const std::filesystem::path& path, bool* torn = nullptr);
 
 }  // namespace stillpoint

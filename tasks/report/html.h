@@ -1,0 +1,44 @@
+// Writing HTML that is XML as well: every element is closed and every text and attribute value is escaped.
+#pragma once
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace stillpoint::report {
+
+// & < > " and ' as entities; control characters and bytes that are not UTF-8 as U+FFFD, which XML allows.
+std::string escaped(std::string_view text);
+std::string base64(std::string_view bytes);
+
+using Attributes = std::vector<std::pair<std::string_view, std::string>>;
+
+class HtmlWriter {
+ public:
+  // An open element; closes when it ends, so that elements nest as scopes do.
+  class Element {
+   public:
+    Element(HtmlWriter& writer, std::string_view name) : writer_(writer), name_(name) {}
+    Element(const Element&) = delete;
+    Element& operator=(const Element&) = delete;
+    ~Element();
+
+   private:
+    HtmlWriter& writer_;
+    std::string name_;
+  };
+
+  [[nodiscard]] Element open(std::string_view name, const Attributes& attributes = {});
+  void leaf(std::string_view name, std::string_view text, const Attributes& attributes = {});
+  void empty(std::string_view name, const Attributes& attributes = {});  // <name ... />
+  void text(std::string_view text);
+  // As it is: for what this program holds itself, never for what a file says.
+  void raw(std::string_view html) { html_ += html; }
+  const std::string& html() const { return html_; }
+
+ private:
+  void start(std::string_view name, const Attributes& attributes);
+  std::string html_;
+};
+
+}  // namespace stillpoint::report

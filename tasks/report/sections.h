@@ -1,0 +1,32 @@
+// The parts of a report about runs that can be compared.
+#pragma once
+#include <string>
+#include <vector>
+
+#include "tasks/report/html.h"
+#include "tasks/report/run_data.h"
+#include "tasks/report/table.h"
+
+namespace stillpoint::report {
+
+// Runs of one task on the same data. The k-th has the k-th style of line.
+struct Group {
+  std::string id;    // of its section
+  std::string name;  // "image-classification, mnist"
+  std::vector<const RunData*> runs;
+};
+
+// "loss_recalled" as "loss recalled".
+std::string spaced(std::string name);
+std::vector<TableColumn> columns_of(const Group& group);
+
+// Each writes nothing where no run has what it shows.
+void write_remarks(HtmlWriter& out, const Group& group);
+void write_results(HtmlWriter& out, const Group& group);
+void write_settings(HtmlWriter& out, const Group& group);
+void write_curves(HtmlWriter& out, const Group& group);  // with the statistics of solvers
+void write_classes(HtmlWriter& out, const Group& group);
+void write_spectra(HtmlWriter& out, const Group& group);
+void write_pictures(HtmlWriter& out, const Group& group);
+
+}  // namespace stillpoint::report
