@@ -49,6 +49,7 @@ DYNAMIC_SHARED = {
     "relative_attention_dq": 8636,
     "relative_attention_dkv": 8764,
     "relative_attention_dr": 13048,
+    "invert_planes": 4 * 81 * 4,
 }
 # Tiles of float64 are chosen smaller where twice the bytes would not fit.
 LARGEST_DOUBLE = 48 * 1024
