@@ -154,11 +154,11 @@ void TrialRun::run(std::ostream& out) {
       << std::endl;
 }
 
+// A trial that another worker runs may yet fall silent and have to be tried again.
 bool anything_runs(const Study& study) {
   const std::vector<Trial> trials = study.trials();
-  return std::any_of(trials.begin(), trials.end(), [](const Trial& t) {
-    return t.state == TrialState::running || t.state == TrialState::waiting;
-  });
+  return std::any_of(trials.begin(), trials.end(),
+                     [](const Trial& t) { return t.state == TrialState::running; });
 }
 
 }  // namespace

@@ -168,6 +168,13 @@ TEST_CASE("a search runs its trials, stops the worse ones and keeps the best set
   const Result more = test::run(folder.path(), small_search(14, 1));
   REQUIRE(more.code == 0);
   check_ended(trials_in(folder), 14);
+  {
+    Study study = Study::open("sqlite:///" + (folder / "search/study.db").string(), "copy-memory-single");
+    study.requeue(study.create_trial([](Index) { return std::vector<Parameter>(); }));
+  }
+  const Result enough = test::run(folder.path(), small_search(14, 1));  // whatever waits beyond that
+  CHECK(enough.code == 0);
+  CHECK_THAT(enough.output, mentions("1 to be resumed"));
   const Result other = test::run(folder.path(), small_search(14, 1, "none"));
   CHECK(other.code == 1);
   CHECK_THAT(other.output, mentions("scheduler"));
