@@ -39,6 +39,7 @@ SearchPlan plan_of(const TuneFlags& flags, const TaskKind& kind) {
   plan.folder = fs::absolute(flags.folder.empty() ? fs::path("tune") / plan.study : fs::path(flags.folder));
   plan.storage = flags.storage.empty() ? "sqlite:///" + (plan.folder / "study.db").string() : flags.storage;
   plan.heartbeat = flags.heartbeat;
+  plan.retries = flags.retries;
   plan.config(plan.space.draw(plan.seed, 0));  // what does not fit is an error before anything is written
   return plan;
 }
@@ -73,6 +74,9 @@ void TuneFlags::add_to(CLI::App& app, std::string_view task) {
   app.add_option("--heartbeat", heartbeat,
                  "seconds between a worker's signs of life; after four of them its trial is tried again")
       ->check(CLI::Range(0.05, 3600.0))
+      ->capture_default_str();
+  app.add_option("--retries", retries, "how often a trial is tried again whose worker has gone silent")
+      ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   app.add_flag("--worker", worker, "run trials, start no other processes")->group("");
   common.add_to(app);

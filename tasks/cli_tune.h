@@ -10,7 +10,7 @@ struct TuneFlags {
   CommonFlags common;
   SettingsFlags settings;
   std::string space, storage, study, folder, scheduler = "asha";
-  std::int64_t trials = 0, workers = 1, grace = 0, reduction = 0, most = 0, search_seed = 0;
+  std::int64_t trials = 0, workers = 1, grace = 0, reduction = 0, most = 0, search_seed = 0, retries = 3;
   double heartbeat = 15;
   bool worker = false;  // a copy that another process has started
 

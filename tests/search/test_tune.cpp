@@ -215,7 +215,7 @@ TEST_CASE("workers killed at any moment lose no trial", "[search][cli]") {
   write_space(folder);
   constexpr int asked = 16;
   std::vector<std::string> arguments = small_search(asked, 1, "asha", "0.2");
-  arguments.insert(arguments.end(), {"--set", "train_sequences=40"});
+  arguments.insert(arguments.end(), {"--set", "train_sequences=40", "--retries", "12"});
   std::mt19937 random(5);
   // Each life of the search ends after a random time, of which some fall into starting up.
   for (int life = 0; life < 12; ++life) {
@@ -229,6 +229,31 @@ TEST_CASE("workers killed at any moment lose no trial", "[search][cli]") {
   INFO(result.output);
   REQUIRE(result.code == 0);
   check_ended(trials_in(folder), asked);
+}
+
+TEST_CASE("a trial that no worker survives is given up", "[search][cli]") {
+  const TempDir folder;
+  write_space(folder);
+  std::vector<std::string> arguments = small_search(1, 1, "none", "0.1");
+  arguments.insert(arguments.end(), {"--set", "train_sequences=4000", "--retries", "1"});
+  for (int life = 0; life < 2; ++life) {
+    const fs::path log = folder / "search/00000.log";
+    const auto before = fs::exists(log) ? fs::file_size(log) : 0;
+    const pid_t child = test::start(folder.path(), arguments);
+    for (int i = 0; i < 600 && !(fs::exists(log) && fs::file_size(log) > before); ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    ::kill(child, SIGKILL);
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    REQUIRE(WIFSIGNALED(status));
+  }
+  const Result result = test::run(folder.path(), arguments);
+  INFO(result.output);
+  CHECK(result.code == 0);
+  const std::vector<Trial> trials = trials_in(folder);
+  CHECK_THAT(result.output, mentions("tried too often, given up", "no trial is complete yet"));
+  for (const Trial& t : trials) CHECK(t.state == TrialState::fail);
+  CHECK(trials.size() == 2);
 }
 
 TEST_CASE("a worker that is killed is started again by the others' parent", "[search][cli]") {
