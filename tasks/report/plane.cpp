@@ -24,9 +24,9 @@ constexpr Place places[] = {{"inside", "inside the unit circle", "c0"},
 void write_mark(HtmlWriter& out, const Place& of, double x, double y, const std::string& title) {
   const std::string name = of.name, css = text("mark ", of.css);
   const auto at = [](double a, double b) { return place(a) + " " + place(b); };
-  const std::string path = name == "circle" ? "M" + at(x - 4, y - 4) + " h8 v8 h-8 z"
-                           : name == "one"  ? "M" + at(x, y - 5.5) + " l5.5 5.5 l-5.5 5.5 l-5.5 -5.5 z"
-                                            : "M" + at(x, y - 5.5) + " l5 9 h-10 z";
+  const std::string path = name == "circle" ? text("M", at(x - 4, y - 4), " h8 v8 h-8 z")
+                           : name == "one"  ? text("M", at(x, y - 5.5), " l5.5 5.5 l-5.5 5.5 l-5.5 -5.5 z")
+                                            : text("M", at(x, y - 5.5), " l5 9 h-10 z");
   const auto element =
       name == "inside"
           ? out.open("circle", {{"class", css}, {"cx", place(x)}, {"cy", place(y)}, {"r", "3.5"}})

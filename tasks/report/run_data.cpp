@@ -62,9 +62,9 @@ void remark_on_gaps(RunData& run) {
 
 }  // namespace
 
-const LoggedMetric* RunData::metric(const std::string& split, const std::string& name) const {
+const LoggedMetric* RunData::metric(const std::string& of_split, const std::string& called) const {
   for (const LoggedMetric& metric : metrics)
-    if (metric.split == split && metric.name == name) return &metric;
+    if (metric.split == of_split && metric.name == called) return &metric;
   return nullptr;
 }
 

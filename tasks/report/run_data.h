@@ -45,7 +45,7 @@ struct RunData {
   std::vector<std::string> remarks;
 
   bool finished() const { return results.is_object(); }
-  const LoggedMetric* metric(const std::string& split, const std::string& name) const;
+  const LoggedMetric* metric(const std::string& of_split, const std::string& called) const;
 };
 
 // Throws Error where the folder is not one of a run: it has no config.json, or one without task and config.

@@ -43,7 +43,7 @@ std::string with_commas(std::string number) {
   const bool negative = number.starts_with('-');
   if (negative) number.erase(0, 1);
   const std::size_t point = std::min(number.find('.'), number.size());
-  for (std::size_t at = point; at > 3; at -= 3) number.insert(at - 3, ",");
+  for (std::size_t at = point; at > 3; at -= 3) number.insert(at - 3, 1, ',');
   return negative ? "−" + number : number;
 }
 
