@@ -35,13 +35,14 @@ Json small_settings_of(const SelftestModel& c) {
     return {{"blank", 30}, {"tcn_blocks", 4}, {"batch", 3}, {"solver_steps", 6}, {"adjoint_steps", 6}};
   if (task == "image-regression") return {{"phi_hidden", 24}, {"d_phi", 20}, {"d_psi", 80}, {"hidden", 24}};
   // As many iterations everywhere: with a tolerance, rounding would decide where the last one is.
-  return {{"channels", model == "mondeq-multi" ? "1,2" : "3"},
-          {"batch", 6},
+  const bool mondeq = model.starts_with("mondeq");
+  return {{"channels", model == "mondeq-multi" ? "1,2" : mondeq ? "2" : "3"},
+          {"batch", mondeq ? 2 : 6},
           {"d_phi", 8},
           {"d_psi", 10},
           {"hidden", 6},
           {"tolerance", 0.0},
-          {"max_iterations", 12},
+          {"max_iterations", 3},
           {"tune_alpha", false}};
 }
 
