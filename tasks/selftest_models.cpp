@@ -36,7 +36,9 @@ Json small_settings_of(const SelftestModel& c) {
   if (task == "image-regression") return {{"phi_hidden", 24}, {"d_phi", 20}, {"d_psi", 80}, {"hidden", 24}};
   // As many iterations everywhere: with a tolerance, rounding would decide where the last one is.
   const bool mondeq = model.starts_with("mondeq");
-  return {{"channels", model == "mondeq-multi" ? "1,2" : mondeq ? "2" : "3"},
+  return {{"channels", model == "mondeq-multi" ? "1,2"
+                       : mondeq                ? "2"
+                                               : "3"},
           {"batch", mondeq ? 2 : 6},
           {"d_phi", 8},
           {"d_psi", 10},
