@@ -5,7 +5,6 @@
 
 #include "engine/files.h"
 #include "tasks/interrupt.h"
-#include "tasks/presets.h"
 #include "tasks/search/processes.h"
 #include "tasks/search/tune.h"
 
@@ -15,10 +14,8 @@ namespace {
 namespace fs = std::filesystem;
 
 SearchSpace space_of(const TuneFlags& flags, const TaskKind& kind, const std::string& model) {
-  SearchSpace space = flags.space.empty() ? load_space(kind.name(), model)
-                      : flags.space.ends_with(".json")
-                          ? read_space(read_json_file(flags.space), flags.space)
-                          : read_space(load_space_file(flags.space), "space " + flags.space);
+  const std::string name = flags.space.empty() ? std::string(kind.name()) + "-" + model : flags.space;
+  SearchSpace space = name.ends_with(".json") ? read_space(read_json_file(name), name) : load_space(name);
   if (flags.grace > 0) space.asha.grace = flags.grace;
   if (flags.reduction > 0) space.asha.reduction = flags.reduction;
   if (flags.most > 0) space.asha.most = flags.most;
@@ -93,14 +90,14 @@ int TuneFlags::run(const TaskKind& kind, const std::vector<std::string>& argumen
       copy.push_back(
           text("--threads=", std::max<Index>(1, Index(std::thread::hardware_concurrency()) / workers)));
     const int code = run_copies(copy, workers, 10 * workers, out);
-    summarise(plan, plan.folder, out);
+    summarise(plan, out);
     return code;
   }
   if (worker) end_with_parent();
   plan.device = common.apply();
   const InterruptGuard guard;
   const bool done = run_worker(plan, out);
-  if (!worker) summarise(plan, plan.folder, out);
+  if (!worker) summarise(plan, out);
   return done ? 0 : 130;
 }
 

@@ -65,11 +65,11 @@ ImageSet bar_digits(Index count, Index phase) {
   return set;
 }
 
-SelftestFiles::SelftestFiles(int side, Index digits) {
+SelftestFiles::SelftestFiles(int side, Index train_digits) {
   write_png(picture(), picture_of(side));
-  make_folder(this->digits());
-  const std::filesystem::path folder = this->digits();
-  for (const auto& [name, count] : {std::pair("train", digits), std::pair("t10k", Index(4))}) {
+  const std::filesystem::path folder = digits();
+  make_folder(folder);
+  for (const auto& [name, count] : {std::pair("train", train_digits), std::pair("t10k", Index(4))}) {
     const ImageSet set = bar_digits(count, 0);
     write_atomically(folder / text(name, "-images-idx3-ubyte"), idx_images(set));
     write_atomically(folder / text(name, "-labels-idx1-ubyte"), idx_labels(set));

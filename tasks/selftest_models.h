@@ -13,7 +13,7 @@ namespace stillpoint {
 // live as long as this.
 class SelftestFiles {
  public:
-  SelftestFiles(int side, Index digits);
+  SelftestFiles(int side, Index train_digits);
   std::string picture() const { return (folder_.path() / "picture.png").string(); }
   std::string digits() const { return (folder_.path() / "mnist").string(); }
 

@@ -92,10 +92,7 @@ SearchSpace read_space(const Json& json, const std::string& source) {
   return space;
 }
 
-SearchSpace load_space(const std::string& task, const std::string& model) {
-  const std::string name = task + "-" + model;
-  return read_space(load_space_file(name), "space " + name);
-}
+SearchSpace load_space(const std::string& name) { return read_space(load_space_file(name), "space " + name); }
 
 Json settings_of(const std::vector<Parameter>& parameters) {
   Json out = Json::object();

@@ -30,8 +30,8 @@ struct SearchSpace {
 // {"uniform": [low, high]}, {"log_uniform": [low, high]} or {"choice": [..]}}. Error where one is missing,
 // unknown or of another type, naming `source`.
 SearchSpace read_space(const Json& json, const std::string& source);
-// The shipped one; Error with the names that there are.
-SearchSpace load_space(const std::string& task, const std::string& model);
+// The shipped one of this name, TASK-MODEL; Error with the names that there are.
+SearchSpace load_space(const std::string& name);
 
 // The settings of a trial.
 Json settings_of(const std::vector<Parameter>& parameters);

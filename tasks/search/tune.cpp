@@ -6,13 +6,14 @@
 
 namespace stillpoint {
 
-void summarise(const SearchPlan& plan, const std::filesystem::path& folder, std::ostream& out) {
+void summarise(const SearchPlan& plan, std::ostream& out) {
   const Study study = Study::open(plan.storage, plan.study);
   std::map<TrialState, Index> counts;
   for (const Trial& trial : study.trials()) {
     ++counts[trial.state];
     if (trial.state == TrialState::fail && trial.user_attributes.contains("error"))
-      out << "trial " << trial.number << " failed: " << trial.user_attributes.at("error").get<std::string>() << "\n";
+      out << "trial " << trial.number << " failed: " << trial.user_attributes.at("error").get<std::string>()
+          << "\n";
   }
   out << "study " << plan.study << " in " << plan.storage << ": " << counts[TrialState::complete]
       << " trials complete, " << counts[TrialState::pruned] << " stopped early, " << counts[TrialState::fail]
@@ -22,7 +23,7 @@ void summarise(const SearchPlan& plan, const std::filesystem::path& folder, std:
     out << "no trial is complete yet\n";
     return;
   }
-  const std::filesystem::path file = folder / "best.json";
+  const std::filesystem::path file = plan.folder / "best.json";
   write_atomically(file, plan.config(best->parameters).dump(2) + "\n");
   out << "best: trial " << best->number << ", valid " << plan.space.metric << " "
       << format_number(*best->value) << "\n"

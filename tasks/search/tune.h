@@ -1,4 +1,4 @@
-// stillpoint tune: a search from its flags to its best settings.
+// What a search found.
 #pragma once
 #include <ostream>
 
@@ -7,8 +7,7 @@
 namespace stillpoint {
 
 // What the search found: how many trials ended how, the best one, and the command that trains with its
-// settings on training and validation images together where the task can. The settings are written to
-// FOLDER/best.json.
-void summarise(const SearchPlan& plan, const std::filesystem::path& folder, std::ostream& out);
+// settings, which are written to best.json in the plan's folder.
+void summarise(const SearchPlan& plan, std::ostream& out);
 
 }  // namespace stillpoint

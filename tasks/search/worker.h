@@ -18,7 +18,7 @@ struct SearchPlan {
   std::uint64_t seed = 0;               // of the draws
   Index trials = 1;
   std::string storage = {}, study = {};  // URL and name
-  std::filesystem::path folder = {};  // of the trials' runs
+  std::filesystem::path folder = {};     // of the trials' runs
   Device device = Device::cpu;
   double heartbeat = 15;  // seconds; a trial that was silent for four of them is another worker's
   Index retries = 3;      // of one trial
@@ -31,8 +31,8 @@ struct SearchPlan {
 };
 
 // Runs trials until there are `plan.trials`, all of them ended, or until the guard of interrupts says so:
-// then the trial at hand is saved and waits for the next worker. One line per trial goes to `out`, its log to
-// its folder. False where it was interrupted.
+// then the trial at hand is saved and waits for the next worker. One line per trial goes to `out`, its log
+// beside its folder. False where it was interrupted.
 bool run_worker(const SearchPlan& plan, std::ostream& out);
 
 }  // namespace stillpoint

@@ -84,8 +84,7 @@ TEST_CASE("the shipped spaces name metrics and settings that their tasks have", 
       if (!name.starts_with(kind->name())) continue;
       INFO(name);
       const std::string model = name.substr(std::string(kind->name()).size() + 1);
-      SearchPlan plan{
-          .kind = kind, .space = load_space(kind->name(), model), .settings = {{{{"model", model}}, "test"}}};
+      SearchPlan plan{.kind = kind, .space = load_space(name), .settings = {{{{"model", model}}, "test"}}};
       for (Index number = 0; number < 20; ++number) {
         const Json config = plan.config(plan.space.draw(1, number));
         const TrainConfig train = kind->train_config(config);
