@@ -58,6 +58,7 @@ class CopyMemory : public Task {
   TensorOptions options_;
   CopyMemoryData data_;
   Index training_count_;
+  EpochOrder order_;
   std::variant<SequenceSim, SequenceTcn, DeqTransformer> model_;
   PendingReport forward_;  // of the latest loss
   std::shared_ptr<PendingReport> adjoint_;
@@ -68,7 +69,8 @@ CopyMemory::CopyMemory(const CopyMemoryConfig& config, Device device)
       options_{config.train.dtype == "float64" ? DType::float64 : DType::float32, device},
       data_(CopyMemoryData::make(config.train_sequences + config.valid_sequences + config.test_sequences,
                                  config.blank, std::uint64_t(config.data_seed))),
-      training_count_(config.train_sequences + (config.retrain ? config.valid_sequences : 0)) {
+      training_count_(config.train_sequences + (config.retrain ? config.valid_sequences : 0)),
+      order_{std::uint64_t(config.train.seed), training_count_, config.shuffle} {
   Initializer init(std::uint64_t(config.train.seed), options_);
   if (config.model == "deq")
     model_ = DeqTransformer(init, config.deq, classes);
@@ -105,8 +107,7 @@ Tensor CopyMemory::logits(const Tensor& x) const {
 }
 
 std::vector<Tensor> CopyMemory::batch(Index step) const {
-  const EpochOrder order{std::uint64_t(config_.train.seed), training_count_, config_.shuffle};
-  std::vector<Tensor> inputs = inputs_and_labels(order.batch(step, config_.batch));
+  std::vector<Tensor> inputs = inputs_and_labels(order_.batch(step, config_.batch));
   if (deq() == nullptr || config_.deq.jacobian_weight == 0) return inputs;
   Initializer probe(std::uint64_t(config_.train.seed) + std::uint64_t(step + 1) * 0x9E3779B97F4A7C15u,
                     {options_.dtype, Device::cpu});

@@ -3,8 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 #include "tasks/io/image.h"
+#include "tasks/order.h"
 
 namespace stillpoint {
 namespace {
@@ -28,6 +30,18 @@ PixelGrid make_grid(const Image& image, const GridStep& g, TensorOptions options
   return {Tensor::from(x, {points, 2}, options), Tensor::from(y, {points, 3}, options)};
 }
 
+// (n,k) rows of x (P,k) on the CPU
+Tensor gather_rows(const Tensor& x, const std::vector<Index>& rows) {
+  const Index width = x.dim(1);
+  const Tensor y = Tensor::empty({Index(rows.size()), width}, x.options());
+  const std::size_t bytes = std::size_t(width) * size_of(x.dtype());
+  const auto* const from = static_cast<const std::byte*>(x.array().data);
+  auto* const to = static_cast<std::byte*>(y.array().data);
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    std::memcpy(to + i * bytes, from + std::size_t(rows[i]) * bytes, bytes);
+  return y;
+}
+
 std::uint8_t to_byte(double value) {
   return std::uint8_t(std::lround(255 * std::clamp(value, 0.0, 1.0)));
 }
@@ -36,34 +50,52 @@ class ImageRegression : public Task {
  public:
   ImageRegression(const ImageRegressionConfig& config, Device device);
   ParamList params() override { return params_of(model_); }
-  Index steps_per_epoch() const override { return 1; }
-  Index examples_per_step() const override { return train_.x.dim(0); }
-  std::vector<Tensor> batch(Index) const override { return {}; }
-  Tensor loss(const std::vector<Tensor>&) override { return mean_squared_error(model_(train_.x), train_.y); }
+  Index steps_per_epoch() const override { return (pixels() + examples_per_step() - 1) / examples_per_step(); }
+  Index examples_per_step() const override { return batch_ == 0 ? pixels() : std::min(batch_, pixels()); }
+  std::vector<Tensor> batch(Index step) const override;
+  Tensor loss(const std::vector<Tensor>& batch) override {
+    return batch.empty() ? mean_squared_error(model_(train_.x), train_.y)
+                         : mean_squared_error(model_(batch[0]), batch[1]);
+  }
   std::vector<std::string> splits() const override { return {"train", "valid", "test"}; }
   Metrics evaluate(const std::string& split) override;
   void write_results(const std::filesystem::path& folder, TensorBoardWriter* tensorboard, Index step) override;
 
  private:
   std::vector<double> predict(const Tensor& x) const;
+  Index pixels() const { return train_.x.dim(0); }
 
   TensorOptions options_;
   Image image_;
+  Index batch_;
   PixelGrid train_, valid_, test_;
+  PixelGrid on_host_;  // train_, where batches are drawn from it
+  EpochOrder order_;
   CoordinateSim model_;
 };
 
 ImageRegression::ImageRegression(const ImageRegressionConfig& config, Device device)
-    : options_{config.train.dtype == "float64" ? DType::float64 : DType::float32, device} {
+    : options_{config.train.dtype == "float64" ? DType::float64 : DType::float32, device}, batch_(config.batch) {
   require(!config.image.empty(), "image-regression: given no image, expected a PNG or JPEG file, name one");
   image_ = read_image(config.image);
   require(image_.height >= 2 && image_.width >= 2, config.image, ": given ", image_.width, " x ", image_.height,
           " pixels, expected at least 2 x 2, choose a larger image");
-  train_ = make_grid(image_, {0, 2, 0, 2}, options_);
+  const GridStep trained{0, 2, 0, config.retrain ? 1 : 2};
+  train_ = make_grid(image_, trained, options_);
+  if (batch_ > 0) {
+    on_host_ = make_grid(image_, trained, {options_.dtype, Device::cpu});
+    order_ = {std::uint64_t(config.train.seed), pixels(), true};
+  }
   valid_ = make_grid(image_, {0, 2, 1, 2}, options_);
   test_ = make_grid(image_, {1, 2, 1, 2}, options_);
   Initializer init(std::uint64_t(config.train.seed), options_);
   model_ = CoordinateSim(init, config.model, config.phi_hidden, config.head);
+}
+
+std::vector<Tensor> ImageRegression::batch(Index step) const {
+  if (batch_ == 0) return {};
+  const std::vector<Index> rows = order_.batch(step, examples_per_step());
+  return {gather_rows(on_host_.x, rows), gather_rows(on_host_.y, rows)};
 }
 
 // In pieces, so that a large picture needs no more memory than training does.

@@ -1,5 +1,5 @@
 // Image regression (Tancik et al. 2020; SIM paper Table 3): coordinates to colours, from a quarter of the
-// pixels.
+// pixels, or from half of them once the settings are chosen.
 #pragma once
 #include "models/sim.h"
 #include "tasks/task.h"
@@ -10,13 +10,16 @@ struct ImageRegressionConfig {
   TrainConfig train{
       .epochs = 2000, .lr = 1e-3, .log_every = 10, .evaluate_every = 100, .checkpoint_every = 100};
   std::string model = "rff", image;
-  std::int64_t phi_hidden = 256;
+  std::int64_t phi_hidden = 256, batch = 0;
+  bool retrain = false;
   HeadConfig head{.d = 256, .psi = 256, .bandwidth = 0.05, .hidden = 256};
 
   template <class F>
   void fields(F& f) {
     f("model", model, "single-tier, two-tier or RFF-only SIM", one_of({"single", "two", "rff"}));
     f("image", image, "PNG or JPEG file to learn");
+    f("batch", batch, "pixels per step, drawn anew in every epoch; 0: all, as in the paper", at_least(0));
+    f("retrain", retrain, "train on training and validation pixels together");
     f("phi_hidden", phi_hidden, "h, hidden units of the lift phi (single, two)", at_least(1));
     head.fields(f);
     train.fields(f);

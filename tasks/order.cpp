@@ -31,8 +31,11 @@ std::vector<Index> EpochOrder::batch(Index step, Index batch_size) const {
     std::iota(in_order.begin(), in_order.end(), first);
     return in_order;
   }
-  const std::vector<Index> order = rows(epoch);
-  return {order.begin() + first, order.begin() + last};
+  if (epoch != kept_epoch) {
+    kept_rows = rows(epoch);
+    kept_epoch = epoch;
+  }
+  return {kept_rows.begin() + first, kept_rows.begin() + last};
 }
 
 }  // namespace stillpoint

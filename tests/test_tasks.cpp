@@ -195,6 +195,35 @@ TEST_CASE("image regression learns, writes pictures and resumes bit-identically"
   }
 }
 
+TEST_CASE("image regression in minibatches visits every pixel once an epoch, and resumes bit-identically", "[tasks]") {
+  const TempDir folder;
+  Json settings{{"image", write_picture(folder.path()).string()}, {"epochs", 3}, {"batch", 20}, {"phi_hidden", 16},
+                {"d_phi", 16}, {"d_psi", 16}, {"hidden", 16}};
+  const TaskKind& kind = task_kind("image-regression");
+  for (const bool retrain : {false, true}) {
+    settings["retrain"] = retrain;
+    const Json config = kind.resolve({{settings, "test"}});
+    const std::unique_ptr<Task> task = kind.make(config, Device::cpu);
+    const std::size_t pixels = retrain ? 96 : 48;  // half or a quarter of 16 x 12
+    REQUIRE(task->steps_per_epoch() == (retrain ? 5 : 3));
+    std::set<std::pair<double, double>> seen;
+    for (Index step = 0; step < task->steps_per_epoch(); ++step) {
+      const std::vector<Tensor> batch = task->batch(step);
+      const std::vector<double> x = batch[0].values();
+      for (std::size_t i = 0; i < x.size(); i += 2) seen.insert({x[i], x[i + 1]});
+      CHECK(batch[1].dim(0) == batch[0].dim(0));
+    }
+    CHECK(seen.size() == pixels);
+    CHECK(task->batch(0)[0].values() != task->batch(task->steps_per_epoch())[0].values());  // the next epoch's first
+
+    const fs::path whole = folder.path() / text("whole", retrain), parts = folder.path() / text("parts", retrain);
+    run(config, whole, false, -1, "image-regression");
+    run(config, parts, false, 4, "image-regression");
+    run(config, parts, true, -1, "image-regression");
+    CHECK(contents(parts) == contents(whole));
+  }
+}
+
 TEST_CASE("a loss that is not finite stops the run, names the step and keeps the checkpoint", "[tasks]") {
   const TempDir folder;
   // The first step already throws the weights far enough away that some later one overflows.
