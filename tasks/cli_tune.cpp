@@ -5,7 +5,7 @@
 
 #include "engine/files.h"
 #include "tasks/interrupt.h"
-#include "tasks/search/processes.h"
+#include "tasks/processes.h"
 #include "tasks/search/tune.h"
 
 namespace stillpoint {
@@ -93,7 +93,6 @@ int TuneFlags::run(const TaskKind& kind, const std::vector<std::string>& argumen
     summarise(plan, out);
     return code;
   }
-  if (worker) end_with_parent();
   plan.device = common.apply();
   const InterruptGuard guard;
   const bool done = run_worker(plan, out);

@@ -1,5 +1,7 @@
 // Several copies of this program at once.
 #pragma once
+#include <filesystem>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -8,12 +10,23 @@
 
 namespace stillpoint {
 
+// Starts a copy of this program with the arguments, in a process group of its own; its output goes where this
+// program's does, or to the end of a file. It gets SIGINT when this process is gone. The process's number.
+// Error where it cannot be started.
+int start_copy(const std::vector<std::string>& arguments, const std::filesystem::path& output = {});
+
+struct ProcessEnd {
+  int process = 0;
+  int code = 0;    // what it returned, or 128 + signal
+  int signal = 0;  // that ended it; 0: none
+  double processor_seconds = 0;
+};
+// Of a child that has ended and was not asked about yet; empty where all are still running.
+std::optional<ProcessEnd> poll_ended();
+
 // Runs `count` copies with the arguments and waits for them. A copy that a signal ended is started again,
 // `restarts` times in all; Ctrl-C and SIGTERM are passed on. 0 where all copies returned 0, else what the
 // first other one returned.
 int run_copies(const std::vector<std::string>& arguments, Index count, Index restarts, std::ostream& out);
-
-// In a copy: ends as by Ctrl-C when the process that started it is gone.
-void end_with_parent();
 
 }  // namespace stillpoint
