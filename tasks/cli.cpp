@@ -7,6 +7,7 @@
 #include <filesystem>
 
 #include "engine/checkpoint.h"
+#include "tasks/cli_reproduce.h"
 #include "tasks/cli_tune.h"
 #include "tasks/image_classification.h"
 #include "tasks/info.h"
@@ -302,6 +303,10 @@ int run_command_line(const std::vector<std::string>& arguments, std::ostream& ou
   ReportFlags report_flags;
   CLI::App* const report_app = app.add_subcommand("report", "one HTML page about one or several runs");
   report_flags.add_to(*report_app);
+  ReproduceFlags reproduce_flags;
+  CLI::App* const reproduce_app = app.add_subcommand(
+      "reproduce", "a table or figure of the paper: search, training, seeds, beside its numbers");
+  reproduce_flags.add_to(*reproduce_app);
   CLI::App* const info_app = app.add_subcommand("info", "device, instruction set, libraries");
 
   try {
@@ -312,6 +317,7 @@ int run_command_line(const std::vector<std::string>& arguments, std::ostream& ou
     if (eval_app->parsed()) return eval_command(eval_flags, out);
     if (predict_app->parsed()) return predict_command(predict_flags, out);
     if (spectrum_app->parsed()) return spectrum_flags.run(out), 0;
+    if (reproduce_app->parsed()) return reproduce_flags.run(out);
     if (report_app->parsed()) return report_flags.run(out), 0;
     for (std::size_t i = 0; i < task_apps.size(); ++i)
       if (task_apps[i]->parsed()) return train_command(*task_kinds()[i], train_flags[i], out);

@@ -1,0 +1,48 @@
+// From flags to a request.
+#include "tasks/cli_reproduce.h"
+
+#include <algorithm>
+#include <thread>
+
+namespace stillpoint {
+
+void ReproduceFlags::add_to(CLI::App& app) {
+  app.add_option("WHAT", request.what, "a table or a figure of the paper")
+      ->required()
+      ->check(CLI::IsMember({"table1", "table2", "table3", "fig2", "fig4", "fig5"}));
+  app.add_option("--budget", request.minutes,
+                 "minutes for this call, shared by the runs that are not finished; default: all epochs of "
+                 "the settings")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--seeds", request.seeds, "runs of each cell, with seeds 1, 2, ...")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
+  app.add_option(
+         "--search", request.trials,
+         "trials of a search for each cell's settings, half of the budget; default: the shipped settings")
+      ->check(CLI::PositiveNumber);
+  app.add_option("--only", request.only, "cells alone whose preset's name contains this, as in mnist or rff");
+  app.add_option(
+      "--data", data,
+      "folder of the data: mnist/, cifar10/, ... of table2, natural/ and text/ with pictures of table3; "
+      "default: $STILLPOINT_DATA");
+  app.add_option("--folder", folder, "for runs, tables and figures")->capture_default_str();
+  app.add_option("--workers", request.runner.workers, "runs at once; default: one per core")
+      ->check(CLI::Range(1, 1024));
+  app.add_flag("--dry-run", request.dry, "print which runs would be started, and how long each");
+  common.add_to(app);
+  request.runner.workers = std::max<Index>(1, Index(std::thread::hardware_concurrency()));
+}
+
+int ReproduceFlags::run(std::ostream& out) {
+  const Index cores = std::max<Index>(1, Index(std::thread::hardware_concurrency()));
+  request.folder = folder;
+  request.data = data;
+  request.runner.threads =
+      common.threads > 0 ? common.threads : int(std::max<Index>(1, cores / request.runner.workers));
+  set_threads(request.runner.threads);
+  request.runner.device = common.device;
+  return reproduce(request, out);
+}
+
+}  // namespace stillpoint

@@ -1,0 +1,19 @@
+// The flags of `stillpoint reproduce`.
+#pragma once
+#include <ostream>
+
+#include "tasks/cli_flags.h"
+#include "tasks/reproduce/reproduce.h"
+
+namespace stillpoint {
+
+struct ReproduceFlags {
+  CommonFlags common;
+  ReproduceRequest request;
+  std::string folder = "runs/reproduction", data;
+
+  void add_to(CLI::App& app);
+  int run(std::ostream& out);
+};
+
+}  // namespace stillpoint

@@ -1,0 +1,140 @@
+// Figures 2, 4 and 5.
+#include "tasks/reproduce/figure.h"
+
+#include <cstdio>
+
+#include "engine/files.h"
+#include "solvers/systems.h"
+#include "tasks/io/image.h"
+#include "tasks/io/metrics.h"
+#include "tasks/io/plot.h"
+#include "tasks/io/progress.h"
+#include "tasks/spectrum.h"
+
+namespace stillpoint {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int gap = 8;  // white pixels between parts of a picture
+
+// a, white pixels, then b below; the narrower one is filled up with white.
+Image above(const Image& a, const Image& b) {
+  if (a.height == 0) return b;
+  Image out{a.height + gap + b.height, std::max(a.width, b.width), 3, {}};
+  out.rgb.assign(std::size_t(out.height * out.width * 3), 255);
+  const auto place = [&](const Image& part, std::int64_t first_row) {
+    for (std::int64_t row = 0; row < part.height; ++row)
+      std::copy_n(part.rgb.begin() + row * part.width * 3, part.width * 3,
+                  out.rgb.begin() + (first_row + row) * out.width * 3);
+  };
+  place(a, 0);
+  place(b, a.height + gap);
+  return out;
+}
+
+void append(Image& row, const Image& next) { row = row.height == 0 ? next : side_by_side(row, next, gap); }
+
+void write_text(const fs::path& path, const std::string& markdown, std::ostream& out) {
+  write_atomically(path, markdown);
+  out << markdown << "\nwritten to " << path.string() << std::endl;
+}
+
+double last_loss(const Curve& curve) { return curve.y.empty() ? NAN : curve.y.back(); }
+
+std::string parameters_and_loss(const Job& job, const Curve& by_time, const Curve& by_epoch) {
+  const double epochs = by_epoch.x.empty() ? 0 : by_epoch.x.back(),
+               seconds = by_time.x.empty() ? 0 : by_time.x.back();
+  return "| " + job.cell->model + " | " + format_number(epochs) + " | " + format_duration(seconds) + " | " +
+         format_duration(epochs > 0 ? seconds / epochs : -1) + " | " + format_number(last_loss(by_epoch)) +
+         " | `" + job.command() + "` |\n";
+}
+
+}  // namespace
+
+void write_spectra(const fs::path& folder, std::ostream& out) {
+  Image montage, row;
+  std::string markdown =
+      "# Fig. 2: Koopman eigenvalues and the four cases\n\n"
+      "Estimated from trajectories; the unit circle, the eigenvalues by their place, and the case of section "
+      "3.\n\n"
+      "| system | case | features | radius | on the circle | at 1 |\n|---|---|---:|---:|---:|---:|\n";
+  int in_row = 0;
+  for (const System& system : textbook_systems()) {
+    SpectrumRequest request;
+    request.system = system.name;
+    request.output = folder / "fig2" / system.name;
+    make_folder(request.output);
+    run_spectrum(request, out);
+    const Json found = read_json_file((request.output / "spectrum.json").string());
+    markdown +=
+        text("| ", std::string(system.name), " | ", found.at("case").get<std::string>(), " | ",
+             found.at("features").get<Index>(), " | ", format_number(found.at("radius").get<double>()), " | ",
+             found.at("on_circle").get<Index>(), " | ", found.at("at_one").get<Index>(), " |\n");
+    if (!fs::exists(request.output / "spectrum.png")) continue;
+    append(row, read_image(request.output / "spectrum.png"));
+    if (++in_row % 2 == 0) {
+      montage = above(montage, row);
+      row = {};
+    }
+  }
+  if (row.height > 0) montage = above(montage, row);
+  if (montage.height > 0) write_png(folder / "fig2.png", montage);
+  markdown += "\n```\nstillpoint reproduce fig2\n```\n";
+  write_text(folder / "fig2.md", markdown, out);
+}
+
+void write_training_curves(const std::vector<Job>& jobs, const fs::path& folder, std::ostream& out) {
+  Plot time{"fig4-time", "Training loss against run time", "seconds", "loss", true, false, {}};
+  Plot epochs{"fig4-epochs", "Training loss against epochs", "epochs", "loss", true, false, {}};
+  std::string markdown =
+      "# Fig. 4: training loss of copy memory against time and epochs\n\n"
+      "| model | epochs | time | per epoch | last training loss | command |\n|---|---:|---:|---:|---:|---|\n";
+  for (const Job& job : jobs) {
+    if (!fs::exists(job.folder / "metrics.jsonl")) continue;
+    Curve by_time{job.cell->model, {}, {}}, by_epoch = by_time;
+    const Index steps = task_kind(job.table->task).make(job.config(), Device::cpu)->steps_per_epoch();
+    for (const nlohmann::json& row : read_metrics(job.folder / "metrics.jsonl")) {
+      if (row["split"] != "train" || !row.contains("loss") || !row["loss"].is_number()) continue;
+      by_time.x.push_back(row["time"].get<double>());
+      by_epoch.x.push_back(row["step"].get<double>() / double(steps));
+      by_time.y.push_back(row["loss"].get<double>());
+      by_epoch.y.push_back(row["loss"].get<double>());
+    }
+    markdown += parameters_and_loss(job, by_time, by_epoch);
+    time.curves.push_back(std::move(by_time));
+    epochs.curves.push_back(std::move(by_epoch));
+  }
+  for (const Plot* plot : {&time, &epochs})
+    if (const PlotResult result = plot_curves(folder, *plot); !result.note.empty())
+      out << result.note << "\n";
+  write_text(folder / "fig4.md", markdown, out);
+}
+
+void write_predictions(const std::vector<Job>& jobs, const fs::path& folder, std::ostream& out) {
+  Image montage, row;
+  std::string picture, order;
+  std::string markdown =
+      "# Fig. 5: pictures and predictions\n\n| picture | model | test PSNR |\n|---|---|---:|\n";
+  for (const Job& job : jobs) {
+    if (!job.finished()) continue;
+    if (job.settings.image != picture) {
+      if (row.height > 0) montage = above(montage, row);
+      picture = job.settings.image;
+      row = read_image(picture);
+      order = "truth";
+    }
+    append(row, read_image(job.folder / "prediction.png"));
+    order += ", " + job.cell->model;
+    const Json results = read_json_file((job.folder / "results.json").string());
+    char psnr[32];
+    std::snprintf(psnr, sizeof psnr, "%.2f", results.at("metrics").at("test").at("psnr").get<double>());
+    markdown += "| " + fs::path(picture).stem().string() + " | " + job.cell->model + " | " + psnr + " |\n";
+  }
+  if (row.height > 0) montage = above(montage, row);
+  if (montage.height > 0) write_png(folder / "fig5.png", montage);
+  markdown += "\nColumns of fig5.png: " + order + ".\n";
+  write_text(folder / "fig5.md", markdown, out);
+}
+
+}  // namespace stillpoint

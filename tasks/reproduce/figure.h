@@ -1,0 +1,24 @@
+// The paper's figures, from runs and from textbook systems.
+#pragma once
+#include <filesystem>
+#include <ostream>
+#include <vector>
+
+#include "tasks/reproduce/job.h"
+
+namespace stillpoint {
+
+// Fig. 2: Koopman eigenvalues on the complex plane of textbook systems, at least one for each of the four
+// cases. Writes fig2.png, the systems' own files in fig2/SYSTEM, and fig2.md.
+void write_spectra(const std::filesystem::path& folder, std::ostream& out);
+
+// Fig. 4: training loss of the runs against their time (fig4-time.{png,svg,dat}) and against epochs
+// (fig4-epochs...), and fig4.md. Runs without a log are left out.
+void write_training_curves(const std::vector<Job>& jobs, const std::filesystem::path& folder,
+                           std::ostream& out);
+
+// Fig. 5: in a row per picture the truth and what each model predicts, fig5.png, and fig5.md with the order
+// and each PSNR. Jobs that are not finished are left out.
+void write_predictions(const std::vector<Job>& jobs, const std::filesystem::path& folder, std::ostream& out);
+
+}  // namespace stillpoint

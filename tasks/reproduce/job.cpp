@@ -1,0 +1,127 @@
+// Runs and their commands.
+#include "tasks/reproduce/job.h"
+
+#include <algorithm>
+
+#include "engine/checkpoint.h"
+#include "tasks/presets.h"
+#include "tasks/search/space.h"
+#include "tasks/train.h"
+
+namespace stillpoint {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* minibatch = "-minibatch";
+
+void set(Job& job, const std::string& assignment) { job.settings.assignments.push_back(assignment); }
+
+std::string without_prefix(const std::string& path, const std::string& folder, const std::string& name) {
+  return !folder.empty() && path.starts_with(folder) ? name + path.substr(folder.size()) : path;
+}
+
+}  // namespace
+
+bool Job::finished() const { return fs::exists(folder / "results.json"); }
+bool Job::begun() const { return fs::exists(folder / checkpoint_name); }
+
+Index Job::epochs_left() const {
+  const Json record = read_checkpoint_record(folder / checkpoint_name);
+  return record.at("config").at("epochs").get<Index>() - record.at("epoch").get<Index>();
+}
+
+Json Job::config() const {
+  const TaskKind& kind = task_kind(table->task);
+  return kind.resolve(settings.layers(kind));
+}
+
+std::vector<std::string> Job::arguments() const {
+  std::vector<std::string> out{"train", table->task};
+  if (!settings.image.empty()) out.push_back(settings.image);
+  const auto add = [&](const char* flag, const std::string& value) {
+    if (!value.empty()) out.insert(out.end(), {flag, value});
+  };
+  add("--preset", settings.preset);
+  add("--config", settings.config);
+  add("--data", settings.data);
+  for (const std::string& assignment : settings.assignments) add("--set", assignment);
+  if (settings.seed >= 0) add("--seed", text(settings.seed));
+  return out;
+}
+
+std::string Job::command() const {
+  const std::string data =
+      settings.image.empty() ? settings.data : fs::path(settings.image).parent_path().parent_path().string();
+  const std::string runs = folder.parent_path().parent_path().string();
+  std::string out = "stillpoint";
+  for (const std::string& argument : arguments())
+    out += " " + without_prefix(without_prefix(argument, data, "DATA"), runs, "RUNS");
+  return out.substr(0, out.rfind(' ')) + " SEED";
+}
+
+std::vector<std::string> search_arguments(const PaperTable& table, const PaperCell& cell,
+                                          const JobSources& sources, const std::string& picture) {
+  const bool pictures = table.task == "image-regression";
+  Job job{&table, &cell, {}, {}};
+  job.settings.preset = cell.preset;
+  const std::string space = table.task + "-" + job.config().at("model").get<std::string>();
+  if (pictures) {
+    job.settings.preset += minibatch;
+    set(job, "epochs=" + load_space(space + minibatch).settings.at("epochs").dump());
+  }
+  job.settings.image = picture;
+  if (table.task == "image-classification") job.settings.data = sources.data.string();
+  std::vector<std::string> arguments = job.arguments();
+  arguments[0] = "tune";
+  arguments.insert(arguments.end(), {"--space", pictures ? space + minibatch : space, "--folder",
+                                     found_settings(sources, cell).parent_path().string()});
+  return arguments;
+}
+
+fs::path found_settings(const JobSources& sources, const PaperCell& cell) {
+  return sources.folder / "search" / cell.preset / "best.json";
+}
+
+Job make_job(const PaperTable& table, const PaperCell& cell, const JobSources& sources, Index seed,
+             const std::string& picture) {
+  Job job{&table, &cell, {}, {}};
+  const fs::path found = found_settings(sources, cell);
+  if (fs::exists(found)) {
+    job.settings.config = found.string();
+    if (table.task == "image-regression")
+      set(job, "epochs=" + load_preset(table.task, cell.preset + minibatch).at("epochs").dump());
+  } else {
+    job.settings.preset = cell.preset;
+  }
+  job.settings.image = picture;
+  if (table.task == "image-classification") job.settings.data = sources.data.string();
+  job.settings.seed = seed;
+  set(job, "retrain=true");
+  const std::string stem = picture.empty() ? "" : "-" + fs::path(picture).stem().string();
+  job.folder = sources.folder / table.name / text(cell.preset, stem, "-seed", seed);
+  return job;
+}
+
+void shorten(Job& job, Index epochs) {
+  if (job.table->task == "image-regression" && !job.settings.preset.empty())
+    job.settings.preset = job.cell->preset + minibatch;
+  const std::string schedule = job.config().at("schedule").get<std::string>();
+  set(job, text("epochs=", epochs));
+  if (schedule == "step" || schedule == "1cycle") set(job, "schedule=cosine");
+}
+
+std::vector<std::string> pictures_in(const fs::path& data, const std::string& set) {
+  std::vector<std::string> pictures;
+  std::error_code missing;
+  for (const auto& entry : fs::directory_iterator(data / set, missing)) {
+    const std::string extension = entry.path().extension().string();
+    if (extension == ".png" || extension == ".jpg" || extension == ".jpeg")
+      pictures.push_back(entry.path().string());
+  }
+  std::sort(pictures.begin(), pictures.end());
+  return pictures;
+}
+
+}  // namespace stillpoint

@@ -1,0 +1,244 @@
+// Which runs, how long each, in which order, and what is made of them.
+#include "tasks/reproduce/reproduce.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+#include <map>
+#include <thread>
+
+#include "engine/files.h"
+#include "tasks/info.h"
+#include "tasks/interrupt.h"
+#include "tasks/io/progress.h"
+#include "tasks/processes.h"
+#include "tasks/reproduce/budget.h"
+#include "tasks/reproduce/figure.h"
+#include "tasks/reproduce/table.h"
+
+namespace stillpoint {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+class Reproduction {
+ public:
+  Reproduction(const ReproduceRequest& request, std::ostream& out);
+  int run();
+
+ private:
+  void add_jobs();
+  void leave_out_without_data();
+  void search();
+  void search_cell(const PaperCell& cell, double seconds);
+  void plan();
+  void print_plan() const;
+  double seconds_left() const {
+    return request_.minutes == 0 ? 0 : std::max(1.0, 60 * request_.minutes - seconds_since(begun_));
+  }
+  std::vector<std::string> pictures(const PaperCell& cell) const;
+
+  const ReproduceRequest& request_;
+  std::ostream& out_;
+  Clock::time_point begun_ = Clock::now();
+  const PaperTable& table_;
+  JobSources sources_;
+  std::vector<Job> jobs_;
+  std::map<const PaperCell*, std::string> missing_;  // why a cell has no runs
+};
+
+std::string table_behind(const std::string& what) {
+  return what == "fig4" ? "table1" : what == "fig5" ? "table3" : what;
+}
+
+Reproduction::Reproduction(const ReproduceRequest& request, std::ostream& out)
+    : request_(request),
+      out_(out),
+      table_(paper_table(table_behind(request.what))),
+      sources_{fs::absolute(request.folder), {}} {
+  const char* const usual = std::getenv("STILLPOINT_DATA");
+  if (!request.data.empty())
+    sources_.data = fs::absolute(request.data);
+  else if (usual != nullptr && table_.task == "image-regression")
+    sources_.data = fs::absolute(usual);
+}
+
+// One picture of each set for the figure, all of them for the table.
+std::vector<std::string> Reproduction::pictures(const PaperCell& cell) const {
+  if (table_.task != "image-regression") return {""};
+  std::vector<std::string> found = pictures_in(sources_.data, cell.data);
+  if (request_.what == "fig5" && found.size() > 1) found.resize(1);
+  return found;
+}
+
+// Seeds outermost: what a budget cuts off is the last seed of every cell and not the last cells.
+void Reproduction::add_jobs() {
+  const bool figure = request_.what.starts_with("fig");
+  for (Index seed = 1; seed <= (figure ? 1 : request_.seeds); ++seed)
+    for (const PaperCell& cell : table_.cells) {
+      if (cell.preset.find(request_.only) == std::string::npos) continue;
+      for (const std::string& picture : pictures(cell))
+        jobs_.push_back(make_job(table_, cell, sources_, seed, picture));
+      if (table_.task == "image-regression" && pictures(cell).empty())
+        missing_[&cell] = "no PNG or JPEG files in " + (sources_.data / cell.data).string() +
+                          "; name the folder that holds " + cell.data + "/ with --data";
+    }
+  require(!jobs_.empty() || !missing_.empty(), "reproduce: given --only ", request_.only,
+          ", expected a part of the name of one of ", table_.name, "'s presets, as in ",
+          table_.cells[0].preset);
+}
+
+void Reproduction::leave_out_without_data() {
+  std::erase_if(jobs_, [&](const Job& job) {
+    if (job.finished() || job.begun()) return false;
+    if (!missing_.contains(job.cell)) {
+      std::string& why = missing_[job.cell];
+      const Json config = job.config();  // bad settings are an error
+      try {
+        task_kind(table_.task).make(config, Device::cpu);
+      } catch (const Error& error) {
+        why = std::string(error.what()).substr(0, std::string(error.what()).find('\n'));
+      }
+    }
+    return !missing_[job.cell].empty();
+  });
+  for (const auto& [cell, why] : missing_)
+    if (!why.empty()) out_ << "left out: " << cell->preset << ": " << why << "\n";
+}
+
+// By `tune` in processes of its own, which Ctrl-C or the end of its time ends as it would at the keyboard;
+// the study stays and is gone on with by the next call.
+void Reproduction::search_cell(const PaperCell& cell, double seconds) {
+  const fs::path folder = found_settings(sources_, cell).parent_path();
+  std::vector<std::string> arguments = search_arguments(table_, cell, sources_, pictures(cell)[0]);
+  arguments.insert(arguments.end(),
+                   {"--trials", text(request_.trials), "--workers", text(request_.runner.workers),
+                    "--threads", text(request_.runner.threads), "--device", request_.runner.device});
+  make_folder(folder);
+  const int process = start_copy(arguments, folder / "log.txt");
+  const Clock::time_point begun = Clock::now();
+  bool told = false;
+  for (;;) {
+    const bool over = InterruptGuard::interrupted() || (seconds > 0 && seconds_since(begun) > seconds);
+    if (over && !told) {
+      ::kill(process, SIGINT);
+      told = true;
+    }
+    if (const std::optional<ProcessEnd> end = poll_ended(); end && end->process == process) {
+      require(end->code == 0 || told, "reproduce: the search for ", cell.preset, " ended with code ",
+              end->code, ", expected 0, see ", (folder / "log.txt").string());
+      break;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+  }
+  out_ << "search for " << cell.preset << ": "
+       << (fs::exists(found_settings(sources_, cell))
+               ? "best settings in " + found_settings(sources_, cell).string()
+               : "no trial is complete, the shipped settings stay")
+       << " after " << format_duration(seconds_since(begun)) << std::endl;
+}
+
+void Reproduction::search() {
+  std::vector<const PaperCell*> cells;
+  for (const Job& job : jobs_)
+    if (std::find(cells.begin(), cells.end(), job.cell) == cells.end()) cells.push_back(job.cell);
+  const double half = seconds_left() / 2;
+  for (const PaperCell* cell : cells)
+    if (!InterruptGuard::interrupted()) search_cell(*cell, half / double(cells.size()));
+}
+
+void Reproduction::plan() {
+  if (request_.minutes == 0) return;
+  const fs::path scratch = sources_.folder / "probe";
+  std::map<std::string, double> seconds;  // of an epoch, by preset or file
+  const auto epoch_of = [&](const Job& job) {
+    const auto [at, fresh] = seconds.try_emplace(job.settings.preset + job.settings.config, 0);
+    if (fresh) at->second = seconds_per_epoch(job, device_named(request_.runner.device), scratch);
+    return at->second;
+  };
+  std::vector<double> wanted;
+  std::vector<Job*> open;
+  double begun = 0;  // seconds that runs need which have their epochs already
+  for (Job& job : jobs_) {
+    if (job.finished() || InterruptGuard::interrupted()) continue;
+    if (job.begun()) {
+      begun += epoch_of(job) * double(job.epochs_left());
+      continue;
+    }
+    open.push_back(&job);
+    wanted.push_back(epoch_of(job) * job.config().at("epochs").get<double>());
+  }
+  const double share = fair_share(wanted, seconds_left() * double(request_.runner.workers) - begun);
+  for (std::size_t i = 0; i < open.size(); ++i) {
+    if (wanted[i] <= share || InterruptGuard::interrupted()) continue;
+    Job brief = *open[i];
+    shorten(brief, 1);
+    shorten(*open[i], std::max<Index>(1, Index(share / epoch_of(brief))));
+  }
+}
+
+void Reproduction::print_plan() const {
+  Index finished = 0;
+  for (const Job& job : jobs_) finished += job.finished();
+  out_ << jobs_.size() << " runs, " << finished << " of them finished, " << request_.runner.workers
+       << " at a time with " << request_.runner.threads << " threads each; in " << sources_.folder.string()
+       << "\n";
+  std::map<std::string, Index> commands;
+  for (const Job& job : jobs_)
+    if (!job.finished() && !job.begun()) ++commands[job.command()];
+  if (request_.dry)
+    for (const auto& [command, count] : commands) out_ << count << " x " << command << "\n";
+  out_ << std::flush;
+}
+
+int Reproduction::run() {
+  const InterruptGuard guard;
+  add_jobs();
+  leave_out_without_data();
+  if (request_.trials > 0 && !request_.dry) {
+    search();
+    jobs_.clear();
+    missing_.clear();
+    add_jobs();  // with what was found
+    leave_out_without_data();
+  }
+  plan();
+  print_plan();
+  if (request_.dry) return 0;
+  RunnerOptions options = request_.runner;
+  options.seconds = seconds_left();
+  int code = run_jobs(jobs_, options, out_);
+  if (request_.what == "fig4") {
+    write_training_curves(jobs_, sources_.folder, out_);
+  } else if (request_.what == "fig5") {
+    std::stable_sort(jobs_.begin(), jobs_.end(),
+                     [](const Job& a, const Job& b) { return a.settings.image < b.settings.image; });
+    write_predictions(jobs_, sources_.folder, out_);
+  } else {
+    out_ << "\n"
+         << write_table(table_, jobs_, sources_.folder) << "\nwritten to "
+         << (sources_.folder / table_.name).string() << ".md and .json" << std::endl;
+  }
+  if (jobs_.empty()) code = 1;
+  const bool complete =
+      std::all_of(jobs_.begin(), jobs_.end(), [](const Job& job) { return job.finished(); });
+  return code == 0 && !complete ? 1 : code;
+}
+
+}  // namespace
+
+int reproduce(const ReproduceRequest& request, std::ostream& out) {
+  make_folder(request.folder);
+  if (request.what == "fig2") {
+    write_spectra(request.folder, out);
+    return 0;
+  }
+  return Reproduction(request, out).run();
+}
+
+}  // namespace stillpoint

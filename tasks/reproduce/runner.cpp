@@ -1,0 +1,128 @@
+// Starting, watching and accounting for training runs.
+#include "tasks/reproduce/runner.h"
+
+#include <algorithm>
+#include <chrono>
+#include <csignal>
+#include <thread>
+
+#include "engine/files.h"
+#include "tasks/interrupt.h"
+#include "tasks/io/progress.h"
+#include "tasks/processes.h"
+#include "tasks/registry.h"
+
+namespace stillpoint {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+struct Running {
+  int process;
+  const Job* job;
+  Clock::time_point begun;
+};
+
+class Runner {
+ public:
+  Runner(const std::vector<Job>& jobs, const RunnerOptions& options, std::ostream& out)
+      : options_(options), out_(out) {
+    for (const Job& job : jobs)
+      if (!job.finished()) pending_.push_back(&job);
+    total_ = pending_.size();
+  }
+  int run();
+
+ private:
+  void start(const Job& job);
+  void end(const ProcessEnd& end);
+  bool may_start() const {
+    return !InterruptGuard::interrupted() &&
+           (options_.seconds == 0 || seconds_since(begun_) < options_.seconds);
+  }
+
+  RunnerOptions options_;
+  std::ostream& out_;
+  Clock::time_point begun_ = Clock::now();
+  std::vector<const Job*> pending_;
+  std::size_t next_ = 0, total_ = 0, ended_ = 0;
+  std::vector<Running> running_;
+  bool failed_ = false;
+};
+
+void Runner::start(const Job& job) {
+  std::vector<std::string> arguments;
+  if (job.begun()) {
+    arguments = {"train", job.table->task, "--resume"};
+  } else {
+    fs::remove_all(job.folder);  // of a run that ended before its first checkpoint
+    make_folder(job.folder);
+    write_atomically(job.folder / attempt_name, Json{{"command", job.command()}}.dump(2) + "\n");
+    arguments = job.arguments();
+    arguments.push_back("--run");
+  }
+  arguments.insert(arguments.end(),
+                   {job.folder.string(), "--threads", text(options_.threads), "--device", options_.device});
+  running_.push_back({start_copy(arguments, job.folder / "log.txt"), &job, Clock::now()});
+}
+
+void Runner::end(const ProcessEnd& end) {
+  const auto at = std::find_if(running_.begin(), running_.end(),
+                               [&](const Running& r) { return r.process == end.process; });
+  if (at == running_.end()) return;
+  const Running run = *at;
+  running_.erase(at);
+  ++ended_;
+  const fs::path path = run.job->folder / attempt_name;
+  Json attempt = read_json_file(path.string());
+  const double seconds = attempt.value("seconds", 0.0) + seconds_since(run.begun);
+  attempt["seconds"] = seconds;
+  attempt["processor_seconds"] = attempt.value("processor_seconds", 0.0) + end.processor_seconds;
+  attempt["threads"] = options_.threads;
+  write_atomically(path, attempt.dump(2) + "\n");
+  out_ << "[" << ended_ << "/" << total_ << "] " << run.job->name() << ": ";
+  if (run.job->finished()) {
+    const Json results = read_json_file((run.job->folder / "results.json").string());
+    out_ << "test " << run.job->table->metric << " "
+         << format_number(results.at("metrics").at("test").at(run.job->table->metric).get<double>())
+         << " after " << format_duration(seconds) << std::endl;
+    return;
+  }
+  const bool saved = end.code == 130 || InterruptGuard::interrupted();
+  failed_ = failed_ || !saved;
+  out_ << (saved ? "interrupted" : "failed") << ", its last words are in "
+       << (run.job->folder / "log.txt").string() << std::endl;
+}
+
+int Runner::run() {
+  bool passed_on = false;
+  while (!running_.empty() || (next_ < pending_.size() && may_start())) {
+    while (next_ < pending_.size() && Index(running_.size()) < options_.workers && may_start())
+      start(*pending_[next_++]);
+    if (InterruptGuard::interrupted() && !passed_on) {
+      for (const Running& run : running_) ::kill(run.process, SIGINT);
+      passed_on = true;
+    }
+    if (const std::optional<ProcessEnd> ended = poll_ended())
+      end(*ended);
+    else
+      std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  }
+  if (InterruptGuard::interrupted()) return 130;
+  if (next_ < pending_.size())
+    out_ << pending_.size() - next_ << " runs were not started: the budget is used up\n";
+  return failed_ ? 1 : 0;
+}
+
+}  // namespace
+
+int run_jobs(const std::vector<Job>& jobs, const RunnerOptions& options, std::ostream& out) {
+  return Runner(jobs, options, out).run();
+}
+
+}  // namespace stillpoint

@@ -1,0 +1,16 @@
+// A reproduced table beside the paper's.
+#pragma once
+#include <filesystem>
+#include <vector>
+
+#include "tasks/reproduce/job.h"
+
+namespace stillpoint {
+
+// Reads the finished ones among the jobs and writes TABLE.md and TABLE.json to the folder: per cell the
+// paper's value, ours, how many runs, their epochs as a part of the paper's, their time, and the command.
+// Returns the Markdown.
+std::string write_table(const PaperTable& table, const std::vector<Job>& jobs,
+                        const std::filesystem::path& folder);
+
+}  // namespace stillpoint
