@@ -78,7 +78,9 @@ void run_spectrum(SpectrumRequest r, std::ostream& out) {
     out << "new starts after " << 3 * r.steps << " steps, predicted from the circle alone: relative error "
         << error << "\n";
   }
-  if (!r.output.empty()) write_spectrum(r.output, r.system, s, tolerance, std::move(result), out);
+  if (!r.output.empty())
+    write_spectrum(r.output, r.system + ", case " + name_of(s.settling), s, tolerance, std::move(result),
+                   out);
 }
 
 }  // namespace stillpoint

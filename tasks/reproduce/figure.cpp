@@ -1,6 +1,7 @@
 // Figures 2, 4 and 5.
 #include "tasks/reproduce/figure.h"
 
+#include <algorithm>
 #include <cstdio>
 
 #include "engine/files.h"
@@ -33,7 +34,44 @@ Image above(const Image& a, const Image& b) {
   return out;
 }
 
+bool white_column(const Image& image, std::int64_t column) {
+  for (std::int64_t row = 0; row < image.height; ++row) {
+    const auto at = image.rgb.begin() + (row * image.width + column) * 3;
+    if (std::any_of(at, at + 3, [](std::uint8_t v) { return v != 255; })) return false;
+  }
+  return true;
+}
+
+// Columns first..last (not included) of the picture.
+Image columns_of(const Image& image, std::int64_t first, std::int64_t last) {
+  Image out{image.height, last - first, 3, {}};
+  for (std::int64_t row = 0; row < image.height; ++row) {
+    const auto at = image.rgb.begin() + row * image.width * 3;
+    out.rgb.insert(out.rgb.end(), at + first * 3, at + last * 3);
+  }
+  return out;
+}
+
 void append(Image& row, const Image& next) { row = row.height == 0 ? next : side_by_side(row, next, gap); }
+
+// Panels of equal size in rows, without the white columns that all of them have at their sides.
+Image grid_of(const std::vector<Image>& panels, std::size_t in_row) {
+  Image grid, row;
+  std::int64_t first = panels[0].width, last = 0;
+  for (const Image& panel : panels)
+    for (std::int64_t column = 0; column < panel.width; ++column)
+      if (!white_column(panel, column)) {
+        first = std::min(first, column);
+        last = std::max(last, column + 1);
+      }
+  for (std::size_t i = 0; i < panels.size(); ++i) {
+    append(row, columns_of(panels[i], first, last));
+    if ((i + 1) % in_row != 0 && i + 1 < panels.size()) continue;
+    grid = above(grid, row);
+    row = {};
+  }
+  return grid;
+}
 
 void write_text(const fs::path& path, const std::string& markdown, std::ostream& out) {
   write_atomically(path, markdown);
@@ -53,13 +91,12 @@ std::string parameters_and_loss(const Job& job, const Curve& by_time, const Curv
 }  // namespace
 
 void write_spectra(const fs::path& folder, std::ostream& out) {
-  Image montage, row;
+  std::vector<Image> panels;
   std::string markdown =
       "# Fig. 2: Koopman eigenvalues and the four cases\n\n"
       "Estimated from trajectories; the unit circle, the eigenvalues by their place, and the case of section "
       "3.\n\n"
       "| system | case | features | radius | on the circle | at 1 |\n|---|---|---:|---:|---:|---:|\n";
-  int in_row = 0;
   for (const System& system : textbook_systems()) {
     SpectrumRequest request;
     request.system = system.name;
@@ -71,15 +108,10 @@ void write_spectra(const fs::path& folder, std::ostream& out) {
         text("| ", std::string(system.name), " | ", found.at("case").get<std::string>(), " | ",
              found.at("features").get<Index>(), " | ", format_number(found.at("radius").get<double>()), " | ",
              found.at("on_circle").get<Index>(), " | ", found.at("at_one").get<Index>(), " |\n");
-    if (!fs::exists(request.output / "spectrum.png")) continue;
-    append(row, read_image(request.output / "spectrum.png"));
-    if (++in_row % 2 == 0) {
-      montage = above(montage, row);
-      row = {};
-    }
+    if (fs::exists(request.output / "spectrum.png"))
+      panels.push_back(read_image(request.output / "spectrum.png"));
   }
-  if (row.height > 0) montage = above(montage, row);
-  if (montage.height > 0) write_png(folder / "fig2.png", montage);
+  if (!panels.empty()) write_png(folder / "fig2.png", grid_of(panels, 4));
   markdown += "\n```\nstillpoint reproduce fig2\n```\n";
   write_text(folder / "fig2.md", markdown, out);
 }
