@@ -110,6 +110,14 @@ else()
   report(oneDNN OFF "the project's own matrix product is used (Debian and Ubuntu: libdnnl-dev)")
 endif()
 
+set(MPI_CXX_SKIP_MPICXX ON)  # the C interface alone
+find_package(MPI QUIET COMPONENTS CXX)
+if(MPI_CXX_FOUND)
+  report(MPI ON "${MPI_CXX_VERSION} (${MPIEXEC_EXECUTABLE})")
+else()
+  report(MPI OFF "a run has one process (Debian and Ubuntu: libopenmpi-dev, openmpi-bin)")
+endif()
+
 set(STILLPOINT_HAS_TESTS OFF)
 if(NOT STILLPOINT_TESTS STREQUAL "OFF")
   find_package(Catch2 3 QUIET)
@@ -186,6 +194,12 @@ function(stillpoint_core_settings target)
   if(TARGET onednn)
     target_link_libraries(${target} PUBLIC onednn)
     target_compile_definitions(${target} PUBLIC STILLPOINT_ONEDNN=1)
+  endif()
+  if(MPI_CXX_FOUND)  # for one file: no other one sees its header
+    target_link_libraries(${target} PUBLIC $<LINK_ONLY:MPI::MPI_CXX>)
+    set_source_files_properties(${CMAKE_SOURCE_DIR}/kernels/communicator.cpp PROPERTIES
+      INCLUDE_DIRECTORIES "${MPI_CXX_INCLUDE_DIRS}"
+      COMPILE_DEFINITIONS "STILLPOINT_MPI=1;OMPI_SKIP_MPICXX=1;MPICH_SKIP_MPICXX=1")
   endif()
 endfunction()
 

@@ -3,6 +3,10 @@
 
 #include <omp.h>
 
+#include <algorithm>
+#include <thread>
+
+#include "kernels/communicator.h"
 #include "tasks/info.h"
 #include "tasks/presets.h"
 
@@ -11,10 +15,14 @@ namespace stillpoint {
 namespace fs = std::filesystem;
 
 void add_threads(CLI::App& app, int& threads) {
-  app.add_option("--threads", threads, "CPU threads; 0: all cores")->check(CLI::Range(0, 4096));
+  app.add_option("--threads", threads, "CPU threads; 0: all cores, or this rank's share of them")->check(CLI::Range(0, 4096));
 }
 void set_threads(int threads) {
-  if (threads > 0) omp_set_num_threads(threads);
+  if (threads > 0) return omp_set_num_threads(threads);
+  const kernels::Communicator* const group = kernels::Communicator::joined();
+  if (group == nullptr) return;
+  const Index share = Index(std::thread::hardware_concurrency()) / group->local_size();
+  omp_set_num_threads(int(std::clamp<Index>(share, 1, omp_get_num_procs())));
 }
 
 void CommonFlags::add_to(CLI::App& app) {

@@ -39,7 +39,10 @@ class ImageRegression : public Task {
   Index steps_per_epoch() const override { return 1; }
   Index examples_per_step() const override { return train_.x.dim(0); }
   std::vector<Tensor> batch(Index) const override { return {}; }
-  Tensor loss(const std::vector<Tensor>&) override { return mean_squared_error(model_(train_.x), train_.y); }
+  void take_share(Index first, Index last) override {
+    share_ = {slice(train_.x, {first, 0}, {last, 2}), slice(train_.y, {first, 0}, {last, 3})};
+  }
+  Tensor loss(const std::vector<Tensor>&) override { return mean_squared_error(model_(share_.x), share_.y); }
   std::vector<std::string> splits() const override { return {"train", "valid", "test"}; }
   Metrics evaluate(const std::string& split) override;
   void write_results(const std::filesystem::path& folder, TensorBoardWriter* tensorboard, Index step) override;
@@ -49,7 +52,7 @@ class ImageRegression : public Task {
 
   TensorOptions options_;
   Image image_;
-  PixelGrid train_, valid_, test_;
+  PixelGrid train_, valid_, test_, share_;  // share_: what the steps of this rank train on
   CoordinateSim model_;
 };
 
@@ -59,7 +62,7 @@ ImageRegression::ImageRegression(const ImageRegressionConfig& config, Device dev
   image_ = read_image(config.image);
   require(image_.height >= 2 && image_.width >= 2, config.image, ": given ", image_.width, " x ", image_.height,
           " pixels, expected at least 2 x 2, choose a larger image");
-  train_ = make_grid(image_, {0, 2, 0, 2}, options_);
+  train_ = share_ = make_grid(image_, {0, 2, 0, 2}, options_);
   valid_ = make_grid(image_, {0, 2, 1, 2}, options_);
   test_ = make_grid(image_, {1, 2, 1, 2}, options_);
   Initializer init(std::uint64_t(config.train.seed), options_);

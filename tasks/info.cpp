@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "kernels/communicator.h"
 #include "kernels/error.h"
 #include "kernels/gemm.h"
 #include "tasks/presets.h"
@@ -129,6 +130,8 @@ std::string describe_system() {
       << "oneDNN:        " << onednn() << "\n"
       << "CUDA:          " << cuda() << "\n"
       << "cuDNN:         " << cudnn() << "\n"
+      << "MPI:           " << kernels::describe_mpi() << "\n"
+      << "NCCL:          " << kernels::describe_nccl() << "\n"
       << "JSON:          nlohmann_json " << NLOHMANN_JSON_VERSION_MAJOR << "." << NLOHMANN_JSON_VERSION_MINOR << "."
       << NLOHMANN_JSON_VERSION_PATCH << "\n"
       << "CLI11:         " << CLI11_VERSION << "\n"

@@ -1,0 +1,323 @@
+// The group of ranks by MPI; of one rank where there is none.
+#include "kernels/communicator.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <limits>
+#include <optional>
+
+#include "kernels/launch_environment.h"
+#if STILLPOINT_MPI
+#include <mpi.h>
+#endif
+
+namespace stillpoint::kernels {
+namespace {
+
+Communicator* joined_group = nullptr;
+
+}  // namespace
+
+#if STILLPOINT_MPI
+namespace {
+
+void check(int status, const char* call) {
+  if (status == MPI_SUCCESS) return;
+  char message[MPI_MAX_ERROR_STRING];
+  int length = 0;
+  MPI_Error_string(status, message, &length);
+  throw RankLost(text(call, ": ", std::string(message, std::size_t(length)),
+                      ", expected all ranks to answer, see what the others printed"));
+}
+
+MPI_Datatype type_of(const Array& values) {
+  require(values.dtype != DType::int32, "communicator: given ", name_of(values.dtype),
+          ", expected float32 or float64, convert it first");
+  return values.dtype == DType::float64 ? MPI_DOUBLE : MPI_FLOAT;
+}
+
+int count_of(std::int64_t size) {
+  require(size <= std::numeric_limits<int>::max(), "communicator: given ", size,
+          " values, expected fewer than 2^31, sum them in parts");
+  return int(size);
+}
+
+void require_host(const Array& values) {
+  require(values.device == Device::cpu, "communicator: given values on a GPU, expected a build with NCCL to sum ",
+          "them over ranks; install libnccl-dev and configure again, or use --device cpu");
+}
+
+}  // namespace
+
+// Gradients and everything else have communicators of their own, so that neither waits for the other's turn.
+struct Communicator::Links {
+  MPI_Comm sums = MPI_COMM_NULL, other = MPI_COMM_NULL;
+  std::vector<MPI_Request> started;  // on `sums`
+
+  bool test_all() {
+    int done = 0;
+    check(MPI_Testall(int(started.size()), started.data(), &done, MPI_STATUSES_IGNORE), "MPI_Testall");
+    if (done != 0) started.clear();
+    return done != 0;
+  }
+};
+
+struct Communicator::Pending {
+  std::vector<double> values;
+  MPI_Request request = MPI_REQUEST_NULL;
+};
+
+namespace {
+
+bool test(MPI_Request& request) {
+  int done = 0;
+  check(MPI_Test(&request, &done, MPI_STATUS_IGNORE), "MPI_Test");
+  return done != 0;
+}
+
+}  // namespace
+#else
+struct Communicator::Links {};
+struct Communicator::Pending {
+  std::vector<double> values;
+};
+#endif
+
+Communicator::Communicator() = default;
+Communicator::~Communicator() = default;
+
+Communicator& Communicator::alone() {
+  static Communicator group;
+  return group;
+}
+
+Communicator& Communicator::world() {
+  static Communicator group;
+  static bool asked = false;
+  if (!asked && launched_processes() != 1) group.join();
+  asked = true;
+  if (group.size_ > 1) joined_group = &group;
+  return group;
+}
+
+Communicator* Communicator::joined() { return joined_group; }
+
+#if STILLPOINT_MPI
+
+void Communicator::join() {
+  int level = 0, rank = 0, size = 1;
+  check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &level), "MPI_Init_thread");
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  MPI_Comm_size(MPI_COMM_WORLD, &size);
+  rank_ = rank;
+  size_ = size;
+  const Index expected = launched_processes();
+  require(expected == 0 || expected == size_, "mpirun: started ", expected,
+          " processes, but MPI finds ", size_, ", expected the launcher of the MPI that this program is built with (",
+          describe_mpi(), "), start it with that one's mpirun");
+  links_ = std::make_unique<Links>();
+  MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+  check(MPI_Comm_dup(MPI_COMM_WORLD, &links_->sums), "MPI_Comm_dup");
+  check(MPI_Comm_dup(MPI_COMM_WORLD, &links_->other), "MPI_Comm_dup");
+  meet_local_ranks();
+}
+
+void Communicator::meet_local_ranks() {
+  MPI_Comm local = MPI_COMM_NULL;
+  check(MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, int(rank_), MPI_INFO_NULL, &local),
+        "MPI_Comm_split_type");
+  int rank = 0, size = 1;
+  MPI_Comm_rank(local, &rank);
+  MPI_Comm_size(local, &size);
+  local_rank_ = rank;
+  local_size_ = size;
+  const std::int64_t own[2] = {rank_, ::getpid()};
+  std::vector<std::int64_t> all(std::size_t(2 * size));
+  check(MPI_Allgather(own, 2, MPI_INT64_T, all.data(), 2, MPI_INT64_T, local), "MPI_Allgather");
+  processes_.assign(std::size_t(size_), 0);
+  for (std::size_t i = 0; i < std::size_t(size); ++i) processes_[std::size_t(all[2 * i])] = all[2 * i + 1];
+  MPI_Comm_free(&local);
+}
+
+void Communicator::leave() {
+  Communicator& group = world();
+  if (group.links_ == nullptr) return;
+  joined_group = nullptr;
+  group.barrier();
+  MPI_Comm_free(&group.links_->sums);
+  MPI_Comm_free(&group.links_->other);
+  group.links_.reset();
+  group.size_ = group.local_size_ = 1;
+  MPI_Finalize();
+}
+
+void Communicator::abort(int code) {
+  if (joined_group != nullptr) MPI_Abort(MPI_COMM_WORLD, code);
+}
+
+void Communicator::start_sum(const Array& values) {
+  if (size_ == 1) return;
+  require_host(values);
+  links_->started.push_back(MPI_REQUEST_NULL);
+  check(MPI_Iallreduce(MPI_IN_PLACE, values.data, count_of(values.size), type_of(values), MPI_SUM, links_->sums,
+                       &links_->started.back()),
+        "MPI_Iallreduce");
+}
+
+void Communicator::progress() {
+  if (links_ != nullptr && !links_->started.empty()) links_->test_all();
+}
+
+void Communicator::finish_sums() {
+  if (links_ == nullptr || links_->started.empty()) return;
+  wait_until([&] { return links_->test_all(); });
+}
+
+void Communicator::sum(const Array& values) {
+  if (size_ == 1) return;
+  require_host(values);
+  MPI_Request request = MPI_REQUEST_NULL;
+  check(MPI_Iallreduce(MPI_IN_PLACE, values.data, count_of(values.size), type_of(values), MPI_SUM, links_->other,
+                       &request),
+        "MPI_Iallreduce");
+  wait_until([&] { return test(request); });
+}
+
+std::shared_ptr<Communicator::Pending> Communicator::start_sum(std::vector<double> values) {
+  auto pending = std::make_shared<Pending>();
+  pending->values = std::move(values);
+  if (size_ > 1)
+    check(MPI_Iallreduce(MPI_IN_PLACE, pending->values.data(), count_of(std::int64_t(pending->values.size())),
+                         MPI_DOUBLE, MPI_SUM, links_->other, &pending->request),
+          "MPI_Iallreduce");
+  return pending;
+}
+
+std::vector<double> Communicator::wait(const std::shared_ptr<Pending>& pending) {
+  if (pending->request != MPI_REQUEST_NULL) wait_until([&] { return test(pending->request); });
+  return pending->values;
+}
+
+std::string Communicator::broadcast(std::string value) {
+  if (size_ == 1) return value;
+  const auto send = [&](void* data, std::int64_t bytes) {
+    MPI_Request request = MPI_REQUEST_NULL;
+    check(MPI_Ibcast(data, count_of(bytes), MPI_BYTE, 0, links_->other, &request), "MPI_Ibcast");
+    wait_until([&] { return test(request); });
+  };
+  std::int64_t bytes = std::int64_t(value.size());
+  send(&bytes, sizeof bytes);
+  value.resize(std::size_t(bytes));
+  send(value.data(), bytes);
+  return value;
+}
+
+std::vector<std::uint64_t> Communicator::gather(std::uint64_t value) {
+  std::vector<std::uint64_t> all(std::size_t(size_), value);
+  if (size_ == 1) return all;
+  MPI_Request request = MPI_REQUEST_NULL;
+  check(MPI_Iallgather(&value, 1, MPI_UINT64_T, all.data(), 1, MPI_UINT64_T, links_->other, &request),
+        "MPI_Iallgather");
+  wait_until([&] { return test(request); });
+  return all;
+}
+
+void Communicator::barrier() {
+  if (size_ == 1) return;
+  MPI_Request request = MPI_REQUEST_NULL;
+  check(MPI_Ibarrier(links_->other, &request), "MPI_Ibarrier");
+  wait_until([&] { return test(request); });
+}
+
+std::string describe_mpi() {
+  char library[MPI_MAX_LIBRARY_VERSION_STRING];
+  int length = 0;
+  MPI_Get_library_version(library, &length);
+  const std::string whole(library, std::size_t(length));
+  return text("MPI ", MPI_VERSION, ".", MPI_SUBVERSION, ", ", whole.substr(0, whole.find_first_of(",\n")));
+}
+
+#else
+
+void Communicator::join() {
+  fail("mpirun: started this program as one of several, but it was built without MPI, expected a build with it; "
+       "install libopenmpi-dev and configure again, or start it alone");
+}
+void Communicator::meet_local_ranks() {}
+void Communicator::leave() {}
+void Communicator::abort(int) {}
+void Communicator::start_sum(const Array&) {}
+void Communicator::progress() {}
+void Communicator::finish_sums() {}
+void Communicator::sum(const Array&) {}
+std::shared_ptr<Communicator::Pending> Communicator::start_sum(std::vector<double> values) {
+  return std::make_shared<Pending>(Pending{std::move(values)});
+}
+std::vector<double> Communicator::wait(const std::shared_ptr<Pending>& pending) { return pending->values; }
+std::string Communicator::broadcast(std::string value) { return value; }
+std::vector<std::uint64_t> Communicator::gather(std::uint64_t value) { return {value}; }
+void Communicator::barrier() {}
+std::string describe_mpi() { return "not built in; a run has one process"; }
+
+#endif
+
+#if !STILLPOINT_NCCL
+std::string describe_nccl() { return "not built in; GPUs cannot train together"; }
+#endif
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+bool is_gone(std::int64_t process) { return ::kill(pid_t(process), 0) != 0 && errno == ESRCH; }
+
+// Spins as long as a sum among awake ranks takes, then makes room for other processes.
+void make_room(std::chrono::duration<double, std::milli> waited) {
+  if (waited.count() < 5)
+    ::sched_yield();
+  else
+    ::usleep(waited.count() < 1000 ? 200 : 2000);
+}
+
+}  // namespace
+
+std::string Communicator::gone() const {
+  for (std::size_t r = 0; r < processes_.size(); ++r)
+    if (processes_[r] != 0 && is_gone(processes_[r])) return text("rank ", r);
+  return {};
+}
+
+bool Communicator::leads_survivors() const {
+  return std::all_of(processes_.begin(), processes_.begin() + rank_,
+                     [](std::int64_t process) { return process != 0 && is_gone(process); });
+}
+
+void Communicator::wait_until(const std::function<bool()>& done) {
+  using namespace std::chrono_literals;
+  for (int i = 0; i < 200; ++i)
+    if (done()) return;
+  const Clock::time_point start = Clock::now();
+  std::optional<Clock::time_point> ending, missing;  // since when
+  Clock::time_point looked = start;
+  std::string lost;
+  while (!done()) {
+    const Clock::time_point now = Clock::now();
+    make_room(now - start);
+    if (now - looked < 20ms) continue;
+    looked = now;
+    if (!ending && ending_ && ending_()) ending = now;
+    if (lost.empty()) lost = gone();
+    if (!lost.empty() && !missing) missing = now;
+    if (missing && (ending || now - *missing > 1s))
+      throw RankLost(lost + " has ended, expected all ranks to live as long as the run");
+    if (ending && now - *ending > 500ms)
+      throw RankLost("the run is being ended and other ranks do not answer");
+  }
+}
+
+}  // namespace stillpoint::kernels
