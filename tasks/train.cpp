@@ -46,6 +46,7 @@ class Run {
   TrainOutcome run();
   void step();
   void log_training();
+  bool validate(Index epoch, const Metrics& solvers);
   // Whether the run goes on.
   bool end_epoch(Index epoch);
   Metrics evaluate(const std::string& split, Index epoch);
@@ -204,18 +205,22 @@ Metrics Run::evaluate(const std::string& split, Index epoch) {
   return metrics;
 }
 
+bool Run::validate(Index epoch, const Metrics& solvers) {
+  const Metrics metrics = evaluate("valid", epoch);
+  metric_name_ = "valid " + metrics[0].first;
+  last_metric_ = metrics[0].second;
+  if (!request_.terminal)
+    progress_->message(text("epoch ", epoch, ": valid ", format_metrics(metrics),
+                            solvers.empty() ? "" : "; last step's solvers: " + format_metrics(solvers)));
+  const Index count = epoch / config_.evaluate_every + (epoch % config_.evaluate_every == 0 ? 0 : 1);
+  return !request_.goes_on || request_.goes_on({epoch, count, metrics});
+}
+
 bool Run::end_epoch(Index epoch) {
   bool goes_on = true;
-  if (leads_ && (epoch % config_.evaluate_every == 0 || epoch == config_.epochs)) {
-    const Metrics metrics = evaluate("valid", epoch);
-    metric_name_ = "valid " + metrics[0].first;
-    last_metric_ = metrics[0].second;
+  if (epoch % config_.evaluate_every == 0 || epoch == config_.epochs) {
     const Metrics solvers = training_step_.statistics();
-    if (!request_.terminal)
-      progress_->message(text("epoch ", epoch, ": valid ", format_metrics(metrics),
-                              solvers.empty() ? "" : "; last step's solvers: " + format_metrics(solvers)));
-    const Index count = epoch / config_.evaluate_every + (epoch % config_.evaluate_every == 0 ? 0 : 1);
-    if (request_.goes_on) goes_on = request_.goes_on({epoch, count, metrics});
+    if (leads_) goes_on = validate(epoch, solvers);
   }
   if (epoch % config_.checkpoint_every == 0 || epoch == config_.epochs) save();
   check_agreement();

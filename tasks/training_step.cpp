@@ -2,6 +2,7 @@
 #include "tasks/training_step.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "engine/ops.h"
@@ -49,10 +50,26 @@ std::vector<Tensor> TrainingStep::own_part(const std::vector<Tensor>& batch) con
   return part;
 }
 
+// The largest of all ranks' values, and the share of all samples that have converged.
+Metrics TrainingStep::statistics() {
+  Metrics metrics = latest_ != nullptr && *latest_ ? (*latest_)() : Metrics();
+  if (!shared()) return metrics;
+  for (auto& [name, value] : metrics) {
+    if (name.ends_with("_converged")) {
+      value = options_.group->sum({weight_ * value})[0];
+      continue;
+    }
+    for (const std::uint64_t bits : options_.group->gather(std::bit_cast<std::uint64_t>(value)))
+      value = std::max(value, std::bit_cast<double>(bits));
+  }
+  return metrics;
+}
+
 TrainingStep::Result TrainingStep::run_on_cpu(Index step, double lr, bool ask) {
   const std::vector<Tensor> whole = task_.batch(step), batch = own_part(whole);
   const kernels::BatchShare share = share_of(whole);
   const kernels::SharedBatch guard(share);
+  weight_ = share.weight();
   task_.before_step(step, batch);
   const Tensor loss = task_.loss(batch);
   const double value = loss.item();
@@ -166,6 +183,7 @@ TrainingStep::Result TrainingStep::run_step(Index step, double lr, bool ask) {
   const kernels::Range range("step");
   Slot& slot = ahead_step_ == step ? *ahead_ : upload(step);
   const kernels::SharedBatch guard(slot.share);
+  weight_ = slot.share.weight();
   for (std::size_t i = 0; i < slot.inputs.size(); ++i) slot.uploads[i].finish(slot.inputs[i].array().data);
   task_.before_step(step, slot.inputs);
   optimiser_.begin_step(lr);

@@ -40,8 +40,8 @@ class TrainingStep {
     bool asked = false;  // whether any rank passed `ask`
   };
   Result run(Index step, double lr, bool ask = false);
-  // Of the solvers in the latest step; empty where there are none.
-  Metrics statistics() const { return latest_ != nullptr && *latest_ ? (*latest_)() : Metrics(); }
+  // Of the solvers in the latest step, on all ranks, which ask together; empty where there are none.
+  Metrics statistics();
   // Steps that were replayed from a graph so far.
   Index replays() const { return replays_; }
 
@@ -76,6 +76,7 @@ class TrainingStep {
   const std::function<Metrics()>* latest_ = nullptr;  // a slot's, or the one on the CPU
   Slot* ahead_ = nullptr;                             // holds the batch of step ahead_step_
   Index ahead_step_ = -1, replays_ = 0;
+  double weight_ = 1;  // of this rank in the latest step
 };
 
 }  // namespace stillpoint
