@@ -182,6 +182,27 @@ if(STILLPOINT_HAS_CUDA)
   endif()
 endif()
 
+if(STILLPOINT_HAS_CUDA)
+  find_path(NCCL_INCLUDE_DIR nccl.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
+  find_library(NCCL_LIBRARY nccl HINTS ${CUDAToolkit_LIBRARY_DIR} ${CUDAToolkit_LIBRARY_ROOT} PATH_SUFFIXES lib64 lib)
+  mark_as_advanced(NCCL_INCLUDE_DIR NCCL_LIBRARY)
+  if(NCCL_INCLUDE_DIR AND NCCL_LIBRARY AND MPI_CXX_FOUND)
+    report(NCCL ON "${NCCL_LIBRARY}")
+    add_library(nccl UNKNOWN IMPORTED)
+    set_target_properties(nccl PROPERTIES
+      IMPORTED_LOCATION ${NCCL_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${NCCL_INCLUDE_DIR})
+  elseif(NCCL_INCLUDE_DIR AND NCCL_LIBRARY)
+    report(NCCL OFF "there without MPI, which its ranks meet by; GPUs cannot train together")
+  else()
+    report(NCCL OFF "GPUs cannot train together (libnccl-dev: set NCCL_INCLUDE_DIR, NCCL_LIBRARY)")
+  endif()
+endif()
+
+# The group of ranks sums by NCCL as well, in the libraries of the folder that calls this.
+function(stillpoint_sum_by_nccl)
+  set_property(SOURCE ${CMAKE_SOURCE_DIR}/kernels/communicator.cpp APPEND PROPERTY COMPILE_DEFINITIONS STILLPOINT_NCCL=1)
+endfunction()
+
 # Settings of the library that holds kernels, engine, solvers and models; also used for its emulated twin.
 function(stillpoint_core_settings target)
   # g++ 12 takes the undefined registers of its own AVX-512 intrinsics in Eigen for a mistake (GCC bug 105593).
@@ -209,6 +230,10 @@ function(stillpoint_cuda_settings target)
   if(TARGET cudnn)
     target_link_libraries(${target} PUBLIC cudnn)
     target_compile_definitions(${target} PUBLIC STILLPOINT_CUDNN=1)
+  endif()
+  if(TARGET nccl)
+    target_link_libraries(${target} PUBLIC nccl)
+    stillpoint_sum_by_nccl()
   endif()
   target_compile_options(${target} PRIVATE
     "$<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr;-Xcompiler=-fopenmp;-Xptxas=-warn-spills>"

@@ -12,8 +12,8 @@ namespace stillpoint {
 // gradients, so that buckets fill one after the other.
 class GradientBuckets {
  public:
-  // 32 KiB a bucket: docs/results.md has the measurement.
-  static constexpr Index default_bytes = 32 << 10;
+  // docs/results.md has the measurement.
+  static constexpr Index default_bytes = 128 << 10;
 
   GradientBuckets(kernels::Communicator& group, std::vector<Tensor> params, Index bucket_bytes = default_bytes);
 

@@ -15,6 +15,9 @@
 #if STILLPOINT_MPI
 #include <mpi.h>
 #endif
+#if STILLPOINT_NCCL
+#include "kernels/nccl_sums.h"
+#endif
 
 namespace stillpoint::kernels {
 namespace {
@@ -47,17 +50,15 @@ int count_of(std::int64_t size) {
   return int(size);
 }
 
-void require_host(const Array& values) {
-  require(values.device == Device::cpu, "communicator: given values on a GPU, expected a build with NCCL to sum ",
-          "them over ranks; install libnccl-dev and configure again, or use --device cpu");
-}
-
 }  // namespace
 
 // Gradients and everything else have communicators of their own, so that neither waits for the other's turn.
 struct Communicator::Links {
   MPI_Comm sums = MPI_COMM_NULL, other = MPI_COMM_NULL;
   std::vector<MPI_Request> started;  // on `sums`
+#if STILLPOINT_NCCL
+  std::optional<NcclSums> gpu;
+#endif
 
   bool test_all() {
     int done = 0;
@@ -147,8 +148,11 @@ void Communicator::meet_local_ranks() {
 void Communicator::leave() {
   Communicator& group = world();
   if (group.links_ == nullptr) return;
-  joined_group = nullptr;
   group.barrier();
+  joined_group = nullptr;
+#if STILLPOINT_NCCL
+  group.links_->gpu.reset();
+#endif
   MPI_Comm_free(&group.links_->sums);
   MPI_Comm_free(&group.links_->other);
   group.links_.reset();
@@ -160,9 +164,40 @@ void Communicator::abort(int code) {
   if (joined_group != nullptr) MPI_Abort(MPI_COMM_WORLD, code);
 }
 
+#if STILLPOINT_NCCL
+
+void Communicator::prepare(Device device) {
+  if (size_ == 1 || device == Device::cpu || links_->gpu) return;
+  const std::string id = broadcast(rank_ == 0 ? NcclSums::make_id() : "");
+  links_->gpu.emplace(rank_, size_, id);
+}
+
+bool Communicator::on_gpu(const Array& values) const {
+  require(values.device == Device::cpu || links_->gpu, "communicator: given values on a GPU that is not prepared, ",
+          "expected a call of prepare before the first sum");
+  return values.device == Device::cuda;
+}
+
+void Communicator::wait_for(Device device) {
+  if (size_ > 1 && device == Device::cuda && links_->gpu) wait_until([&] { return links_->gpu->idle(); });
+}
+
+#else
+
+void Communicator::prepare(Device device) {
+  require(size_ == 1 || device == Device::cpu, "communicator: given ", size_, " ranks with a GPU each, expected a ",
+          "build with NCCL to sum over them; install libnccl-dev and configure again, or use --device cpu");
+}
+bool Communicator::on_gpu(const Array&) const { return false; }
+void Communicator::wait_for(Device) {}
+
+#endif
+
 void Communicator::start_sum(const Array& values) {
   if (size_ == 1) return;
-  require_host(values);
+#if STILLPOINT_NCCL
+  if (on_gpu(values)) return links_->gpu->start(values);
+#endif
   links_->started.push_back(MPI_REQUEST_NULL);
   check(MPI_Iallreduce(MPI_IN_PLACE, values.data, count_of(values.size), type_of(values), MPI_SUM, links_->sums,
                        &links_->started.back()),
@@ -174,13 +209,18 @@ void Communicator::progress() {
 }
 
 void Communicator::finish_sums() {
-  if (links_ == nullptr || links_->started.empty()) return;
-  wait_until([&] { return links_->test_all(); });
+  if (links_ == nullptr) return;
+#if STILLPOINT_NCCL
+  if (links_->gpu) links_->gpu->finish();
+#endif
+  if (!links_->started.empty()) wait_until([&] { return links_->test_all(); });
 }
 
 void Communicator::sum(const Array& values) {
   if (size_ == 1) return;
-  require_host(values);
+#if STILLPOINT_NCCL
+  if (on_gpu(values)) return links_->gpu->sum(values);
+#endif
   MPI_Request request = MPI_REQUEST_NULL;
   check(MPI_Iallreduce(MPI_IN_PLACE, values.data, count_of(values.size), type_of(values), MPI_SUM, links_->other,
                        &request),
@@ -251,6 +291,9 @@ void Communicator::join() {
 void Communicator::meet_local_ranks() {}
 void Communicator::leave() {}
 void Communicator::abort(int) {}
+void Communicator::prepare(Device) {}
+bool Communicator::on_gpu(const Array&) const { return false; }
+void Communicator::wait_for(Device) {}
 void Communicator::start_sum(const Array&) {}
 void Communicator::progress() {}
 void Communicator::finish_sums() {}
@@ -266,7 +309,19 @@ std::string describe_mpi() { return "not built in; a run has one process"; }
 
 #endif
 
-#if !STILLPOINT_NCCL
+// What waits on a GPU for a rank that is lost would wait for ever, and everything behind it.
+void Communicator::abandon_gpu() noexcept {
+#if STILLPOINT_NCCL
+  if (links_ != nullptr && links_->gpu) links_->gpu->abort();
+#endif
+}
+
+#if STILLPOINT_NCCL
+void Communicator::use_own_gpu() const {
+  if (size_ > 1) choose_gpu(local_rank_);
+}
+#else
+void Communicator::use_own_gpu() const {}
 std::string describe_nccl() { return "not built in; GPUs cannot train together"; }
 #endif
 
@@ -298,6 +353,16 @@ bool Communicator::leads_survivors() const {
 }
 
 void Communicator::wait_until(const std::function<bool()>& done) {
+  try {
+    poll(done);
+  } catch (const RankLost&) {
+    abandon_gpu();
+    throw;
+  }
+}
+
+// Returns when `done` says so.
+void Communicator::poll(const std::function<bool()>& done) const {
   using namespace std::chrono_literals;
   for (int i = 0; i < 200; ++i)
     if (done()) return;

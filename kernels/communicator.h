@@ -38,6 +38,13 @@ class Communicator {
   Index local_rank() const { return local_rank_; }
   Index local_size() const { return local_size_; }
 
+  // Ranks of one machine go round its GPUs; before anything else is asked of a GPU.
+  void use_own_gpu() const;
+  // Before the first sum on the device and outside of recorded work. Error where this program cannot sum there.
+  void prepare(Device device);
+  // Returns when the device has done what was queued. Unlike a wait for the device itself it ends where a rank is lost.
+  void wait_for(Device device);
+
   // Starts to add up float32 or float64 values over the ranks, in place. Nobody may touch them until `finish_sums`,
   // which waits for all that were started. On a GPU both queue: sums run beside the device's other work.
   void start_sum(const Array& values);
@@ -71,8 +78,10 @@ class Communicator {
   Communicator();
   void join();
   void meet_local_ranks();
-  // Returns when `done` says so.
+  bool on_gpu(const Array& values) const;
   void wait_until(const std::function<bool()>& done);
+  void poll(const std::function<bool()>& done) const;
+  void abandon_gpu() noexcept;
   std::string gone() const;  // "rank 2" or empty
 
   struct Links;

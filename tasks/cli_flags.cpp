@@ -32,6 +32,8 @@ void CommonFlags::add_to(CLI::App& app) {
 
 Device CommonFlags::apply() const {
   set_threads(threads);
+  if (kernels::Communicator* const group = kernels::Communicator::joined(); group != nullptr && device != "cpu")
+    group->use_own_gpu();
   return device_named(device);
 }
 

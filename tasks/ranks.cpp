@@ -66,9 +66,10 @@ ParamList BufferCopy::in_place_of_buffers(const ParamList& params) const {
   return list;
 }
 
-LastWords::LastWords(kernels::Communicator& group, std::function<bool()> ending, std::function<std::string()> save)
+LastWords::LastWords(kernels::Communicator& group, bool watched, std::function<bool()> ending,
+                     std::function<std::string()> save)
     : group_(group), ending_(std::move(ending)), save_(std::move(save)) {
-  if (group_.size() > 1) thread_ = std::thread([this] { watch(); });
+  if (watched) thread_ = std::thread([this] { watch(); });
 }
 
 LastWords::~LastWords() {

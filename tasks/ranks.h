@@ -31,11 +31,11 @@ class BufferCopy {
 };
 
 // When one rank dies the launcher ends the others, with SIGTERM first and little later for good. While one of these
-// lives, `save` is called once then, on a thread of its own, on the first rank that is left.
+// lives, `save` is called once then, on a thread of its own where `watched`, on the first rank that is left.
 class LastWords {
  public:
   // `ending`: whether the signal has come. `save` writes the checkpoint and says what to tell the user.
-  LastWords(kernels::Communicator& group, std::function<bool()> ending, std::function<std::string()> save);
+  LastWords(kernels::Communicator& group, bool watched, std::function<bool()> ending, std::function<std::string()> save);
   ~LastWords();
   LastWords(const LastWords&) = delete;
   LastWords& operator=(const LastWords&) = delete;

@@ -126,12 +126,11 @@ void Run::start() {
     require_agreement(group_, hash_of(text(request_.kind->name(), request_.config.dump(), step_)), "settings",
                       "start all ranks with one command");
     check_agreement();
-    if (request_.device == Device::cpu) {
-      buffers_.take(params_);
-      last_words_.emplace(
-          group_, [this] { return request_.ending && request_.ending(); }, [this] { return save_last_step(); });
-      changing_ = std::unique_lock(last_words_->state(), std::defer_lock);
-    }
+    buffers_.take(params_);
+    last_words_.emplace(
+        group_, request_.device == Device::cpu, [this] { return request_.ending && request_.ending(); },
+        [this] { return save_last_step(); });
+    changing_ = std::unique_lock(last_words_->state(), std::defer_lock);
     group_.set_ending(request_.ending);
   }
   if (leads_) start_log();

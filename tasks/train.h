@@ -42,7 +42,7 @@ struct TrainOutcome {
 // optimiser, step), loss.{dat,gnuplot,png,svg}, results.json and what the task adds. A run resumed from its
 // checkpoint is bit-identical to one that was never stopped. Throws Error where the folder cannot be written
 // or holds another run, and where the loss or the gradient stops being finite (the last checkpoint stays). Where a rank
-// dies, the first one that is left saves the last step that was complete on the CPU, and an Error says how to go on.
+// dies, the first one that is left saves the last step that was complete, and an Error says how to go on.
 TrainOutcome train(const TrainRequest& request, std::ostream& out);
 
 inline constexpr const char* checkpoint_name = "checkpoint.safetensors";

@@ -23,6 +23,7 @@ OptimiserConfig optimiser_config(const TrainConfig& c) {
 TrainingStep::TrainingStep(Task& task, Optimiser& optimiser, const ParamList& params, Options options)
     : task_(task), optimiser_(optimiser), params_(params.tensors()), options_(std::move(options)) {
   if (!shared()) return;
+  options_.group->prepare(options_.device);
   buckets_.emplace(*options_.group, params_);
   if (!task_.batch(0).empty()) return;
   const kernels::BatchShare share = share_of({});
@@ -124,19 +125,35 @@ void TrainingStep::compute(Slot& slot) {
     const kernels::Range range("forward");
     loss = task_.loss(slot.inputs);
   }
+  slot.gradients.clear();
   std::vector<Tensor> own;
-  std::vector<Array> gradients;
   {
     const kernels::Range range("backward");
     if (shared())
-      gradients = buckets_->gradients(loss, slot.share.weight());
+      slot.gradients = buckets_->gradients(loss, slot.share.weight());
     else
       own = grad(loss, params_);
   }
   slot.statistics = task_.statistics();
-  const kernels::Range range("update");
-  slot.norm = shared() ? optimiser_.apply(gradients) : optimiser_.apply(own);
   slot.loss = loss.detach();
+  if (shared()) return;
+  const kernels::Range range("update");
+  slot.norm = optimiser_.apply(own);
+}
+
+// The update comes when the sums are complete on the device, and all ranks know that the loss is finite: what a lost rank
+// leaves behind never reaches the parameters.
+TrainingStep::Result TrainingStep::finish_shared(Slot& slot, double lr, bool ask) {
+  kernels::Communicator& group = *options_.group;
+  group.wait_for(options_.device);
+  const double loss = slot.share.count() > 0 ? slot.share.weight() * slot.loss.item() : 0;
+  const std::vector<double> sums = group.sum({loss, double(ask)});
+  Result result{sums[0], NAN, sums[1] > 0};
+  if (!std::isfinite(result.loss)) return result;
+  if (options_.before_update) options_.before_update();
+  optimiser_.begin_step(lr);
+  result.grad_norm = optimiser_.apply(slot.gradients).item();
+  return result;
 }
 
 TrainingStep::Result TrainingStep::run(Index step, double lr, bool ask) {
@@ -186,7 +203,7 @@ TrainingStep::Result TrainingStep::run_step(Index step, double lr, bool ask) {
   weight_ = slot.share.weight();
   for (std::size_t i = 0; i < slot.inputs.size(); ++i) slot.uploads[i].finish(slot.inputs[i].array().data);
   task_.before_step(step, slot.inputs);
-  optimiser_.begin_step(lr);
+  if (!shared()) optimiser_.begin_step(lr);
   const auto work = [&] { compute(slot); };
   if (!options_.recorded || !task_.recordable()) {
     work();
@@ -203,10 +220,8 @@ TrainingStep::Result TrainingStep::run_step(Index step, double lr, bool ask) {
     ahead_ = &upload(step + 1);
     ahead_step_ = step + 1;
   }
-  const double loss = slot.loss.item(), norm = slot.norm.item();
-  const std::vector<double> sums =
-      options_.group->sum({slot.share.count() > 0 ? slot.share.weight() * loss : 0, double(ask)});
-  return {sums[0], norm, sums[1] > 0};
+  if (shared()) return finish_shared(slot, lr, ask);
+  return {slot.loss.item(), slot.norm.item()};
 }
 
 }  // namespace stillpoint

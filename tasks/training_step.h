@@ -28,12 +28,12 @@ class TrainingStep {
     bool recorded = true;  // where the task can be recorded; false: a GPU runs every step as it is
     Index last_step = 0;   // no batch is fetched ahead beyond it
     kernels::Communicator* group = &kernels::Communicator::alone();
-    std::function<void()> before_update = {};  // of the parameters, on the CPU
+    std::function<void()> before_update = {};  // of the parameters by several ranks, or on the CPU
   };
   // All of them outlive this.
   TrainingStep(Task& task, Optimiser& optimiser, const ParamList& params, Options options);
 
-  // Where the loss is not finite the norm is NaN. On a GPU the update is queued before either is known.
+  // Where the loss is not finite the norm is NaN. On a GPU of one rank the update is queued before either is known.
   // Throws OutOfMemory, with the largest batch that would fit where it can be told from smaller ones.
   struct Result {
     double loss, grad_norm;
@@ -52,6 +52,7 @@ class TrainingStep {
     std::vector<kernels::Upload> uploads;
     kernels::WorkGraph graph;
     Tensor loss, norm;  // of the latest step
+    std::vector<Array> gradients;  // of several ranks
     std::function<Metrics()> statistics;
     kernels::BatchShare share;
     bool warm = false;
@@ -59,6 +60,7 @@ class TrainingStep {
 
   Result run_step(Index step, double lr, bool ask);
   Result run_on_cpu(Index step, double lr, bool ask);
+  Result finish_shared(Slot& slot, double lr, bool ask);
   bool shared() const { return options_.group->size() > 1; }
   kernels::BatchShare share_of(const std::vector<Tensor>& batch) const;
   std::vector<Tensor> own_part(const std::vector<Tensor>& batch) const;
