@@ -38,6 +38,8 @@ class Communicator {
   Index local_rank() const { return local_rank_; }
   Index local_size() const { return local_size_; }
 
+  // GPUs of this machine that ranks can sum over; 0 where the program is built without NCCL.
+  static Index gpus();
   // Ranks of one machine go round its GPUs; before anything else is asked of a GPU.
   void use_own_gpu() const;
   // Before the first sum on the device and outside of recorded work. Error where this program cannot sum there.

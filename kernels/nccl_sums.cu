@@ -99,13 +99,16 @@ void NcclSums::abort() noexcept {
   handles_->communicator = nullptr;
 }
 
-void choose_gpu(Index local_rank) {
+Index count_gpus() {
   int devices = 0;
-  if (cudaGetDeviceCount(&devices) != cudaSuccess || devices == 0) {
-    cudaGetLastError();
-    return;  // whoever wants one will be told
-  }
-  STILLPOINT_CUDA_CHECK(cudaSetDevice(int(local_rank % devices)));
+  if (cudaGetDeviceCount(&devices) == cudaSuccess) return devices;
+  cudaGetLastError();  // whoever wants one will be told
+  return 0;
+}
+
+void choose_gpu(Index local_rank) {
+  const Index devices = count_gpus();
+  if (devices > 0) STILLPOINT_CUDA_CHECK(cudaSetDevice(int(local_rank % devices)));
 }
 
 std::string describe_nccl() {

@@ -32,6 +32,7 @@ class NcclSums {
   std::unique_ptr<Handles> handles_;
 };
 
+Index count_gpus();
 // Work of this process goes to this GPU of the machine's, counted round; before any other call.
 void choose_gpu(Index local_rank);
 
