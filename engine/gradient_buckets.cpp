@@ -30,15 +30,16 @@ std::vector<std::size_t> unpacked(const std::string& text) {
 
 GradientBuckets::GradientBuckets(kernels::Communicator& group, std::vector<Tensor> params, Index bucket_bytes)
     : group_(group), params_(std::move(params)), bucket_bytes_(bucket_bytes) {
-  require(!params_.empty() && bucket_bytes > 0, "gradient buckets: given ", params_.size(), " parameters and ",
-          bucket_bytes, " bytes a bucket, expected both to be positive, check the model");
+  require(!params_.empty() && bucket_bytes > 0, "gradient buckets: given ", params_.size(),
+          " parameters and ", bucket_bytes, " bytes a bucket, expected both to be positive, check the model");
   flat_ = Tensor::empty({elements(params_)}, params_[0].options());
 }
 
 void GradientBuckets::lay_out(std::vector<std::size_t> order) {
   order = unpacked(group_.broadcast(packed(order)));
-  require(order.size() == params_.size(), "gradient buckets: given ", params_.size(), " parameters, but rank 0 has ",
-          order.size(), ", expected one model on every rank, start all ranks with the same settings");
+  require(order.size() == params_.size(), "gradient buckets: given ", params_.size(),
+          " parameters, but rank 0 has ", order.size(),
+          ", expected one model on every rank, start all ranks with the same settings");
   const Array all = flat_.array();
   places_.resize(params_.size());
   bucket_of_.resize(params_.size());
@@ -59,7 +60,8 @@ void GradientBuckets::lay_out(std::vector<std::size_t> order) {
 void GradientBuckets::put(std::size_t param, const Tensor& gradient, double weight) {
   kernels::affine(gradient.array(), weight, 0, places_[param]);
   --buckets_[bucket_of_[param]].missing;
-  while (started_ < buckets_.size() && buckets_[started_].missing == 0) group_.start_sum(buckets_[started_++].all);
+  while (started_ < buckets_.size() && buckets_[started_].missing == 0)
+    group_.start_sum(buckets_[started_++].all);
   group_.progress();
 }
 

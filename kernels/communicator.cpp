@@ -118,9 +118,9 @@ void Communicator::join() {
   rank_ = rank;
   size_ = size;
   const Index expected = launched_processes();
-  require(expected == 0 || expected == size_, "mpirun: started ", expected,
-          " processes, but MPI finds ", size_, ", expected the launcher of the MPI that this program is built with (",
-          describe_mpi(), "), start it with that one's mpirun");
+  require(expected == 0 || expected == size_, "mpirun: started ", expected, " processes, but MPI finds ",
+          size_, ", expected the launcher of the MPI that this program is built with (", describe_mpi(),
+          "), start it with that one's mpirun");
   links_ = std::make_unique<Links>();
   MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
   check(MPI_Comm_dup(MPI_COMM_WORLD, &links_->sums), "MPI_Comm_dup");
@@ -173,7 +173,8 @@ void Communicator::prepare(Device device) {
 }
 
 bool Communicator::on_gpu(const Array& values) const {
-  require(values.device == Device::cpu || links_->gpu, "communicator: given values on a GPU that is not prepared, ",
+  require(values.device == Device::cpu || links_->gpu,
+          "communicator: given values on a GPU that is not prepared, ",
           "expected a call of prepare before the first sum");
   return values.device == Device::cuda;
 }
@@ -185,7 +186,8 @@ void Communicator::wait_for(Device device) {
 #else
 
 void Communicator::prepare(Device device) {
-  require(size_ == 1 || device == Device::cpu, "communicator: given ", size_, " ranks with a GPU each, expected a ",
+  require(size_ == 1 || device == Device::cpu, "communicator: given ", size_,
+          " ranks with a GPU each, expected a ",
           "build with NCCL to sum over them; install libnccl-dev and configure again, or use --device cpu");
 }
 bool Communicator::on_gpu(const Array&) const { return false; }
@@ -199,8 +201,8 @@ void Communicator::start_sum(const Array& values) {
   if (on_gpu(values)) return links_->gpu->start(values);
 #endif
   links_->started.push_back(MPI_REQUEST_NULL);
-  check(MPI_Iallreduce(MPI_IN_PLACE, values.data, count_of(values.size), type_of(values), MPI_SUM, links_->sums,
-                       &links_->started.back()),
+  check(MPI_Iallreduce(MPI_IN_PLACE, values.data, count_of(values.size), type_of(values), MPI_SUM,
+                       links_->sums, &links_->started.back()),
         "MPI_Iallreduce");
 }
 
@@ -222,8 +224,8 @@ void Communicator::sum(const Array& values) {
   if (on_gpu(values)) return links_->gpu->sum(values);
 #endif
   MPI_Request request = MPI_REQUEST_NULL;
-  check(MPI_Iallreduce(MPI_IN_PLACE, values.data, count_of(values.size), type_of(values), MPI_SUM, links_->other,
-                       &request),
+  check(MPI_Iallreduce(MPI_IN_PLACE, values.data, count_of(values.size), type_of(values), MPI_SUM,
+                       links_->other, &request),
         "MPI_Iallreduce");
   wait_until([&] { return test(request); });
 }
@@ -285,8 +287,10 @@ std::string describe_mpi() {
 #else
 
 void Communicator::join() {
-  fail("mpirun: started this program as one of several, but it was built without MPI, expected a build with it; "
-       "install libopenmpi-dev and configure again, or start it alone");
+  fail(
+      "mpirun: started this program as one of several, but it was built without MPI, expected a build with "
+      "it; "
+      "install libopenmpi-dev and configure again, or start it alone");
 }
 void Communicator::meet_local_ranks() {}
 void Communicator::leave() {}

@@ -10,24 +10,26 @@
 
 namespace stillpoint::kernels {
 
-// Another rank has ended, or the launcher is ending all of them: what was being summed will never be complete.
+// Another rank has ended, or the launcher is ending all of them: what was being summed will never be
+// complete.
 class RankLost : public Error {
  public:
   using Error::Error;
 };
 
-// Every rank makes the same calls in the same order. Results are the same bits on every rank and in every run.
-// Of one rank, as where mpirun did not start this process, every call returns at once.
+// Every rank makes the same calls in the same order. Results are the same bits on every rank and in every
+// run. Of one rank, as where mpirun did not start this process, every call returns at once.
 class Communicator {
  public:
-  // The ranks of this launch. MPI is started by the first call, where a launcher started this process. Error where
-  // one did and this program was built without MPI or for another launcher's.
+  // The ranks of this launch. MPI is started by the first call, where a launcher started this process. Error
+  // where one did and this program was built without MPI or for another launcher's.
   static Communicator& world();
   // Of one rank, whatever started the process.
   static Communicator& alone();
   // What world() returned, where that has several ranks; else null.
   static Communicator* joined();
-  // Leaves the group in order: every rank has come to its end. Only after it may a rank's process end quietly.
+  // Leaves the group in order: every rank has come to its end. Only after it may a rank's process end
+  // quietly.
   static void leave();
   // Ends the processes of all ranks, this one too; returns only where there is no other.
   static void abort(int code);
@@ -42,13 +44,16 @@ class Communicator {
   static Index gpus();
   // Ranks of one machine go round its GPUs; before anything else is asked of a GPU.
   void use_own_gpu() const;
-  // Before the first sum on the device and outside of recorded work. Error where this program cannot sum there.
+  // Before the first sum on the device and outside of recorded work. Error where this program cannot sum
+  // there.
   void prepare(Device device);
-  // Returns when the device has done what was queued. Unlike a wait for the device itself it ends where a rank is lost.
+  // Returns when the device has done what was queued. Unlike a wait for the device itself it ends where a
+  // rank is lost.
   void wait_for(Device device);
 
-  // Starts to add up float32 or float64 values over the ranks, in place. Nobody may touch them until `finish_sums`,
-  // which waits for all that were started. On a GPU both queue: sums run beside the device's other work.
+  // Starts to add up float32 or float64 values over the ranks, in place. Nobody may touch them until
+  // `finish_sums`, which waits for all that were started. On a GPU both queue: sums run beside the device's
+  // other work.
   void start_sum(const Array& values);
   void finish_sums();
   // Gives started sums on the CPU the chance to get on.
@@ -66,10 +71,11 @@ class Communicator {
   std::vector<std::uint64_t> gather(std::uint64_t value);
   void barrier();
 
-  // While a call waits for other ranks it asks `ending`, and throws RankLost where that is true and the others do
-  // not come in time, or where a process of this machine's ranks is gone.
+  // While a call waits for other ranks it asks `ending`, and throws RankLost where that is true and the
+  // others do not come in time, or where a process of this machine's ranks is gone.
   void set_ending(std::function<bool()> ending) { ending_ = std::move(ending); }
-  // Whether every rank before this one was on this machine and is gone: what rank 0 did falls to this one then.
+  // Whether every rank before this one was on this machine and is gone: what rank 0 did falls to this one
+  // then.
   bool leads_survivors() const;
 
   Communicator(const Communicator&) = delete;

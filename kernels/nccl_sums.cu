@@ -13,8 +13,9 @@ namespace {
 
 void check(ncclResult_t status, const char* call) {
   if (status == ncclSuccess || status == ncclInProgress) return;
-  const std::string what = text(call, ": ", ncclGetErrorString(status), " (", ncclGetLastError(nullptr),
-                                "), expected success, run with NCCL_DEBUG=INFO to see why");
+  const std::string what =
+      text(call, ": ", ncclGetErrorString(status), " (", ncclGetLastError(nullptr),
+           "), expected success, give every rank a GPU of its own, and see more with NCCL_DEBUG=INFO");
   if (status == ncclRemoteError) throw RankLost(what);
   fail(what);
 }
@@ -35,8 +36,8 @@ struct NcclSums::Handles {
   bool started = false;
 
   void add_up(const Array& values, cudaStream_t on) const {
-    STILLPOINT_NCCL_CHECK(ncclAllReduce(values.data, values.data, std::size_t(values.size), type_of(values), ncclSum,
-                                        communicator, on));
+    STILLPOINT_NCCL_CHECK(ncclAllReduce(values.data, values.data, std::size_t(values.size), type_of(values),
+                                        ncclSum, communicator, on));
   }
 };
 

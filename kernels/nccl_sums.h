@@ -21,8 +21,8 @@ class NcclSums {
   void finish();
   // In place, in order with the device's other work.
   void sum(const Array& values);
-  // Whether the device has done all that was queued outside of sums still started; RankLost where NCCL has lost another
-  // rank.
+  // Whether the device has done all that was queued outside of sums still started; RankLost where NCCL has
+  // lost another rank.
   bool idle();
   // Makes kernels that wait for a lost rank return.
   void abort() noexcept;

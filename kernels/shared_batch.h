@@ -4,8 +4,8 @@
 
 namespace stillpoint::kernels {
 
-// Rank r holds the samples [r n / N, (r + 1) n / N) of n. One without any computes the first sample as well, so
-// that it joins every sum, and counts for nothing.
+// Rank r holds the samples [r n / N, (r + 1) n / N) of n. One without any computes the first sample as well,
+// so that it joins every sum, and counts for nothing.
 struct BatchShare {
   Communicator* group = nullptr;
   Index samples = 0;  // n, of all ranks
@@ -17,8 +17,8 @@ struct BatchShare {
   double weight() const { return double(count()) / double(samples); }
 };
 
-// While one lives on this thread, statistics over the samples of a batch (moments of batch normalisation, norms of a
-// splitting) are those of all ranks' samples.
+// While one lives on this thread, statistics over the samples of a batch (moments of batch normalisation,
+// norms of a splitting) are those of all ranks' samples.
 class SharedBatch {
  public:
   explicit SharedBatch(const BatchShare& share);

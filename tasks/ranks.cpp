@@ -46,8 +46,9 @@ void require_agreement(kernels::Communicator& group, std::uint64_t hash, const s
   std::string others;
   for (std::size_t r = 0; r < all.size(); ++r)
     if (all[r] != all[0]) others += (others.empty() ? "" : ", ") + std::to_string(r);
-  require(others.empty(), "train: given ", what, " on rank ", others, " that differ from those of rank 0, expected ",
-          "the same on all ", group.size(), " ranks, ", advice);
+  require(others.empty(), "train: given ", what, " on rank ", others,
+          " that differ from those of rank 0, expected ", "the same on all ", group.size(), " ranks, ",
+          advice);
 }
 
 void BufferCopy::take(const ParamList& params) {
@@ -96,7 +97,8 @@ void LastWords::watch() {
       const std::string words = speak();
       if (!words.empty()) std::cerr << "stillpoint: the run is being ended; " + words + "\n" << std::flush;
     } catch (const std::exception& error) {
-      std::cerr << text("stillpoint: the run is being ended, and nothing could be saved: ", error.what(), "\n");
+      std::cerr << text("stillpoint: the run is being ended, and nothing could be saved: ", error.what(),
+                        "\n");
     }
     return;
   }

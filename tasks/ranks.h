@@ -1,4 +1,5 @@
-// What a run on several ranks needs beyond sums: proof that the ranks agree, and a last checkpoint when they are ended.
+// What a run on several ranks needs beyond sums: proof that the ranks agree, and a last checkpoint when they
+// are ended.
 #pragma once
 #include <atomic>
 #include <functional>
@@ -19,7 +20,8 @@ std::uint64_t hash_of(const ParamList& params, const Optimiser& optimiser);
 void require_agreement(kernels::Communicator& group, std::uint64_t hash, const std::string& what,
                        const std::string& advice);
 
-// The values of buffers as they were at `take`, for a checkpoint that is written in the middle of the next step.
+// The values of buffers as they were at `take`, for a checkpoint that is written in the middle of the next
+// step.
 class BufferCopy {
  public:
   void take(const ParamList& params);
@@ -30,12 +32,14 @@ class BufferCopy {
   std::vector<Tensor> copies_;
 };
 
-// When one rank dies the launcher ends the others, with SIGTERM first and little later for good. While one of these
-// lives, `save` is called once then, on a thread of its own where `watched`, on the first rank that is left.
+// When one rank dies the launcher ends the others, with SIGTERM first and little later for good. While one of
+// these lives, `save` is called once then, on a thread of its own where `watched`, on the first rank that is
+// left.
 class LastWords {
  public:
   // `ending`: whether the signal has come. `save` writes the checkpoint and says what to tell the user.
-  LastWords(kernels::Communicator& group, bool watched, std::function<bool()> ending, std::function<std::string()> save);
+  LastWords(kernels::Communicator& group, bool watched, std::function<bool()> ending,
+            std::function<std::string()> save);
   ~LastWords();
   LastWords(const LastWords&) = delete;
   LastWords& operator=(const LastWords&) = delete;

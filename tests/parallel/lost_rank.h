@@ -41,7 +41,8 @@ inline void wait_for_rows(const std::filesystem::path& metrics, std::size_t rows
   FAIL("no rows in " << metrics);
 }
 
-// Starts a run, kills one of its ranks with kill -9 once it has logged some steps, and returns what the rest said.
+// Starts a run, kills one of its ranks with kill -9 once it has logged some steps, and returns what the rest
+// said.
 inline Result kill_rank(const TempDir& folder, int ranks, const std::vector<std::string>& arguments,
                         const std::string& run, int rank) {
   const pid_t mpirun = start_ranks(folder.path(), ranks, arguments);

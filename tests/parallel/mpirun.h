@@ -12,24 +12,28 @@ namespace stillpoint::test {
 // Open MPI refuses root, and more ranks than cores, and ties a rank to a core that other tests use; other
 // implementations do not look at these.
 inline void allow_ranks() {
-  for (const char* name : {"OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "OMPI_MCA_rmaps_base_oversubscribe"})
+  for (const char* name :
+       {"OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "OMPI_MCA_rmaps_base_oversubscribe"})
     ::setenv(name, "1", 1);
   ::setenv("OMPI_MCA_hwloc_base_binding_policy", "none", 1);
 }
 
-inline pid_t start_ranks(const std::filesystem::path& folder, int ranks, const std::vector<std::string>& arguments) {
+inline pid_t start_ranks(const std::filesystem::path& folder, int ranks,
+                         const std::vector<std::string>& arguments) {
   allow_ranks();
   std::vector<std::string> words{STILLPOINT_MPIRUN, "-n", std::to_string(ranks), STILLPOINT_PROGRAM};
   words.insert(words.end(), arguments.begin(), arguments.end());
   return start_command(folder, words);
 }
 
-inline Result run_ranks(const std::filesystem::path& folder, int ranks, const std::vector<std::string>& arguments) {
+inline Result run_ranks(const std::filesystem::path& folder, int ranks,
+                        const std::vector<std::string>& arguments) {
   return finish(start_ranks(folder, ranks, arguments), folder);
 }
 
 // A copy-memory run of a fraction of a second; `changes` come last.
-inline std::vector<std::string> small_run(const std::string& run, const std::vector<std::string>& changes = {}) {
+inline std::vector<std::string> small_run(const std::string& run,
+                                          const std::vector<std::string>& changes = {}) {
   std::vector<std::string> out{"train", "copy-memory", "--device", "cpu", "--threads", "1", "--run", run};
   for (const char* setting :
        {"blank=10", "train_sequences=12", "valid_sequences=3", "test_sequences=3", "batch=5", "epochs=3",
@@ -43,7 +47,8 @@ inline std::vector<std::string> small_run(const std::string& run, const std::vec
 // The logged losses in order.
 inline std::vector<double> losses(const std::filesystem::path& run) {
   std::vector<double> out;
-  for (const nlohmann::json& row : read_metrics(run / "metrics.jsonl")) out.push_back(row.at("loss").get<double>());
+  for (const nlohmann::json& row : read_metrics(run / "metrics.jsonl"))
+    out.push_back(row.at("loss").get<double>());
   return out;
 }
 

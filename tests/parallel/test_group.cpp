@@ -80,7 +80,8 @@ void check_steps(const TaskKind& kind, const Json& config, Index steps, double t
     for (std::size_t i = 0; i < std::size_t(steps); ++i) {
       INFO("step " << i);
       CHECK(std::abs(shared.losses[i] - alone.losses[i]) <= tolerance * std::abs(alone.losses[i]));
-      CHECK(std::abs(shared.grad_norms[i] - alone.grad_norms[i]) <= 20 * tolerance * std::abs(alone.grad_norms[i]));
+      CHECK(std::abs(shared.grad_norms[i] - alone.grad_norms[i]) <=
+            20 * tolerance * std::abs(alone.grad_norms[i]));
     }
     const FirstSteps again = first_steps(kind, config, device, steps, false, group());
     CHECK(again.losses == shared.losses);
@@ -97,7 +98,8 @@ TEST_CASE("the ranks have met", "[group]") {
   CHECK(group().local_size() == group().size());
   const std::vector<std::uint64_t> ranks = group().gather(std::uint64_t(group().rank()) * 10);
   for (std::size_t r = 0; r < ranks.size(); ++r) CHECK(ranks[r] == 10 * r);
-  CHECK(group().broadcast(group().rank() == 0 ? std::string("from\0 0", 7) : "other") == std::string("from\0 0", 7));
+  CHECK(group().broadcast(group().rank() == 0 ? std::string("from\0 0", 7) : "other") ==
+        std::string("from\0 0", 7));
   CHECK(group().sum({1, double(group().rank())})[0] == double(group().size()));
   CHECK_FALSE((group().rank() > 0 && group().leads_survivors()));
   group().barrier();
@@ -110,7 +112,8 @@ TEST_CASE("arrays are summed, some while others are", "[group]") {
     for (int pass = 0; pass < 3; ++pass) {
       const LateWhereEmulated late(std::uint64_t(pass + 1));
       const DeviceArray<float> a(device, numbers<float>(1000, group().rank()));
-      const DeviceArray<double> b(device, numbers<double>(3, group().rank())), c(device, numbers<double>(70, group().rank()));
+      const DeviceArray<double> b(device, numbers<double>(3, group().rank())),
+          c(device, numbers<double>(70, group().rank()));
       group().start_sum(a.array());
       const auto pending = group().start_sum({2.5});
       group().start_sum(b.array());
@@ -131,7 +134,8 @@ TEST_CASE("gradients in buckets of any size are the same bits on all ranks", "[g
     group().prepare(device);
     const LateWhereEmulated late(2);
     const double r = double(group().rank());
-    const Tensor a = variable({1, 2, 3}, device), b = variable({4, 5, 6 + r}, device), c = variable({0.1}, device);
+    const Tensor a = variable({1, 2, 3}, device), b = variable({4, 5, 6 + r}, device),
+                 c = variable({0.1}, device);
     const std::vector<Tensor> params{a, b, c};
     std::vector<std::vector<double>> expected;  // of all ranks
     for (const Tensor& g : grad(sum(multiply(a, multiply(b, b))) + multiply(c, c), params))
@@ -145,8 +149,10 @@ TEST_CASE("gradients in buckets of any size are the same bits on all ranks", "[g
         for (std::size_t i = 0; i < params.size(); ++i) {
           std::vector<double> values(std::size_t(found[i].size));
           copy_bytes(values.data(), Device::cpu, found[i].data, device, values.size() * sizeof(double));
-          for (std::size_t k = 0; k < values.size(); ++k) CHECK(values[k] == Approx(expected[i][k]).epsilon(1e-14));
-          require_agreement(group(), hash_of({reinterpret_cast<const char*>(values.data()), 8 * values.size()}),
+          for (std::size_t k = 0; k < values.size(); ++k)
+            CHECK(values[k] == Approx(expected[i][k]).epsilon(1e-14));
+          require_agreement(group(),
+                            hash_of({reinterpret_cast<const char*>(values.data()), 8 * values.size()}),
                             "gradients", "");
         }
       }
@@ -162,13 +168,31 @@ TEST_CASE("what differs between ranks is named on all of them", "[group]") {
 
 TEST_CASE("steps of copy memory together are those of one process", "[group]") {
   const LateWhereEmulated late(3);
-  for (const auto& [model, batch] : {std::pair("single", 5), std::pair("single", 1), std::pair("two", 5), std::pair("deq", 2)}) {
+  for (const auto& [model, batch] :
+       {std::pair("single", 5), std::pair("single", 1), std::pair("two", 5), std::pair("deq", 2)}) {
     INFO(model << ", batch " << batch);
-    const Json config = task_kind("copy-memory").resolve(
-        {{{{"model", model}, {"blank", 6}, {"batch", batch}, {"tcn_blocks", 2}, {"tcn_channels", 4}, {"lr", 0.002},
-           {"seed", 1}, {"d_phi", 8}, {"d_psi", 8}, {"hidden", 8}, {"deq_features", 8}, {"deq_heads", 2},
-           {"deq_inner", 8}, {"solver_steps", 3}, {"adjoint_steps", 3}, {"train_sequences", 12}, {"valid_sequences", 2},
-           {"test_sequences", 2}, {"dtype", "float64"}, {"clip", 0.25}}, "test"}});
+    const Json config = task_kind("copy-memory")
+                            .resolve({{{{"model", model},
+                                        {"blank", 6},
+                                        {"batch", batch},
+                                        {"tcn_blocks", 2},
+                                        {"tcn_channels", 4},
+                                        {"lr", 0.002},
+                                        {"seed", 1},
+                                        {"d_phi", 8},
+                                        {"d_psi", 8},
+                                        {"hidden", 8},
+                                        {"deq_features", 8},
+                                        {"deq_heads", 2},
+                                        {"deq_inner", 8},
+                                        {"solver_steps", 3},
+                                        {"adjoint_steps", 3},
+                                        {"train_sequences", 12},
+                                        {"valid_sequences", 2},
+                                        {"test_sequences", 2},
+                                        {"dtype", "float64"},
+                                        {"clip", 0.25}},
+                                       "test"}});
     check_steps(task_kind("copy-memory"), config, 4);
   }
 }
@@ -183,9 +207,15 @@ TEST_CASE("steps of image regression together are those of one process", "[group
     write_png(picture, image);
   }
   group().barrier();
-  const Json config = task_kind("image-regression").resolve(
-      {{{{"model", "two"}, {"image", picture.string()}, {"phi_hidden", 8}, {"d_phi", 6}, {"d_psi", 10}, {"hidden", 8},
-         {"dtype", "float64"}}, "test"}});
+  const Json config = task_kind("image-regression")
+                          .resolve({{{{"model", "two"},
+                                      {"image", picture.string()},
+                                      {"phi_hidden", 8},
+                                      {"d_phi", 6},
+                                      {"d_psi", 10},
+                                      {"hidden", 8},
+                                      {"dtype", "float64"}},
+                                     "test"}});
   check_steps(task_kind("image-regression"), config, 4);
 }
 
@@ -194,12 +224,23 @@ TEST_CASE("steps of image classification together have one batch's statistics", 
   const SharedFolder folder;
   if (folder.own) test::write_bar_mnist(folder.path, 20, 4);
   group().barrier();
-  for (const auto& [model, batch] : {std::pair("sim", 5), std::pair("sim", 2), std::pair("mondeq-single", 2)}) {
+  for (const auto& [model, batch] :
+       {std::pair("sim", 5), std::pair("sim", 2), std::pair("mondeq-single", 2)}) {
     INFO(model << ", batch " << batch);
-    const Json config = task_kind("image-classification").resolve(
-        {{{{"model", model}, {"dataset", "mnist"}, {"data", folder.path.string()}, {"channels", "1"}, {"batch", batch},
-           {"d_phi", 4}, {"hidden", 3}, {"lr", 0.003}, {"schedule", "constant"}, {"epochs", 1}, {"dtype", "float64"},
-           {"tolerance", 0.1}}, "test"}});
+    const Json config = task_kind("image-classification")
+                            .resolve({{{{"model", model},
+                                        {"dataset", "mnist"},
+                                        {"data", folder.path.string()},
+                                        {"channels", "1"},
+                                        {"batch", batch},
+                                        {"d_phi", 4},
+                                        {"hidden", 3},
+                                        {"lr", 0.003},
+                                        {"schedule", "constant"},
+                                        {"epochs", 1},
+                                        {"dtype", "float64"},
+                                        {"tolerance", 0.1}},
+                                       "test"}});
     check_steps(task_kind("image-classification"), config, 3);
   }
 }

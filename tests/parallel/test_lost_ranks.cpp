@@ -40,7 +40,8 @@ TEST_CASE("a killed rank ends the job with a checkpoint that any number of ranks
     const Result result = test::kill_rank(folder, 3, long_run(run), run, victim);
     INFO(result.output);
     CHECK(result.code != 0);
-    CHECK_THAT(result.output, mentions("is saved. Go on, on any number of ranks, with:", "stillpoint train copy-memory --resume " + run));
+    CHECK_THAT(result.output, mentions("is saved. Go on, on any number of ranks, with:",
+                                       "stillpoint train copy-memory --resume " + run));
     const Index step = read_checkpoint_record(folder / run / checkpoint_name).at("step").get<Index>();
     CHECK(step >= 5 * 20);
     CHECK(step < epochs * 8);
@@ -50,7 +51,8 @@ TEST_CASE("a killed rank ends the job with a checkpoint that any number of ranks
     INFO(again.output);
     CHECK(again.code == 0);
     // Thousands of steps let rounding differences grow further than test_ranks.cpp's dozen.
-    for (const char* resumed : {run.c_str(), "again"}) CHECK(result_of(folder / resumed) == Approx(result_of(folder / "whole")).epsilon(1e-8));
+    for (const char* resumed : {run.c_str(), "again"})
+      CHECK(result_of(folder / resumed) == Approx(result_of(folder / "whole")).epsilon(1e-8));
     fs::remove_all(folder / "again");
   }
 }

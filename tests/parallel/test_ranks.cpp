@@ -18,9 +18,9 @@ using test::run_ranks;
 using test::small_run;
 using test::TempDir;
 
-// The first loss differs by the rounding of its sum, some n eps of about 1e-14. Every step lets a difference of the
-// parameters grow, by Adam above all, which divides a gradient by its own size: measured, at most 2e-12 after the steps
-// of these runs.
+// The first loss differs by the rounding of its sum, some n eps of about 1e-14. Every step lets a difference
+// of the parameters grow, by Adam above all, which divides a gradient by its own size: measured, at most
+// 2e-12 after the steps of these runs.
 constexpr double rounding = 1e-10;
 // float32 has an eps 5e8 times as large, which the same growth takes to some 1e-3.
 constexpr double rounding32 = 5e-3;
@@ -55,8 +55,9 @@ std::vector<std::string> of_task(const std::string& task, const std::vector<std:
 }
 
 std::vector<std::string> classification(const TempDir& data, const std::vector<std::string>& changes) {
-  std::vector<std::string> settings{"dataset=mnist", "batch=32", "epochs=2",  "lr=0.01",       "d_phi=12",
-                                    "hidden=8",      "schedule=constant",     "log_every=1", "dtype=float64"};
+  std::vector<std::string> settings{"dataset=mnist",     "batch=32",    "epochs=2",
+                                    "lr=0.01",           "d_phi=12",    "hidden=8",
+                                    "schedule=constant", "log_every=1", "dtype=float64"};
   settings.insert(settings.end(), changes.begin(), changes.end());
   std::vector<std::string> out = of_task("image-classification", settings);
   out.insert(out.end(), {"--data", data.path().string()});
@@ -75,8 +76,8 @@ TEST_CASE("copy memory has the same losses on several ranks", "[parallel]") {
 }
 
 TEST_CASE("the DEQ-Transformer has the same losses on several ranks", "[parallel]") {
-  // Few evaluations of a cell that is not too small: others, far from an equilibrium while untrained, multiply rounding
-  // by orders of magnitude in each.
+  // Few evaluations of a cell that is not too small: others, far from an equilibrium while untrained,
+  // multiply rounding by orders of magnitude in each.
   const TempDir folder;
   check_same_losses(folder,
                     copy_memory({"model=deq", "jacobian_weight=0.1", "epochs=2", "seed=1", "deq_features=32",
@@ -96,12 +97,12 @@ TEST_CASE("an image has the same losses on several ranks", "[parallel]") {
   write_png(folder / "picture.png", image);
   for (const char* model : {"single", "rff"}) {
     const TempDir runs;
-    check_same_losses(runs,
-                      of_task("image-regression",
-                              {text("model=", model), text("image=", (folder / "picture.png").string()),
-                               "phi_hidden=8", "d_phi=8", "d_psi=8", "hidden=8", "epochs=12", "log_every=1",
-                               "evaluate_every=3", "dtype=float64", "clip=0.1"}),
-                      3);
+    check_same_losses(
+        runs,
+        of_task("image-regression", {text("model=", model), text("image=", (folder / "picture.png").string()),
+                                     "phi_hidden=8", "d_phi=8", "d_psi=8", "hidden=8", "epochs=12",
+                                     "log_every=1", "evaluate_every=3", "dtype=float64", "clip=0.1"}),
+        3);
   }
 }
 
@@ -120,13 +121,15 @@ TEST_CASE("a monDEQ stops by the residual of all ranks' images", "[parallel]") {
   test::write_bar_mnist(data.path(), 40, 10);
   for (const auto& [model, channels] : {std::pair("mondeq-single", "4"), std::pair("mondeq-multi", "3,4")}) {
     const TempDir runs;
-    const std::vector<std::string> arguments = classification(
-        data, {text("model=", model), text("channels=\"", channels, "\""), "batch=9", "tolerance=1e-3", "tune_alpha=true"});
+    const std::vector<std::string> arguments =
+        classification(data, {text("model=", model), text("channels=\"", channels, "\""), "batch=9",
+                              "tolerance=1e-3", "tune_alpha=true"});
     check_same_losses(runs, arguments, 2);
     const auto iterations = [&](const char* run) {
       std::vector<double> out;
       for (const nlohmann::json& row : read_metrics(runs / run / "metrics.jsonl"))
-        if (row["split"] == "train") out.push_back(row.at("forward_steps").get<double>() + row.at("adjoint_steps").get<double>());
+        if (row["split"] == "train")
+          out.push_back(row.at("forward_steps").get<double>() + row.at("adjoint_steps").get<double>());
       return out;
     };
     CHECK(iterations("on-2") == iterations("alone"));
@@ -141,7 +144,8 @@ TEST_CASE("ranks without rows of a batch join in", "[parallel]") {
   test::write_bar_mnist(data.path(), 24, 10);
   check_same_losses(runs, classification(data, {R"(channels="2")", "batch=2", "epochs=1"}), 3);
   const TempDir others;
-  check_same_losses(others, classification(data, {"model=mondeq-single", R"(channels="2")", "batch=2", "epochs=1"}), 3);
+  check_same_losses(
+      others, classification(data, {"model=mondeq-single", R"(channels="2")", "batch=2", "epochs=1"}), 3);
 }
 
 TEST_CASE("sixteen ranks train together", "[parallel]") {
@@ -175,8 +179,9 @@ TEST_CASE("ranks with other settings are told so", "[parallel]") {
   for (const std::string& word : small_run("run", {"lr=0.02"})) words.push_back(word);
   const Result result = test::finish(test::start_command(folder.path(), words), folder.path());
   CHECK(result.code != 0);
-  CHECK_THAT(result.output, mentions("rank 0: train: given settings on rank 1 that differ from those of rank 0",
-                                     "expected the same on all 2 ranks", "start all ranks with one command"));
+  CHECK_THAT(result.output,
+             mentions("rank 0: train: given settings on rank 1 that differ from those of rank 0",
+                      "expected the same on all 2 ranks", "start all ranks with one command"));
   CHECK_FALSE(std::filesystem::exists(folder / "run"));
 }
 
@@ -186,13 +191,15 @@ TEST_CASE("a launcher of another MPI is named", "[parallel]") {
   const Result result = test::run(folder.path(), small_run("run"));
   ::unsetenv("PMI_SIZE");
   CHECK(result.code == 1);
-  CHECK_THAT(result.output, mentions("mpirun: started 2 processes, but MPI finds 1, expected the launcher of the MPI"));
+  CHECK_THAT(result.output,
+             mentions("mpirun: started 2 processes, but MPI finds 1, expected the launcher of the MPI"));
   CHECK_FALSE(std::filesystem::exists(folder / "run"));
 }
 
 TEST_CASE("a loss that is not finite ends all ranks with one error", "[parallel]") {
   const TempDir folder;
-  const Result result = run_ranks(folder.path(), 2, small_run("run", {"lr=1e30", "dtype=float32", "epochs=50"}));
+  const Result result =
+      run_ranks(folder.path(), 2, small_run("run", {"lr=1e30", "dtype=float32", "epochs=50"}));
   CHECK(result.code != 0);
   CHECK_THAT(result.output, mentions("rank 0: train: the ", "expected a finite number"));
   CHECK_FALSE(test::contains(result.output, "rank 1: "));

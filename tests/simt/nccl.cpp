@@ -1,4 +1,5 @@
-// NCCL: sums over the ranks of an MPI launch, queued on streams and recorded in graphs, with ranks that disagree found out.
+// NCCL: sums over the ranks of an MPI launch, queued on streams and recorded in graphs, with ranks that
+// disagree found out.
 #include <mpi.h>
 #include <nccl.h>
 #include <unistd.h>
@@ -21,7 +22,7 @@ struct ncclComm {
   MPI_Comm ranks = MPI_COMM_NULL;
   int size = 0;
   std::vector<std::int64_t> processes;
-  std::int64_t issued = 0;          // calls so far
+  std::int64_t issued = 0;           // calls so far
   ncclResult_t error = ncclSuccess;  // found while a call ran
   bool aborted = false;
   // Calls of one communicator run in the order in which they were made, whatever their streams.
@@ -94,8 +95,9 @@ bool agree(const Call& call) {
   for (std::size_t at = 0; at < all.size(); at += sizeof own)
     if (std::memcmp(all.data() + at, own, sizeof own) != 0)
       throw Violation({}, {}, {},
-                      "ncclAllReduce: call " + std::to_string(call.number) + " of " + std::to_string(call.count) +
-                          " elements meets another call, size or type of rank " + std::to_string(at / sizeof own));
+                      "ncclAllReduce: call " + std::to_string(call.number) + " of " +
+                          std::to_string(call.count) + " elements meets another call, size or type of rank " +
+                          std::to_string(at / sizeof own));
   return !all.empty();
 }
 
@@ -126,8 +128,8 @@ void queue(const Call& call, cudaStream_t stream) {
   ncclComm& comm = *call.comm;
   const CUstream_st& target = stream_of(stream);
   const bool captured = target.capture != nullptr, same = comm.last_capture == target.capture;
-  comm.last_task = enqueue(stream, [call] { run(call); },
-                           captured ? (same ? comm.last_node : 0) : comm.last_task);
+  comm.last_task = enqueue(
+      stream, [call] { run(call); }, captured ? (same ? comm.last_node : 0) : comm.last_task);
   comm.last_capture = target.capture;
   comm.last_node = target.captured_last;
 }
@@ -145,13 +147,20 @@ ncclResult_t ncclGetVersion(int* version) {
 
 const char* ncclGetErrorString(ncclResult_t result) {
   switch (result) {
-    case ncclSuccess: return "no error";
-    case ncclUnhandledCudaError: return "unhandled cuda error";
-    case ncclInvalidArgument: return "invalid argument";
-    case ncclInvalidUsage: return "invalid usage";
-    case ncclRemoteError: return "remote process exited or there was a network error";
-    case ncclInProgress: return "NCCL operation in progress";
-    default: return "internal error";
+    case ncclSuccess:
+      return "no error";
+    case ncclUnhandledCudaError:
+      return "unhandled cuda error";
+    case ncclInvalidArgument:
+      return "invalid argument";
+    case ncclInvalidUsage:
+      return "invalid usage";
+    case ncclRemoteError:
+      return "remote process exited or there was a network error";
+    case ncclInProgress:
+      return "NCCL operation in progress";
+    default:
+      return "internal error";
   }
 }
 const char* ncclGetLastError(ncclComm_t) { return "the emulator's NCCL"; }
@@ -212,11 +221,12 @@ ncclResult_t ncclCommGetAsyncError(ncclComm_t comm, ncclResult_t* error) {
   return ncclSuccess;
 }
 
-ncclResult_t ncclAllReduce(const void* send, void* receive, std::size_t count, ncclDataType_t type, ncclRedOp_t op,
-                           ncclComm_t comm, cudaStream_t stream) {
+ncclResult_t ncclAllReduce(const void* send, void* receive, std::size_t count, ncclDataType_t type,
+                           ncclRedOp_t op, ncclComm_t comm, cudaStream_t stream) {
   const std::lock_guard lock(runtime_mutex());
   const Shared found = find(comm);
-  if (found == nullptr || !is_stream(stream) || send == nullptr || receive == nullptr) return ncclInvalidArgument;
+  if (found == nullptr || !is_stream(stream) || send == nullptr || receive == nullptr)
+    return ncclInvalidArgument;
   if ((type != ncclFloat32 && type != ncclFloat64) || op != ncclSum || count == 0) return ncclInvalidArgument;
   const Call call{found, send, receive, std::int64_t(count), ++found->issued, type};
   const auto *const a = static_cast<const char*>(send), *const b = static_cast<const char*>(receive);
