@@ -54,8 +54,8 @@ struct ChannelMoments {
   }
 };
 
-// The moments of all ranks' samples from those of each rank's, (N,2,C) of means and variances: first and size are
-// BatchShare's, per sample.
+// The moments of all ranks' samples from those of each rank's, (N,2,C) of means and variances: first and size
+// are BatchShare's, per sample.
 template <class T>
 struct RankMoments {
   const T* of_ranks;
@@ -91,8 +91,7 @@ void share_moments(const BatchShare& share, const Array& mean, const Array& vari
   copy_bytes(own, device, mean.data, device, each_bytes);
   copy_bytes(own + channels, device, variance.data, device, each_bytes);
   share.group->sum({all, 2 * ranks * channels, mean.dtype, device});
-  each(device, channels,
-       RankMoments<T>{all, mean.as<T>(), variance.as<T>(), ranks, channels, share.samples});
+  each(device, channels, RankMoments<T>{all, mean.as<T>(), variance.as<T>(), ranks, channels, share.samples});
 }
 
 template <class T>
@@ -103,9 +102,11 @@ struct Scaled {
   STILLPOINT_HD void operator()(Index i) const { y[i] = by * x[i]; }
 };
 
-// The two sums that dx is made of. Where ranks share the batch: with the cotangents g of each rank's own mean loss and its
-// weight w in the loss of all, dx of the latter is w_r gain / sqrt(variance + eps) (m - (S + z D) / (w_r n)) with the sums
-// S and D of w dshift and w dgain over ranks, and w_r n are the values of this rank; the w_r in front comes later.
+// The two sums that dx is made of. Where ranks share the batch, g are the cotangents of each rank's own mean
+// loss, which has the weight w in the loss of all. Of the latter
+//   dx = w_r gain / sqrt(variance + eps) (m - (S + z D) / (w_r n)),
+// S and D the sums over ranks of w dshift and w dgain, w_r n the values of this rank r. The w_r in front comes
+// later, when gradients are summed.
 template <class T>
 struct Sums {
   const T *shift, *gain;
@@ -290,7 +291,8 @@ void batch_norm_relu_backward(const BatchNormShape& s, const BatchNormParams& pa
              ChannelGradients<T>{shifts, gains, dshift.as<T>(), dgain.as<T>(), s.batch, s.channels});
     const Sums<T> sums(dshift, dgain);
     if (fast)
-      return batch_norm_relu_backward_cpu(s, channels, x.as<T>(), g.as<T>(), sums.shift, sums.gain, dx.as<T>());
+      return batch_norm_relu_backward_cpu(s, channels, x.as<T>(), g.as<T>(), sums.shift, sums.gain,
+                                          dx.as<T>());
     each_row(dx.device, planes, s.places(),
              BatchNormReluBackward<T>{x.as<T>(), g.as<T>(), sums.shift, sums.gain, dx.as<T>(), channels, s});
   });

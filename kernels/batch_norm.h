@@ -1,6 +1,6 @@
 // Batch normalisation of images, then ReLU, then maximum pooling where asked for: statistics per channel,
-// values, gradients, running statistics. Where ranks share the batch (kernels/shared_batch.h), moments and dx are those of
-// the whole one, dgain and dshift each rank's own.
+// values, gradients, running statistics. Where ranks share the batch (kernels/shared_batch.h), moments and dx
+// are those of the whole one, dgain and dshift each rank's own.
 #pragma once
 #include "kernels/array.h"
 #include "kernels/scalar.h"

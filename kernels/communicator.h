@@ -88,6 +88,7 @@ class Communicator {
   void meet_local_ranks();
   bool on_gpu(const Array& values) const;
   void wait_until(const std::function<bool()>& done);
+  // Returns when `done` says so.
   void poll(const std::function<bool()>& done) const;
   void abandon_gpu() noexcept;
   std::string gone() const;  // "rank 2" or empty

@@ -262,8 +262,10 @@ int left(int code) {
 // Of several ranks the first one tells what befell them all, before the others come to it.
 int tell(const std::exception& error, std::ostream& err) {
   kernels::Communicator* const group = kernels::Communicator::joined();
-  if (group != nullptr && !group->leads_survivors()) std::this_thread::sleep_for(std::chrono::milliseconds(700));
-  err << "stillpoint: " << (group == nullptr ? "" : text("rank ", group->rank(), ": ")) << error.what() << std::endl;
+  if (group != nullptr && !group->leads_survivors())
+    std::this_thread::sleep_for(std::chrono::milliseconds(700));
+  err << "stillpoint: " << (group == nullptr ? "" : text("rank ", group->rank(), ": ")) << error.what()
+      << std::endl;
   kernels::Communicator::abort(1);
   return 1;
 }

@@ -15,7 +15,8 @@ namespace stillpoint {
 namespace fs = std::filesystem;
 
 void add_threads(CLI::App& app, int& threads) {
-  app.add_option("--threads", threads, "CPU threads; 0: all cores, or this rank's share of them")->check(CLI::Range(0, 4096));
+  app.add_option("--threads", threads, "CPU threads; 0: all cores, or this rank's share of them")
+      ->check(CLI::Range(0, 4096));
 }
 void set_threads(int threads) {
   if (threads > 0) return omp_set_num_threads(threads);
@@ -32,7 +33,8 @@ void CommonFlags::add_to(CLI::App& app) {
 
 Device CommonFlags::apply() const {
   set_threads(threads);
-  if (kernels::Communicator* const group = kernels::Communicator::joined(); group != nullptr && device != "cpu")
+  if (kernels::Communicator* const group = kernels::Communicator::joined();
+      group != nullptr && device != "cpu")
     group->use_own_gpu();
   return device_named(device);
 }

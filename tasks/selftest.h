@@ -16,8 +16,7 @@ struct FirstSteps {
 };
 // `group`: ranks that take them together.
 FirstSteps first_steps(const TaskKind& kind, const Json& config, Device device, Index steps,
-                       bool recorded = true,
-                       kernels::Communicator& group = kernels::Communicator::alone());
+                       bool recorded = true, kernels::Communicator& group = kernels::Communicator::alone());
 
 // Checks, on `device`: every row of the op table (values against its oracle, gradients against float64 on the
 // CPU); the first steps of every model against the CPU and, on a GPU, recorded against unrecorded steps,

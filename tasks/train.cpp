@@ -107,7 +107,9 @@ Run::Run(const TrainRequest& request, std::ostream& out)
                      {.device = request.device,
                       .last_step = total_steps() - 1,
                       .group = request.group,
-                      .before_update = [this] { if (last_words_) changing_.lock(); }}) {
+                      .before_update = [this] {
+                        if (last_words_) changing_.lock();
+                      }}) {
   kernels::set_precision(precision_named(config_.precision));
   schedule_.lr_at(0);  // a schedule that does not fit is an error before anything is written
 }
@@ -135,8 +137,8 @@ void Run::start() {
   }
   if (leads_) start_log();
   out_ << request_.kind->name() << " on " << name_of(request_.device) << ": " << params_.count()
-       << " parameters, " << config_.epochs << " epochs of " << task_->steps_per_epoch()
-       << " steps" << (shared() ? text(" on ", group_.size(), " ranks") : "") << "; run folder "
+       << " parameters, " << config_.epochs << " epochs of " << task_->steps_per_epoch() << " steps"
+       << (shared() ? text(" on ", group_.size(), " ranks") : "") << "; run folder "
        << request_.folder.string() << std::endl;
   progress_ = std::make_unique<Progress>(
       total_steps(), out_,
@@ -235,8 +237,8 @@ void Run::save() {
 
 std::string Run::save_last_step() {
   write_checkpoint(buffers_.in_place_of_buffers(params_));
-  return text("step ", saved_step_, " of ", total_steps(), " is saved. Go on, on any number of ranks, with:\n  ",
-              resume_command());
+  return text("step ", saved_step_, " of ", total_steps(),
+              " is saved. Go on, on any number of ranks, with:\n  ", resume_command());
 }
 
 void Run::write_checkpoint(const ParamList& params) {
@@ -303,10 +305,10 @@ TrainOutcome Run::train() {
     if (changing_.owns_lock()) changing_.unlock();
     const std::string words = last_words_ ? last_words_->speak() : "";
     fail("train: ", error.what(), "; ",
-         !words.empty()     ? words
-         : saved_step_ >= 0 ? text("the checkpoint of step ", saved_step_, " is kept. Go on with:\n  ",
-                                   resume_command())
-                            : "no checkpoint was saved by this rank");
+         !words.empty() ? words
+         : saved_step_ >= 0
+             ? text("the checkpoint of step ", saved_step_, " is kept. Go on with:\n  ", resume_command())
+             : "no checkpoint was saved by this rank");
   }
 }
 
@@ -329,8 +331,8 @@ TrainOutcome Run::run() {
   save();
   if (outcome.finished && leads_) finish(outcome);
   if (!outcome.finished)
-    out_ << "stopped after step " << step_ << " of " << total_steps()
-         << "; saved. Resume with:\n  " << resume_command() << "\n";
+    out_ << "stopped after step " << step_ << " of " << total_steps() << "; saved. Resume with:\n  "
+         << resume_command() << "\n";
   out_ << (outcome.finished ? "finished: " : "so far: ") << step_ - first_step_ << " steps in "
        << format_duration(outcome.seconds) << "; results in " << request_.folder.string() << std::endl;
   return outcome;

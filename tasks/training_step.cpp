@@ -141,8 +141,8 @@ void TrainingStep::compute(Slot& slot) {
   slot.norm = optimiser_.apply(own);
 }
 
-// The update comes when the sums are complete on the device, and all ranks know that the loss is finite: what a lost rank
-// leaves behind never reaches the parameters.
+// The update comes when the sums are complete on the device, and all ranks know that the loss is finite: what
+// a lost rank leaves behind never reaches the parameters.
 TrainingStep::Result TrainingStep::finish_shared(Slot& slot, double lr, bool ask) {
   kernels::Communicator& group = *options_.group;
   group.wait_for(options_.device);

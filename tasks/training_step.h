@@ -19,8 +19,8 @@ OptimiserConfig optimiser_config(const TrainConfig& config);
 // On a GPU forward, backward and update are recorded as one CUDA graph per shape of batch: the first step of
 // a shape runs as it is, the second is recorded, and every later one is a single launch, while the next batch
 // is on its way. The results are those of the unrecorded steps, bit for bit.
-// Of several ranks each computes the loss and the gradients of its own rows of the batch; they are summed over the ranks
-// before the update, which is then the same on all of them.
+// Of several ranks each computes the loss and the gradients of its own rows of the batch; they are summed
+// over the ranks before the update, which is then the same on all of them.
 class TrainingStep {
  public:
   struct Options {
@@ -33,8 +33,8 @@ class TrainingStep {
   // All of them outlive this.
   TrainingStep(Task& task, Optimiser& optimiser, const ParamList& params, Options options);
 
-  // Where the loss is not finite the norm is NaN. On a GPU of one rank the update is queued before either is known.
-  // Throws OutOfMemory, with the largest batch that would fit where it can be told from smaller ones.
+  // Where the loss is not finite the norm is NaN. On a GPU of one rank the update is queued before either is
+  // known. Throws OutOfMemory, with the largest batch that would fit where it can be told from smaller ones.
   struct Result {
     double loss, grad_norm;
     bool asked = false;  // whether any rank passed `ask`
@@ -72,8 +72,9 @@ class TrainingStep {
   Optimiser& optimiser_;
   std::vector<Tensor> params_;
   Options options_;
-  std::optional<GradientBuckets> buckets_;                 // of several ranks
-  std::map<std::pair<Index, std::vector<Shape>>, Slot> slots_;  // by samples on all ranks, and shapes on this one
+  std::optional<GradientBuckets> buckets_;  // of several ranks
+  std::map<std::pair<Index, std::vector<Shape>>, Slot>
+      slots_;  // by samples on all ranks, and shapes on this one
   std::function<Metrics()> on_cpu_;
   const std::function<Metrics()>* latest_ = nullptr;  // a slot's, or the one on the CPU
   Slot* ahead_ = nullptr;                             // holds the batch of step ahead_step_

@@ -58,10 +58,10 @@ TEST_CASE("each x is announced once, as soon as its gradient is complete", "[aut
   std::size_t returned = 0;
   const std::vector<Tensor> gradients =
       grad(y, xs, {}, {.allow_unused = true, .on_ready = [&](std::size_t i, const Tensor& g) {
-             CHECK(returned == 0);
-             CHECK(g.values() == expected[i].values());
-             order.push_back(i);
-           }});
+                         CHECK(returned == 0);
+                         CHECK(g.values() == expected[i].values());
+                         order.push_back(i);
+                       }});
   ++returned;
   for (std::size_t i = 0; i < xs.size(); ++i) CHECK(gradients[i].values() == expected[i].values());
   CHECK(order == std::vector<std::size_t>{2, 6, 3, 1, 5, 0, 4});

@@ -73,7 +73,8 @@ BatchNormValue batch_norm_relu(const Tensor& x, const Tensor& gain, const Tensor
     const Tensor &image = c.inputs[0], &scale = c.inputs[1], &offset = c.inputs[2];
     if (Recording::on()) {
       require(kernels::SharedBatch::current() == nullptr,
-              "batch_norm_relu: given a second derivative of a batch that ranks share, expected a first one, use one process");
+              "batch_norm_relu: given a second derivative of a batch that ranks share, expected a first one, "
+              "use one process");
       return grad_through(c, reference(image, scale, offset, s.pool));
     }
     Tensor dx = Tensor::empty(image.shape(), image.options()),

@@ -50,8 +50,9 @@ std::recursive_mutex& runtime_mutex();
 bool is_stream(cudaStream_t stream);
 bool is_event(cudaEvent_t event);
 
-// Queues work behind the stream's earlier work; runs it at once unless late. `behind`: a task, or where the stream is
-// captured a node, that it follows as well, without being ordered with it where accesses are checked.
+// Queues work behind the stream's earlier work; runs it at once unless late. `behind`: a task, or where the
+// stream is captured a node, that it follows as well, without being ordered with it where accesses are
+// checked.
 TaskId enqueue(cudaStream_t stream, std::function<void()> work, std::size_t behind = 0);
 void finish(TaskId task);  // returns when the task and all that it follows are done
 void finish_stream(cudaStream_t stream);
