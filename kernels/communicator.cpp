@@ -1,6 +1,7 @@
 // The group of ranks by MPI; of one rank where there is none.
 #include "kernels/communicator.h"
 
+#include <sched.h>
 #include <unistd.h>
 
 #include <limits>
@@ -137,6 +138,11 @@ void Communicator::meet_local_ranks() {
   check(MPI_Allgather(own, 2, MPI_INT64_T, all.data(), 2, MPI_INT64_T, local), "MPI_Allgather");
   processes_.assign(std::size_t(size_), 0);
   for (std::size_t i = 0; i < std::size_t(size); ++i) processes_[std::size_t(all[2 * i])] = all[2 * i + 1];
+  cpu_set_t cores, of_all;
+  CPU_ZERO(&cores);
+  ::sched_getaffinity(0, sizeof cores, &cores);
+  check(MPI_Allreduce(&cores, &of_all, sizeof cores, MPI_BYTE, MPI_BOR, local), "MPI_Allreduce");
+  local_cores_ = CPU_COUNT(&of_all);
   MPI_Comm_free(&local);
 }
 

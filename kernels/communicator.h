@@ -39,6 +39,8 @@ class Communicator {
   // Among the ranks on this machine.
   Index local_rank() const { return local_rank_; }
   Index local_size() const { return local_size_; }
+  // Cores that those ranks may run on, together.
+  Index local_cores() const { return local_cores_; }
 
   // GPUs of this machine that ranks can sum over; 0 where the program is built without NCCL.
   static Index gpus();
@@ -95,7 +97,7 @@ class Communicator {
 
   struct Links;
   std::unique_ptr<Links> links_;
-  Index rank_ = 0, size_ = 1, local_rank_ = 0, local_size_ = 1;
+  Index rank_ = 0, size_ = 1, local_rank_ = 0, local_size_ = 1, local_cores_ = 1;
   std::vector<std::int64_t> processes_;  // by rank; 0 where it is not on this machine
   std::function<bool()> ending_;
 };

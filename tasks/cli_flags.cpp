@@ -4,7 +4,6 @@
 #include <omp.h>
 
 #include <algorithm>
-#include <thread>
 
 #include "kernels/communicator.h"
 #include "tasks/info.h"
@@ -22,7 +21,7 @@ void set_threads(int threads) {
   if (threads > 0) return omp_set_num_threads(threads);
   const kernels::Communicator* const group = kernels::Communicator::joined();
   if (group == nullptr) return;
-  const Index share = Index(std::thread::hardware_concurrency()) / group->local_size();
+  const Index share = group->local_cores() / group->local_size();
   omp_set_num_threads(int(std::clamp<Index>(share, 1, omp_get_num_procs())));
 }
 
