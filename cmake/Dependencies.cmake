@@ -110,6 +110,14 @@ else()
   report(oneDNN OFF "the project's own matrix product is used (Debian and Ubuntu: libdnnl-dev)")
 endif()
 
+set(MPI_CXX_SKIP_MPICXX ON)  # the C interface alone
+find_package(MPI QUIET COMPONENTS CXX)
+if(MPI_CXX_FOUND)
+  report(MPI ON "${MPI_CXX_VERSION} (${MPIEXEC_EXECUTABLE})")
+else()
+  report(MPI OFF "a run has one process (Debian and Ubuntu: libopenmpi-dev, openmpi-bin)")
+endif()
+
 set(STILLPOINT_HAS_TESTS OFF)
 if(NOT STILLPOINT_TESTS STREQUAL "OFF")
   find_package(Catch2 3 QUIET)
@@ -174,6 +182,27 @@ if(STILLPOINT_HAS_CUDA)
   endif()
 endif()
 
+if(STILLPOINT_HAS_CUDA)
+  find_path(NCCL_INCLUDE_DIR nccl.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
+  find_library(NCCL_LIBRARY nccl HINTS ${CUDAToolkit_LIBRARY_DIR} ${CUDAToolkit_LIBRARY_ROOT} PATH_SUFFIXES lib64 lib)
+  mark_as_advanced(NCCL_INCLUDE_DIR NCCL_LIBRARY)
+  if(NCCL_INCLUDE_DIR AND NCCL_LIBRARY AND MPI_CXX_FOUND)
+    report(NCCL ON "${NCCL_LIBRARY}")
+    add_library(nccl UNKNOWN IMPORTED)
+    set_target_properties(nccl PROPERTIES
+      IMPORTED_LOCATION ${NCCL_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${NCCL_INCLUDE_DIR})
+  elseif(NCCL_INCLUDE_DIR AND NCCL_LIBRARY)
+    report(NCCL OFF "there without MPI, which its ranks meet by; GPUs cannot train together")
+  else()
+    report(NCCL OFF "GPUs cannot train together (libnccl-dev: set NCCL_INCLUDE_DIR, NCCL_LIBRARY)")
+  endif()
+endif()
+
+# The group of ranks sums by NCCL as well, in the libraries of the folder that calls this.
+function(stillpoint_sum_by_nccl)
+  set_property(SOURCE ${CMAKE_SOURCE_DIR}/kernels/communicator.cpp APPEND PROPERTY COMPILE_DEFINITIONS STILLPOINT_NCCL=1)
+endfunction()
+
 # Settings of the library that holds kernels, engine, solvers and models; also used for its emulated twin.
 function(stillpoint_core_settings target)
   # g++ 12 takes the undefined registers of its own AVX-512 intrinsics in Eigen for a mistake (GCC bug 105593).
@@ -187,6 +216,12 @@ function(stillpoint_core_settings target)
     target_link_libraries(${target} PUBLIC onednn)
     target_compile_definitions(${target} PUBLIC STILLPOINT_ONEDNN=1)
   endif()
+  if(MPI_CXX_FOUND)  # for one file: no other one sees its header
+    target_link_libraries(${target} PUBLIC $<LINK_ONLY:MPI::MPI_CXX>)
+    set_source_files_properties(${CMAKE_SOURCE_DIR}/kernels/communicator.cpp PROPERTIES
+      INCLUDE_DIRECTORIES "${MPI_CXX_INCLUDE_DIRS}"
+      COMPILE_DEFINITIONS "STILLPOINT_MPI=1;OMPI_SKIP_MPICXX=1;MPICH_SKIP_MPICXX=1")
+  endif()
 endfunction()
 
 function(stillpoint_cuda_settings target)
@@ -195,6 +230,10 @@ function(stillpoint_cuda_settings target)
   if(TARGET cudnn)
     target_link_libraries(${target} PUBLIC cudnn)
     target_compile_definitions(${target} PUBLIC STILLPOINT_CUDNN=1)
+  endif()
+  if(TARGET nccl)
+    target_link_libraries(${target} PUBLIC nccl)
+    stillpoint_sum_by_nccl()
   endif()
   target_compile_options(${target} PRIVATE
     "$<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr;-Xcompiler=-fopenmp;-Xptxas=-warn-spills>"

@@ -1,5 +1,5 @@
 # Source lists by role: bodies compile on every device, the other .cu files with CUDA or its emulator alone, some of them
-# only where cuDNN is as well.
+# only where cuDNN or NCCL is as well.
 file(GLOB_RECURSE STILLPOINT_CORE_SOURCES CONFIGURE_DEPENDS
   kernels/*.cpp engine/*.cpp solvers/*.cpp models/*.cpp)
 set(bodies adam batch_norm conv1d conv2d conv2d_bias elementwise embedding history layer_norm lift max_pool mse
@@ -7,6 +7,7 @@ set(bodies adam batch_norm conv1d conv2d conv2d_bias elementwise embedding histo
 list(TRANSFORM bodies REPLACE "(.+)" "${CMAKE_SOURCE_DIR}/kernels/\\1.cu" OUTPUT_VARIABLE STILLPOINT_BODY_SOURCES)
 file(GLOB STILLPOINT_CUDA_SOURCES CONFIGURE_DEPENDS kernels/*.cu)
 set(STILLPOINT_CUDNN_SOURCES ${CMAKE_SOURCE_DIR}/kernels/conv2d_cuda.cu ${CMAKE_SOURCE_DIR}/kernels/conv2d_plan_cuda.cu)
-list(REMOVE_ITEM STILLPOINT_CUDA_SOURCES ${STILLPOINT_BODY_SOURCES} ${STILLPOINT_CUDNN_SOURCES})
+set(STILLPOINT_NCCL_SOURCES ${CMAKE_SOURCE_DIR}/kernels/nccl_sums.cu)
+list(REMOVE_ITEM STILLPOINT_CUDA_SOURCES ${STILLPOINT_BODY_SOURCES} ${STILLPOINT_CUDNN_SOURCES} ${STILLPOINT_NCCL_SOURCES})
 file(GLOB_RECURSE STILLPOINT_TASK_SOURCES CONFIGURE_DEPENDS tasks/*.cpp)
 list(REMOVE_ITEM STILLPOINT_TASK_SOURCES ${CMAKE_SOURCE_DIR}/tasks/main.cpp)

@@ -11,7 +11,8 @@ cd "$(dirname "$0")/.."
 required=(g++ cmake ninja-build nlohmann-json3-dev libeigen3-dev libcli11-dev libpng-dev libjpeg-dev zlib1g-dev)
 for_tests=(catch2)
 for_fuzzing=(clang libclang-rt-dev)
-optional=(ccache libdnnl-dev libbenchmark-dev gnuplot-nox libarchive-dev libmatio-dev libsqlite3-dev libpq-dev)
+optional=(ccache libdnnl-dev libbenchmark-dev gnuplot-nox libarchive-dev libmatio-dev libsqlite3-dev libpq-dev
+  libopenmpi-dev openmpi-bin)
 
 installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
 

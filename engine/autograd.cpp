@@ -69,6 +69,50 @@ void propagate(const Tensor& y, const std::unordered_set<Node*>& wanted_nodes, C
   }
 }
 
+// Tells of each x as soon as no node of the path is left that its gradient could still grow by.
+class Announcer {
+ public:
+  Announcer(const std::vector<Tensor>& xs, const std::vector<Node*>& nodes, const GradOptions& options)
+      : on_ready_(options.on_ready), told_(xs.size(), 0) {
+    if (!on_ready_) return;
+    for (std::size_t i = 0; i < xs.size(); ++i) targets_[xs[i].node().get()].places.push_back(i);
+    for (const Node* node : nodes) each_target(*node, [](Node*, Target& target) { ++target.consumers; });
+  }
+  // After the vjp of `node`.
+  void passed(const Node& node, const Cotangents& cotangents) {
+    each_target(node, [&](Node* x, Target& target) {
+      const auto found = cotangents.find(x);
+      if (--target.consumers > 0 || found == cotangents.end()) return;
+      for (const std::size_t i : target.places) {
+        told_[i] = 1;
+        on_ready_(i, found->second);
+      }
+    });
+  }
+  // What is left: an x that nothing on the path consumes.
+  void finish(const std::vector<Tensor>& gradients) {
+    for (std::size_t i = 0; on_ready_ && i < gradients.size(); ++i)
+      if (!told_[i]) on_ready_(i, gradients[i]);
+  }
+
+ private:
+  struct Target {
+    std::vector<std::size_t> places;  // in xs
+    Index consumers = 0;              // left
+  };
+  template <class F>
+  void each_target(const Node& node, F f) {
+    if (!node.vjp || targets_.empty()) return;
+    for (const Tensor& input : node.inputs) {
+      const auto target = targets_.find(input.node().get());
+      if (target != targets_.end()) f(target->first, target->second);
+    }
+  }
+  const std::function<void(std::size_t, const Tensor&)>& on_ready_;
+  std::unordered_map<Node*, Target> targets_;
+  std::vector<char> told_;
+};
+
 }  // namespace
 
 Node::Node() : order(next_order++) {}
@@ -127,9 +171,11 @@ std::vector<Tensor> grad(const Tensor& y, const std::vector<Tensor>& xs, const T
   std::unordered_map<Node*, Tensor> tensors{{y.node().get(), y}};
   for (auto node = nodes.rbegin(); node != nodes.rend(); ++node)
     for (const Tensor& input : (*node)->inputs) tensors.try_emplace(input.node().get(), input);
+  Announcer announcer(xs, nodes, options);
   for (auto node = nodes.rbegin(); node != nodes.rend(); ++node) {
     if (!(*node)->vjp) continue;
     propagate(tensors.at(*node), wanted, cotangents);
+    announcer.passed(**node, cotangents);
     if (!targets.contains(*node)) cotangents.erase(*node);
   }
 
@@ -140,6 +186,7 @@ std::vector<Tensor> grad(const Tensor& y, const std::vector<Tensor>& xs, const T
             " that y does not depend on, expected a recorded dependence, drop it or set allow_unused");
     gradients.push_back(found != cotangents.end() ? found->second : Tensor::zeros(x.shape(), x.options()));
   }
+  announcer.finish(gradients);
   return gradients;
 }
 

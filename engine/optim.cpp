@@ -35,16 +35,19 @@ void Optimiser::begin_step(double lr) {
 }
 
 Tensor Optimiser::apply(const std::vector<Tensor>& gradients) {
+  std::vector<Array> arrays;
+  for (const Tensor& g : gradients) arrays.push_back(g.array());
+  return apply(arrays);
+}
+
+Tensor Optimiser::apply(const std::vector<Array>& gradients) {
   require(gradients.size() == params_.size(), "optimiser: given ", gradients.size(), " gradients, expected ",
           params_.size(), ", pass one per parameter");
-  std::vector<Array> arrays;
   std::vector<kernels::AdamTensor> table;
-  for (std::size_t i = 0; i < gradients.size(); ++i) {
-    arrays.push_back(gradients[i].array());
-    table.push_back({params_[i].tensor.array(), gradients[i].array(), m_[i].array(),
-                     v_.empty() ? Array{} : v_[i].array()});
-  }
-  kernels::global_norm(arrays, norm_.array());
+  for (std::size_t i = 0; i < gradients.size(); ++i)
+    table.push_back(
+        {params_[i].tensor.array(), gradients[i], m_[i].array(), v_.empty() ? Array{} : v_[i].array()});
+  kernels::global_norm(gradients, norm_.array());
   const Array factor = factor_.array(), coefficients = coefficients_.array();
   if (config_.clip > 0) kernels::clip_factor(norm_.array(), config_.clip, factor);
   const Array* const clip = config_.clip > 0 ? &factor : nullptr;

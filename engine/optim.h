@@ -27,6 +27,7 @@ class Optimiser {
   Tensor update(const std::vector<Tensor>& gradients, double lr);
   void begin_step(double lr);
   Tensor apply(const std::vector<Tensor>& gradients);
+  Tensor apply(const std::vector<Array>& gradients);
   void set_beta1(double beta1) { config_.beta1 = beta1; }
 
   std::int64_t steps() const { return steps_; }

@@ -18,7 +18,7 @@ class ParamList {
  public:
   template <class Member>
   void operator()(const std::string& name, Member& member) {
-    if constexpr (std::is_same_v<Member, Tensor>) {
+    if constexpr (std::is_same_v<std::remove_const_t<Member>, Tensor>) {
       if (member.defined()) trainable_.push_back({prefix_ + name, member});
     } else {
       const std::string outer = prefix_;

@@ -109,6 +109,8 @@ class Recording {
 struct GradOptions {
   bool create_graph = false;  // record the gradients themselves, for higher orders
   bool allow_unused = false;  // zeros for an x that y does not depend on, instead of an Error
+  // Called once per x, while the pass goes on, as soon as its gradient is complete; zeros come last.
+  std::function<void(std::size_t x, const Tensor& gradient)> on_ready = {};
 };
 
 // Vector-Jacobian product: for each x the sum over y's elements of seed * dy/dx (seed: ones for a single element).

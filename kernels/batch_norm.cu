@@ -2,9 +2,12 @@
 // channel over its planes.
 #include "kernels/batch_norm.h"
 
+#include <algorithm>
+
 #include "kernels/batch_norm_channel.h"
 #include "kernels/batch_norm_cpu.h"
 #include "kernels/launch.h"
+#include "kernels/shared_batch.h"
 
 namespace stillpoint::kernels {
 namespace {
@@ -48,6 +51,79 @@ struct ChannelMoments {
     if (!team.leader()) return;
     mean[c] = centre;
     variance[c] = total / (T(batch) * size);
+  }
+};
+
+// The moments of all ranks' samples from those of each rank's, (N,2,C) of means and variances: first and size
+// are BatchShare's, per sample.
+template <class T>
+struct RankMoments {
+  const T* of_ranks;
+  T *mean, *variance;
+  Index ranks, channels, samples;
+  STILLPOINT_HD T weight(Index r) const {
+    return T((r + 1) * samples / ranks - r * samples / ranks) / T(samples);
+  }
+  STILLPOINT_HD void operator()(Index c) const {
+    const Index stride = 2 * channels;
+    const T first = of_ranks[c];
+    T centre = T(0), total = T(0);
+    for (Index r = 0; r < ranks; ++r) centre += weight(r) * (of_ranks[r * stride + c] - first);
+    centre += first;
+    for (Index r = 0; r < ranks; ++r) {
+      const T apart = of_ranks[r * stride + c] - centre;
+      total += weight(r) * (of_ranks[r * stride + channels + c] + apart * apart);
+    }
+    mean[c] = centre;
+    variance[c] = total;
+  }
+};
+
+template <class T>
+void share_moments(const BatchShare& share, const Array& mean, const Array& variance) {
+  const Index channels = mean.size, ranks = share.group->size();
+  const Device device = mean.device;
+  const std::size_t each_bytes = std::size_t(channels) * sizeof(T);
+  const Buffer buffer(device, 2 * std::size_t(ranks) * each_bytes);
+  T* const all = static_cast<T*>(buffer.data());
+  T* const own = all + 2 * share.group->rank() * channels;
+  zero_bytes(all, device, buffer.bytes());
+  copy_bytes(own, device, mean.data, device, each_bytes);
+  copy_bytes(own + channels, device, variance.data, device, each_bytes);
+  share.group->sum({all, 2 * ranks * channels, mean.dtype, device});
+  each(device, channels, RankMoments<T>{all, mean.as<T>(), variance.as<T>(), ranks, channels, share.samples});
+}
+
+template <class T>
+struct Scaled {
+  const T* x;
+  T* y;
+  T by;
+  STILLPOINT_HD void operator()(Index i) const { y[i] = by * x[i]; }
+};
+
+// The two sums that dx is made of. Where ranks share the batch, g are the cotangents of each rank's own mean
+// loss, which has the weight w in the loss of all. Of the latter
+//   dx = w_r gain / sqrt(variance + eps) (m - (S + z D) / (w_r n)),
+// S and D the sums over ranks of w dshift and w dgain, w_r n the values of this rank r. The w_r in front comes
+// later, when gradients are summed.
+template <class T>
+struct Sums {
+  const T *shift, *gain;
+  Buffer of_all;
+
+  Sums(const Array& dshift, const Array& dgain) : shift(dshift.as<T>()), gain(dgain.as<T>()) {
+    const BatchShare* const share = SharedBatch::current();
+    if (share == nullptr) return;
+    const Index channels = dshift.size;
+    of_all = Buffer(dshift.device, std::size_t(2 * channels) * sizeof(T));
+    T* const all = static_cast<T*>(of_all.data());
+    const T weight = T(share->weight());
+    each(dshift.device, channels, Scaled<T>{shift, all, weight});
+    each(dshift.device, channels, Scaled<T>{gain, all + channels, weight});
+    share->group->sum({all, 2 * channels, dshift.dtype, dshift.device});
+    shift = all;
+    gain = all + channels;
   }
 };
 
@@ -185,6 +261,7 @@ void batch_norm_statistics(const BatchNormShape& s, const Array& x, const Array&
     each_row(
         x.device, s.channels, s.batch,
         ChannelMoments<T>{means, squares, mean.as<T>(), variance.as<T>(), s.batch, s.channels, s.places()});
+    if (const BatchShare* const share = SharedBatch::current()) share_moments<T>(*share, mean, variance);
   });
 }
 
@@ -212,17 +289,19 @@ void batch_norm_relu_backward(const BatchNormShape& s, const BatchNormParams& pa
                PlaneGradients<T>{x.as<T>(), g.as<T>(), shifts, gains, channels, s});
     each_row(dx.device, s.channels, s.batch,
              ChannelGradients<T>{shifts, gains, dshift.as<T>(), dgain.as<T>(), s.batch, s.channels});
+    const Sums<T> sums(dshift, dgain);
     if (fast)
-      return batch_norm_relu_backward_cpu(s, channels, x.as<T>(), g.as<T>(), dshift.as<T>(), dgain.as<T>(),
+      return batch_norm_relu_backward_cpu(s, channels, x.as<T>(), g.as<T>(), sums.shift, sums.gain,
                                           dx.as<T>());
     each_row(dx.device, planes, s.places(),
-             BatchNormReluBackward<T>{x.as<T>(), g.as<T>(), dshift.as<T>(), dgain.as<T>(), dx.as<T>(),
-                                      channels, s});
+             BatchNormReluBackward<T>{x.as<T>(), g.as<T>(), sums.shift, sums.gain, dx.as<T>(), channels, s});
   });
 }
 
 void update_running_statistics(std::int64_t n, const Array& mean, const Array& variance,
                                const Array& running_mean, const Array& running_variance) {
+  if (const BatchShare* const share = SharedBatch::current())
+    n = n / std::max<Index>(1, share->count()) * share->samples;
   require(n > 1, "update_running_statistics: given ", n,
           " values per channel, expected at least 2 for an unbiased variance, use larger batches");
   dispatch_real(mean.dtype, "update_running_statistics", [&](auto zero) {

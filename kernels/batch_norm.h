@@ -1,5 +1,6 @@
 // Batch normalisation of images, then ReLU, then maximum pooling where asked for: statistics per channel,
-// values, gradients, running statistics.
+// values, gradients, running statistics. Where ranks share the batch (kernels/shared_batch.h), moments and dx
+// are those of the whole one, dgain and dshift each rank's own.
 #pragma once
 #include "kernels/array.h"
 #include "kernels/scalar.h"
@@ -40,7 +41,7 @@ void batch_norm_relu_backward(const BatchNormShape& shape, const BatchNormParams
                               const Array& g, const Array& dx, const Array& dgain, const Array& dshift);
 
 // running = (1 - momentum) running + momentum batch, in place, with the batch's variance made unbiased,
-// n / (n - 1) times itself; n > 1. Device work only.
+// n / (n - 1) times itself; n > 1, this rank's values. Device work only.
 void update_running_statistics(std::int64_t n, const Array& mean, const Array& variance,
                                const Array& running_mean, const Array& running_variance);
 

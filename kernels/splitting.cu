@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "kernels/launch.h"
+#include "kernels/shared_batch.h"
 #include "kernels/solver_chunk.h"
 
 namespace stillpoint::kernels {
@@ -147,21 +148,22 @@ struct Iterate {
   }
 };
 
-// totals[p]: what part p adds to the residual; totals[parts + p]: ||z'||^2. Rows are parts.
+// totals[p]: ||z' - z||^2 of part p; totals[parts + p]: ||z'||^2. Rows are parts.
 template <class T>
 struct JudgePart {
   const T* sums[most_splitting_parts];
   Index rows[most_splitting_parts];
   Index parts;
   T* totals;
+  T weight;
   template <class Team>
   STILLPOINT_HD void operator()(Index p, Team team) const {
     const T* const s = sums[p];
     const T changed = team.template sum<T>(rows[p], [=](Index r) { return s[2 * r]; });
     const T length = team.template sum<T>(rows[p], [=](Index r) { return s[2 * r + 1]; });
     if (team.leader()) {
-      totals[p] = square_root(changed) / (T(1e-6) + square_root(length));
-      totals[parts + p] = length;
+      totals[p] = weight * changed;
+      totals[parts + p] = weight * length;
     }
   }
 };
@@ -181,7 +183,7 @@ struct Judge {
   STILLPOINT_HD void decide() const {
     T total = T(0), squares = T(0);
     for (Index p = 0; p < parts; ++p) {
-      total += totals[p];
+      total += square_root(totals[p]) / (T(1e-6) + square_root(totals[parts + p]));
       squares += totals[parts + p];
     }
     const T norm = square_root(squares);
@@ -212,6 +214,13 @@ struct FrameRelu {
     team.each(n, [=](Index i) { to[i] = rectified(from[i], i == 0 || i == n - 1); });
   }
 };
+
+// Of this rank's squares in those of all ranks: a cotangent counts with the weight of its rank's loss.
+double weight_of(const BatchShare* share, bool adjoint) {
+  if (share == nullptr) return 1;
+  if (adjoint) return share->weight() * share->weight();
+  return share->count() > 0 ? 1 : 0;
+}
 
 Rows rows_of(const SplittingPart& p) {
   const Index width = p.u.size / (p.side * p.side);
@@ -288,12 +297,14 @@ void judge_splitting(const std::vector<Array>& sums, const SplittingRule& rule, 
     const Index parts = Index(sums.size());
     const Buffer buffer(trace.device, std::size_t(2 * parts) * sizeof(T));
     T* const totals = static_cast<T*>(buffer.data());
-    JudgePart<T> judge{{}, {}, parts, totals};
+    const BatchShare* const share = SharedBatch::current();
+    JudgePart<T> judge{{}, {}, parts, totals, T(weight_of(share, rule.adjoint))};
     for (std::size_t p = 0; p < sums.size(); ++p) {
       judge.sums[p] = sums[p].as<T>();
       judge.rows[p] = sums[p].size / 2;
     }
     each_row(trace.device, parts, judge.rows[0], judge);
+    if (share != nullptr) share->group->sum({totals, 2 * parts, trace.dtype, trace.device});
     each(trace.device, 1,
          Judge<T>{totals, parts, state.status.as<std::int32_t>(), state.steps.as<std::int32_t>(),
                   state.residual.as<T>(), state.first.as<T>(), trace.as<T>(), std::int32_t(rule.step),

@@ -42,10 +42,13 @@ void splitting_iterate(const SplittingPart& part, double a, const Array& iterate
 // `width` elements leaves behind.
 std::int64_t splitting_sums(std::int64_t places, std::int64_t width);
 // The step's residual, the sum over parts of ||z' - z|| / (1e-6 + ||z'||), goes to state and trace (1), and
-// decides on the status; `divergence`: how many times the first norm an iterate may reach.
+// decides on the status; `divergence`: how many times the first norm an iterate may reach. Where ranks share
+// the batch (kernels/shared_batch.h) the norms are those of all samples, and `adjoint` says that the state is
+// made of cotangents of each rank's own mean loss.
 struct SplittingRule {
   std::int64_t step;  // counts from 1
   double tolerance, divergence;
+  bool adjoint = false;
 };
 inline constexpr std::size_t most_splitting_parts = 8;
 void judge_splitting(const std::vector<Array>& sums, const SplittingRule& rule, const SplittingState& state,

@@ -108,8 +108,8 @@ SplittingSolution run(const SplittingOperator& w, const Parts& shift, const Part
   while (step < options.max_iterations) {
     iteration.step(state);
     ++step;
-    kernels::judge_splitting(sums, {step, options.tolerance, options.divergence}, state.arrays(),
-                             state.trace_at(step - 1));
+    kernels::judge_splitting(sums, {step, options.tolerance, options.divergence, iteration.backward()},
+                             state.arrays(), state.trace_at(step - 1));
     if (options.check_every > 0 && step % options.check_every == 0 &&
         !kernels::splitting_runs(state.arrays()))
       break;

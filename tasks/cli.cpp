@@ -3,10 +3,13 @@
 
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdio>
 #include <filesystem>
+#include <thread>
 
 #include "engine/checkpoint.h"
+#include "kernels/communicator.h"
 #include "tasks/cli_reproduce.h"
 #include "tasks/cli_tune.h"
 #include "tasks/image_classification.h"
@@ -66,6 +69,7 @@ int train_command(const TaskKind& kind, const TrainFlags& flags, std::ostream& o
     for (const std::string& name : preset_names(kind.name())) out << name << "\n";
     return 0;
   }
+  kernels::Communicator& group = kernels::Communicator::world();
   const Device device = flags.common.apply();
   TrainRequest request;
   if (!flags.resume.empty()) {
@@ -76,8 +80,11 @@ int train_command(const TaskKind& kind, const TrainFlags& flags, std::ostream& o
     request.folder = flags.run.empty() ? new_run_folder(kind.name(), request.config.value("model", "model"))
                                        : fs::path(flags.run);
   }
+  request.folder = group.broadcast(request.folder.string());
+  request.group = &group;
   request.device = device;
-  request.terminal = is_terminal(STDOUT_FILENO);
+  request.terminal = is_terminal(STDOUT_FILENO) && group.size() == 1;  // mpirun's pipe may look like one
+  request.ending = InterruptGuard::interrupted;
   request.should_stop = [](Index) { return InterruptGuard::interrupted(); };
   const InterruptGuard guard;
   return train(request, out).finished ? 0 : 130;
@@ -247,6 +254,23 @@ const CLI::App& innermost(const CLI::App& app) {
   return chosen.empty() ? app : innermost(*chosen.back());
 }
 
+// The exit code of a command that may have had several ranks, which go in order.
+int left(int code) {
+  kernels::Communicator::leave();
+  return code;
+}
+
+// Of several ranks the first one tells what befell them all, before the others come to it.
+int tell(const std::exception& error, std::ostream& err) {
+  kernels::Communicator* const group = kernels::Communicator::joined();
+  if (group != nullptr && !group->leads_survivors())
+    std::this_thread::sleep_for(std::chrono::milliseconds(700));
+  err << "stillpoint: " << (group == nullptr ? "" : text("rank ", group->rank(), ": ")) << error.what()
+      << std::endl;
+  kernels::Communicator::abort(1);
+  return 1;
+}
+
 int usage_error(const CLI::App& app, const CLI::ParseError& error, std::ostream& err) {
   const CLI::App& at = innermost(app);
   err << "stillpoint: " << error.what();
@@ -320,16 +344,15 @@ int run_command_line(const std::vector<std::string>& arguments, std::ostream& ou
     if (reproduce_app->parsed()) return reproduce_flags.run(out);
     if (report_app->parsed()) return report_flags.run(out), 0;
     for (std::size_t i = 0; i < task_apps.size(); ++i)
-      if (task_apps[i]->parsed()) return train_command(*task_kinds()[i], train_flags[i], out);
+      if (task_apps[i]->parsed()) return left(train_command(*task_kinds()[i], train_flags[i], out));
     for (std::size_t i = 0; i < tuned_apps.size(); ++i)
-      if (tuned_apps[i]->parsed()) return tune_flags[i].run(*task_kinds()[i], arguments, out);
+      if (tuned_apps[i]->parsed()) return left(tune_flags[i].run(*task_kinds()[i], arguments, out));
   } catch (const CLI::Success& e) {
     return app.exit(e, out, err);
   } catch (const CLI::ParseError& e) {
     return usage_error(app, e, err);
   } catch (const std::exception& e) {
-    err << "stillpoint: " << e.what() << "\n";
-    return 1;
+    return tell(e, err);
   }
   return 2;
 }

@@ -3,6 +3,9 @@
 
 #include <omp.h>
 
+#include <algorithm>
+
+#include "kernels/communicator.h"
 #include "tasks/info.h"
 #include "tasks/presets.h"
 
@@ -11,10 +14,15 @@ namespace stillpoint {
 namespace fs = std::filesystem;
 
 void add_threads(CLI::App& app, int& threads) {
-  app.add_option("--threads", threads, "CPU threads; 0: all cores")->check(CLI::Range(0, 4096));
+  app.add_option("--threads", threads, "CPU threads; 0: all cores, or this rank's share of them")
+      ->check(CLI::Range(0, 4096));
 }
 void set_threads(int threads) {
-  if (threads > 0) omp_set_num_threads(threads);
+  if (threads > 0) return omp_set_num_threads(threads);
+  const kernels::Communicator* const group = kernels::Communicator::joined();
+  if (group == nullptr) return;
+  const Index share = group->local_cores() / group->local_size();
+  omp_set_num_threads(int(std::clamp<Index>(share, 1, omp_get_num_procs())));
 }
 
 void CommonFlags::add_to(CLI::App& app) {
@@ -24,6 +32,9 @@ void CommonFlags::add_to(CLI::App& app) {
 
 Device CommonFlags::apply() const {
   set_threads(threads);
+  if (kernels::Communicator* const group = kernels::Communicator::joined();
+      group != nullptr && device != "cpu")
+    group->use_own_gpu();
   return device_named(device);
 }
 

@@ -80,8 +80,12 @@ void TuneFlags::add_to(CLI::App& app, std::string_view task) {
 }
 
 int TuneFlags::run(const TaskKind& kind, const std::vector<std::string>& arguments, std::ostream& out) const {
+  kernels::Communicator& group = worker ? kernels::Communicator::alone() : kernels::Communicator::world();
+  require(group.size() == 1 || workers == 1, "--workers: given ", workers, " on ", group.size(),
+          " ranks, expected none of its own, every rank is a worker; give mpirun a larger -n");
   SearchPlan plan = plan_of(*this, kind);
   make_folder(plan.folder);
+  if (group.size() > 1) return run_ranks(plan, group, out);
   if (workers > 1 && !worker) {
     plan.open_or_create();  // what does not agree is one error, not one per worker
     std::vector<std::string> copy = arguments;
@@ -97,6 +101,19 @@ int TuneFlags::run(const TaskKind& kind, const std::vector<std::string>& argumen
   const InterruptGuard guard;
   const bool done = run_worker(plan, out);
   if (!worker) summarise(plan, out);
+  return done ? 0 : 130;
+}
+
+// Every rank is a worker of the study that rank 0 has made.
+int TuneFlags::run_ranks(SearchPlan& plan, kernels::Communicator& group, std::ostream& out) const {
+  const InterruptGuard guard;
+  group.set_ending(InterruptGuard::interrupted);
+  plan.device = common.apply();
+  if (group.rank() == 0) plan.open_or_create();
+  group.barrier();
+  const bool done = run_worker(plan, out);
+  group.barrier();
+  if (group.rank() == 0) summarise(plan, out);
   return done ? 0 : 130;
 }
 

@@ -2,9 +2,12 @@
 #pragma once
 #include <ostream>
 
+#include "kernels/communicator.h"
 #include "tasks/cli_flags.h"
 
 namespace stillpoint {
+
+struct SearchPlan;
 
 struct TuneFlags {
   CommonFlags common;
@@ -17,6 +20,9 @@ struct TuneFlags {
   void add_to(CLI::App& app, std::string_view task);
   // `arguments`: the program's own, for copies of it. 0: done; 130: interrupted.
   int run(const TaskKind& kind, const std::vector<std::string>& arguments, std::ostream& out) const;
+
+ private:
+  int run_ranks(SearchPlan& plan, kernels::Communicator& group, std::ostream& out) const;
 };
 
 }  // namespace stillpoint

@@ -42,24 +42,28 @@ Tensor gather_rows(const Tensor& x, const std::vector<Index>& rows) {
   return y;
 }
 
-std::uint8_t to_byte(double value) {
-  return std::uint8_t(std::lround(255 * std::clamp(value, 0.0, 1.0)));
-}
+std::uint8_t to_byte(double value) { return std::uint8_t(std::lround(255 * std::clamp(value, 0.0, 1.0))); }
 
 class ImageRegression : public Task {
  public:
   ImageRegression(const ImageRegressionConfig& config, Device device);
   ParamList params() override { return params_of(model_); }
-  Index steps_per_epoch() const override { return (pixels() + examples_per_step() - 1) / examples_per_step(); }
+  Index steps_per_epoch() const override {
+    return (pixels() + examples_per_step() - 1) / examples_per_step();
+  }
   Index examples_per_step() const override { return batch_ == 0 ? pixels() : std::min(batch_, pixels()); }
   std::vector<Tensor> batch(Index step) const override;
+  void take_share(Index first, Index last) override {
+    share_ = {slice(train_.x, {first, 0}, {last, 2}), slice(train_.y, {first, 0}, {last, 3})};
+  }
   Tensor loss(const std::vector<Tensor>& batch) override {
-    return batch.empty() ? mean_squared_error(model_(train_.x), train_.y)
+    return batch.empty() ? mean_squared_error(model_(share_.x), share_.y)
                          : mean_squared_error(model_(batch[0]), batch[1]);
   }
   std::vector<std::string> splits() const override { return {"train", "valid", "test"}; }
   Metrics evaluate(const std::string& split) override;
-  void write_results(const std::filesystem::path& folder, TensorBoardWriter* tensorboard, Index step) override;
+  void write_results(const std::filesystem::path& folder, TensorBoardWriter* tensorboard,
+                     Index step) override;
 
  private:
   std::vector<double> predict(const Tensor& x) const;
@@ -68,20 +72,21 @@ class ImageRegression : public Task {
   TensorOptions options_;
   Image image_;
   Index batch_;
-  PixelGrid train_, valid_, test_;
-  PixelGrid on_host_;  // train_, where batches are drawn from it
+  PixelGrid train_, valid_, test_, share_;  // share_: what the full-batch steps of this rank train on
+  PixelGrid on_host_;                       // train_, where batches are drawn from it
   EpochOrder order_;
   CoordinateSim model_;
 };
 
 ImageRegression::ImageRegression(const ImageRegressionConfig& config, Device device)
-    : options_{config.train.dtype == "float64" ? DType::float64 : DType::float32, device}, batch_(config.batch) {
+    : options_{config.train.dtype == "float64" ? DType::float64 : DType::float32, device},
+      batch_(config.batch) {
   require(!config.image.empty(), "image-regression: given no image, expected a PNG or JPEG file, name one");
   image_ = read_image(config.image);
-  require(image_.height >= 2 && image_.width >= 2, config.image, ": given ", image_.width, " x ", image_.height,
-          " pixels, expected at least 2 x 2, choose a larger image");
+  require(image_.height >= 2 && image_.width >= 2, config.image, ": given ", image_.width, " x ",
+          image_.height, " pixels, expected at least 2 x 2, choose a larger image");
   const GridStep trained{0, 2, 0, config.retrain ? 1 : 2};
-  train_ = make_grid(image_, trained, options_);
+  train_ = share_ = make_grid(image_, trained, options_);
   if (batch_ > 0) {
     on_host_ = make_grid(image_, trained, {options_.dtype, Device::cpu});
     order_ = {std::uint64_t(config.train.seed), pixels(), true};

@@ -11,6 +11,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "kernels/communicator.h"
 #include "kernels/error.h"
 #include "kernels/gemm.h"
 #include "tasks/presets.h"
@@ -123,14 +124,16 @@ std::string describe_system() {
       << "compiler:      " << __VERSION__ << "\n"
       << "processor:     " << processor() << "\n"
       << "instructions:  " << compiled_instructions() << "\n"
-      << "bf16 products: " << (kernels::cpu_has_bf16() ? "native" : "emulated (rounded operands, float32 arithmetic)")
-      << "\n"
+      << "bf16 products: "
+      << (kernels::cpu_has_bf16() ? "native" : "emulated (rounded operands, float32 arithmetic)") << "\n"
       << "threads:       " << omp_get_max_threads() << " (OpenMP)\n"
       << "oneDNN:        " << onednn() << "\n"
       << "CUDA:          " << cuda() << "\n"
       << "cuDNN:         " << cudnn() << "\n"
-      << "JSON:          nlohmann_json " << NLOHMANN_JSON_VERSION_MAJOR << "." << NLOHMANN_JSON_VERSION_MINOR << "."
-      << NLOHMANN_JSON_VERSION_PATCH << "\n"
+      << "MPI:           " << kernels::describe_mpi() << "\n"
+      << "NCCL:          " << kernels::describe_nccl() << "\n"
+      << "JSON:          nlohmann_json " << NLOHMANN_JSON_VERSION_MAJOR << "." << NLOHMANN_JSON_VERSION_MINOR
+      << "." << NLOHMANN_JSON_VERSION_PATCH << "\n"
       << "CLI11:         " << CLI11_VERSION << "\n"
       << "libarchive:    " << libarchive() << "\n"
       << "matio:         " << matio() << "\n"

@@ -92,14 +92,15 @@ void time_models(Device device, std::ostream& out) {
 
 }  // namespace
 
-FirstSteps first_steps(const TaskKind& kind, const Json& config, Device device, Index steps, bool recorded) {
+FirstSteps first_steps(const TaskKind& kind, const Json& config, Device device, Index steps, bool recorded,
+                       kernels::Communicator& group) {
   using Clock = std::chrono::steady_clock;
   const TrainConfig train = kind.train_config(config);
   const std::unique_ptr<Task> task = kind.make(config, device);
   const ParamList params = task->params();
   Optimiser optimiser(params, optimiser_config(train));
   TrainingStep step(*task, optimiser, params,
-                    {.device = device, .recorded = recorded, .last_step = steps - 1});
+                    {.device = device, .recorded = recorded, .last_step = steps - 1, .group = &group});
   FirstSteps run;
   std::vector<double> times;
   for (Index i = 0; i < steps; ++i) {

@@ -3,6 +3,7 @@
 #pragma once
 #include <ostream>
 
+#include "kernels/communicator.h"
 #include "tasks/registry.h"
 
 namespace stillpoint {
@@ -13,8 +14,9 @@ struct FirstSteps {
   Index replays = 0;        // steps replayed from a CUDA graph
   double milliseconds = 0;  // median of the steps after the first three
 };
+// `group`: ranks that take them together.
 FirstSteps first_steps(const TaskKind& kind, const Json& config, Device device, Index steps,
-                       bool recorded = true);
+                       bool recorded = true, kernels::Communicator& group = kernels::Communicator::alone());
 
 // Checks, on `device`: every row of the op table (values against its oracle, gradients against float64 on the
 // CPU); the first steps of every model against the CPU and, on a GPU, recorded against unrecorded steps,

@@ -25,7 +25,11 @@ class Task {
   // What changes from step to step (from 0), on the CPU: a function of the step alone, so that a resumed run
   // sees what an uninterrupted one would have seen. Empty where every step has the same data.
   virtual std::vector<Tensor> batch(Index step) const = 0;
-  // The recorded loss, shape (1), of a batch on the task's device.
+  // Where batch() is empty and several ranks train: from now on loss() is the mean over these of its
+  // examples.
+  virtual void take_share(Index /*first*/, Index /*last*/) {}
+  // The recorded loss, shape (1), of a batch on the task's device: a mean over examples, which are the rows
+  // of batch[0]; every tensor of the batch has as many rows, or a multiple.
   virtual Tensor loss(const std::vector<Tensor>& batch) = 0;
   // Called before the loss of every step, with its batch on the task's device: for what a recipe adjusts on its way.
   virtual void before_step(Index, const std::vector<Tensor>&) {}

@@ -3,12 +3,14 @@
 
 #include <chrono>
 #include <cmath>
+#include <optional>
 
 #include "engine/checkpoint.h"
 #include "engine/schedule.h"
 #include "kernels/gemm.h"
 #include "tasks/io/plot.h"
 #include "tasks/io/progress.h"
+#include "tasks/ranks.h"
 #include "tasks/training_step.h"
 
 namespace stillpoint {
@@ -40,19 +42,33 @@ class Run {
 
  private:
   void start();
+  void start_log();
+  TrainOutcome run();
   void step();
   void log_training();
+  bool validate(Index epoch, const Metrics& solvers);
   // Whether the run goes on.
   bool end_epoch(Index epoch);
   Metrics evaluate(const std::string& split, Index epoch);
   void save();
+  // With these values of the buffers.
+  void write_checkpoint(const ParamList& params);
+  std::string save_last_step();
+  void check_agreement() const;
   void finish(TrainOutcome& outcome);
   void plot() const;
   [[noreturn]] void stop_non_finite(const char* what, double value) const;
   Index total_steps() const { return config_.epochs * task_->steps_per_epoch(); }
   std::filesystem::path checkpoint_path() const { return request_.folder / checkpoint_name; }
+  std::string resume_command() const {
+    return text("stillpoint train ", request_.kind->name(), " --resume ", request_.folder.string());
+  }
+  bool shared() const { return group_.size() > 1; }
 
   const TrainRequest& request_;
+  kernels::Communicator& group_;
+  const bool leads_;  // the rank that evaluates, prints and writes
+  std::ostream nowhere_{nullptr};
   std::ostream& out_;
   TrainConfig config_;
   std::unique_ptr<Task> task_;
@@ -68,13 +84,19 @@ class Run {
   Index loss_count_ = 0;
   double last_loss_ = 0, grad_norm_ = 0, last_metric_ = NAN;
   std::string metric_name_;
+  bool asked_ = false, all_stop_ = false;  // whether this rank was asked to stop, and whether all do
   Clock::time_point begun_ = Clock::now();
   Index first_step_ = 0;
+  BufferCopy buffers_;  // as they were after the last step, where there are several ranks
+  std::optional<LastWords> last_words_;
+  std::unique_lock<std::mutex> changing_;  // of what it saves
 };
 
 Run::Run(const TrainRequest& request, std::ostream& out)
     : request_(request),
-      out_(out),
+      group_(*request.group),
+      leads_(group_.rank() == 0),
+      out_(leads_ ? out : nowhere_),
       config_(request.kind->train_config(request.config)),
       task_(request.kind->make(request.config, request.device)),
       params_(task_->params()),
@@ -82,7 +104,12 @@ Run::Run(const TrainRequest& request, std::ostream& out)
       schedule_{schedule_named(config_.schedule), config_.lr, config_.epochs, task_->steps_per_epoch(),
                 config_.step_epochs},
       training_step_(*task_, optimiser_, params_,
-                     {.device = request.device, .last_step = total_steps() - 1}) {
+                     {.device = request.device,
+                      .last_step = total_steps() - 1,
+                      .group = request.group,
+                      .before_update = [this] {
+                        if (last_words_) changing_.lock();
+                      }}) {
   kernels::set_precision(precision_named(config_.precision));
   schedule_.lr_at(0);  // a schedule that does not fit is an error before anything is written
 }
@@ -95,21 +122,45 @@ void Run::start() {
     loss_sum_ = record.at("loss_sum").get<double>();
     loss_count_ = record.at("loss_count").get<Index>();
     optimiser_.set_steps(step_);
-    log_ = std::make_unique<MetricsLog>(request_.folder, step_);
-  } else {
-    make_folder(request_.folder);
-    log_ = std::make_unique<MetricsLog>(request_.folder);
-    write_atomically(request_.folder / config_name,
-                     Json{{"task", request_.kind->name()}, {"config", request_.config}}.dump(2) + "\n");
-    log_->tensorboard().add_text("config", "```\n" + request_.config.dump(2) + "\n```", 0);
   }
   first_step_ = step_;
+  if (shared()) {
+    require_agreement(group_, hash_of(text(request_.kind->name(), request_.config.dump(), step_)), "settings",
+                      "start all ranks with one command");
+    check_agreement();
+    buffers_.take(params_);
+    last_words_.emplace(
+        group_, request_.device == Device::cpu, [this] { return request_.ending && request_.ending(); },
+        [this] { return save_last_step(); });
+    changing_ = std::unique_lock(last_words_->state(), std::defer_lock);
+    group_.set_ending(request_.ending);
+  }
+  if (leads_) start_log();
   out_ << request_.kind->name() << " on " << name_of(request_.device) << ": " << params_.count()
-       << " parameters, " << config_.epochs << " epochs of " << task_->steps_per_epoch()
-       << " steps; run folder " << request_.folder.string() << std::endl;
+       << " parameters, " << config_.epochs << " epochs of " << task_->steps_per_epoch() << " steps"
+       << (shared() ? text(" on ", group_.size(), " ranks") : "") << "; run folder "
+       << request_.folder.string() << std::endl;
   progress_ = std::make_unique<Progress>(
       total_steps(), out_,
       ProgressOptions{.terminal = request_.terminal, .first_step = step_, .width = {}, .clock = {}});
+}
+
+void Run::start_log() {
+  if (request_.resume) {
+    log_ = std::make_unique<MetricsLog>(request_.folder, step_);
+    return;
+  }
+  make_folder(request_.folder);
+  log_ = std::make_unique<MetricsLog>(request_.folder);
+  write_atomically(request_.folder / config_name,
+                   Json{{"task", request_.kind->name()}, {"config", request_.config}}.dump(2) + "\n");
+  log_->tensorboard().add_text("config", "```\n" + request_.config.dump(2) + "\n```", 0);
+}
+
+void Run::check_agreement() const {
+  if (!shared()) return;
+  require_agreement(group_, hash_of(params_, optimiser_), text("parameters after step ", step_),
+                    "use equal machines with equal builds of this program on all ranks");
 }
 
 void Run::stop_non_finite(const char* what, double value) const {
@@ -124,7 +175,7 @@ void Run::step() {
   if (schedule_.kind == ScheduleKind::one_cycle && config_.optimiser == "adam")
     optimiser_.set_beta1(schedule_.momentum_at(step_));
   // Checked after the update was queued: the parameters may be spoilt, but they are never saved.
-  const TrainingStep::Result result = training_step_.run(step_, schedule_.lr_at(step_));
+  const TrainingStep::Result result = training_step_.run(step_, schedule_.lr_at(step_), asked_);
   if (!std::isfinite(result.loss)) stop_non_finite("loss", result.loss);
   grad_norm_ = result.grad_norm;
   if (!std::isfinite(grad_norm_)) stop_non_finite("gradient's norm", grad_norm_);
@@ -132,6 +183,10 @@ void Run::step() {
   loss_sum_ += result.loss;
   ++loss_count_;
   ++step_;
+  all_stop_ = result.asked;
+  if (!last_words_) return;
+  buffers_.take(params_);
+  changing_.unlock();
 }
 
 void Run::log_training() {
@@ -140,7 +195,7 @@ void Run::log_training() {
                  {"lr", schedule_.lr_at(step_ - 1)}};
   const Metrics solvers = training_step_.statistics();
   values.insert(values.end(), solvers.begin(), solvers.end());
-  log_->log({step_, (step_ - 1) / task_->steps_per_epoch() + 1, "train", values});
+  if (leads_) log_->log({step_, (step_ - 1) / task_->steps_per_epoch() + 1, "train", values});
   loss_sum_ = 0;
   loss_count_ = 0;
 }
@@ -151,26 +206,44 @@ Metrics Run::evaluate(const std::string& split, Index epoch) {
   return metrics;
 }
 
+bool Run::validate(Index epoch, const Metrics& solvers) {
+  const Metrics metrics = evaluate("valid", epoch);
+  metric_name_ = "valid " + metrics[0].first;
+  last_metric_ = metrics[0].second;
+  if (!request_.terminal)
+    progress_->message(text("epoch ", epoch, ": valid ", format_metrics(metrics),
+                            solvers.empty() ? "" : "; last step's solvers: " + format_metrics(solvers)));
+  const Index count = epoch / config_.evaluate_every + (epoch % config_.evaluate_every == 0 ? 0 : 1);
+  return !request_.goes_on || request_.goes_on({epoch, count, metrics});
+}
+
 bool Run::end_epoch(Index epoch) {
   bool goes_on = true;
   if (epoch % config_.evaluate_every == 0 || epoch == config_.epochs) {
-    const Metrics metrics = evaluate("valid", epoch);
-    metric_name_ = "valid " + metrics[0].first;
-    last_metric_ = metrics[0].second;
     const Metrics solvers = training_step_.statistics();
-    if (!request_.terminal)
-      progress_->message(text("epoch ", epoch, ": valid ", format_metrics(metrics),
-                              solvers.empty() ? "" : "; last step's solvers: " + format_metrics(solvers)));
-    const Index count = epoch / config_.evaluate_every + (epoch % config_.evaluate_every == 0 ? 0 : 1);
-    if (request_.goes_on) goes_on = request_.goes_on({epoch, count, metrics});
+    if (leads_) goes_on = validate(epoch, solvers);
   }
   if (epoch % config_.checkpoint_every == 0 || epoch == config_.epochs) save();
-  return goes_on;
+  check_agreement();
+  return group_.sum({leads_ && !goes_on ? 1.0 : 0.0})[0] == 0;
 }
 
 void Run::save() {
+  if (!leads_) return;
+  if (!last_words_) return write_checkpoint(params_);
+  const std::lock_guard whole(last_words_->state());
+  write_checkpoint(params_);
+}
+
+std::string Run::save_last_step() {
+  write_checkpoint(buffers_.in_place_of_buffers(params_));
+  return text("step ", saved_step_, " of ", total_steps(),
+              " is saved. Go on, on any number of ranks, with:\n  ", resume_command());
+}
+
+void Run::write_checkpoint(const ParamList& params) {
   if (saved_step_ == step_) return;
-  save_checkpoint(checkpoint_path(), params_, &optimiser_,
+  save_checkpoint(checkpoint_path(), params, &optimiser_,
                   {{"task", request_.kind->name()},
                    {"config", request_.config},
                    {"step", step_},
@@ -224,6 +297,22 @@ void Run::finish(TrainOutcome& outcome) {
 
 TrainOutcome Run::train() {
   start();
+  try {
+    const TrainOutcome outcome = run();
+    group_.barrier();
+    return outcome;
+  } catch (const kernels::RankLost& error) {
+    if (changing_.owns_lock()) changing_.unlock();
+    const std::string words = last_words_ ? last_words_->speak() : "";
+    fail("train: ", error.what(), "; ",
+         !words.empty() ? words
+         : saved_step_ >= 0
+             ? text("the checkpoint of step ", saved_step_, " is kept. Go on with:\n  ", resume_command())
+             : "no checkpoint was saved by this rank");
+  }
+}
+
+TrainOutcome Run::run() {
   TrainOutcome outcome;
   bool stopped = false;
   while (step_ < total_steps() && !stopped) {
@@ -232,19 +321,18 @@ TrainOutcome Run::train() {
     if (step_ % task_->steps_per_epoch() == 0) stopped = !end_epoch(step_ / task_->steps_per_epoch());
     const double rate = double((step_ - first_step_) * task_->examples_per_step()) / seconds_since(begun_);
     progress_->update(step_, last_loss_, metric_name_, last_metric_, rate);
-    stopped = stopped || (request_.should_stop && request_.should_stop(step_));
+    asked_ = request_.should_stop && request_.should_stop(step_);
+    stopped = stopped || (shared() ? all_stop_ : asked_);
   }
   progress_->done();
   outcome.steps = step_;
   outcome.seconds = seconds_since(begun_);
   outcome.finished = step_ == total_steps();
   save();
-  if (outcome.finished)
-    finish(outcome);
-  else
-    out_ << "stopped after step " << step_ << " of " << total_steps()
-         << "; saved. Resume with:\n  stillpoint train " << request_.kind->name() << " --resume "
-         << request_.folder.string() << "\n";
+  if (outcome.finished && leads_) finish(outcome);
+  if (!outcome.finished)
+    out_ << "stopped after step " << step_ << " of " << total_steps() << "; saved. Resume with:\n  "
+         << resume_command() << "\n";
   out_ << (outcome.finished ? "finished: " : "so far: ") << step_ - first_step_ << " steps in "
        << format_duration(outcome.seconds) << "; results in " << request_.folder.string() << std::endl;
   return outcome;

@@ -4,6 +4,7 @@
 #include <functional>
 #include <ostream>
 
+#include "kernels/communicator.h"
 #include "tasks/registry.h"
 
 namespace stillpoint {
@@ -21,6 +22,10 @@ struct TrainRequest {
   bool resume = false;                          // go on from the folder's checkpoint
   bool terminal = false;                        // draw one self-overwriting progress line
   std::function<bool(Index step)> should_stop;  // asked after every step; true saves and returns
+  // Ranks that train one model together, each with its rows of every batch. All of them make the request;
+  // rank 0 alone evaluates, prints and writes. A stop follows one step after the first rank has been asked.
+  kernels::Communicator* group = &kernels::Communicator::alone();
+  std::function<bool()> ending = {};  // whether this process has been asked to end, by a signal
   // A search's trial: asked after every evaluation of the validation set; false saves and returns. The test
   // set is not looked at then, at the end either.
   std::function<bool(const Evaluation&)> goes_on = {};
@@ -37,6 +42,8 @@ struct TrainOutcome {
 // optimiser, step), loss.{dat,gnuplot,png,svg}, results.json and what the task adds. A run resumed from its
 // checkpoint is bit-identical to one that was never stopped. Throws Error where the folder cannot be written
 // or holds another run, and where the loss or the gradient stops being finite (the last checkpoint stays).
+// Where a rank dies, the first one that is left saves the last step that was complete, and an Error says how
+// to go on.
 TrainOutcome train(const TrainRequest& request, std::ostream& out);
 
 inline constexpr const char* checkpoint_name = "checkpoint.safetensors";

@@ -15,14 +15,14 @@
 
 namespace stillpoint::test {
 
-// Starts the program in `folder` with its output in a file there.
-inline pid_t start(const std::filesystem::path& folder, const std::vector<std::string>& arguments) {
+// Starts a command in `folder` with its output in a file there.
+inline pid_t start_command(const std::filesystem::path& folder, const std::vector<std::string>& words) {
   const std::string output = (folder / "output.txt").string();
   const pid_t child = ::fork();
   REQUIRE(child >= 0);
   if (child == 0) {
-    std::vector<char*> argv{const_cast<char*>(STILLPOINT_PROGRAM)};
-    for (const std::string& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
+    std::vector<char*> argv;
+    for (const std::string& a : words) argv.push_back(const_cast<char*>(a.c_str()));
     argv.push_back(nullptr);
     if (::chdir(folder.c_str()) != 0 || ::freopen(output.c_str(), "w", stdout) == nullptr || ::dup2(1, 2) < 0)
       ::_exit(126);
@@ -30,6 +30,12 @@ inline pid_t start(const std::filesystem::path& folder, const std::vector<std::s
     ::_exit(127);
   }
   return child;
+}
+
+// The program.
+inline pid_t start(const std::filesystem::path& folder, std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), STILLPOINT_PROGRAM);
+  return start_command(folder, arguments);
 }
 
 struct Result {

@@ -46,6 +46,34 @@ TEST_CASE("a tensor used twice collects both gradients", "[autograd]") {
   CHECK(grad(y, {x})[0].values() == std::vector<double>{7, 1});
 }
 
+TEST_CASE("each x is announced once, as soon as its gradient is complete", "[autograd]") {
+  // y = sum(a (b (a x + c))): the pass meets the outer a, b, c, and last the inner a with x.
+  const Tensor a = vector_of({2, 3}), b = vector_of({5, -1}), c = vector_of({1, 4}), x = vector_of({7, 2}),
+               unused = vector_of({1});
+  const Tensor inner = multiply(a, x), shifted = add(inner, c);
+  const Tensor y = sum(multiply(a, multiply(b, shifted)));
+  const std::vector<Tensor> xs{x, a, b, c, unused, a, shifted};
+  const std::vector<Tensor> expected = grad(y, xs, {}, {.allow_unused = true});
+  std::vector<std::size_t> order;
+  std::size_t returned = 0;
+  const std::vector<Tensor> gradients =
+      grad(y, xs, {}, {.allow_unused = true, .on_ready = [&](std::size_t i, const Tensor& g) {
+                         CHECK(returned == 0);
+                         CHECK(g.values() == expected[i].values());
+                         order.push_back(i);
+                       }});
+  ++returned;
+  for (std::size_t i = 0; i < xs.size(); ++i) CHECK(gradients[i].values() == expected[i].values());
+  CHECK(order == std::vector<std::size_t>{2, 6, 3, 1, 5, 0, 4});
+}
+
+TEST_CASE("an output that is its own x is announced at the end", "[autograd]") {
+  const Tensor x = vector_of({2}), y = multiply(x, x);
+  std::vector<std::size_t> order;
+  grad(y, {y, x}, {}, {.on_ready = [&](std::size_t i, const Tensor&) { order.push_back(i); }});
+  CHECK(order == std::vector<std::size_t>{1, 0});
+}
+
 TEST_CASE("gradients of an inner result", "[autograd]") {
   const Tensor x = vector_of({2});
   const Tensor z = square(x), y = square(z);

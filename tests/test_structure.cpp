@@ -58,7 +58,7 @@ TEST_CASE("includes go one way: kernels <- engine <- solvers <- models <- tasks"
 }
 
 TEST_CASE("only kernels name a vendor library (and info, which reports its version)", "[structure]") {
-  const std::regex vendor(R"(^(cuda|cublas|cudnn|cub/|thrust/|nvtx3|dnnl|oneapi/dnnl))");
+  const std::regex vendor(R"(^(cuda|cublas|cudnn|cub/|thrust/|nvtx3|dnnl|oneapi/dnnl|mpi\.h|nccl))");
   for (const std::string& folder : layers) {
     if (folder == "kernels" || !fs::exists(root / folder)) continue;
     for (const Include& include : includes_below(folder)) {

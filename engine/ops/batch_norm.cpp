@@ -6,6 +6,7 @@
 
 #include "engine/ops.h"
 #include "engine/ops/check.h"
+#include "kernels/shared_batch.h"
 
 namespace stillpoint {
 namespace {
@@ -70,7 +71,12 @@ BatchNormValue batch_norm_relu(const Tensor& x, const Tensor& gain, const Tensor
                            y.array());
   y = record(y, op, {x, gain, shift}, [s, mean, variance](const VjpContext& c) {
     const Tensor &image = c.inputs[0], &scale = c.inputs[1], &offset = c.inputs[2];
-    if (Recording::on()) return grad_through(c, reference(image, scale, offset, s.pool));
+    if (Recording::on()) {
+      require(kernels::SharedBatch::current() == nullptr,
+              "batch_norm_relu: given a second derivative of a batch that ranks share, expected a first one, "
+              "use one process");
+      return grad_through(c, reference(image, scale, offset, s.pool));
+    }
     Tensor dx = Tensor::empty(image.shape(), image.options()),
            dgain = Tensor::empty(scale.shape(), scale.options()),
            dshift = Tensor::empty(offset.shape(), offset.options());

@@ -11,6 +11,7 @@ namespace simt {
 struct Node {
   std::vector<std::size_t> after;  // nodes, from 1
   std::function<void()> work;
+  std::size_t behind = 0;  // a node that it runs after without being ordered with it
 };
 
 // Nodes that follow each other count as one stream of their own where the order of accesses is checked.
@@ -107,6 +108,7 @@ void run_nodes(const std::vector<Node>& nodes, const std::vector<order::Stamp>& 
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     for (const std::size_t a : nodes[i].after)
       if (a != 0) ++missing[i], next[a - 1].push_back(i);
+    if (const std::size_t b = nodes[i].behind; b != 0) ++missing[i], next[b - 1].push_back(i);
     if (missing[i] == 0) ready.push_back(i);
   }
   while (!ready.empty()) {
@@ -130,9 +132,9 @@ void leave(Capture& capture) {
 
 }  // namespace
 
-void capture(CUstream_st& stream, std::function<void()> work) {
+void capture(CUstream_st& stream, std::function<void()> work, std::size_t behind) {
   Capture& c = *stream.capture;
-  c.nodes.push_back({{stream.captured_last}, std::move(work)});
+  c.nodes.push_back({{stream.captured_last}, std::move(work), behind});
   stream.captured_last = c.nodes.size();
 }
 
@@ -176,7 +178,7 @@ cudaError_t wait_in_capture(cudaStream_t stream, cudaEvent_t event) {
     return cudaSuccess;
   }
   if (to.capture != &c) return cudaErrorStreamCaptureIsolation;
-  c.nodes.push_back({{to.captured_last, event->captured_last}, [] {}});
+  c.nodes.push_back({{to.captured_last, event->captured_last}, [] {}, 0});
   to.captured_last = c.nodes.size();
   return cudaSuccess;
 }

@@ -50,8 +50,10 @@ std::recursive_mutex& runtime_mutex();
 bool is_stream(cudaStream_t stream);
 bool is_event(cudaEvent_t event);
 
-// Queues work behind the stream's earlier work; runs it at once unless late.
-TaskId enqueue(cudaStream_t stream, std::function<void()> work);
+// Queues work behind the stream's earlier work; runs it at once unless late. `behind`: a task, or where the
+// stream is captured a node, that it follows as well, without being ordered with it where accesses are
+// checked.
+TaskId enqueue(cudaStream_t stream, std::function<void()> work, std::size_t behind = 0);
 void finish(TaskId task);  // returns when the task and all that it follows are done
 void finish_stream(cudaStream_t stream);
 void finish_all();
@@ -74,7 +76,7 @@ void require_device(const void* pointer, std::size_t bytes, const char* call, co
 // -- graphs --
 
 // Adds work to the graph that the stream is captured into.
-void capture(CUstream_st& stream, std::function<void()> work);
+void capture(CUstream_st& stream, std::function<void()> work, std::size_t behind);
 // Captures that have begun and not ended; where there are some, the call may not be made: they are invalidated, and
 // the call returns this error instead of working.
 cudaError_t refuse_while_capturing();

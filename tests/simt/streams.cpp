@@ -99,12 +99,12 @@ bool is_stream(cudaStream_t stream) {
 bool is_event(cudaEvent_t event) { return queues().events.contains(event); }
 bool is_done(TaskId task) { return !queues().pending.contains(task); }
 
-TaskId enqueue(cudaStream_t stream, std::function<void()> work) {
+TaskId enqueue(cudaStream_t stream, std::function<void()> work, std::size_t behind) {
   const std::lock_guard lock(runtime_mutex());
   auto& q = queues();
   CUstream_st& target = stream_of(stream);
-  if (target.capture != nullptr) return capture(target, std::move(work)), 0;
-  Task task{{target.last}, std::move(work), {}};
+  if (target.capture != nullptr) return capture(target, std::move(work), behind), 0;
+  Task task{{target.last, behind}, std::move(work), {}};
   target.clock.join(order::host());
   if (&target == &q.legacy) {
     for (const auto other : q.streams)

@@ -1,0 +1,64 @@
+// The program under mpirun, on this machine alone.
+#pragma once
+#include <cstdlib>
+
+#include "engine/files.h"
+#include "tasks/io/metrics.h"
+#include "tests/program.h"
+#include "tests/temp_dir.h"
+
+namespace stillpoint::test {
+
+// Open MPI refuses root, and more ranks than cores, and ties a rank to a core that other tests use; other
+// implementations do not look at these.
+inline void allow_ranks() {
+  for (const char* name :
+       {"OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "OMPI_MCA_rmaps_base_oversubscribe"})
+    ::setenv(name, "1", 1);
+  ::setenv("OMPI_MCA_hwloc_base_binding_policy", "none", 1);
+}
+
+inline pid_t start_ranks(const std::filesystem::path& folder, int ranks,
+                         const std::vector<std::string>& arguments) {
+  allow_ranks();
+  std::vector<std::string> words{STILLPOINT_MPIRUN, "-n", std::to_string(ranks), STILLPOINT_PROGRAM};
+  words.insert(words.end(), arguments.begin(), arguments.end());
+  return start_command(folder, words);
+}
+
+inline Result run_ranks(const std::filesystem::path& folder, int ranks,
+                        const std::vector<std::string>& arguments) {
+  return finish(start_ranks(folder, ranks, arguments), folder);
+}
+
+// A copy-memory run of a fraction of a second; `changes` come last.
+inline std::vector<std::string> small_run(const std::string& run,
+                                          const std::vector<std::string>& changes = {}) {
+  std::vector<std::string> out{"train", "copy-memory", "--device", "cpu", "--threads", "1", "--run", run};
+  for (const char* setting :
+       {"blank=10", "train_sequences=12", "valid_sequences=3", "test_sequences=3", "batch=5", "epochs=3",
+        "tcn_blocks=2", "tcn_channels=4", "d_phi=8", "d_psi=8", "hidden=8", "deq_features=8", "deq_heads=2",
+        "deq_inner=8", "lr=0.01", "log_every=1", "dtype=float64"})
+    out.insert(out.end(), {"--set", setting});
+  for (const std::string& change : changes) out.insert(out.end(), {"--set", change});
+  return out;
+}
+
+// The logged losses in order.
+inline std::vector<double> losses(const std::filesystem::path& run) {
+  std::vector<double> out;
+  for (const nlohmann::json& row : read_metrics(run / "metrics.jsonl"))
+    out.push_back(row.at("loss").get<double>());
+  return out;
+}
+
+inline void check_close(const std::vector<double>& a, const std::vector<double>& b, double tolerance) {
+  REQUIRE(a.size() == b.size());
+  REQUIRE(!a.empty());
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    INFO("row " << i);
+    CHECK(std::abs(a[i] - b[i]) <= tolerance * std::abs(b[i]));
+  }
+}
+
+}  // namespace stillpoint::test

@@ -1,0 +1,58 @@
+// The program on several of the emulator's GPUs: one process's losses, and a rank that dies.
+#include <algorithm>
+#include <cmath>
+
+#include "engine/checkpoint.h"
+#include "engine/safetensors.h"
+#include "tasks/train.h"
+#include "tests/catch.h"
+#include "tests/error_text.h"
+#include "tests/parallel/lost_rank.h"
+
+namespace stillpoint {
+namespace {
+
+using test::Result;
+using test::TempDir;
+
+std::vector<std::string> on_gpu(const std::string& run, int epochs) {
+  std::vector<std::string> out = test::small_run(
+      run, {"d_phi=4", "d_psi=4", "hidden=4", "blank=4", "tcn_blocks=1", text("epochs=", epochs), "clip=0.5",
+            "evaluate_every=1000", "checkpoint_every=1000"});
+  *std::find(out.begin(), out.end(), "cpu") = "cuda";
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("ranks with a GPU each have one process's losses, and the same bits again", "[parallel][cuda]") {
+  const TempDir folder;
+  REQUIRE(test::run(folder.path(), on_gpu("alone", 3)).code == 0);
+  for (const char* run : {"first", "second"}) {
+    const Result result = test::run_ranks(folder.path(), 2, on_gpu(run, 3));
+    INFO(result.output);
+    REQUIRE(result.code == 0);
+    CHECK_THAT(result.output, mentions("copy-memory on cuda", "on 2 ranks"));
+  }
+  test::check_close(test::losses(folder / "first"), test::losses(folder / "alone"), 1e-10);
+  CHECK(read_file(folder / "first" / checkpoint_name) == read_file(folder / "second" / checkpoint_name));
+}
+
+TEST_CASE("a GPU that waits for a killed rank is let go, and the last step saved", "[parallel][cuda]") {
+  const TempDir folder;
+  const Result result = test::kill_rank(folder, 2, on_gpu("run", 200), "run", 1);
+  INFO(result.output);
+  CHECK(result.code != 0);
+  CHECK_THAT(result.output, mentions("is saved. Go on, on any number of ranks, with:"));
+  const Json record = read_checkpoint_record(folder / "run" / checkpoint_name);
+  CHECK(record.at("step").get<Index>() >= 5);
+  CHECK(record.at("step").get<Index>() < 600);
+  const SafetensorsFile file(folder / "run" / checkpoint_name);
+  for (const SafetensorsEntry& entry : file.entries()) {
+    if (entry.dtype != "F64") continue;
+    const auto* const values = reinterpret_cast<const double*>(entry.data.data());
+    for (std::size_t i = 0; i < entry.data.size() / 8; ++i) CHECK(std::isfinite(values[i]));
+  }
+}
+
+}  // namespace stillpoint

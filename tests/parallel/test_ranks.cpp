@@ -1,0 +1,226 @@
+// Several ranks train what one process trains, and say so where they cannot.
+#include <fstream>
+
+#include "tasks/io/image.h"
+#include "tasks/train.h"
+#include "tests/catch.h"
+#include "tests/data_files.h"
+#include "tests/error_text.h"
+#include "tests/parallel/mpirun.h"
+
+namespace stillpoint {
+namespace {
+
+using test::check_close;
+using test::losses;
+using test::Result;
+using test::run_ranks;
+using test::small_run;
+using test::TempDir;
+
+// The first loss differs by the rounding of its sum, some n eps of about 1e-14. Every step lets a difference
+// of the parameters grow, by Adam above all, which divides a gradient by its own size: measured, at most
+// 2e-12 after the steps of these runs.
+constexpr double rounding = 1e-10;
+// float32 has an eps 5e8 times as large, which the same growth takes to some 1e-3.
+constexpr double rounding32 = 5e-3;
+
+// Runs alone and on `ranks`, and compares every logged loss.
+void check_same_losses(const TempDir& folder, const std::vector<std::string>& arguments, int ranks,
+                       double tolerance = rounding) {
+  std::vector<std::string> alone = arguments, shared = arguments;
+  alone.insert(alone.end(), {"--run", "alone"});
+  shared.insert(shared.end(), {"--run", text("on-", ranks)});
+  if (!std::filesystem::exists(folder / "alone")) REQUIRE(test::run(folder.path(), alone).code == 0);
+  const Result result = run_ranks(folder.path(), ranks, shared);
+  INFO(result.output);
+  REQUIRE(result.code == 0);
+  check_close(losses(folder / text("on-", ranks)), losses(folder / "alone"), tolerance);
+}
+
+std::vector<std::string> without_run(std::vector<std::string> arguments) {
+  const auto flag = std::find(arguments.begin(), arguments.end(), "--run");
+  arguments.erase(flag, flag + 2);
+  return arguments;
+}
+
+std::vector<std::string> copy_memory(const std::vector<std::string>& changes) {
+  return without_run(small_run("", changes));
+}
+
+std::vector<std::string> of_task(const std::string& task, const std::vector<std::string>& settings) {
+  std::vector<std::string> out{"train", task, "--device", "cpu", "--threads", "1"};
+  for (const std::string& setting : settings) out.insert(out.end(), {"--set", setting});
+  return out;
+}
+
+std::vector<std::string> classification(const TempDir& data, const std::vector<std::string>& changes) {
+  std::vector<std::string> settings{"dataset=mnist",     "batch=32",    "epochs=2",
+                                    "lr=0.01",           "d_phi=12",    "hidden=8",
+                                    "schedule=constant", "log_every=1", "dtype=float64"};
+  settings.insert(settings.end(), changes.begin(), changes.end());
+  std::vector<std::string> out = of_task("image-classification", settings);
+  out.insert(out.end(), {"--data", data.path().string()});
+  return out;
+}
+
+}  // namespace
+
+TEST_CASE("copy memory has the same losses on several ranks", "[parallel]") {
+  for (const char* model : {"single", "two", "tcn"}) {
+    INFO(model);
+    const TempDir folder;
+    check_same_losses(folder, copy_memory({text("model=", model)}), 2);
+    if (std::string(model) == "single") check_same_losses(folder, copy_memory({"model=single"}), 3);
+  }
+}
+
+TEST_CASE("the DEQ-Transformer has the same losses on several ranks", "[parallel]") {
+  // Few evaluations of a cell that is not too small: others, far from an equilibrium while untrained,
+  // multiply rounding by orders of magnitude in each.
+  const TempDir folder;
+  check_same_losses(folder,
+                    copy_memory({"model=deq", "jacobian_weight=0.1", "epochs=2", "seed=1", "deq_features=32",
+                                 "deq_inner=32", "solver_steps=12", "adjoint_steps=6"}),
+                    2);
+}
+
+TEST_CASE("float32 has nearly the same losses on several ranks", "[parallel]") {
+  const TempDir folder;
+  check_same_losses(folder, copy_memory({"dtype=float32"}), 2, rounding32);
+}
+
+TEST_CASE("an image has the same losses on several ranks", "[parallel]") {
+  const TempDir folder;
+  Image image{9, 10, 3, {}};
+  for (int i = 0; i < 270; ++i) image.rgb.push_back(std::uint8_t(i * 37 % 256));
+  write_png(folder / "picture.png", image);
+  for (const char* model : {"single", "rff"}) {
+    const TempDir runs;
+    check_same_losses(
+        runs,
+        of_task("image-regression", {text("model=", model), text("image=", (folder / "picture.png").string()),
+                                     "phi_hidden=8", "d_phi=8", "d_psi=8", "hidden=8", "epochs=12",
+                                     "log_every=1", "evaluate_every=3", "dtype=float64", "clip=0.1"}),
+        3);
+  }
+}
+
+TEST_CASE("batch normalisation has the moments of all ranks' images", "[parallel]") {
+  const TempDir data;
+  test::write_bar_mnist(data.path(), 70, 20);  // 63 to train on: batches of 32 and 31
+  for (const char* model : {"sim", "sim2"}) {
+    const TempDir runs;
+    check_same_losses(runs, classification(data, {text("model=", model), R"(channels="4")"}), 2);
+    if (std::string(model) == "sim") check_same_losses(runs, classification(data, {R"(channels="4")"}), 3);
+  }
+}
+
+TEST_CASE("a monDEQ stops by the residual of all ranks' images", "[parallel]") {
+  const TempDir data;
+  test::write_bar_mnist(data.path(), 40, 10);
+  for (const auto& [model, channels] : {std::pair("mondeq-single", "4"), std::pair("mondeq-multi", "3,4")}) {
+    const TempDir runs;
+    const std::vector<std::string> arguments =
+        classification(data, {text("model=", model), text("channels=\"", channels, "\""), "batch=9",
+                              "tolerance=1e-3", "tune_alpha=true"});
+    check_same_losses(runs, arguments, 2);
+    const auto iterations = [&](const char* run) {
+      std::vector<double> out;
+      for (const nlohmann::json& row : read_metrics(runs / run / "metrics.jsonl"))
+        if (row["split"] == "train")
+          out.push_back(row.at("forward_steps").get<double>() + row.at("adjoint_steps").get<double>());
+      return out;
+    };
+    CHECK(iterations("on-2") == iterations("alone"));
+  }
+}
+
+TEST_CASE("ranks without rows of a batch join in", "[parallel]") {
+  const TempDir folder;
+  check_same_losses(folder, copy_memory({"batch=1"}), 2);
+  check_same_losses(folder, copy_memory({"batch=1"}), 3);
+  const TempDir data, runs;
+  test::write_bar_mnist(data.path(), 24, 10);
+  check_same_losses(runs, classification(data, {R"(channels="2")", "batch=2", "epochs=1"}), 3);
+  const TempDir others;
+  check_same_losses(
+      others, classification(data, {"model=mondeq-single", R"(channels="2")", "batch=2", "epochs=1"}), 3);
+}
+
+TEST_CASE("sixteen ranks train together", "[parallel]") {
+  const TempDir folder;
+  check_same_losses(folder, copy_memory({"epochs=1", "batch=12"}), 16);
+}
+
+TEST_CASE("runs of several ranks are bit-identical", "[parallel]") {
+  const TempDir folder;
+  for (const char* run : {"first", "second"})
+    REQUIRE(run_ranks(folder.path(), 3, small_run(run, {"dtype=float32"})).code == 0);
+  CHECK(read_file(folder / "first" / checkpoint_name) == read_file(folder / "second" / checkpoint_name));
+  CHECK(losses(folder / "first") == losses(folder / "second"));
+}
+
+TEST_CASE("rank 0 alone prints and writes", "[parallel]") {
+  const TempDir folder;
+  const Result result = run_ranks(folder.path(), 2, small_run("run"));
+  CHECK(result.code == 0);
+  CHECK_THAT(result.output, mentions("3 epochs of 3 steps on 2 ranks", "finished: 9 steps"));
+  CHECK(result.output.find("finished") == result.output.rfind("finished"));
+  CHECK(read_metrics(folder / "run" / "metrics.jsonl").size() == 9 + 3 + 2);
+}
+
+TEST_CASE("ranks with other settings are told so", "[parallel]") {
+  test::allow_ranks();
+  const TempDir folder;
+  std::vector<std::string> words{STILLPOINT_MPIRUN, "-n", "1", STILLPOINT_PROGRAM};
+  for (const std::string& word : small_run("run")) words.push_back(word);
+  words.insert(words.end(), {":", "-n", "1", STILLPOINT_PROGRAM});
+  for (const std::string& word : small_run("run", {"lr=0.02"})) words.push_back(word);
+  const Result result = test::finish(test::start_command(folder.path(), words), folder.path());
+  CHECK(result.code != 0);
+  CHECK_THAT(result.output,
+             mentions("rank 0: train: given settings on rank 1 that differ from those of rank 0",
+                      "expected the same on all 2 ranks", "start all ranks with one command"));
+  CHECK_FALSE(std::filesystem::exists(folder / "run"));
+}
+
+TEST_CASE("a launcher of another MPI is named", "[parallel]") {
+  const TempDir folder;
+  ::setenv("PMI_SIZE", "2", 1);
+  const Result result = test::run(folder.path(), small_run("run"));
+  ::unsetenv("PMI_SIZE");
+  CHECK(result.code == 1);
+  CHECK_THAT(result.output,
+             mentions("mpirun: started 2 processes, but MPI finds 1, expected the launcher of the MPI"));
+  CHECK_FALSE(std::filesystem::exists(folder / "run"));
+}
+
+TEST_CASE("a loss that is not finite ends all ranks with one error", "[parallel]") {
+  const TempDir folder;
+  const Result result =
+      run_ranks(folder.path(), 2, small_run("run", {"lr=1e30", "dtype=float32", "epochs=50"}));
+  CHECK(result.code != 0);
+  CHECK_THAT(result.output, mentions("rank 0: train: the ", "expected a finite number"));
+  CHECK_FALSE(test::contains(result.output, "rank 1: "));
+}
+
+TEST_CASE("every rank is a worker of a search", "[parallel]") {
+  const TempDir folder;
+  write_atomically(folder / "space.json", R"({
+    "metric": "loss", "direction": "minimize", "trials": 6, "grace": 1, "reduction": 2, "most": 3,
+    "settings": {"epochs": 4}, "draws": {"lr": {"log_uniform": [1e-4, 0.1]}}})");
+  std::vector<std::string> arguments = without_run(small_run(""));
+  arguments[0] = "tune";
+  arguments.insert(arguments.end(), {"--space", "space.json", "--folder", "search", "--heartbeat", "5"});
+  const Result result = run_ranks(folder.path(), 3, arguments);
+  CHECK(result.code == 0);
+  CHECK_THAT(result.output, mentions("study copy-memory-single", "0 failed, 0 to be resumed", "best: trial"));
+  CHECK(result.output.find("best: trial") == result.output.rfind("best: trial"));
+  CHECK(std::filesystem::exists(folder / "search" / "00005" / checkpoint_name));
+  CHECK_FALSE(std::filesystem::exists(folder / "search" / "00006"));
+  arguments.insert(arguments.end(), {"--workers", "2"});
+  CHECK_THAT(run_ranks(folder.path(), 2, arguments).output, mentions("--workers: given 2 on 2 ranks"));
+}
+
+}  // namespace stillpoint
