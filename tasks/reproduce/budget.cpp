@@ -49,6 +49,7 @@ double seconds_per_epoch(const Job& job, Device device, const fs::path& scratch)
              }},
         unread);
   fs::remove_all(scratch);
+  release_cached_memory(device);  // this process starts others and needs no more of it
   return timed == 0 ? 0 : seconds / double(timed) * double(steps_per_epoch);
 }
 
