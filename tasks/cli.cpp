@@ -259,7 +259,8 @@ int left(int code) {
   return code;
 }
 
-// Of several ranks the first one tells what befell them all; another one, where that is not ended by the first's end.
+// Of several ranks the first one tells what befell them all; another one, where that is not ended by the
+// first's end.
 int tell(const std::exception& error, std::ostream& err) {
   using namespace std::chrono_literals;
   kernels::Communicator* const group = kernels::Communicator::joined();
