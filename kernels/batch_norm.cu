@@ -105,8 +105,8 @@ struct Scaled {
 // The two sums that dx is made of. Where ranks share the batch, g are the cotangents of each rank's own mean
 // loss, which has the weight w in the loss of all. Of the latter
 //   dx = w_r gain / sqrt(variance + eps) (m - (S + z D) / (w_r n)),
-// S and D the sums over ranks of w dshift and w dgain, w_r n the values of this rank r. The w_r in front comes
-// later, when gradients are summed.
+// S and D the sums over ranks of w dshift and w dgain, w_r n the values of this rank r. The w_r in front
+// comes later, when gradients are summed.
 template <class T>
 struct Sums {
   const T *shift, *gain;

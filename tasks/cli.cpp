@@ -260,11 +260,16 @@ int left(int code) {
   return code;
 }
 
-// Of several ranks the first one tells what befell them all, before the others come to it.
+// Of several ranks the first one tells what befell them all; another one, where that is not ended by the
+// first's end.
 int tell(const std::exception& error, std::ostream& err) {
+  using namespace std::chrono_literals;
   kernels::Communicator* const group = kernels::Communicator::joined();
-  if (group != nullptr && !group->leads_survivors())
-    std::this_thread::sleep_for(std::chrono::milliseconds(700));
+  if (group != nullptr && !group->leads_survivors()) {
+    for (auto left = 3000ms; left > 0ms && !group->leads_survivors(); left -= 20ms)
+      std::this_thread::sleep_for(20ms);
+    if (group->leads_survivors()) return 1;
+  }
   err << "stillpoint: " << (group == nullptr ? "" : text("rank ", group->rank(), ": ")) << error.what()
       << std::endl;
   kernels::Communicator::abort(1);

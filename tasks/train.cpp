@@ -46,6 +46,7 @@ class Run {
   TrainOutcome run();
   void step();
   void log_training();
+  void settle();
   bool validate(Index epoch, const Metrics& solvers);
   // Whether the run goes on.
   bool end_epoch(Index epoch);
@@ -184,6 +185,10 @@ void Run::step() {
   ++loss_count_;
   ++step_;
   all_stop_ = result.asked;
+}
+
+// The step is whole, and logged: from here on it may be saved as the last one.
+void Run::settle() {
   if (!last_words_) return;
   buffers_.take(params_);
   changing_.unlock();
@@ -318,6 +323,7 @@ TrainOutcome Run::run() {
   while (step_ < total_steps() && !stopped) {
     step();
     if (step_ % config_.log_every == 0) log_training();
+    settle();
     if (step_ % task_->steps_per_epoch() == 0) stopped = !end_epoch(step_ / task_->steps_per_epoch());
     const double rate = double((step_ - first_step_) * task_->examples_per_step()) / seconds_since(begun_);
     progress_->update(step_, last_loss_, metric_name_, last_metric_, rate);

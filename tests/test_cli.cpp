@@ -45,8 +45,8 @@ TEST_CASE("info and help name what there is", "[cli]") {
   const TempDir folder;
   const Result info = run(folder.path(), {"info"});
   CHECK(info.code == 0);
-  CHECK_THAT(info.output,
-             mentions("processor:", "instructions:", "oneDNN:", "CUDA:", "cuDNN:", "MPI:", "NCCL:", "threads:", "presets:"));
+  CHECK_THAT(info.output, mentions("processor:", "instructions:", "oneDNN:", "CUDA:", "cuDNN:", "MPI:",
+                                   "NCCL:", "threads:", "presets:"));
   const Result help = run(folder.path(), {"train", "copy-memory", "--help"});
   CHECK(help.code == 0);
   CHECK_THAT(help.output,

@@ -56,8 +56,9 @@ TEST_CASE("NCCL refuses what it cannot sum", "[group][cuda]") {
   std::vector<float> host(8);
   CHECK_THAT(violation_of([&] { sum(host.data(), data, 8, ncclFloat32, ncclSum); }),
              mentions("ncclAllReduce: sendbuff needs 32 bytes of device memory"));
-  CHECK_THAT(violation_of([&] { sum(data, data, 8, ncclFloat64, ncclSum); }),
-             mentions("ncclAllReduce: byte 32 of 64 of sendbuff is out of bounds"));
+  if (simt::checks_accesses())
+    CHECK_THAT(violation_of([&] { sum(data, data, 8, ncclFloat64, ncclSum); }),
+               mentions("ncclAllReduce: byte 32 of 64 of sendbuff is out of bounds"));
   CHECK(sum(data, other, 8, ncclFloat32, ncclSum) == ncclSuccess);
   CHECK(y.host() == std::vector<float>(8, float(group().size())));
   CHECK(x.host() == ones);

@@ -170,14 +170,17 @@ TEST_CASE("rank 0 alone prints and writes", "[parallel]") {
   CHECK(read_metrics(folder / "run" / "metrics.jsonl").size() == 9 + 3 + 2);
 }
 
-TEST_CASE("ranks with other settings are told so", "[parallel]") {
-  test::allow_ranks();
+TEST_CASE("an error of one rank ends all, and says whose it is", "[parallel]") {
   const TempDir folder;
-  std::vector<std::string> words{STILLPOINT_MPIRUN, "-n", "1", STILLPOINT_PROGRAM};
-  for (const std::string& word : small_run("run")) words.push_back(word);
-  words.insert(words.end(), {":", "-n", "1", STILLPOINT_PROGRAM});
-  for (const std::string& word : small_run("run", {"lr=0.02"})) words.push_back(word);
-  const Result result = test::finish(test::start_command(folder.path(), words), folder.path());
+  const Result result =
+      test::run_two(folder.path(), small_run("run"), {"train", "copy-memory", "--resume", "nothing"});
+  CHECK(result.code != 0);
+  CHECK_THAT(result.output, mentions("stillpoint: rank 1: ", "nothing/checkpoint.safetensors"));
+}
+
+TEST_CASE("ranks with other settings are told so", "[parallel]") {
+  const TempDir folder;
+  const Result result = test::run_two(folder.path(), small_run("run"), small_run("run", {"lr=0.02"}));
   CHECK(result.code != 0);
   CHECK_THAT(result.output,
              mentions("rank 0: train: given settings on rank 1 that differ from those of rank 0",
