@@ -14,7 +14,7 @@ using test::small_run;
 using test::TempDir;
 
 // Of the whole run; steps of about a millisecond.
-constexpr int epochs = 600;
+constexpr int epochs = 250;
 
 std::vector<std::string> long_run(const std::string& run) {
   return small_run(run, {text("epochs=", epochs), "train_sequences=40", "blank=30", "evaluate_every=100000",
