@@ -10,6 +10,7 @@
 #include "tasks/io/metrics.h"
 #include "tasks/io/plot.h"
 #include "tasks/io/progress.h"
+#include "tasks/reproduce/runner.h"
 #include "tasks/spectrum.h"
 
 namespace stillpoint {
@@ -80,12 +81,12 @@ void write_text(const fs::path& path, const std::string& markdown, std::ostream&
 
 double last_loss(const Curve& curve) { return curve.y.empty() ? NAN : curve.y.back(); }
 
-std::string parameters_and_loss(const Job& job, const Curve& by_time, const Curve& by_epoch) {
+std::string row_of(const Job& job, const Curve& by_time, const Curve& by_epoch) {
   const double epochs = by_epoch.x.empty() ? 0 : by_epoch.x.back(),
                seconds = by_time.x.empty() ? 0 : by_time.x.back();
   return "| " + job.cell->model + " | " + format_number(epochs) + " | " + format_duration(seconds) + " | " +
          format_duration(epochs > 0 ? seconds / epochs : -1) + " | " + format_number(last_loss(by_epoch)) +
-         " | `" + job.command() + "` |\n";
+         " | `" + recorded_command(job) + "` |\n";
 }
 
 }  // namespace
@@ -133,7 +134,7 @@ void write_training_curves(const std::vector<Job>& jobs, const fs::path& folder,
       by_time.y.push_back(row["loss"].get<double>());
       by_epoch.y.push_back(row["loss"].get<double>());
     }
-    markdown += parameters_and_loss(job, by_time, by_epoch);
+    markdown += row_of(job, by_time, by_epoch);
     time.curves.push_back(std::move(by_time));
     epochs.curves.push_back(std::move(by_epoch));
   }

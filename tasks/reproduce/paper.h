@@ -14,6 +14,7 @@ struct PaperCell {
   std::string data;   // its column: a data set, a folder of pictures, or empty
   std::string preset;
   double value = NAN, deviation = NAN;  // as the paper prints them; NaN: it has none
+  Index epochs = 0;                     // that it was trained for, where they are not the table's
 };
 
 // How the runs of a cell become one number.

@@ -121,6 +121,11 @@ int Runner::run() {
 
 }  // namespace
 
+std::string recorded_command(const Job& job) {
+  const fs::path path = job.folder / attempt_name;
+  return fs::exists(path) ? read_json_file(path.string()).value("command", job.command()) : job.command();
+}
+
 int run_jobs(const std::vector<Job>& jobs, const RunnerOptions& options, std::ostream& out) {
   return Runner(jobs, options, out).run();
 }

@@ -38,7 +38,7 @@ FinishedRun read_run(const Job& job) {
           .batch = config.at("batch").get<Index>(),
           .seconds = attempt.value("seconds", 0.0),
           .processor_seconds = attempt.value("processor_seconds", 0.0),
-          .command = attempt.value("command", job.command())};
+          .command = recorded_command(job)};
 }
 
 struct Statistic {
@@ -146,7 +146,8 @@ std::string row_of(const PaperTable& table, const Cell& cell) {
                     paper_value(table, *cell.paper) + " | " + own_value(table, cell) + " | ";
   if (cell.runs.empty()) return row + text("0 of ", cell.planned, " | | | | |\n");
   const auto [least, most] = epochs_of(cell);
-  const double part = 100 * double(most) / double(table.least_epochs);
+  const Index paper_epochs = cell.paper->epochs > 0 ? cell.paper->epochs : table.least_epochs;
+  const double part = 100 * double(most) / double(paper_epochs);
   const double processor = cell.mean(&FinishedRun::processor_seconds);
   row += text(cell.runs.size(), " of ", cell.planned, " | ", cell.runs[0].parameters, " | ", least);
   if (most != least) row += text(" to ", most);
@@ -207,8 +208,8 @@ std::string markdown_of(const PaperTable& table, const std::vector<Cell>& cells)
   out += "Here: " + explanations.at(table.summary) +
          ", trained on training and validation data. The paper trained " + table.epochs +
          (table.task == "image-regression" ? "" : " epochs") +
-         "; a pass over the training data is an epoch, and the share is that of " + text(table.least_epochs) +
-         " of them.\n\n";
+         "; a pass over the training data is an epoch, and the share is that of the fewest that it may have "
+         "been.\n\n";
   out += "| model | data | paper" + unit + " | here" + unit +
          " | runs | parameters | epochs | of the paper's | processor time of a run |\n"
          "|---|---|---:|---:|---:|---:|---:|---:|---:|\n";
