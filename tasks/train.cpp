@@ -1,13 +1,13 @@
 // Training: steps, logs, evaluations, checkpoints, interruption.
 #include "tasks/train.h"
 
-#include <chrono>
 #include <cmath>
 #include <optional>
 
 #include "engine/checkpoint.h"
 #include "engine/schedule.h"
 #include "kernels/gemm.h"
+#include "tasks/clock.h"
 #include "tasks/io/plot.h"
 #include "tasks/io/progress.h"
 #include "tasks/ranks.h"
@@ -15,11 +15,6 @@
 
 namespace stillpoint {
 namespace {
-
-using Clock = std::chrono::steady_clock;
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 kernels::Precision precision_named(const std::string& name) {
   return name == "bf16"   ? kernels::Precision::bf16

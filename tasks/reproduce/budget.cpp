@@ -2,10 +2,10 @@
 #include "tasks/reproduce/budget.h"
 
 #include <algorithm>
-#include <chrono>
 #include <limits>
 #include <sstream>
 
+#include "tasks/clock.h"
 #include "tasks/interrupt.h"
 #include "tasks/train.h"
 
@@ -29,7 +29,6 @@ double seconds_per_epoch(const Job& job, Device device, const fs::path& scratch)
   const TaskKind& kind = task_kind(job.table->task);
   const Json config = job.config();
   const Index steps_per_epoch = kind.make(config, device)->steps_per_epoch();
-  using Clock = std::chrono::steady_clock;
   Clock::time_point begun;
   double seconds = 0;
   Index timed = 0;
@@ -43,7 +42,7 @@ double seconds_per_epoch(const Job& job, Device device, const fs::path& scratch)
              [&](Index step) {
                if (step == warm_up) begun = Clock::now();
                if (step <= warm_up) return InterruptGuard::interrupted();
-               seconds = std::chrono::duration<double>(Clock::now() - begun).count();
+               seconds = seconds_since(begun);
                timed = step - warm_up;
                return seconds > enough || timed == most || InterruptGuard::interrupted();
              }},

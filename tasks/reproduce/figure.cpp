@@ -86,7 +86,7 @@ std::string row_of(const Job& job, const Curve& by_time, const Curve& by_epoch) 
                seconds = by_time.x.empty() ? 0 : by_time.x.back();
   return "| " + job.cell->model + " | " + format_number(epochs) + " | " + format_duration(seconds) + " | " +
          format_duration(epochs > 0 ? seconds / epochs : -1) + " | " + format_number(last_loss(by_epoch)) +
-         " | `" + recorded_command(job) + "` |\n";
+         " | `" + attempt_of(job).at("command").get<std::string>() + "` |\n";
 }
 
 }  // namespace

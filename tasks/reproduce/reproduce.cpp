@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "engine/files.h"
+#include "tasks/clock.h"
 #include "tasks/info.h"
 #include "tasks/interrupt.h"
 #include "tasks/io/progress.h"
@@ -20,11 +21,6 @@ namespace stillpoint {
 namespace {
 
 namespace fs = std::filesystem;
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 class Reproduction {
  public:

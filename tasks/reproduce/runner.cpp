@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "engine/files.h"
+#include "tasks/clock.h"
 #include "tasks/interrupt.h"
 #include "tasks/io/progress.h"
 #include "tasks/processes.h"
@@ -16,11 +17,6 @@ namespace stillpoint {
 namespace {
 
 namespace fs = std::filesystem;
-using Clock = std::chrono::steady_clock;
-
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
 
 struct Running {
   int process;
@@ -62,7 +58,7 @@ void Runner::start(const Job& job) {
   } else {
     fs::remove_all(job.folder);  // of a run that ended before its first checkpoint
     make_folder(job.folder);
-    write_atomically(job.folder / attempt_name, Json{{"command", job.command()}}.dump(2) + "\n");
+    write_atomically(job.folder / attempt_name, attempt_of(job).dump(2) + "\n");
     arguments = job.arguments();
     arguments.push_back("--run");
   }
@@ -78,13 +74,12 @@ void Runner::end(const ProcessEnd& end) {
   const Running run = *at;
   running_.erase(at);
   ++ended_;
-  const fs::path path = run.job->folder / attempt_name;
-  Json attempt = read_json_file(path.string());
+  Json attempt = attempt_of(*run.job);
   const double seconds = attempt.value("seconds", 0.0) + seconds_since(run.begun);
   attempt["seconds"] = seconds;
   attempt["processor_seconds"] = attempt.value("processor_seconds", 0.0) + end.processor_seconds;
   attempt["threads"] = options_.threads;
-  write_atomically(path, attempt.dump(2) + "\n");
+  write_atomically(run.job->folder / attempt_name, attempt.dump(2) + "\n");
   out_ << "[" << ended_ << "/" << total_ << "] " << run.job->name() << ": ";
   if (run.job->finished()) {
     const Json results = read_json_file((run.job->folder / "results.json").string());
@@ -121,9 +116,9 @@ int Runner::run() {
 
 }  // namespace
 
-std::string recorded_command(const Job& job) {
+Json attempt_of(const Job& job) {
   const fs::path path = job.folder / attempt_name;
-  return fs::exists(path) ? read_json_file(path.string()).value("command", job.command()) : job.command();
+  return fs::exists(path) ? read_json_file(path.string()) : Json{{"command", job.command()}};
 }
 
 int run_jobs(const std::vector<Job>& jobs, const RunnerOptions& options, std::ostream& out) {

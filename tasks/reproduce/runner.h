@@ -20,8 +20,9 @@ struct RunnerOptions {
 // has finished, 130 after an interrupt, else 1.
 int run_jobs(const std::vector<Job>& jobs, const RunnerOptions& options, std::ostream& out);
 
-// The command that the job's folder records, with which it was begun; else the job's.
-std::string recorded_command(const Job& job);
+// What the job's folder records: the command with which it was begun, seconds, processor seconds, threads;
+// the job's own command alone where nothing is recorded.
+Json attempt_of(const Job& job);
 
 inline constexpr const char* attempt_name = "reproduce.json";
 

@@ -28,8 +28,7 @@ struct FinishedRun {
 FinishedRun read_run(const Job& job) {
   const Json results = read_json_file((job.folder / "results.json").string());
   const Json config = read_json_file((job.folder / config_name).string()).at("config");
-  const fs::path attempt_path = job.folder / attempt_name;
-  const Json attempt = fs::exists(attempt_path) ? read_json_file(attempt_path.string()) : Json::object();
+  const Json attempt = attempt_of(job);
   return {.seed = config.at("seed").get<std::int64_t>(),
           .picture = fs::path(job.settings.image).stem().string(),
           .value = job.table->scale * results.at("metrics").at("test").at(job.table->metric).get<double>(),
@@ -38,7 +37,7 @@ FinishedRun read_run(const Job& job) {
           .batch = config.at("batch").get<Index>(),
           .seconds = attempt.value("seconds", 0.0),
           .processor_seconds = attempt.value("processor_seconds", 0.0),
-          .command = recorded_command(job)};
+          .command = attempt.at("command").get<std::string>()};
 }
 
 struct Statistic {

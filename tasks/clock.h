@@ -1,0 +1,13 @@
+// Seconds of wall-clock time that have passed.
+#pragma once
+#include <chrono>
+
+namespace stillpoint {
+
+using Clock = std::chrono::steady_clock;
+
+inline double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+}  // namespace stillpoint
