@@ -11,6 +11,7 @@ cd "$(dirname "$0")/.."
 required=(g++ cmake ninja-build nlohmann-json3-dev libeigen3-dev libcli11-dev libpng-dev libjpeg-dev zlib1g-dev)
 for_tests=(catch2)
 for_fuzzing=(clang libclang-rt-dev)
+for_optuna=(python3 python3-venv)
 optional=(ccache libdnnl-dev libbenchmark-dev gnuplot-nox libarchive-dev libmatio-dev libsqlite3-dev libpq-dev
   libopenmpi-dev openmpi-bin)
 
@@ -26,7 +27,7 @@ install_packages() {
   $sudo apt-get update -qq
   for package in "${missing[@]}"; do
     if ! DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "$package" >/dev/null; then
-      case " ${optional[*]} ${for_fuzzing[*]} " in
+      case " ${optional[*]} ${for_fuzzing[*]} ${for_optuna[*]} " in
         *" $package "*) echo "dev.sh: $package could not be installed; going on without it" ;;
         *) echo "dev.sh: $package could not be installed, and is required" >&2; exit 1 ;;
       esac
@@ -34,10 +35,23 @@ install_packages() {
   done
 }
 
+# Optuna of PyPI, which the tests have read our studies, in a Python of the build folder's own.
+python=()
+find_optuna() {
+  local folder=$PWD/build/python
+  if ! "$folder/bin/python3" -c 'import optuna, psycopg2' 2>/dev/null; then
+    if ! { python3 -m venv "$folder" && "$folder/bin/pip" install --quiet 'optuna>=5,<6' psycopg2-binary; }; then
+      echo "dev.sh: Optuna could not be installed; going on without it"
+      return
+    fi
+  fi
+  python=("-DPython3_EXECUTABLE=$folder/bin/python3")
+}
+
 build() {  # preset, targets...
   local preset=$1
   shift
-  cmake --preset "$preset"
+  cmake --preset "$preset" "${python[@]}"
   cmake --build "build/$preset" ${1:+--target "$@"}
 }
 
@@ -63,7 +77,8 @@ case "$command" in
     [ $# -gt 0 ] || set -- train copy-memory --preset quick
     exec build/release/stillpoint "$@" ;;
   test)
-    install_packages "${required[@]}" "${for_tests[@]}" "${for_fuzzing[@]}" "${optional[@]}"
+    install_packages "${required[@]}" "${for_tests[@]}" "${for_fuzzing[@]}" "${for_optuna[@]}" "${optional[@]}"
+    find_optuna
     for preset in no-cuda sanitize; do
       build "$preset"
       ctest --preset "$preset" -j"$(nproc)"
