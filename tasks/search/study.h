@@ -73,6 +73,8 @@ class Study {
   // `run` (the folder from which it resumes) with its intermediate values too. Those without heartbeats,
   // started by others, are left.
   std::vector<StaleTrial> fail_stale_trials(double grace_seconds, Index max_retry);
+  // Numbers of the running trials with heartbeats, or of those without.
+  std::vector<Index> running_trials(bool with_heartbeats) const;
 
   std::vector<Trial> trials() const;  // by number
   // The values at `step` by number of trial, without trials that were retried.

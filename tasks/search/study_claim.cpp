@@ -167,6 +167,17 @@ std::vector<StaleTrial> Study::fail_stale_trials(double grace_seconds, Index max
   return stale;
 }
 
+std::vector<Index> Study::running_trials(bool with_heartbeats) const {
+  std::vector<Index> numbers;
+  for (const Row& row :
+       rows("SELECT number FROM trials WHERE study_id = ? AND state = 'RUNNING' AND trial_id " +
+                std::string(with_heartbeats ? "IN" : "NOT IN") +
+                " (SELECT trial_id FROM trial_heartbeats) ORDER BY number",
+            {study_}))
+    numbers.push_back(integer_of(row[0]));
+  return numbers;
+}
+
 std::optional<Index> Study::retry(const Trial& failed, Index max_retry) {
   Json attributes = failed.system_attributes;
   if (!attributes.contains("failed_trial")) attributes["failed_trial"] = failed.number;

@@ -17,7 +17,12 @@ void summarise(const SearchPlan& plan, std::ostream& out) {
   }
   out << "study " << plan.study << " in " << plan.storage << ": " << counts[TrialState::complete]
       << " trials complete, " << counts[TrialState::pruned] << " stopped early, " << counts[TrialState::fail]
-      << " failed, " << counts[TrialState::running] + counts[TrialState::waiting] << " to be resumed\n";
+      << " failed, " << counts[TrialState::waiting] << " to be resumed";
+  if (counts[TrialState::running] > 0) out << ", " << counts[TrialState::running] << " running elsewhere";
+  out << "\n";
+  for (const Index number : study.running_trials(false))
+    out << "trial " << number
+        << " gives no signs of life (Optuna's heartbeat_interval), and was not waited for\n";
   const std::optional<Trial> best = study.best_trial();
   if (!best) {
     out << "no trial is complete yet\n";

@@ -154,13 +154,6 @@ void TrialRun::run(std::ostream& out) {
       << std::endl;
 }
 
-// A trial that another worker runs may yet fall silent and have to be tried again.
-bool anything_runs(const Study& study) {
-  const std::vector<Trial> trials = study.trials();
-  return std::any_of(trials.begin(), trials.end(),
-                     [](const Trial& t) { return t.state == TrialState::running; });
-}
-
 }  // namespace
 
 Json SearchPlan::config(const std::vector<Parameter>& parameters) const {
@@ -203,7 +196,8 @@ bool run_worker(const SearchPlan& plan, std::ostream& out) {
       TrialRun(plan, study, std::move(*trial)).run(out);
       continue;
     }
-    if (!anything_runs(study)) return true;
+    // A trial that another worker runs may yet fall silent and have to be tried again.
+    if (study.running_trials(true).empty()) return true;
     std::this_thread::sleep_for(std::chrono::duration<double>(std::min(1.0, plan.heartbeat)));
   }
   return false;

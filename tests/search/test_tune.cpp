@@ -210,6 +210,24 @@ TEST_CASE("an interrupted search waits, and goes on where it was", "[search][cli
   CHECK(trials.size() == 4);
 }
 
+TEST_CASE("a trial that others run without heartbeats is not waited for", "[search][cli]") {
+  const TempDir folder;
+  write_space(folder);
+  REQUIRE(test::run(folder.path(), small_search(1, 1)).code == 0);
+  const std::string study = "sqlite:///" + (folder / "search/study.db").string();
+  open_database(study, OpenMode::existing)
+      ->execute("INSERT INTO trials (number, study_id, state) VALUES (1, 1, 'RUNNING')");
+  const Result result = test::run(folder.path(), small_search(3, 1));
+  INFO(result.output);
+  REQUIRE(result.code == 0);
+  CHECK_THAT(result.output,
+             mentions("0 to be resumed, 1 running elsewhere", "trial 1 gives no signs of life"));
+  const std::vector<Trial> trials = trials_in(folder);
+  REQUIRE(trials.size() == 3);
+  CHECK(trials[1].state == TrialState::running);
+  CHECK(trials[2].state != TrialState::running);
+}
+
 TEST_CASE("workers killed at any moment lose no trial", "[search][cli]") {
   const TempDir folder;
   write_space(folder);
