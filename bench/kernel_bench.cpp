@@ -10,6 +10,7 @@
 #include "kernels/gemm.h"
 #include "kernels/history.h"
 #include "kernels/random.h"
+#include "kernels/subnormals.h"
 #include "models/mondeq.h"
 #include "models/sim.h"
 
@@ -312,6 +313,7 @@ void bench_step(benchmark::State& state, const std::string& name) {
 }  // namespace stillpoint
 
 int main(int argc, char** argv) {
+  stillpoint::kernels::flush_subnormals();
   for (const std::string& name : stillpoint::workload_names())
     benchmark::RegisterBenchmark(("step/" + name).c_str(), stillpoint::bench_step, name)
         ->UseRealTime()

@@ -9,6 +9,7 @@
 
 #include "bench/workloads.h"
 #include "kernels/gemm.h"
+#include "kernels/subnormals.h"
 
 namespace stillpoint {
 namespace {
@@ -65,6 +66,7 @@ nlohmann::json measure(const std::string& name, double seconds, double peak) {
 }  // namespace stillpoint
 
 int main(int argc, char** argv) {
+  stillpoint::kernels::flush_subnormals();
   try {
     const stillpoint::Arguments a = stillpoint::parse(argc, argv);
     if (a.threads > 0) omp_set_num_threads(a.threads);

@@ -14,6 +14,7 @@
 #include "kernels/communicator.h"
 #include "kernels/error.h"
 #include "kernels/gemm.h"
+#include "kernels/subnormals.h"
 #include "tasks/presets.h"
 #if STILLPOINT_ONEDNN
 #include <dnnl.hpp>
@@ -127,6 +128,7 @@ std::string describe_system() {
       << "bf16 products: "
       << (kernels::cpu_has_bf16() ? "native" : "emulated (rounded operands, float32 arithmetic)") << "\n"
       << "threads:       " << omp_get_max_threads() << " (OpenMP)\n"
+      << "subnormals:    " << (kernels::flushes_subnormals() ? "flushed to zero" : "computed with") << "\n"
       << "oneDNN:        " << onednn() << "\n"
       << "CUDA:          " << cuda() << "\n"
       << "cuDNN:         " << cudnn() << "\n"

@@ -1,6 +1,7 @@
 // The program: arguments in, exit code out.
 #include <iostream>
 
+#include "kernels/subnormals.h"
 #include "tasks/cli.h"
 
 int main(int argc, char** argv) {
@@ -12,9 +13,11 @@ int main(int argc, char** argv) {
   const bool runs = true;
 #endif
   if (!runs) {
-    std::cerr << "stillpoint: this program was compiled for a newer processor than this one; build it here, or "
-                 "configure with -DSTILLPOINT_NATIVE=OFF\n";
+    std::cerr
+        << "stillpoint: this program was compiled for a newer processor than this one; build it here, or "
+           "configure with -DSTILLPOINT_NATIVE=OFF\n";
     return 1;
   }
+  stillpoint::kernels::flush_subnormals();
   return stillpoint::run_command_line({argv + 1, argv + argc}, std::cout, std::cerr);
 }

@@ -47,6 +47,9 @@ TEST_CASE("info and help name what there is", "[cli]") {
   CHECK(info.code == 0);
   CHECK_THAT(info.output, mentions("processor:", "instructions:", "oneDNN:", "CUDA:", "cuDNN:", "MPI:",
                                    "NCCL:", "threads:", "presets:"));
+#if defined(__SSE2__) || defined(__aarch64__)
+  CHECK_THAT(info.output, mentions("subnormals:    flushed to zero"));
+#endif
   const Result help = run(folder.path(), {"train", "copy-memory", "--help"});
   CHECK(help.code == 0);
   CHECK_THAT(help.output,

@@ -1,0 +1,15 @@
+// Subnormal floats, which some processors compute with a hundred times slower than with others.
+#pragma once
+
+namespace stillpoint::kernels {
+
+// From now on this thread, and the threads that it starts later, take subnormal operands for zero and round
+// subnormal results to zero (x86: FTZ and DAZ of MXCSR; ARM: FZ of FPCR; elsewhere nothing changes). It is
+// for programs to call, before the first parallel loop; the library leaves its callers' mode alone. float32
+// loses what is below 1.2e-38, float64 what is below 2.2e-308.
+void flush_subnormals();
+
+// Whether this thread does so, by an addition of such numbers.
+bool flushes_subnormals();
+
+}  // namespace stillpoint::kernels
