@@ -10,6 +10,7 @@ namespace stillpoint::kernels::simd {
 
 template <class T>
 inline void sincos_by_lane(Vector<T> x, Vector<T>& sine, Vector<T>& cosine) {
+  sine = cosine = x;  // a lane of what has no value yet is a warning of g++ 13
   for (int i = 0; i < width<T>; ++i) {
     sine[i] = std::sin(x[i]);
     cosine[i] = std::cos(x[i]);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <string_view>
 
 #include "kernels/error.h"
 #if STILLPOINT_MATIO
@@ -26,7 +27,7 @@ std::string sizes_text(const std::vector<std::uint64_t>& sizes) {
   return out;
 }
 
-const MatArray& array_named(const std::vector<MatArray>& arrays, const std::string& name,
+const MatArray& array_named(const std::vector<MatArray>& arrays, std::string_view name,
                             const std::string& file) {
   std::string names;
   for (const MatArray& array : arrays) names += (names.empty() ? "'" : ", '") + array.name + "'";
