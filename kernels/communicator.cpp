@@ -109,6 +109,8 @@ Communicator* Communicator::joined() { return joined_group; }
 void Communicator::join() {
   int level = 0, rank = 0, size = 1;
   check(MPI_Init_thread(nullptr, nullptr, MPI_THREAD_FUNNELED, &level), "MPI_Init_thread");
+  require(level >= MPI_THREAD_FUNNELED, "mpirun: given an MPI of thread level ", level, " (", describe_mpi(),
+          "), expected at least ", MPI_THREAD_FUNNELED, ", MPI_THREAD_FUNNELED; build it with threads");
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   MPI_Comm_size(MPI_COMM_WORLD, &size);
   rank_ = rank;

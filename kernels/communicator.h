@@ -73,8 +73,8 @@ class Communicator {
   std::vector<std::uint64_t> gather(std::uint64_t value);
   void barrier();
 
-  // While a call waits for other ranks it asks `ending`, and throws RankLost where that is true and the
-  // others do not come in time, or where a process of this machine's ranks is gone.
+  // While a call waits for other ranks it asks `ending`, and throws RankLost where that is true and ranks of
+  // other machines do not come in time, or where a process of this machine's ranks is gone.
   void set_ending(std::function<bool()> ending) { ending_ = std::move(ending); }
   // Whether every rank before this one was on this machine and is gone: what rank 0 did falls to this one
   // then.

@@ -4,6 +4,9 @@
 #include <nccl.h>
 
 #include <cstring>
+#include <system_error>
+#include <thread>
+#include <utility>
 
 #include "kernels/communicator.h"
 #include "kernels/cuda.h"
@@ -13,13 +16,19 @@ namespace {
 
 void check(ncclResult_t status, const char* call) {
   if (status == ncclSuccess || status == ncclInProgress) return;
-  const std::string what =
-      text(call, ": ", ncclGetErrorString(status), " (", ncclGetLastError(nullptr),
-           "), expected success, give every rank a GPU of its own, and see more with NCCL_DEBUG=INFO");
-  if (status == ncclRemoteError) throw RankLost(what);
-  fail(what);
+  fail(call, ": ", ncclGetErrorString(status), " (", ncclGetLastError(nullptr),
+       "), expected success, give every rank a GPU of its own, and see more with NCCL_DEBUG=INFO");
 }
 #define STILLPOINT_NCCL_CHECK(call) check((call), #call)
+
+// What befalls sums that were queued comes from another rank or the way to it.
+void check_queued(ncclComm_t communicator) {
+  ncclResult_t status = ncclSuccess;
+  STILLPOINT_NCCL_CHECK(ncclCommGetAsyncError(communicator, &status));
+  if (status == ncclSuccess || status == ncclInProgress) return;
+  throw RankLost(text("ncclAllReduce: ", ncclGetErrorString(status), " (", ncclGetLastError(nullptr),
+                      "), expected all ranks to live as long as the run; see more with NCCL_DEBUG=INFO"));
+}
 
 ncclDataType_t type_of(const Array& values) {
   require(values.dtype != DType::int32, "communicator: given ", name_of(values.dtype),
@@ -84,20 +93,23 @@ void NcclSums::finish() {
 void NcclSums::sum(const Array& values) { handles_->add_up(values, cuda::queue().stream); }
 
 bool NcclSums::idle() {
-  ncclResult_t status = ncclSuccess;
-  STILLPOINT_NCCL_CHECK(ncclCommGetAsyncError(handles_->communicator, &status));
-  check(status, "ncclAllReduce");
+  check_queued(handles_->communicator);
   const cudaError_t queued = cudaStreamQuery(cuda::queue().stream);
   if (queued == cudaErrorNotReady) return false;
   STILLPOINT_CUDA_CHECK(queued);
-  STILLPOINT_NCCL_CHECK(ncclCommGetAsyncError(handles_->communicator, &status));
-  check(status, "ncclAllReduce");
+  check_queued(handles_->communicator);
   return true;
 }
 
+// The call lets waiting kernels go first, but returns only when no recorded graph holds a sum any more, and
+// those live as long as the training step: nobody waits for it.
 void NcclSums::abort() noexcept {
-  if (handles_->communicator != nullptr) ncclCommAbort(handles_->communicator);
-  handles_->communicator = nullptr;
+  const ncclComm_t communicator = std::exchange(handles_->communicator, nullptr);
+  if (communicator == nullptr) return;
+  try {
+    std::thread([communicator] { ncclCommAbort(communicator); }).detach();
+  } catch (const std::system_error&) {
+  }
 }
 
 Index count_gpus() {

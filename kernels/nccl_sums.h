@@ -24,7 +24,7 @@ class NcclSums {
   // Whether the device has done all that was queued outside of sums still started; RankLost where NCCL has
   // lost another rank.
   bool idle();
-  // Makes kernels that wait for a lost rank return.
+  // Makes kernels that wait for a lost rank return, soon; for a process that will end.
   void abort() noexcept;
 
  private:

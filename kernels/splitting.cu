@@ -321,6 +321,8 @@ void frame_relu(Index side, const Array& x, const Array& y) {
 
 bool splitting_runs(const SplittingState& state) {
   std::int32_t status = 0;
+  // The copy would wait for a lost rank for ever.
+  if (const BatchShare* const share = SharedBatch::current()) share->group->wait_for(state.status.device);
   copy_bytes(&status, Device::cpu, state.status.data, state.status.device, sizeof status);
   return status == std::int32_t(SampleStatus::running);
 }

@@ -10,6 +10,7 @@
 
 #include "engine/checkpoint.h"
 #include "kernels/communicator.h"
+#include "kernels/launch_environment.h"
 #include "tasks/cli_reproduce.h"
 #include "tasks/cli_tune.h"
 #include "tasks/image_classification.h"
@@ -342,6 +343,10 @@ int run_command_line(const std::vector<std::string>& arguments, std::ostream& ou
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
     app.parse(reversed);
     if (info_app->parsed()) return out << describe_system(), 0;
+    require(train_app->parsed() || tune_app->parsed() || kernels::launched_processes() <= 1, "mpirun: given ",
+            kernels::launched_processes(),
+            " processes for a command that is one, expected train or tune, start ",
+            app.get_subcommands()[0]->get_name(), " without mpirun");
     if (selftest_app->parsed()) return selftest(selftest_flags.apply(), !no_timing, out) ? 0 : 1;
     if (eval_app->parsed()) return eval_command(eval_flags, out);
     if (predict_app->parsed()) return predict_command(predict_flags, out);

@@ -2,6 +2,7 @@
 #include "tasks/train.h"
 
 #include <cmath>
+#include <exception>
 #include <optional>
 
 #include "engine/checkpoint.h"
@@ -193,11 +194,19 @@ void Run::log_training() {
   Metrics values{{"loss", loss_sum_ / double(loss_count_)},
                  {"grad_norm", grad_norm_},
                  {"lr", schedule_.lr_at(step_ - 1)}};
-  const Metrics solvers = training_step_.statistics();
-  values.insert(values.end(), solvers.begin(), solvers.end());
+  std::exception_ptr lost;  // with it the step is whole all the same: its row has no solvers' statistics
+  try {
+    const Metrics solvers = training_step_.statistics();
+    values.insert(values.end(), solvers.begin(), solvers.end());
+  } catch (const kernels::RankLost&) {
+    lost = std::current_exception();
+  }
   if (leads_) log_->log({step_, (step_ - 1) / task_->steps_per_epoch() + 1, "train", values});
   loss_sum_ = 0;
   loss_count_ = 0;
+  if (!lost) return;
+  settle();
+  std::rethrow_exception(lost);
 }
 
 Metrics Run::evaluate(const std::string& split, Index epoch) {
@@ -221,6 +230,8 @@ bool Run::end_epoch(Index epoch) {
   bool goes_on = true;
   if (epoch % config_.evaluate_every == 0 || epoch == config_.epochs) {
     const Metrics solvers = training_step_.statistics();
+    // A GPU's ranks have no thread that saves while rank 0 evaluates.
+    if (shared() && request_.device == Device::cuda) save();
     if (leads_) goes_on = validate(epoch, solvers);
   }
   if (epoch % config_.checkpoint_every == 0 || epoch == config_.epochs) save();

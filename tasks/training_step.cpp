@@ -7,6 +7,7 @@
 
 #include "engine/ops.h"
 #include "kernels/range.h"
+#include "tasks/ranks.h"
 
 namespace stillpoint {
 
@@ -23,6 +24,8 @@ OptimiserConfig optimiser_config(const TrainConfig& c) {
 TrainingStep::TrainingStep(Task& task, Optimiser& optimiser, const ParamList& params, Options options)
     : task_(task), optimiser_(optimiser), params_(params.tensors()), options_(std::move(options)) {
   if (!shared()) return;
+  require_agreement(*options_.group, hash_of(name_of(options_.device)), "a device",
+                    "name it to all ranks with --device");
   options_.group->prepare(options_.device);
   buckets_.emplace(*options_.group, params_);
   if (!task_.batch(0).empty()) return;
@@ -60,8 +63,10 @@ Metrics TrainingStep::statistics() {
       value = options_.group->sum({weight_ * value})[0];
       continue;
     }
-    for (const std::uint64_t bits : options_.group->gather(std::bit_cast<std::uint64_t>(value)))
-      value = std::max(value, std::bit_cast<double>(bits));
+    for (const std::uint64_t bits : options_.group->gather(std::bit_cast<std::uint64_t>(value))) {
+      const double other = std::bit_cast<double>(bits);
+      if (!std::isnan(value) && !(value >= other)) value = other;  // NaN is the largest
+    }
   }
   return metrics;
 }

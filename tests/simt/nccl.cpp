@@ -205,11 +205,16 @@ ncclResult_t ncclCommDestroy(ncclComm_t comm) {
 }
 
 ncclResult_t ncclCommAbort(ncclComm_t comm) {
-  const std::lock_guard lock(runtime_mutex());
-  const Shared found = find(comm);
-  if (found == nullptr) return ncclInvalidArgument;
-  found->aborted = true;
-  communicators().erase(found);
+  Shared found;
+  {
+    const std::lock_guard lock(runtime_mutex());
+    found = find(comm);
+    if (found == nullptr) return ncclInvalidArgument;
+    found->aborted = true;
+    communicators().erase(found);
+  }
+  // Like NCCL's it returns when neither queued work nor a recorded graph holds a call of the communicator.
+  while (found.use_count() > 1) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   return ncclSuccess;
 }
 
