@@ -188,6 +188,15 @@ TEST_CASE("ranks with other settings are told so", "[parallel]") {
   CHECK_FALSE(std::filesystem::exists(folder / "run"));
 }
 
+TEST_CASE("a command that is one process says so to mpirun", "[parallel]") {
+  const TempDir folder;
+  const std::vector<std::string> arguments{"report", "run"};
+  const Result result = test::run_two(folder.path(), arguments, arguments);
+  CHECK(result.code != 0);
+  CHECK_THAT(result.output,
+             mentions("mpirun: given 2 processes", "expected train or tune", "start report without mpirun"));
+}
+
 TEST_CASE("a launcher of another MPI is named", "[parallel]") {
   const TempDir folder;
   ::setenv("PMI_SIZE", "2", 1);
