@@ -66,9 +66,7 @@ class TrialRun {
 // That of the trial which this one retries, so that it goes on from its checkpoint.
 fs::path TrialRun::folder() {
   if (trial_.user_attributes.contains("run")) return trial_.user_attributes.at("run").get<std::string>();
-  char name[24];
-  std::snprintf(name, sizeof name, "%05lld", static_cast<long long>(trial_.number));
-  const fs::path folder = fs::absolute(plan_.folder / name);
+  const fs::path folder = plan_.run_folder(trial_.number);
   study_.set_user_attribute(trial_, "run", folder.string());
   return folder;
 }
@@ -179,8 +177,19 @@ Json SearchPlan::agreement() const {
           {"most", space.asha.most}};
 }
 
+// A trial is in the study before its folder exists: where the study has none, the folders are another's.
 Study SearchPlan::open_or_create() const {
-  return Study::open_or_create(storage, study, space.direction, agreement());
+  const bool has_runs = fs::exists(run_folder(0));
+  Study opened = Study::open_or_create(storage, study, space.direction, agreement());
+  require(!has_runs || !opened.trials().empty(), "tune: given folder ", folder.string(),
+          " with the runs of another study than ", study, ", expected one for each, choose another --folder");
+  return opened;
+}
+
+fs::path SearchPlan::run_folder(Index number) const {
+  char name[24];
+  std::snprintf(name, sizeof name, "%05lld", static_cast<long long>(number));
+  return fs::absolute(folder / name);
 }
 
 bool run_worker(const SearchPlan& plan, std::ostream& out) {

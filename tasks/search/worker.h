@@ -27,7 +27,9 @@ struct SearchPlan {
   Json config(const std::vector<Parameter>& parameters) const;
   // What all workers have to agree on.
   Json agreement() const;
+  // Error where the folder holds the runs of another study.
   Study open_or_create() const;
+  std::filesystem::path run_folder(Index number) const;
 };
 
 // Runs trials until there are `plan.trials`, all of them ended, or until the guard of interrupts says so:

@@ -228,6 +228,18 @@ TEST_CASE("a trial that others run without heartbeats is not waited for", "[sear
   CHECK(trials[2].state != TrialState::running);
 }
 
+TEST_CASE("a folder holds the runs of one study", "[search][cli]") {
+  const TempDir folder;
+  write_space(folder);
+  REQUIRE(test::run(folder.path(), small_search(1, 1)).code == 0);
+  std::vector<std::string> other = small_search(1, 1);
+  other.insert(other.end(), {"--study", "other"});
+  const Result result = test::run(folder.path(), other);
+  CHECK(result.code != 0);
+  CHECK_THAT(result.output, mentions("with the runs of another study than other", "choose another --folder"));
+  check_ended(trials_in(folder), 1);
+}
+
 TEST_CASE("workers killed at any moment lose no trial", "[search][cli]") {
   const TempDir folder;
   write_space(folder);
