@@ -11,7 +11,8 @@ void ReproduceFlags::add_to(CLI::App& app) {
       ->required()
       ->check(CLI::IsMember({"table1", "table2", "table3", "fig2", "fig4", "fig5"}));
   app.add_option("--budget", request.minutes,
-                 "minutes for this call, shared by the runs that are not finished; default: all epochs of "
+                 "minutes for this call, shared by the runs that are not begun (begun ones go to their end); "
+                 "default: all epochs of "
                  "the settings")
       ->check(CLI::PositiveNumber);
   app.add_option("--seeds", request.seeds, "runs of each cell, with seeds 1, 2, ...")

@@ -87,21 +87,21 @@ int TuneFlags::run(const TaskKind& kind, const std::vector<std::string>& argumen
   make_folder(plan.folder);
   if (group.size() > 1) return run_ranks(plan, group, out);
   if (workers > 1 && !worker) {
-    plan.open_or_create();  // what does not agree is one error, not one per worker
+    plan.try_task();  // what does not fit is one error, not one per worker
+    plan.open_or_create();
     std::vector<std::string> copy = arguments;
     copy.push_back("--worker");
     if (common.threads == 0)
       copy.push_back(
           text("--threads=", std::max<Index>(1, Index(std::thread::hardware_concurrency()) / workers)));
     const int code = run_copies(copy, workers, 10 * workers, out);
-    summarise(plan, out);
-    return code;
+    return summarise(plan, out) || code != 0 ? code : 1;
   }
   plan.device = common.apply();
   const InterruptGuard guard;
   const bool done = run_worker(plan, out);
-  if (!worker) summarise(plan, out);
-  return done ? 0 : 130;
+  const bool found = worker || summarise(plan, out);
+  return !done ? 130 : found ? 0 : 1;
 }
 
 // Every rank is a worker of the study that rank 0 has made.

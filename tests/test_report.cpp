@@ -130,6 +130,8 @@ TEST_CASE("report: ticks are round and within the axis", "[report]") {
   CHECK(linear_ticks(0, 5064, 6) == std::vector<double>{0, 1000, 2000, 3000, 4000, 5000});
   CHECK(linear_ticks(0.9, 0.9933, 6) == std::vector<double>{0.9, 0.92, 0.94, 0.96, 0.98});
   CHECK(linear_ticks(-1.2, 1.2, 6) == std::vector<double>{-1, -0.5, 0, 0.5, 1});
+  for (const double low : {0.3, 0.99, 1e17})
+    CHECK(linear_ticks(low, std::nextafter(low, 1e18), 6).size() <= 6);
   CHECK(log_ticks(2e-4, 3, 6) == std::vector<double>{1e-3, 1e-2, 1e-1, 1});
   CHECK(log_ticks(0.15, 30, 6) == std::vector<double>{0.2, 0.5, 1, 2, 5, 10, 20});
   CHECK(log_ticks(1e-12, 1, 6).size() <= 7);

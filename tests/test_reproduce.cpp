@@ -1,6 +1,9 @@
 // The paper's tables and figures run anew, on settings and pictures that take no time.
+#include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <limits>
@@ -257,6 +260,30 @@ TEST_CASE("runs that a budget does not cover are shortened", "[reproduce]") {
   CHECK(!fs::exists(paper.folder / "out/probe"));
 }
 
+TEST_CASE("a call for a part of a table keeps the rest of it", "[reproduce]") {
+  const SmallPaper paper;
+  REQUIRE(paper.reproduce({"table1", "--seeds", "2"}).code == 0);
+  paper.write_preset("copy-memory/paper-two", R"({"model": "two", "lr": 0.5})");
+  const Result part = paper.reproduce({"table1", "--seeds", "1", "--only", "two"});
+  INFO(part.output);
+  REQUIRE(part.code == 0);
+  CHECK_THAT(part.output, Catch::Matchers::Contains("1 finished runs of paper-two had other settings"));
+  for (const Json& cell : paper.json("table1.json").at("cells")) CHECK(cell.at("runs").size() == 2);
+}
+
+TEST_CASE("one call at a time works in a folder", "[reproduce]") {
+  const SmallPaper paper;
+  make_folder(paper.folder / "out");
+  const int held = ::open((paper.folder / "out/.lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0644);
+  REQUIRE(::flock(held, LOCK_EX | LOCK_NB) == 0);
+  const Result second = paper.reproduce({"table1", "--seeds", "1"});
+  ::close(held);
+  CHECK(second.code == 1);
+  CHECK_THAT(second.output,
+             Catch::Matchers::Contains("another reproduce") && Catch::Matchers::Contains("--folder"));
+  CHECK(!fs::exists(paper.folder / "out/table1"));
+}
+
 TEST_CASE("figure 4 takes the runs of table 1", "[reproduce]") {
   const SmallPaper paper;
   const Result table = paper.reproduce({"table1", "--seeds", "1"});
@@ -281,6 +308,13 @@ TEST_CASE("figure 2 shows every case", "[reproduce]") {
   const std::string table = read_file(folder / "out/fig2.md");
   for (const char* name : {"(i) vanishes", "(ii) settles", "(iii) oscillates", "(iv) diverges"})
     CHECK_THAT(table, Catch::Matchers::Contains(name));
+}
+
+TEST_CASE("figure 2 refuses flags of training", "[reproduce]") {
+  const TempDir folder;
+  const Result figure = test::run(folder.path(), {"reproduce", "fig2", "--folder", "out", "--dry-run"});
+  CHECK(figure.code == 1);
+  CHECK_THAT(figure.output, Catch::Matchers::Contains("--dry-run"));
 }
 
 TEST_CASE("what cannot be run is said", "[reproduce]") {

@@ -41,7 +41,8 @@ double Axis::operator()(double value) const {
 }
 
 void widen(Axis& axis) {
-  if (axis.high > axis.low) return;
+  const double rounding = 1e-12 * std::max(std::abs(axis.low), std::abs(axis.high));
+  if (axis.high - axis.low > rounding) return;
   if (axis.log) {
     axis.low /= 2;
     axis.high *= 2;

@@ -12,6 +12,7 @@
 #include "tasks/io/progress.h"
 #include "tasks/reproduce/runner.h"
 #include "tasks/spectrum.h"
+#include "tasks/train.h"
 
 namespace stillpoint {
 namespace {
@@ -126,7 +127,8 @@ void write_training_curves(const std::vector<Job>& jobs, const fs::path& folder,
   for (const Job& job : jobs) {
     if (!fs::exists(job.folder / "metrics.jsonl")) continue;
     Curve by_time{job.cell->model, {}, {}}, by_epoch = by_time;
-    const Index steps = task_kind(job.table->task).make(job.config(), Device::cpu)->steps_per_epoch();
+    const Json ran = read_json_file((job.folder / config_name).string()).at("config");
+    const Index steps = task_kind(job.table->task).make(ran, Device::cpu)->steps_per_epoch();
     for (const nlohmann::json& row : read_metrics(job.folder / "metrics.jsonl")) {
       if (row["split"] != "train" || !row.contains("loss") || !row["loss"].is_number()) continue;
       by_time.x.push_back(row["time"].get<double>());
@@ -159,9 +161,8 @@ void write_predictions(const std::vector<Job>& jobs, const fs::path& folder, std
     }
     append(row, read_image(job.folder / "prediction.png"));
     order += ", " + job.cell->model;
-    const Json results = read_json_file((job.folder / "results.json").string());
     char psnr[32];
-    std::snprintf(psnr, sizeof psnr, "%.2f", results.at("metrics").at("test").at("psnr").get<double>());
+    std::snprintf(psnr, sizeof psnr, "%.2f", job.test_metric());
     markdown += "| " + fs::path(picture).stem().string() + " | " + job.cell->model + " | " + psnr + " |\n";
   }
   if (row.height > 0) montage = above(montage, row);

@@ -2,6 +2,7 @@
 #include "tasks/reproduce/job.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "engine/checkpoint.h"
 #include "tasks/presets.h"
@@ -19,7 +20,9 @@ constexpr const char* minibatch = "-minibatch";
 void set(Job& job, const std::string& assignment) { job.settings.assignments.push_back(assignment); }
 
 std::string without_prefix(const std::string& path, const std::string& folder, const std::string& name) {
-  return !folder.empty() && path.starts_with(folder) ? name + path.substr(folder.size()) : path;
+  const bool below = !folder.empty() && path.starts_with(folder) &&
+                     (path.size() == folder.size() || path[folder.size()] == '/');
+  return below ? name + path.substr(folder.size()) : path;
 }
 
 }  // namespace
@@ -35,6 +38,21 @@ Index Job::epochs_left() const {
 Json Job::config() const {
   const TaskKind& kind = task_kind(table->task);
   return kind.resolve(settings.layers(kind));
+}
+
+bool Job::ran_as_planned() const {
+  Json ran = read_json_file((folder / config_name).string()).at("config"), now = config();
+  for (const char* place : {"data", "image"}) {
+    ran.erase(place);
+    now.erase(place);
+  }
+  return ran == now;
+}
+
+double Job::test_metric() const {
+  const Json value =
+      read_json_file((folder / "results.json").string()).at("metrics").at("test").at(table->metric);
+  return value.is_number() ? value.get<double>() : NAN;
 }
 
 std::vector<std::string> Job::arguments() const {

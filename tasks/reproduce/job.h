@@ -20,6 +20,9 @@ struct Job {
   bool begun() const;         // a checkpoint is there to go on from
   Index epochs_left() const;  // of one that was begun
   Json config() const;        // all settings
+  // Of one that is finished: whether its settings were these, wherever its data lay.
+  bool ran_as_planned() const;
+  double test_metric() const;  // NaN where it was not finite
   // `train TASK` with the settings, for a copy of this program.
   std::vector<std::string> arguments() const;
   // The same as a reader would type it, with DATA for the folder of data and SEED for the seed.

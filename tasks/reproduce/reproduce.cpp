@@ -1,9 +1,15 @@
 // Which runs, how long each, in which order, and what is made of them.
 #include "tasks/reproduce/reproduce.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdlib>
+#include <cstring>
 #include <map>
 #include <thread>
 
@@ -34,6 +40,7 @@ class Reproduction {
   void search_cell(const PaperCell& cell, double seconds);
   void plan();
   void print_plan() const;
+  std::vector<Job> with_earlier_runs() const;
   double seconds_left() const {
     return request_.minutes == 0 ? 0 : std::max(1.0, 60 * request_.minutes - seconds_since(begun_));
   }
@@ -48,6 +55,28 @@ class Reproduction {
   std::map<const PaperCell*, std::string> missing_;  // why a cell has no runs
 };
 
+// One call works in a folder at a time. The runs inherit the lock, so that it lasts until they are gone, too.
+class FolderLock {
+ public:
+  explicit FolderLock(const fs::path& folder)
+      : file_(::open((folder / ".lock").c_str(), O_CREAT | O_RDWR, 0644)) {
+    if (file_ >= 0 && ::flock(file_, LOCK_EX | LOCK_NB) == 0) return;
+    const int why = errno;
+    if (file_ >= 0) ::close(file_);
+    require(why != EWOULDBLOCK, "reproduce: given folder ", folder.string(),
+            ", in which another reproduce or its runs are at work, expected one at a time; wait for it, or "
+            "choose "
+            "another --folder");
+    fail("reproduce: given folder ", folder.string(), ", cannot lock it: ", std::strerror(why));
+  }
+  ~FolderLock() { ::close(file_); }
+  FolderLock(const FolderLock&) = delete;
+  FolderLock& operator=(const FolderLock&) = delete;
+
+ private:
+  int file_;
+};
+
 std::string table_behind(const std::string& what) {
   return what == "fig4" ? "table1" : what == "fig5" ? "table3" : what;
 }
@@ -60,7 +89,7 @@ Reproduction::Reproduction(const ReproduceRequest& request, std::ostream& out)
   const char* const usual = std::getenv("STILLPOINT_DATA");
   if (!request.data.empty())
     sources_.data = fs::absolute(request.data);
-  else if (usual != nullptr && table_.task == "image-regression")
+  else if (usual != nullptr && *usual != 0 && table_.task == "image-regression")
     sources_.data = fs::absolute(usual);
 }
 
@@ -82,7 +111,7 @@ void Reproduction::add_jobs() {
         jobs_.push_back(make_job(table_, cell, sources_, seed, picture));
       if (table_.task == "image-regression" && pictures(cell).empty())
         missing_[&cell] = "no PNG or JPEG files in " + (sources_.data / cell.data).string() +
-                          "; name the folder that holds " + cell.data + "/ with --data";
+                          "; name the folder that holds " + cell.data + "/ with --data or STILLPOINT_DATA";
     }
   require(!jobs_.empty() || !missing_.empty(), "reproduce: given --only ", request_.only,
           ", expected a part of the name of one of ", table_.name, "'s presets, as in ",
@@ -142,7 +171,8 @@ void Reproduction::search_cell(const PaperCell& cell, double seconds) {
 void Reproduction::search() {
   std::vector<const PaperCell*> cells;
   for (const Job& job : jobs_)
-    if (std::find(cells.begin(), cells.end(), job.cell) == cells.end()) cells.push_back(job.cell);
+    if (!job.finished() && !job.begun() && std::find(cells.begin(), cells.end(), job.cell) == cells.end())
+      cells.push_back(job.cell);
   const double half = seconds_left() / 2;
   for (const PaperCell* cell : cells)
     if (!InterruptGuard::interrupted()) search_cell(*cell, half / double(cells.size()));
@@ -187,9 +217,31 @@ void Reproduction::print_plan() const {
   std::map<std::string, Index> commands;
   for (const Job& job : jobs_)
     if (!job.finished() && !job.begun()) ++commands[job.command()];
+  std::map<std::string, Index> other;
+  for (const Job& job : jobs_)
+    if (job.finished() && !job.ran_as_planned()) ++other[job.cell->preset];
+  for (const auto& [preset, count] : other)
+    out_ << count << " finished runs of " << preset
+         << " had other settings or epochs than they would have now; "
+         << "remove their folders to run them anew\n";
   if (request_.dry)
     for (const auto& [command, count] : commands) out_ << count << " x " << command << "\n";
   out_ << std::flush;
+}
+
+// A call for a part of the table writes what others have left there as well.
+std::vector<Job> Reproduction::with_earlier_runs() const {
+  std::vector<Job> all = jobs_;
+  constexpr Index most_seeds = 16;
+  for (const PaperCell& cell : table_.cells)
+    for (const std::string& picture : pictures(cell))
+      for (Index seed = 1; seed <= std::max(request_.seeds, most_seeds); ++seed) {
+        Job job = make_job(table_, cell, sources_, seed, picture);
+        const bool planned = std::any_of(jobs_.begin(), jobs_.end(),
+                                         [&](const Job& other) { return other.folder == job.folder; });
+        if (!planned && job.finished()) all.push_back(std::move(job));
+      }
+  return all;
 }
 
 int Reproduction::run() {
@@ -217,7 +269,7 @@ int Reproduction::run() {
     write_predictions(jobs_, sources_.folder, out_);
   } else {
     out_ << "\n"
-         << write_table(table_, jobs_, sources_.folder) << "\nwritten to "
+         << write_table(table_, with_earlier_runs(), sources_.folder) << "\nwritten to "
          << (sources_.folder / table_.name).string() << ".md and .json" << std::endl;
   }
   if (jobs_.empty()) code = 1;
@@ -231,9 +283,15 @@ int Reproduction::run() {
 int reproduce(const ReproduceRequest& request, std::ostream& out) {
   make_folder(request.folder);
   if (request.what == "fig2") {
+    require(!request.dry && request.minutes == 0 && request.trials == 0 && request.only.empty(),
+            "reproduce: given fig2 with --dry-run, --budget, --search or --only, expected none of them, it "
+            "trains ",
+            "nothing and takes seconds");
     write_spectra(request.folder, out);
     return 0;
   }
+  if (request.dry) return Reproduction(request, out).run();
+  const FolderLock lock(request.folder);
   return Reproduction(request, out).run();
 }
 

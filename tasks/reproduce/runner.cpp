@@ -82,10 +82,8 @@ void Runner::end(const ProcessEnd& end) {
   write_atomically(run.job->folder / attempt_name, attempt.dump(2) + "\n");
   out_ << "[" << ended_ << "/" << total_ << "] " << run.job->name() << ": ";
   if (run.job->finished()) {
-    const Json results = read_json_file((run.job->folder / "results.json").string());
-    out_ << "test " << run.job->table->metric << " "
-         << format_number(results.at("metrics").at("test").at(run.job->table->metric).get<double>())
-         << " after " << format_duration(seconds) << std::endl;
+    out_ << "test " << run.job->table->metric << " " << format_number(run.job->test_metric()) << " after "
+         << format_duration(seconds) << std::endl;
     return;
   }
   const bool saved = end.code == 130 || InterruptGuard::interrupted();

@@ -2,6 +2,7 @@
 #include "tasks/reproduce/table.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <map>
 #include <set>
@@ -31,7 +32,7 @@ FinishedRun read_run(const Job& job) {
   const Json attempt = attempt_of(job);
   return {.seed = config.at("seed").get<std::int64_t>(),
           .picture = fs::path(job.settings.image).stem().string(),
-          .value = job.table->scale * results.at("metrics").at("test").at(job.table->metric).get<double>(),
+          .value = job.table->scale * job.test_metric(),
           .parameters = results.at("parameters").get<Index>(),
           .epochs = config.at("epochs").get<Index>(),
           .batch = config.at("batch").get<Index>(),
@@ -47,6 +48,7 @@ struct Statistic {
 // The deviation is that of a sample, 0 for a single value.
 Statistic statistic_of(std::vector<double> values) {
   Statistic s;
+  std::erase_if(values, [](double v) { return std::isnan(v); });
   if (values.empty()) return s;
   std::sort(values.begin(), values.end());
   const std::size_t n = values.size();
@@ -160,9 +162,9 @@ std::string commands_of(const std::vector<Cell>& cells) {
   for (const Cell& cell : cells)
     for (const FinishedRun& run : cell.runs) {
       std::string command = run.command;
-      if (const std::size_t at = run.picture.empty() ? std::string::npos : command.find(run.picture);
-          at != std::string::npos)
-        command.replace(at, run.picture.size(), "PICTURE");
+      if (const std::size_t at = command.find("/" + run.picture + ".");
+          !run.picture.empty() && at != std::string::npos)
+        command.replace(at + 1, run.picture.size(), "PICTURE");
       if (seen.insert(command).second) lines += command + "\n";
     }
   return lines.empty() ? "" : "\nCommands of the runs:\n\n```\n" + lines + "```\n";

@@ -37,6 +37,7 @@ class Study {
   static std::vector<std::string> names(const std::string& url);
 
   const std::string& name() const { return name_; }
+  std::string storage() const { return database_->name(); }  // without a password
   Direction direction() const { return direction_; }
 
   Json user_attributes() const { return attributes("user"); }

@@ -1,5 +1,6 @@
 // Who runs which trial: new ones, waiting ones, and those whose workers are gone.
 #include <algorithm>
+#include <cmath>
 
 #include "tasks/search/python_json.h"
 #include "tasks/search/study.h"
@@ -157,7 +158,7 @@ std::vector<StaleTrial> Study::fail_stale_trials(double grace_seconds, Index max
                                  " FROM trials t JOIN trial_heartbeats h ON h.trial_id = t.trial_id "
                                  "WHERE t.study_id = ? AND t.state = 'RUNNING' ORDER BY t.number",
                              {study_})) {
-    if (real_of(row[1]) <= grace_seconds) continue;
+    if (real_of(row[1]) <= std::ceil(grace_seconds)) continue;  // SQLite's ages are whole seconds
     const std::int64_t id = integer_of(row[0]);
     if (!end(id, TrialState::fail)) continue;
     const Trial failed = read_trials(id).front();

@@ -67,6 +67,8 @@ class TrialRun {
 fs::path TrialRun::folder() {
   if (trial_.user_attributes.contains("run")) return trial_.user_attributes.at("run").get<std::string>();
   const fs::path folder = plan_.run_folder(trial_.number);
+  require(!fs::exists(folder / checkpoint_name), "tune: given folder ", folder.string(),
+          " with the run of another study, expected none, choose another --folder");
   study_.set_user_attribute(trial_, "run", folder.string());
   return folder;
 }
@@ -123,6 +125,10 @@ std::string TrialRun::end() {
   if (pruned_) {
     study_.finish(trial_, TrialState::pruned, last_);
     return text("stopped after ", evaluations_, " evaluations");
+  }
+  if (!ended_ && !InterruptGuard::interrupted()) {
+    fail_with("its run ended before its last evaluation");
+    return "failed: its run ended before its last evaluation";
   }
   if (!ended_) {
     study_.requeue(trial_);
@@ -186,6 +192,8 @@ Study SearchPlan::open_or_create() const {
   return opened;
 }
 
+void SearchPlan::try_task() const { kind->make(config(space.draw(seed, 0)), device); }
+
 fs::path SearchPlan::run_folder(Index number) const {
   char name[24];
   std::snprintf(name, sizeof name, "%05lld", static_cast<long long>(number));
@@ -193,6 +201,7 @@ fs::path SearchPlan::run_folder(Index number) const {
 }
 
 bool run_worker(const SearchPlan& plan, std::ostream& out) {
+  plan.try_task();
   Study study = plan.open_or_create();
   const Sampler sampler = [&](Index number) { return plan.space.draw(plan.seed, number); };
   while (!InterruptGuard::interrupted()) {

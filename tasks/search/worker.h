@@ -27,6 +27,8 @@ struct SearchPlan {
   Json config(const std::vector<Parameter>& parameters) const;
   // What all workers have to agree on.
   Json agreement() const;
+  // Error where this process cannot train, for want of data or of memory: every trial would fail of it.
+  void try_task() const;
   // Error where the folder holds the runs of another study.
   Study open_or_create() const;
   std::filesystem::path run_folder(Index number) const;

@@ -228,6 +228,19 @@ TEST_CASE("a trial that others run without heartbeats is not waited for", "[sear
   CHECK(trials[2].state != TrialState::running);
 }
 
+TEST_CASE("a worker that cannot train starts no trial", "[search][cli]") {
+  const TempDir folder;
+  for (const char* workers : {"1", "2"}) {
+    const Result result = test::run(
+        folder.path(), {"tune", "image-classification", "--set", "dataset=mnist", "--data", "nowhere",
+                        "--trials", "3", "--workers", workers, "--folder", "search", "--device", "cpu"});
+    INFO(result.output);
+    CHECK(result.code == 1);
+    CHECK_THAT(result.output, mentions("nowhere"));
+    CHECK_FALSE(fs::exists(folder / "search/study.db"));
+  }
+}
+
 TEST_CASE("a folder holds the runs of one study", "[search][cli]") {
   const TempDir folder;
   write_space(folder);
@@ -279,9 +292,9 @@ TEST_CASE("a trial that no worker survives is given up", "[search][cli]") {
   }
   const Result result = test::run(folder.path(), arguments);
   INFO(result.output);
-  CHECK(result.code == 0);
+  CHECK(result.code == 1);  // nothing was found
   const std::vector<Trial> trials = trials_in(folder);
-  CHECK_THAT(result.output, mentions("tried too often, given up", "no trial is complete yet"));
+  CHECK_THAT(result.output, mentions("tried too often, given up", "no trial is complete"));
   for (const Trial& t : trials) CHECK(t.state == TrialState::fail);
   CHECK(trials.size() == 2);
 }
