@@ -268,7 +268,8 @@ TEST_CASE("a call for a part of a table keeps the rest of it", "[reproduce]") {
   INFO(part.output);
   REQUIRE(part.code == 0);
   CHECK_THAT(part.output, Catch::Matchers::Contains("1 finished runs of paper-two had other settings"));
-  for (const Json& cell : paper.json("table1.json").at("cells")) CHECK(cell.at("runs").size() == 2);
+  const Json table = paper.json("table1.json");
+  for (const Json& cell : table.at("cells")) CHECK(cell.at("runs").size() == 2);
 }
 
 TEST_CASE("one call at a time works in a folder", "[reproduce]") {
