@@ -212,10 +212,6 @@ endfunction()
 
 # Settings of the library that holds kernels, engine, solvers and models; also used for its emulated twin.
 function(stillpoint_core_settings target)
-  if(STILLPOINT_SANITIZE)
-    # Eigen's decompositions, which are nearly all of it, take minutes longer to compile sanitized.
-    set_source_files_properties(${CMAKE_SOURCE_DIR}/solvers/spectrum.cpp PROPERTIES COMPILE_OPTIONS -fno-sanitize=all)
-  endif()
   # g++ 12 takes the undefined registers of its own AVX-512 intrinsics in Eigen for a mistake (GCC bug 105593).
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
     set_source_files_properties(${CMAKE_SOURCE_DIR}/solvers/spectrum.cpp ${CMAKE_SOURCE_DIR}/solvers/principal_basis.cpp

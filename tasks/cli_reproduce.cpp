@@ -12,8 +12,7 @@ void ReproduceFlags::add_to(CLI::App& app) {
       ->check(CLI::IsMember({"table1", "table2", "table3", "fig2", "fig4", "fig5"}));
   app.add_option("--budget", request.minutes,
                  "minutes for this call, shared by the runs that are not begun (begun ones go to their end); "
-                 "default: all epochs of "
-                 "the settings")
+                 "default: all epochs of the settings")
       ->check(CLI::PositiveNumber);
   app.add_option("--seeds", request.seeds, "runs of each cell, with seeds 1, 2, ...")
       ->check(CLI::Range(1, 1000))

@@ -126,10 +126,7 @@ std::string TrialRun::end() {
     study_.finish(trial_, TrialState::pruned, last_);
     return text("stopped after ", evaluations_, " evaluations");
   }
-  if (!ended_ && !InterruptGuard::interrupted()) {
-    fail_with("its run ended before its last evaluation");
-    return "failed: its run ended before its last evaluation";
-  }
+  require(ended_ || InterruptGuard::interrupted(), "its run ended before its last evaluation");
   if (!ended_) {
     study_.requeue(trial_);
     return text("interrupted after ", evaluations_, " evaluations; waits to be resumed");
