@@ -160,7 +160,13 @@ if(NOT STILLPOINT_CUDA STREQUAL "OFF")
       "put nvcc on PATH or set CMAKE_CUDA_COMPILER")
   endif()
 endif()
-report(CUDA "${STILLPOINT_HAS_CUDA}" "${CMAKE_CUDA_COMPILER_VERSION}")
+if(STILLPOINT_HAS_CUDA)
+  report(CUDA ON "${CMAKE_CUDA_COMPILER_VERSION}")
+elseif(STILLPOINT_CUDA STREQUAL "OFF")
+  report(CUDA OFF "turned off (STILLPOINT_CUDA=OFF)")
+else()
+  report(CUDA OFF "built for the CPU (GPUs need nvcc >= 12.4 on PATH, with cuBLAS)")
+endif()
 
 if(STILLPOINT_HAS_CUDA)
   find_path(CUDNN_INCLUDE_DIR cudnn_version.h HINTS ${CUDAToolkit_INCLUDE_DIRS})
@@ -212,11 +218,8 @@ endfunction()
 
 # Settings of the library that holds kernels, engine, solvers and models; also used for its emulated twin.
 function(stillpoint_core_settings target)
-  # g++ 12 takes the undefined registers of its own AVX-512 intrinsics in Eigen for a mistake (GCC bug 105593).
-  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-    set_source_files_properties(${CMAKE_SOURCE_DIR}/solvers/spectrum.cpp ${CMAKE_SOURCE_DIR}/solvers/principal_basis.cpp
-      PROPERTIES COMPILE_OPTIONS "-Wno-maybe-uninitialized")
-  endif()
+  set_source_files_properties(${CMAKE_SOURCE_DIR}/solvers/spectrum.cpp ${CMAKE_SOURCE_DIR}/solvers/principal_basis.cpp
+    PROPERTIES COMPILE_OPTIONS "${STILLPOINT_FALSE_WARNINGS}")
   target_link_libraries(${target} PUBLIC stillpoint_options OpenMP::OpenMP_CXX nlohmann_json::nlohmann_json
     Eigen3::Eigen)
   if(TARGET onednn)

@@ -13,7 +13,6 @@ namespace stillpoint {
 namespace {
 
 using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-using ComplexMatrix = Eigen::MatrixXcd;
 using Complex = std::complex<double>;
 
 Matrix matrix_of(const Tensor& t, const char* where, const char* name) {
@@ -50,14 +49,22 @@ LeastSquares solve_least_squares(const Matrix& a, const Matrix& b, double trunca
   return {svd.solve(b), svd.rank()};
 }
 
-Index nullity(const ComplexMatrix& m, double threshold) {
-  const Eigen::VectorXd s = Eigen::BDCSVD<ComplexMatrix>(m).singularValues();
+Index nullity(const Eigen::MatrixXd& m, double threshold) {
+  const Eigen::VectorXd s = Eigen::BDCSVD<Eigen::MatrixXd>(m).singularValues();
   return Index(std::count_if(s.begin(), s.end(), [=](double value) { return value <= threshold; }));
 }
 
-ComplexMatrix shifted(const Matrix& k, Complex lambda) {
-  ComplexMatrix m = k.cast<Complex>();
-  m.diagonal().array() -= lambda;
+// K - lambda as a real matrix of twice the size, A + iB as (A -B; B A): sums, products, null spaces and
+// projectors carry over, dimensions double, and no complex decomposition has to be compiled.
+Eigen::MatrixXd shifted(const Matrix& k, Complex lambda) {
+  const Index n = k.rows();
+  Eigen::MatrixXd m = Eigen::MatrixXd::Zero(2 * n, 2 * n);
+  for (const Index part : {Index(0), n}) {
+    m.block(part, part, n, n) = k;
+    m.block(part, part, n, n).diagonal().array() -= lambda.real();
+  }
+  m.block(0, n, n, n).diagonal().array() = lambda.imag();
+  m.block(n, 0, n, n).diagonal().array() = -lambda.imag();
   return m;
 }
 
@@ -98,7 +105,7 @@ std::vector<Complex> eigenvalues_of(const Matrix& k) {
 double rank_threshold(const Matrix& k, double tolerance) { return tolerance * std::max(1.0, k.norm()); }
 
 bool is_semisimple(const Matrix& k, const Cluster& cluster, double tolerance) {
-  return nullity(shifted(k, cluster.lambda), rank_threshold(k, tolerance)) >= cluster.count;
+  return nullity(shifted(k, cluster.lambda), rank_threshold(k, tolerance)) >= 2 * cluster.count;
 }
 
 // Eigenvalues of a matrix whose powers do not grow by its radius.
@@ -111,12 +118,12 @@ std::vector<Complex> bounded_eigenvalues(const Matrix& k, double tolerance, cons
 
 // Factors (D,p) and (p,D) of the projector on the null space of m, of dimension `count`, along its range;
 // `count` is confirmed by singular values up to the threshold, or else nothing.
-template <class M>
-std::optional<std::pair<M, M>> null_projector(const M& m, Index count, double threshold) {
-  const Eigen::BDCSVD<M> svd(m, Eigen::ComputeFullU | Eigen::ComputeFullV);
+std::optional<std::pair<Eigen::MatrixXd, Eigen::MatrixXd>> null_projector(const Eigen::MatrixXd& m,
+                                                                          Index count, double threshold) {
+  const Eigen::BDCSVD<Eigen::MatrixXd> svd(m, Eigen::ComputeFullU | Eigen::ComputeFullV);
   if (svd.singularValues()(m.cols() - count) > threshold) return {};
-  const M right = svd.matrixV().rightCols(count), left = svd.matrixU().rightCols(count);
-  const M u = (left.adjoint() * right).fullPivLu().solve(M(left.adjoint()));
+  const Eigen::MatrixXd right = svd.matrixV().rightCols(count), left = svd.matrixU().rightCols(count);
+  const Eigen::MatrixXd u = (left.transpose() * right).fullPivLu().solve(Eigen::MatrixXd(left.transpose()));
   return std::pair(right, u);
 }
 
@@ -189,12 +196,14 @@ Tensor settled_power(const Tensor& matrix, Index n, double tolerance) {
   const Matrix k = square_of(matrix, "settled_power");
   Matrix sum = Matrix::Zero(k.rows(), k.cols());
   for (const Cluster& c : clusters_on_circle(bounded_eigenvalues(k, tolerance, "settled_power"), tolerance)) {
-    const auto projector = null_projector(shifted(k, c.lambda), c.count, rank_threshold(k, tolerance));
+    const auto projector = null_projector(shifted(k, c.lambda), 2 * c.count, rank_threshold(k, tolerance));
     require(projector.has_value(),
             "settled_power: given a matrix with an eigenvalue of modulus one that is not semisimple, "
             "expected case (i), (ii) or (iii), its powers grow");
-    const Complex turn = std::polar(1.0, double(n) * std::arg(c.lambda));
-    sum += (turn * projector->first * projector->second).real();
+    const double angle = double(n) * std::arg(c.lambda);
+    const auto u = projector->second.leftCols(k.rows());  // P = A + iB from its left half, Re(e^(i angle) P)
+    sum += std::cos(angle) * projector->first.topRows(k.rows()) * u -
+           std::sin(angle) * projector->first.bottomRows(k.rows()) * u;
   }
   return tensor_of(sum);
 }

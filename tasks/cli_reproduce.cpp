@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <thread>
 
+#include "tasks/info.h"
+
 namespace stillpoint {
 
 void ReproduceFlags::add_to(CLI::App& app) {
@@ -27,17 +29,20 @@ void ReproduceFlags::add_to(CLI::App& app) {
       "folder of the data: mnist/, cifar10/, ... of table2, natural/ and text/ with pictures of table3; "
       "default: $STILLPOINT_DATA");
   app.add_option("--folder", folder, "for runs, tables and figures")->capture_default_str();
-  app.add_option("--workers", request.runner.workers, "runs at once; default: one per core")
+  app.add_option("--workers", request.runner.workers, "runs at once; default: one per core, on a GPU one")
       ->check(CLI::Range(1, 1024));
-  app.add_flag("--dry-run", request.dry, "print which runs would be started, and how long each");
+  app.add_flag("--dry-run", request.dry,
+               "print which runs would be started, and how long each would take by some measured steps");
   common.add_to(app);
-  request.runner.workers = std::max<Index>(1, Index(std::thread::hardware_concurrency()));
+  request.runner.workers = 0;  // not given
 }
 
 int ReproduceFlags::run(std::ostream& out) {
   const Index cores = std::max<Index>(1, Index(std::thread::hardware_concurrency()));
   request.folder = folder;
   request.data = data;
+  if (request.runner.workers == 0)
+    request.runner.workers = device_named(common.device) == Device::cuda ? 1 : cores;
   request.runner.threads =
       common.threads > 0 ? common.threads : int(std::max<Index>(1, cores / request.runner.workers));
   set_threads(request.runner.threads);

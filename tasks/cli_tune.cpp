@@ -113,8 +113,8 @@ int TuneFlags::run_ranks(SearchPlan& plan, kernels::Communicator& group, std::os
   group.barrier();
   const bool done = run_worker(plan, out);
   group.barrier();
-  if (group.rank() == 0) summarise(plan, out);
-  return done ? 0 : 130;
+  const bool found = group.rank() != 0 || summarise(plan, out);
+  return !done ? 130 : found ? 0 : 1;
 }
 
 }  // namespace stillpoint

@@ -1,17 +1,20 @@
 // The flag and its handlers.
 #include "tasks/interrupt.h"
 
+#include <atomic>
+
 namespace stillpoint {
 namespace {
 
-volatile std::sig_atomic_t came = 0;
+std::atomic<bool> came{false};  // read by other threads as well
+static_assert(std::atomic<bool>::is_always_lock_free, "a handler may write it");
 
 }  // namespace
 
 InterruptGuard::InterruptGuard() {
-  came = 0;
+  came = false;
   struct sigaction action = {};
-  action.sa_handler = [](int) { came = 1; };
+  action.sa_handler = [](int) { came = true; };
   action.sa_flags = SA_RESETHAND;
   ::sigaction(SIGINT, &action, &old_int_);
   ::sigaction(SIGTERM, &action, &old_term_);
@@ -22,6 +25,6 @@ InterruptGuard::~InterruptGuard() {
   ::sigaction(SIGTERM, &old_term_, nullptr);
 }
 
-bool InterruptGuard::interrupted() { return came != 0; }
+bool InterruptGuard::interrupted() { return came; }
 
 }  // namespace stillpoint

@@ -148,26 +148,29 @@ void write_training_curves(const std::vector<Job>& jobs, const fs::path& folder,
 
 void write_predictions(const std::vector<Job>& jobs, const fs::path& folder, std::ostream& out) {
   Image montage, row;
-  std::string picture, order;
+  std::string picture;
+  Index column = 0;  // that of the truth is the first
   std::string markdown =
-      "# Fig. 5: pictures and predictions\n\n| picture | model | test PSNR |\n|---|---|---:|\n";
+      "# Fig. 5: pictures and predictions\n\n| picture | model | column of fig5.png | test PSNR "
+      "|\n|---|---|---:|---:|\n";
   for (const Job& job : jobs) {
     if (!job.finished()) continue;
     if (job.settings.image != picture) {
       if (row.height > 0) montage = above(montage, row);
       picture = job.settings.image;
       row = read_image(picture);
-      order = "truth";
+      column = 1;
     }
     append(row, read_image(job.folder / "prediction.png"));
-    order += ", " + job.cell->model;
+    ++column;
     char psnr[32];
     std::snprintf(psnr, sizeof psnr, "%.2f", job.test_metric());
-    markdown += "| " + fs::path(picture).stem().string() + " | " + job.cell->model + " | " + psnr + " |\n";
+    markdown += text("| ", fs::path(picture).stem().string(), " | ", job.cell->model, " | ", column, " | ",
+                     psnr, " |\n");
   }
   if (row.height > 0) montage = above(montage, row);
   if (montage.height > 0) write_png(folder / "fig5.png", montage);
-  markdown += "\nColumns of fig5.png: " + order + ".\n";
+  markdown += "\nThe first column of fig5.png is the truth.\n";
   write_text(folder / "fig5.md", markdown, out);
 }
 

@@ -39,7 +39,9 @@ class Reproduction {
   void search();
   void search_cell(const PaperCell& cell, double seconds);
   void plan();
-  void print_plan() const;
+  double seconds_of_epoch(const Job& job);
+  void print_plan();
+  void print_commands();
   std::vector<Job> with_earlier_runs() const;
   double seconds_left() const {
     return request_.minutes == 0 ? 0 : std::max(1.0, 60 * request_.minutes - seconds_since(begun_));
@@ -53,6 +55,7 @@ class Reproduction {
   JobSources sources_;
   std::vector<Job> jobs_;
   std::map<const PaperCell*, std::string> missing_;  // why a cell has no runs
+  std::map<std::string, double> epoch_seconds_;      // measured, by preset and file
 };
 
 // One call works in a folder at a time. The runs inherit the lock, so that it lasts until they are gone, too.
@@ -178,45 +181,62 @@ void Reproduction::search() {
     if (!InterruptGuard::interrupted()) search_cell(*cell, half / double(cells.size()));
 }
 
+double Reproduction::seconds_of_epoch(const Job& job) {
+  const auto [at, fresh] = epoch_seconds_.try_emplace(job.settings.preset + job.settings.config, 0);
+  if (fresh)
+    at->second = seconds_per_epoch(job, device_named(request_.runner.device), sources_.folder / "probe");
+  return at->second;
+}
+
 void Reproduction::plan() {
   if (request_.minutes == 0) return;
-  const fs::path scratch = sources_.folder / "probe";
-  std::map<std::string, double> seconds;  // of an epoch, by preset or file
-  const auto epoch_of = [&](const Job& job) {
-    const auto [at, fresh] = seconds.try_emplace(job.settings.preset + job.settings.config, 0);
-    if (fresh) at->second = seconds_per_epoch(job, device_named(request_.runner.device), scratch);
-    return at->second;
-  };
   std::vector<double> wanted;
   std::vector<Job*> open;
   double begun = 0;  // seconds that runs need which have their epochs already
   for (Job& job : jobs_) {
     if (job.finished() || InterruptGuard::interrupted()) continue;
     if (job.begun()) {
-      begun += epoch_of(job) * double(job.epochs_left());
+      begun += seconds_of_epoch(job) * double(job.epochs_left());
       continue;
     }
     open.push_back(&job);
-    wanted.push_back(epoch_of(job) * job.config().at("epochs").get<double>());
+    wanted.push_back(seconds_of_epoch(job) * job.config().at("epochs").get<double>());
   }
   const double share = fair_share(wanted, seconds_left() * double(request_.runner.workers) - begun);
   for (std::size_t i = 0; i < open.size(); ++i) {
     if (wanted[i] <= share || InterruptGuard::interrupted()) continue;
     Job brief = *open[i];
     shorten(brief, 1);
-    shorten(*open[i], std::max<Index>(1, Index(share / epoch_of(brief))));
+    shorten(*open[i], std::max<Index>(1, Index(share / seconds_of_epoch(brief))));
   }
 }
 
-void Reproduction::print_plan() const {
+// With the time of each, were it alone on its threads, and of all that is open.
+void Reproduction::print_commands() {
+  std::map<std::string, std::pair<Index, double>> commands;  // how many, seconds of each
+  double all = 0;
+  for (const Job& job : jobs_) {
+    if (job.finished() || InterruptGuard::interrupted()) continue;
+    const Index epochs = job.begun() ? job.epochs_left() : job.config().at("epochs").get<Index>();
+    const double seconds = seconds_of_epoch(job) * double(epochs);
+    all += seconds;
+    if (job.begun()) continue;
+    auto& [count, each] = commands[job.command()];
+    ++count;
+    each = seconds;
+  }
+  for (const auto& [command, run] : commands)
+    out_ << run.first << " x " << command << ", about " << format_duration(run.second) << "\n";
+  out_ << "about " << format_duration(all / double(request_.runner.workers))
+       << " in all, evaluations left out" << std::endl;
+}
+
+void Reproduction::print_plan() {
   Index finished = 0;
   for (const Job& job : jobs_) finished += job.finished();
   out_ << jobs_.size() << " runs, " << finished << " of them finished, " << request_.runner.workers
        << " at a time with " << request_.runner.threads << " threads each; in " << sources_.folder.string()
        << "\n";
-  std::map<std::string, Index> commands;
-  for (const Job& job : jobs_)
-    if (!job.finished() && !job.begun()) ++commands[job.command()];
   std::map<std::string, Index> other;
   for (const Job& job : jobs_)
     if (job.finished() && !job.ran_as_planned()) ++other[job.cell->preset];
@@ -224,9 +244,8 @@ void Reproduction::print_plan() const {
     out_ << count << " finished runs of " << preset
          << " had other settings or epochs than they would have now; "
          << "remove their folders to run them anew\n";
-  if (request_.dry)
-    for (const auto& [command, count] : commands) out_ << count << " x " << command << "\n";
   out_ << std::flush;
+  if (request_.dry) print_commands();
 }
 
 // A call for a part of the table writes what others have left there as well.

@@ -235,4 +235,18 @@ TEST_CASE("every rank is a worker of a search", "[parallel]") {
   CHECK_THAT(run_ranks(folder.path(), 2, arguments).output, mentions("--workers: given 2 on 2 ranks"));
 }
 
+TEST_CASE("ranks that find nothing say so", "[parallel]") {
+  const TempDir folder;
+  write_atomically(folder / "space.json", R"({
+    "metric": "loss", "direction": "minimize", "trials": 2, "grace": 1, "reduction": 2, "most": 3,
+    "settings": {"epochs": 50, "dtype": "float32"}, "draws": {"lr": {"log_uniform": [1e29, 1e30]}}})");
+  std::vector<std::string> arguments = without_run(small_run(""));
+  arguments[0] = "tune";
+  arguments.insert(arguments.end(), {"--space", "space.json", "--folder", "search"});
+  const Result result = run_ranks(folder.path(), 2, arguments);
+  INFO(result.output);
+  CHECK(result.code == 1);
+  CHECK_THAT(result.output, mentions("2 failed", "no trial is complete"));
+}
+
 }  // namespace stillpoint
