@@ -256,7 +256,8 @@ TEST_CASE("runs that a budget does not cover are shortened", "[reproduce]") {
   CHECK(result.code == 0);
   CHECK_THAT(result.output,
              Catch::Matchers::Contains("--preset natural-rff-minibatch --set retrain=true --set epochs="));
-  CHECK_THAT(result.output, Catch::Matchers::Matches("[^]*, about [0-9:]+( s)?\nabout [0-9:]+( s)? in all[^]*"));
+  CHECK_THAT(result.output,
+             Catch::Matchers::Matches("[^]*, about [0-9:]+( s)?\nabout [0-9:]+( s)? in all[^]*"));
   CHECK(!fs::exists(paper.folder / "out/table3"));
   CHECK(!fs::exists(paper.folder / "out/probe"));
 }

@@ -40,7 +40,8 @@ class Reproduction {
   void search_cell(const PaperCell& cell, double seconds);
   void plan();
   double seconds_of_epoch(const Job& job);
-  void print_plan();
+  double seconds_to_go(const Job& job);  // of one that is not finished
+  void print_plan() const;
   void print_commands();
   std::vector<Job> with_earlier_runs() const;
   double seconds_left() const {
@@ -188,6 +189,11 @@ double Reproduction::seconds_of_epoch(const Job& job) {
   return at->second;
 }
 
+double Reproduction::seconds_to_go(const Job& job) {
+  const Index epochs = job.begun() ? job.epochs_left() : job.config().at("epochs").get<Index>();
+  return seconds_of_epoch(job) * double(epochs);
+}
+
 void Reproduction::plan() {
   if (request_.minutes == 0) return;
   std::vector<double> wanted;
@@ -196,11 +202,11 @@ void Reproduction::plan() {
   for (Job& job : jobs_) {
     if (job.finished() || InterruptGuard::interrupted()) continue;
     if (job.begun()) {
-      begun += seconds_of_epoch(job) * double(job.epochs_left());
+      begun += seconds_to_go(job);
       continue;
     }
     open.push_back(&job);
-    wanted.push_back(seconds_of_epoch(job) * job.config().at("epochs").get<double>());
+    wanted.push_back(seconds_to_go(job));
   }
   const double share = fair_share(wanted, seconds_left() * double(request_.runner.workers) - begun);
   for (std::size_t i = 0; i < open.size(); ++i) {
@@ -217,8 +223,7 @@ void Reproduction::print_commands() {
   double all = 0;
   for (const Job& job : jobs_) {
     if (job.finished() || InterruptGuard::interrupted()) continue;
-    const Index epochs = job.begun() ? job.epochs_left() : job.config().at("epochs").get<Index>();
-    const double seconds = seconds_of_epoch(job) * double(epochs);
+    const double seconds = seconds_to_go(job);
     all += seconds;
     if (job.begun()) continue;
     auto& [count, each] = commands[job.command()];
@@ -231,7 +236,7 @@ void Reproduction::print_commands() {
        << " in all, evaluations left out" << std::endl;
 }
 
-void Reproduction::print_plan() {
+void Reproduction::print_plan() const {
   Index finished = 0;
   for (const Job& job : jobs_) finished += job.finished();
   out_ << jobs_.size() << " runs, " << finished << " of them finished, " << request_.runner.workers
@@ -245,7 +250,6 @@ void Reproduction::print_plan() {
          << " had other settings or epochs than they would have now; "
          << "remove their folders to run them anew\n";
   out_ << std::flush;
-  if (request_.dry) print_commands();
 }
 
 // A call for a part of the table writes what others have left there as well.
@@ -276,7 +280,10 @@ int Reproduction::run() {
   }
   plan();
   print_plan();
-  if (request_.dry) return 0;
+  if (request_.dry) {
+    print_commands();
+    return 0;
+  }
   RunnerOptions options = request_.runner;
   options.seconds = seconds_left();
   int code = run_jobs(jobs_, options, out_);
