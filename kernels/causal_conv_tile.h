@@ -11,7 +11,7 @@
 namespace stillpoint::kernels::tcn {
 
 inline constexpr int threads = 256;
-// Three blocks per multiprocessor where 48 KiB hold a tile, else at least one on every GPU since sm_80.
+// Two blocks per multiprocessor (by registers) where 48 KiB hold a tile, else at least one since sm_80.
 inline constexpr std::size_t shared_limits[] = {48 * 1024, 96 * 1024};
 
 // Sizes and the layout of weights in shared memory. Channels are padded by zeros to quads; w1 is

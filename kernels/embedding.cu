@@ -1,6 +1,8 @@
 // Bodies of the embedding pair.
 #include "kernels/embedding.h"
 
+#include <limits>
+
 #include "kernels/launch.h"
 
 namespace stillpoint::kernels {
@@ -11,10 +13,11 @@ struct Embedding {
   const T* table;
   const std::int32_t* ids;
   T* y;
-  Index width;
+  Index entries, width;  // of table
   STILLPOINT_HD void operator()(Index i) const {
-    const Index row = i / width;
-    y[i] = table[Index(ids[row]) * width + (i - row * width)];
+    const Index row = i / width, first = ids[row] * width;
+    y[i] = first >= 0 && first < entries ? table[first + (i - row * width)]
+                                         : std::numeric_limits<T>::quiet_NaN();
   }
 };
 template <class T>
@@ -37,7 +40,7 @@ struct EmbeddingAdjoint {
 void embedding(Index width, const Array& table, const Array& ids, const Array& y) {
   dispatch_real(y.dtype, "embedding", [&](auto zero) {
     using T = decltype(zero);
-    each(y.device, y.size, Embedding<T>{table.as<T>(), ids.as<std::int32_t>(), y.as<T>(), width});
+    each(y.device, y.size, Embedding<T>{table.as<T>(), ids.as<std::int32_t>(), y.as<T>(), table.size, width});
   });
 }
 

@@ -1,4 +1,4 @@
-// Matrix products: cuBLAS/cublasLt on CUDA, oneDNN (float32) and plain SIMD loops (float64, small) on the CPU.
+// Matrix products: cuBLAS/cublasLt on CUDA, oneDNN (float32) or SIMD loops (float64) on the CPU.
 #pragma once
 #include "kernels/array.h"
 

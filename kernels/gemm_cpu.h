@@ -15,8 +15,8 @@ void gemm_blocked(const HostGemm& g, const T* a, const T* b, T* c);
 extern template void gemm_blocked<float>(const HostGemm& g, const float* a, const float* b, float* c);
 extern template void gemm_blocked<double>(const HostGemm& g, const double* a, const double* b, double* c);
 
-// gemm_host in float32 whatever precision() is: oneDNN, or gemm_blocked where that is faster or oneDNN is
-// missing.
+// gemm_host in float32 whatever precision() is: oneDNN's, or where it was not built in and where an extent is
+// 0, gemm_blocked.
 void gemm_float32(const HostGemm& g, const float* a, const float* b, float* c);
 
 // gemm_host with operands rounded to bf16 (nearest, ties to even) and float32 sums.

@@ -3,8 +3,7 @@
 #include <cmath>
 #include <cstdint>
 
-#if STILLPOINT_CUDA
-#include <cuda_runtime.h>
+#if defined(__CUDACC__)
 #define STILLPOINT_HD __host__ __device__ __forceinline__
 #else
 #define STILLPOINT_HD inline __attribute__((always_inline))

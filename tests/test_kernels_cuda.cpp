@@ -1,5 +1,6 @@
 // CUDA memory, errors, matrix products, softmax cross-entropy and optimisers, on the emulator.
 #include "kernels/cuda.h"
+#include "kernels/embedding.h"
 #include "kernels/gemm_cuda.h"
 #include "kernels/memory_cuda.h"
 #include "simt/machine.h"
@@ -206,6 +207,21 @@ TEST_CASE("softmax cross-entropy on CUDA agrees with plain loops", "[cuda][softm
       }
     check_bad_labels(Device::cuda, 10);
   }
+}
+
+TEST_CASE("an embedding on CUDA gives NaN for ids out of range, and its adjoint leaves them out",
+          "[cuda][embedding]") {
+  const DeviceArray<float> table(Device::cuda, {1, 2, 3, 4}), y(Device::cuda, std::vector<float>(10, 0.0f));
+  const DeviceArray<std::int32_t> ids(Device::cuda, {1, -1, 0, 2, INT32_MAX});
+  embedding(2, table.array(), ids.array(), y.array());
+  const auto rows = y.host();
+  const std::vector<float> expected{3, 4, NAN, NAN, 1, 2, NAN, NAN, NAN, NAN};
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    CHECK((std::isnan(expected[i]) ? std::isnan(rows[i]) : rows[i] == expected[i]));
+  const DeviceArray<float> g(Device::cuda, {1, 2, 4, 8, 16, 32, 64, 128, 256, 512});
+  const DeviceArray<float> gradient(Device::cuda, std::vector<float>(4, 0.0f));
+  embedding_adjoint(2, g.array(), ids.array(), gradient.array());
+  CHECK(gradient.host() == std::vector<float>{16, 32, 1, 2});
 }
 
 TEST_CASE("the optimisers on CUDA agree with plain loops", "[cuda][adam]") {
