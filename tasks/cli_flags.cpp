@@ -3,6 +3,7 @@
 
 #include <omp.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 
 #include "kernels/communicator.h"

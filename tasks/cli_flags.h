@@ -1,11 +1,14 @@
 // Flags that several commands share.
 #pragma once
-#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <string>
 #include <vector>
 
 #include "tasks/registry.h"
+
+namespace CLI {
+class App;  // its header takes five seconds to compile
+}
 
 namespace stillpoint {
 

@@ -1,6 +1,7 @@
 // From flags to a request.
 #include "tasks/cli_reproduce.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <thread>
 

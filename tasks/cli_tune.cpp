@@ -1,6 +1,7 @@
 // A search's plan from its flags; workers in this process or in copies of it.
 #include "tasks/cli_tune.h"
 
+#include <CLI/CLI.hpp>
 #include <thread>
 
 #include "engine/files.h"

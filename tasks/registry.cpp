@@ -1,6 +1,8 @@
 // The list of tasks.
 #include "tasks/registry.h"
 
+#include <filesystem>
+
 #include "tasks/copy_memory.h"
 #include "tasks/image_classification.h"
 #include "tasks/image_regression.h"
@@ -49,9 +51,17 @@ const TaskKindOf<ImageRegressionConfig> image_regression(
     "image-regression", "colours of a picture from its coordinates (paper, Table 3)", make_image_regression);
 
 const TaskKindOf<ImageClassificationConfig> image_classification(
-    "image-classification", "digits, clothes and small photographs (paper, Table 2)", make_image_classification);
+    "image-classification", "digits, clothes and small photographs (paper, Table 2)",
+    make_image_classification);
 
 }  // namespace
+
+Json without_places(Json settings) {
+  settings.erase("data");
+  if (const auto image = settings.find("image"); image != settings.end() && image->is_string())
+    *image = std::filesystem::path(image->get<std::string>()).filename().string();
+  return settings;
+}
 
 const std::vector<const TaskKind*>& task_kinds() {
   static const std::vector<const TaskKind*> kinds{&copy_memory, &image_regression, &image_classification};
@@ -64,7 +74,7 @@ const TaskKind& task_kind(std::string_view name) {
     if (name == kind->name()) return *kind;
     names.push_back(kind->name());
   }
-  fail("task: given '", name, "', expected one of those that stillpoint --help lists, did you mean '",
+  fail("task: given '", name, "', expected one of those that stillpoint train --help lists, did you mean '",
        nearest_name(std::string(name), names), "'?");
 }
 

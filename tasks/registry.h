@@ -27,7 +27,10 @@ class TaskKind {
   virtual std::unique_ptr<Task> make(const Json& config, Device device) const = 0;
 };
 
+// Settings without where this machine keeps its files: no `data`, and of `image` the file's name.
+Json without_places(Json settings);
+
 const std::vector<const TaskKind*>& task_kinds();
-const TaskKind& task_kind(std::string_view name);
+const TaskKind& task_kind(std::string_view name);  // Error for another, with the nearest name
 
 }  // namespace stillpoint

@@ -68,7 +68,7 @@ struct TrainConfig {
     f("step_epochs", step_epochs, "epochs between the drops of schedule step", at_least(1));
     f("optimiser", optimiser, "update rule", one_of({"adam", "sgd"}));
     f("beta1", beta1, "Adam's first moment decay", between(0, 0.999999));
-    f("beta2", beta2, "Adam's second moment decay", between(0, 0.99999999));
+    f("beta2", beta2, "Adam's second moment decay", between(0, 0.999999));
     f("eps", eps, "Adam's eps, outside the square root", positive());
     f("weight_decay", weight_decay, "L2 coefficient added to the gradient", at_least(0));
     f("momentum", momentum, "SGD's momentum", between(0, 0.999999));

@@ -13,10 +13,8 @@ namespace stillpoint {
 struct DatasetInfo {
   std::string name;  // cifar10, svhn, mnist or fashion-mnist
   Index channels, height, width;
-  Index train_count, test_count;        // of the official files
   std::array<std::string, 10> classes;  // by label
   std::vector<double> mean, deviation;  // per channel of the training pixels / 255
-  bool augmented;                       // the recipe flips and crops its training images at random
   std::string files;                    // the official names
   std::string published;                // where they are
   // Of the official training set, where another set's files have the same names.

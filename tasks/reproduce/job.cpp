@@ -41,12 +41,8 @@ Json Job::config() const {
 }
 
 bool Job::ran_as_planned() const {
-  Json ran = read_json_file((folder / config_name).string()).at("config"), now = config();
-  for (const char* place : {"data", "image"}) {
-    ran.erase(place);
-    now.erase(place);
-  }
-  return ran == now;
+  const Json ran = read_json_file((folder / config_name).string()).at("config");
+  return without_places(ran) == without_places(config());
 }
 
 double Job::test_metric() const {

@@ -171,7 +171,7 @@ Json SearchPlan::agreement() const {
     draws[draw.name] = Json::parse(distribution_json(draw.distribution));
   return {{"task", kind->name()},
           {"metric", space.metric},
-          {"settings", fixed},
+          {"settings", without_places(fixed)},
           {"draws", draws},
           {"seed", seed},
           {"scheduler",

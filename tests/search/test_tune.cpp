@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "engine/files.h"
+#include "tasks/io/image.h"
 #include "tasks/presets.h"
 #include "tasks/search/worker.h"
 #include "tests/catch.h"
@@ -251,6 +252,36 @@ TEST_CASE("a folder holds the runs of one study", "[search][cli]") {
   CHECK(result.code != 0);
   CHECK_THAT(result.output, mentions("with the runs of another study than other", "choose another --folder"));
   check_ended(trials_in(folder), 1);
+}
+
+TEST_CASE("machines that keep one picture in other folders share a study", "[search][cli]") {
+  const TempDir folder;
+  Image picture{8, 8, 3, {}};
+  for (int i = 0; i < 8 * 8 * 3; ++i) picture.rgb.push_back(std::uint8_t(i));
+  for (const char* machine : {"one", "other"}) make_folder(folder / machine);
+  write_png(folder / "one/a.png", picture);
+  write_png(folder / "other/a.png", picture);
+  write_png(folder / "other/b.png", picture);
+  write_atomically(folder / "space.json", R"({
+    "metric": "psnr", "direction": "maximize", "trials": 2, "grace": 1, "reduction": 2, "most": 1,
+    "settings": {"epochs": 1, "hidden": 4, "d_psi": 4}, "draws": {"lr": {"log_uniform": [1e-4, 0.1]}}})");
+  const auto search = [&](const char* image, const char* trials) {
+    return test::run(folder.path(),
+                     {"tune", "image-regression", image, "--model", "rff", "--space", "space.json",
+                      "--trials", trials, "--folder", "search", "--device", "cpu"});
+  };
+  const auto trials = [&] {
+    return Study::open("sqlite:///" + (folder / "search/study.db").string(), "image-regression-rff").trials();
+  };
+  REQUIRE(search("one/a.png", "1").code == 0);
+  const Result moved = search("other/a.png", "2");
+  INFO(moved.output);
+  CHECK(moved.code == 0);
+  CHECK(trials().size() == 2);
+  const Result another = search("other/b.png", "3");
+  CHECK(another.code == 1);
+  CHECK_THAT(another.output, mentions("b.png", "a.png", "as it was created"));
+  CHECK(trials().size() == 2);
 }
 
 TEST_CASE("workers killed at any moment lose no trial", "[search][cli]") {
