@@ -1,6 +1,6 @@
 """Times training steps of a peer program and of ours in turn and writes the table of both.
 
-    python3 bench/compare.py --ours build/bench/stillpoint_step_bench --peer peers.py --python PYTHON
+    python3 bench/compare.py --ours build/no-cuda/bench/stillpoint_step_bench --peer peers.py --python PYTHON
                              [--workloads a b c] [--rounds 5] [--threads 2] [--seconds 8] [--precision bf16] [--out results]
 
 Each round runs, workload by workload, first the peer and then ours, so that slow drift reaches both.

@@ -5,7 +5,7 @@
 A trial's time is from its start to its end; trials are taken in the order in which they ended, as if one worker had run
 them all, so that searches with other numbers of workers compare. The best value is that of complete trials, as
 `stillpoint tune` chooses it. Writes NAME.md (a table at evenly spaced times up to the shortest search's) and NAME.csv (every
-improvement).
+improvement and the end, which docs/pictures/search.sh draws).
 """
 import argparse
 import csv
@@ -77,7 +77,7 @@ def main():
         for label, rows in searches.items():
             last = None
             for seconds, ended, evaluations, best in rows:
-                if best != last:
+                if best != last or ended == len(rows):
                     writer.writerow([label, f"{seconds:.1f}", ended, evaluations, repr(best)])
                 last = best
     print("\n".join(lines))
