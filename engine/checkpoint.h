@@ -18,7 +18,7 @@ void save_checkpoint(const std::filesystem::path& path, const ParamList& params,
 Json read_checkpoint_record(const std::filesystem::path& path);
 
 // Overwrites parameters, buffers and (where given) the optimiser's state. Error, before anything is overwritten,
-// where a tensor is missing, left over, or of another shape.
+// where a tensor is missing, left over, or of another shape or dtype.
 void load_checkpoint(const std::filesystem::path& path, const ParamList& params, Optimiser* optimiser);
 
 }  // namespace stillpoint

@@ -85,11 +85,11 @@ Json write_config(const Config& config) {
   return writer.object;
 }
 
-// A JSON object from a file; Error with line and column where it is not one.
+// A file's JSON; Error, with line and column, where it is none or nests deeper than 64 levels.
 Json read_json_file(const std::string& path);
 // Discarded where the text is not JSON; Error where it nests too deep for what reads it.
 Json parse_json(const std::string& text);
-// `key=value` as {"key": value}: value is JSON where it parses as JSON, else a string.
+// `key=value` as {"key": value}: value is JSON where it parses, else a string. Error without `=`.
 Json parse_assignment(const std::string& assignment);
 
 }  // namespace stillpoint

@@ -127,8 +127,8 @@ Tensor relative_attention(const Tensor& qkv, const Tensor& r, const Tensor& b_w,
 // The same from matmul, softmax and shapes, with L x L scores: the reference, and what higher derivatives go through.
 Tensor relative_attention_reference(const Tensor& qkv, const Tensor& r, const Tensor& b_w, const Tensor& b_r);
 
-// Losses, shape (1). labels int32 (rows) in [0,classes).
 Tensor softmax(const Tensor& x);  // over the last axis
+// Losses, shape (1). labels int32 (rows) in [0,classes).
 Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& labels);  // mean over rows
 Tensor mean_squared_error(const Tensor& x, const Tensor& target);          // mean over elements
 

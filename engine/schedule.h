@@ -14,7 +14,7 @@ namespace stillpoint {
 // cosine     lr (1 + cos(pi s / S)) / 2 for step s of S (eta_min 0)
 enum class ScheduleKind { constant, step, one_cycle, cosine };
 const std::vector<std::string>& schedule_names();  // "constant", "step", "1cycle", "cosine"
-ScheduleKind schedule_named(const std::string& name);
+ScheduleKind schedule_named(const std::string& name);  // Error for another name
 
 struct Schedule {
   ScheduleKind kind = ScheduleKind::constant;

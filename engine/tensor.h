@@ -31,8 +31,8 @@ struct VjpContext;
 // Gradients of a recorded op's inputs; an entry whose context.wants(i) is false may be an undefined tensor.
 using Vjp = std::function<std::vector<class Tensor>(const VjpContext& context)>;
 
-// A handle to an immutable, contiguous, row-major value. Copies share the value. Only `assign` and the optimisers
-// write to one, and only to leaves.
+// A handle to an immutable, contiguous, row-major value. Copies share the value. Ops write to none: `assign` and the
+// optimisers do, to leaves, and solvers, running statistics and gradient buckets, to tensors of their own.
 class Tensor {
  public:
   Tensor() = default;  // undefined

@@ -8,7 +8,7 @@
 
 namespace stillpoint {
 
-// SIM paper eq. 9-12 in the letters of models.md:
+// SIM paper eq. 9-12, U V^T of rank p or q, D = `psi` features:
 //   single  z* = r(U V^T phi(x))           p = d/2
 //   two     z* = r(U V^T psi(phi(x)))      q = D/2
 //   rff     z* = r(U V^T psi(x))

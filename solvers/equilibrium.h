@@ -31,8 +31,8 @@ struct EquilibriumOptions {
   // (Broyden's inverse Jacobian), and is that estimate where adjoint_solve.max_steps is 0.
   bool reuse_inverse = false;
   Index steps = 1;     // of phantom, unrolled and reversible
-  double damping = 1;  // of phantom and reversible
-  // Of reversible: the tensors that f uses and whose gradients are wanted.
+  double damping = 1;  // of phantom and reversible, of which reversible needs one in (0,1)
+  // Of reversible: the tensors that f uses and whose gradients are wanted; Error where there is none.
   std::vector<Tensor> parameters{};
 };
 
@@ -43,8 +43,8 @@ struct Equilibrium {
 };
 
 // z* = f(z*) from z0 (samples, ...). f is called with recording on for the part that is differentiated, and
-// may use parameters and inputs that require gradients. Second derivatives of implicit are not defined: an
-// Error.
+// may use parameters and inputs that require gradients. Second derivatives of implicit and
+// reversible are not defined: an Error.
 Equilibrium equilibrium(const FixedPointMap& f, const Tensor& z0, const EquilibriumOptions& options = {});
 
 // u of u = J^T u + g, where J^T u is vjp(u), from `start` (undefined: from g).

@@ -90,7 +90,7 @@ std::unique_ptr<SolveMethod> picard(const PicardOptions& options = {});
 // Windowed Anderson acceleration, X_{k+1} = sum_i alpha_i (X_i + beta G_i) with G_i = f(X_i) - X_i and the
 // weights of the least ||sum alpha_i G_i||^2 + lambda ||alpha||^2, sum alpha_i = 1 (Walker, Ni 2011).
 struct AndersonOptions {
-  Index memory = 6;
+  Index memory = 6;              // 1 to 16, or an Error
   double regularisation = 1e-4;  // lambda
   bool relative = true;          // times the mean of ||G_i||^2, without which it stalls near the solution
   double beta = 1;
@@ -103,7 +103,7 @@ std::unique_ptr<SolveMethod> anderson(const AndersonOptions& options = {});
 // that has lowered ||g||^2 as Armijo asks, and otherwise tries a shorter step from the point before, at most
 // down to a hundredth (Dennis, Schnabel 1996, algorithm A6.3.1); every trial is a step of the solve.
 struct BroydenOptions {
-  Index memory = 30;
+  Index memory = 30;  // 1 or more, or an Error
   bool line_search = false;
 };
 std::unique_ptr<SolveMethod> broyden(const BroydenOptions& options = {});
@@ -112,11 +112,11 @@ std::unique_ptr<SolveMethod> broyden(const BroydenOptions& options = {});
 // conjugate residual form, with all directions of the last `memory` steps kept; then it starts again from
 // where it is). The point that it evaluates lies one plain step beyond the best of the space.
 struct GmresOptions {
-  Index memory = 30;
+  Index memory = 30;  // 1 or more, or an Error
 };
 std::unique_ptr<SolveMethod> gmres(const GmresOptions& options = {});
 
-// From z0 (samples, ...); records nothing. Error where f's value has another shape, dtype or device than z.
+// From z0 (samples, ...), not empty; records nothing. Error where f's value is not of z's shape, dtype and device.
 PendingSolution start_solve(const FixedPointMap& f, const Tensor& z0, SolveMethod& method,
                             const SolveOptions& options = {});
 // The same, with the report read.

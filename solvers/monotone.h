@@ -16,7 +16,7 @@ struct MonotoneMap {
   Parts bias;                                    // U x + b; undefined: 0
   std::vector<Shape> shapes;
 };
-// sigma where the part is an image.
+// sigma: frame_relu where x is (samples,channels,side,side), ReLU elsewhere.
 Tensor activation(const Tensor& x);
 // The pre-activation W z + b.
 Parts pre_activation(const MonotoneMap& f, const Parts& z);

@@ -46,7 +46,7 @@ struct KoopmanSpectrum {
 KoopmanSpectrum koopman_spectrum(const Tensor& matrix, double tolerance = 1e-6);
 
 // lim K^n on the eigenvalue 1 (eq. 7): V U with the projector's factors V (D,p) and U (p,D), U V = I. In case
-// (iii) it is the mean over time. Error where the eigenvalue 1 is not semisimple.
+// (iii) it is the mean over time. Error where the eigenvalue 1 is not semisimple or the radius is above 1.
 struct SpectralProjector {
   Tensor v, u;
   Tensor matrix() const;
@@ -54,12 +54,12 @@ struct SpectralProjector {
 SpectralProjector fixed_space(const Tensor& matrix, double tolerance = 1e-6);
 
 // The part of K^n on the eigenvalues of modulus one (eq. 8), which is what is left of it for large n in cases
-// (i)-(iii).
+// (i)-(iii). Error in case (iv).
 Tensor settled_power(const Tensor& matrix, Index n, double tolerance = 1e-6);
 
 // The Perron-Frobenius matrix of a map of [0,1) by Ulam's method: entry (i,j) is the share of cell j, probed
 // at `probes` even points, that lands in cell i. Its eigenvector at 1, scaled to a mean of one, is the
-// invariant density.
+// invariant density. Error where the map leaves [0,1].
 Tensor ulam_matrix(double (*map)(double), Index cells, Index probes = 100);
 std::vector<double> invariant_density(const Tensor& ulam);
 

@@ -30,7 +30,8 @@ enum class SplittingMethod {
                       // W||^2
   peaceman_rachford,  // u' = 2 z - u, v = V (u' + a b), u = 2 v - u', z = sigma(u); converges for every a > 0
 };
-SplittingMethod splitting_method_named(const std::string& name);  // "forward-backward", "peaceman-rachford"
+// "forward-backward" or "peaceman-rachford"; Error for another name.
+SplittingMethod splitting_method_named(const std::string& name);
 
 struct SplittingOptions {
   SplittingMethod method = SplittingMethod::peaceman_rachford;
@@ -38,8 +39,8 @@ struct SplittingOptions {
   double tolerance = 1e-2;  // of sum over parts ||z' - z|| / (1e-6 + ||z'||)
   Index max_iterations = 300;
   double divergence = 1e6;  // ends where the iterate is longer than this times its first
-  Index check_every =
-      1;  // iterations after which the host asks whether to go on; nothing changes after the end
+  // Iterations after which the host asks whether to go on, 0: never; nothing changes after the end.
+  Index check_every = 1;
 };
 
 struct SplittingSolution {
