@@ -71,7 +71,7 @@ std::string Job::command() const {
   const std::string runs = folder.parent_path().parent_path().string();
   std::string out = "stillpoint";
   for (const std::string& argument : arguments())
-    out += " " + without_prefix(without_prefix(argument, data, "DATA"), runs, "RUNS");
+    out.append(" ").append(without_prefix(without_prefix(argument, data, "DATA"), runs, "RUNS"));
   return out.substr(0, out.rfind(' ')) + " SEED";
 }
 
