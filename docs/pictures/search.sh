@@ -19,11 +19,11 @@ set terminal pngcairo size $((440 * panels)),320 font "sans,11"
 set output "$(dirname "$0")/search.png"
 set multiplot layout 1, $panels
 set border 3; set xtics nomirror; set ytics nomirror; set key top right
-set logscale y; set format y "10^{%L}"; set yrange [1e-9:1e-6]
+set logscale y; set format y "10^{%L}"; set yrange [5e-10:1e-6]
 set xlabel "minutes of one worker"
 GP
   for seed in $seeds; do
-    echo "set title 'copy memory, draws of seed $seed: best validation loss'"
+    echo "set title 'best validation loss, draws of seed $seed'"
     echo "plot '$folder/halving-$seed' with steps lw 2 title 'halving', '$folder/random-$seed' with steps lw 2 title 'random'"
   done
   echo "unset multiplot"
