@@ -1,8 +1,6 @@
 // Tensor values: making, converting, copying between devices.
 #include "engine/tensor.h"
 
-#include <numeric>
-
 #include "engine/node.h"
 #include "kernels/elementwise.h"
 
@@ -32,7 +30,11 @@ std::ostream& operator<<(std::ostream& out, const ShapeText& text) {
 }
 
 Index count(const Shape& shape) {
-  return std::accumulate(shape.begin(), shape.end(), Index(1), std::multiplies<>());
+  Index product = 1;
+  for (const Index size : shape)
+    require(!__builtin_mul_overflow(product, size, &product), "tensor: given shape ", to_text(shape),
+            ", expected less than 2^63 elements, check the sizes");
+  return product;
 }
 
 Tensor Tensor::empty(Shape shape, TensorOptions options) {
@@ -40,7 +42,9 @@ Tensor Tensor::empty(Shape shape, TensorOptions options) {
     require(size >= 0, "tensor: given shape ", to_text(shape), ", expected sizes >= 0, check the shape");
   Tensor y;
   y.node_ = std::make_shared<Node>();
-  const std::size_t bytes = std::size_t(count(shape) * size_of(options.dtype));
+  std::size_t bytes = 0;
+  require(!__builtin_mul_overflow(std::size_t(count(shape)), std::size_t(size_of(options.dtype)), &bytes),
+          "tensor: given shape ", to_text(shape), ", expected less than 2^64 bytes, check the sizes");
   y.node_->storage = std::make_shared<Buffer>(options.device, bytes);
   y.node_->shape = std::move(shape);
   y.node_->dtype = options.dtype;
@@ -113,18 +117,16 @@ Tensor Tensor::to(DType dtype) const {
   if (dtype == this->dtype()) return *this;
   Tensor y = empty(shape(), {dtype, device()});
   kernels::cast(array(), y.array());
-  return record(y, "cast", {*this}, [](const VjpContext& c) {
-    return std::vector<Tensor>{c.g.to(c.inputs[0].dtype())};
-  });
+  return record(y, "cast", {*this},
+                [](const VjpContext& c) { return std::vector<Tensor>{c.g.to(c.inputs[0].dtype())}; });
 }
 
 Tensor Tensor::to(Device device) const {
   if (device == this->device()) return *this;
   Tensor y = empty(shape(), {dtype(), device});
   copy_bytes(y.array().data, device, array().data, this->device(), node_->storage->bytes());
-  return record(y, "copy", {*this}, [](const VjpContext& c) {
-    return std::vector<Tensor>{c.g.to(c.inputs[0].device())};
-  });
+  return record(y, "copy", {*this},
+                [](const VjpContext& c) { return std::vector<Tensor>{c.g.to(c.inputs[0].device())}; });
 }
 
 std::vector<double> Tensor::values() const {

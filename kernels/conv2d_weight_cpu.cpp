@@ -160,6 +160,11 @@ void add_groups(const WeightAdjoint<T>& k, const T* sums, Index n, T* to) {
 
 template <class T>
 void weight_adjoint(const Conv2dShape& s, const T* y, const T* x, T* w, T* dbias) {
+  if (s.batch * s.out_channels == 0) {
+    std::fill_n(w, s.out_channels * s.in_channels * s.kernel_height * s.kernel_width, T(0));
+    if (dbias != nullptr) std::fill_n(dbias, s.out_channels, T(0));
+    return;
+  }
   WeightAdjoint<T> k(s);
   const Buffer table(Device::cpu,
                      std::size_t(s.in_channels * s.kernel_height * s.kernel_width) * sizeof(Index));

@@ -146,8 +146,8 @@ struct BroydenUpdate {
     T* const row = u + b * u_stride + begin;
     T* const to = next + b * width + begin;
     team.each(minimum<Index>(chunk, width - begin), [=](Index i) {
-      row[i] = of_u * (from[i] - rest * step[i]);
-      to[i] = refused ? step[i] : from[i] - (of_u == T(0) ? T(0) : by_u * row[i]);
+      row[i] = of_u == T(0) ? T(0) : of_u * (from[i] - rest * step[i]);
+      to[i] = refused || !is_finite(from[i]) ? step[i] : from[i] - (of_u == T(0) ? T(0) : by_u * row[i]);
     });
   }
 };

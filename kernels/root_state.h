@@ -50,9 +50,9 @@ void judge_line_search(const Array& squares, const LineSearch& search);
 // Broyden's rank-one update of B = -I + sum_m u_m v_m^T with v = p^T B from the step t p and q = -B g' (g'
 // the new residual): with along = v . g', length = p . p and s = 1 / (along + length) it is
 // u = s (q - (1 - t) p), and the next direction is p' = -(B + u v^T) g' = q - along u. A sample whose s is
-// not finite keeps its B: u = 0, p' = q; one whose step was refused, t = 0, its direction, too: p' = p. along
-// and length (samples), p, q and p' (samples,width), taken (samples) or without data where every t is 1; the
-// samples of u lie u_stride elements apart.
+// not finite keeps its B: u = 0, p' = q (p where q is not finite); one whose step was refused, t = 0: p' = p.
+// along and length (samples), p, q and p' (samples,width), taken (samples) or without data where every t is
+// 1; the samples of u lie u_stride elements apart.
 struct BroydenStep {
   Array p, q, along, length, taken;
 };

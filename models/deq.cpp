@@ -43,7 +43,7 @@ EquilibriumOptions options_of(const DeqConfig& c, const DeqCell& cell, const Ten
 }  // namespace
 
 WeightNormLinear::WeightNormLinear(Initializer& init, Index in, Index out, bool with_norm, bool with_bias)
-    : v(init.uniform_fan_in({out, in}, in)) {
+    : v(with_norm ? init.uniform_fan_in({out, in}, in) : init.normal({out, in}, deviation)) {
   if (with_norm) g = initial_gain(v);
   if (with_bias) b = init.fill({out}, 0);
 }

@@ -62,12 +62,14 @@ Tensor pooling(Index side, TensorOptions options) {
   return Tensor::from(values, {side * side, cells * cells}, options);
 }
 
+// Of a solve that does not converge, at once or ever: as many as there may be.
 Index forward_iterations(const MonotoneMap& f, const SplittingOperator& w, const SplittingOptions& options) {
   Parts bias;
   for (std::size_t i = 0; i < f.shapes.size(); ++i)
     bias.push_back(
         to_places(f.bias[i].defined() ? f.bias[i] : Tensor::zeros(f.shapes[i], f.bias[0].options())));
-  return solve_splitting(w, bias, options).report.read().samples[0].steps;
+  const SampleReport report = solve_splitting(w, bias, options).report.read().samples[0];
+  return report.status == SampleStatus::converged ? report.steps : options.max_iterations;
 }
 
 }  // namespace

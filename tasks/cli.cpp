@@ -42,12 +42,17 @@ struct TrainFlags {
   }
 };
 
+// The first free name. The folder is made, so that no other process takes it.
 fs::path new_run_folder(const std::string& task, const std::string& model) {
+  make_folder("runs");
   for (int n = 1;; ++n) {
     char number[16];
     std::snprintf(number, sizeof number, "-%03d", n);
     const fs::path folder = fs::path("runs") / (task + "-" + model + number);
-    if (!fs::exists(folder)) return folder;
+    std::error_code error;
+    if (fs::create_directory(folder, error)) return folder;
+    require(!error || fs::exists(folder), "train: given folder ", folder.string(),
+            ", cannot make it: ", error.message());
   }
 }
 
@@ -79,17 +84,27 @@ int train_command(const TaskKind& kind, const TrainFlags& flags, std::ostream& o
   } else {
     request.kind = &kind;
     request.config = kind.resolve(flags.settings.layers(kind));
-    request.folder = flags.run.empty() ? new_run_folder(kind.name(), request.config.value("model", "model"))
-                                       : fs::path(flags.run);
+    if (!flags.run.empty())
+      request.folder = flags.run;
+    else if (group.rank() == 0)
+      request.folder = new_run_folder(kind.name(), request.config.value("model", "model"));
   }
   request.folder = group.broadcast(request.folder.string());
+  request.alone = true;
   request.group = &group;
   request.device = device;
   request.terminal = is_terminal(STDOUT_FILENO) && group.size() == 1;  // mpirun's pipe may look like one
   request.ending = InterruptGuard::interrupted;
   request.should_stop = [](Index) { return InterruptGuard::interrupted(); };
   const InterruptGuard guard;
-  return train(request, out).finished ? 0 : 130;
+  try {
+    return train(request, out).finished ? 0 : 130;
+  } catch (...) {
+    std::error_code error;
+    if (flags.run.empty() && flags.resume.empty() && group.rank() == 0)
+      fs::remove(request.folder, error);  // where nothing was written to it
+    throw;
+  }
 }
 
 struct EvalFlags {
@@ -115,7 +130,9 @@ int eval_command(const EvalFlags& flags, std::ostream& out) {
   std::vector<SettingsLayer> layers{{record.at("config"), path.string()}};
   if (!flags.image.empty()) layers.push_back({{{"image", fs::absolute(flags.image).string()}}, "--image"});
   if (!flags.data.empty()) layers.push_back({{{"data", fs::absolute(flags.data).string()}}, "--data"});
-  const std::unique_ptr<Task> task = kind.make(kind.resolve(layers), device);
+  const Json config = kind.resolve(layers);
+  use_precision(kind.train_config(config));
+  const std::unique_ptr<Task> task = kind.make(config, device);
   load_checkpoint(path, task->params(), nullptr);
   Json result = {{"task", kind.name()}, {"step", record.at("step")}};
   const std::vector<std::string> splits =

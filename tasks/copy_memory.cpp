@@ -64,9 +64,13 @@ class CopyMemory : public Task {
   std::shared_ptr<PendingReport> adjoint_;
 };
 
+DType dtype_of(const CopyMemoryConfig& config) {
+  return config.train.dtype == "float64" ? DType::float64 : DType::float32;
+}
+
 CopyMemory::CopyMemory(const CopyMemoryConfig& config, Device device)
     : config_(config),
-      options_{config.train.dtype == "float64" ? DType::float64 : DType::float32, device},
+      options_{dtype_of(config), device},
       data_(CopyMemoryData::make(config.train_sequences + config.valid_sequences + config.test_sequences,
                                  config.blank, std::uint64_t(config.data_seed))),
       training_count_(config.train_sequences + (config.retrain ? config.valid_sequences : 0)),
@@ -199,8 +203,9 @@ namespace {
 
 CopyMemoryConfig config_of(const std::filesystem::path& checkpoint, const std::vector<std::string>& models) {
   const Json record = read_checkpoint_record(checkpoint);
-  require(record.value("task", "") == "copy-memory", "copy-memory: given ", checkpoint.string(), ", a checkpoint of ",
-          record.value("task", "no task"), ", expected one of copy-memory, choose another");
+  require(record.value("task", "") == "copy-memory", "copy-memory: given ", checkpoint.string(),
+          ", a checkpoint of ", record.value("task", "no task"),
+          ", expected one of copy-memory, choose another");
   CopyMemoryConfig config;
   read_config(config, record.at("config"), checkpoint.string());
   require(std::find(models.begin(), models.end(), config.model) != models.end(), "copy-memory: given ",
@@ -213,10 +218,10 @@ CopyMemoryConfig config_of(const std::filesystem::path& checkpoint, const std::v
 
 TrainedDeq load_copy_memory_deq(const std::filesystem::path& checkpoint, Index fit, Index held_out) {
   const CopyMemoryConfig c = config_of(checkpoint, {"deq"});
-  require(fit <= c.train_sequences && held_out <= c.test_sequences, "copy-memory: given ", fit, " training and ",
-          held_out, " test sequences to take, expected at most ", c.train_sequences, " and ", c.test_sequences,
-          " of ", checkpoint.string());
-  Initializer init(0);
+  require(fit <= c.train_sequences && held_out <= c.test_sequences, "copy-memory: given ", fit,
+          " training and ", held_out, " test sequences to take, expected at most ", c.train_sequences,
+          " and ", c.test_sequences, " of ", checkpoint.string());
+  Initializer init(0, {dtype_of(c), Device::cpu});
   TrainedDeq trained{DeqTransformer(init, c.deq, classes), {}, {}, {}};
   load_checkpoint(checkpoint, params_of(trained.model), nullptr);
   const Index before_test = c.train_sequences + c.valid_sequences;
@@ -234,7 +239,7 @@ TrainedDeq load_copy_memory_deq(const std::filesystem::path& checkpoint, Index f
 
 SequenceLift load_copy_memory_lift(const std::filesystem::path& checkpoint) {
   const CopyMemoryConfig c = config_of(checkpoint, {"single", "two"});
-  Initializer init(0);
+  Initializer init(0, {dtype_of(c), Device::cpu});
   SequenceSim model(init, c.tcn, c.head, classes, c.model == "two");
   load_checkpoint(checkpoint, params_of(model), nullptr);
   return model.phi;

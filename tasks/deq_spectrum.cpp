@@ -46,7 +46,7 @@ double relative_distance(const Tensor& a, const Tensor& b) {
 // x as numbers: 1 for the token at each position, or phi(x); (n, ·).
 Tensor inputs_of(const Tensor& ids, Index tokens, const std::optional<SequenceLift>& phi) {
   if (phi) {
-    const Tensor x = reshape(ids, {ids.dim(0), 1, ids.dim(1)}).to(DType::float32);
+    const Tensor x = reshape(ids, {ids.dim(0), 1, ids.dim(1)}).to(phi->lift.w.dtype());
     return reshape((*phi)(x).detach().to(DType::float64), {ids.dim(0), -1});
   }
   std::vector<double> one_hot(std::size_t(ids.size() * tokens), 0);

@@ -9,6 +9,7 @@
 #include "engine/checkpoint.h"
 #include "tasks/data/scale_image.h"
 #include "tasks/solver_metrics.h"
+#include "tasks/train.h"
 
 namespace stillpoint {
 namespace {
@@ -235,6 +236,7 @@ std::vector<std::vector<Prediction>> predict_images(const std::filesystem::path&
           ", expected one of image-classification, choose another");
   ImageClassificationConfig config;
   read_config(config, record.at("config"), checkpoint.string());
+  use_precision(config.train);
   const DatasetInfo& info = dataset_info(config.dataset);
   Model model = make_model(config, options_of(config, device));
   load_checkpoint(checkpoint, params_of_model(model), nullptr);

@@ -9,6 +9,7 @@
 #include "engine/schedule.h"
 #include "kernels/gemm.h"
 #include "tasks/clock.h"
+#include "tasks/folder_lock.h"
 #include "tasks/io/plot.h"
 #include "tasks/io/progress.h"
 #include "tasks/ranks.h"
@@ -16,12 +17,6 @@
 
 namespace stillpoint {
 namespace {
-
-kernels::Precision precision_named(const std::string& name) {
-  return name == "bf16"   ? kernels::Precision::bf16
-         : name == "tf32" ? kernels::Precision::tf32
-                          : kernels::Precision::float32;
-}
 
 std::string format_metrics(const Metrics& metrics) {
   std::string out;
@@ -55,7 +50,13 @@ class Run {
   void finish(TrainOutcome& outcome);
   void plot() const;
   [[noreturn]] void stop_non_finite(const char* what, double value) const;
-  Index total_steps() const { return config_.epochs * task_->steps_per_epoch(); }
+  Index total_steps() const {
+    Index steps = 0;
+    require(!__builtin_mul_overflow(config_.epochs, task_->steps_per_epoch(), &steps), "train: given ",
+            config_.epochs, " epochs of ", task_->steps_per_epoch(),
+            " steps, expected less than 2^63 steps in all, lower epochs");
+    return steps;
+  }
   std::filesystem::path checkpoint_path() const { return request_.folder / checkpoint_name; }
   std::string resume_command() const {
     return text("stillpoint train ", request_.kind->name(), " --resume ", request_.folder.string());
@@ -73,6 +74,7 @@ class Run {
   Optimiser optimiser_;
   Schedule schedule_;
   TrainingStep training_step_;
+  std::optional<FolderLock> lock_;
   std::unique_ptr<MetricsLog> log_;
   std::unique_ptr<Progress> progress_;
   Index step_ = 0;         // steps done
@@ -107,11 +109,14 @@ Run::Run(const TrainRequest& request, std::ostream& out)
                       .before_update = [this] {
                         if (last_words_) changing_.lock();
                       }}) {
-  kernels::set_precision(precision_named(config_.precision));
+  use_precision(config_);
   schedule_.lr_at(0);  // a schedule that does not fit is an error before anything is written
 }
 
 void Run::start() {
+  if (leads_) make_folder(request_.folder);
+  if (leads_ && request_.alone)
+    lock_.emplace(request_.folder, "train", "wait for it, stop it, or choose another --run");
   if (request_.resume) {
     const Json record = read_checkpoint_record(checkpoint_path());
     load_checkpoint(checkpoint_path(), params_, &optimiser_);
@@ -147,7 +152,6 @@ void Run::start_log() {
     log_ = std::make_unique<MetricsLog>(request_.folder, step_);
     return;
   }
-  make_folder(request_.folder);
   log_ = std::make_unique<MetricsLog>(request_.folder);
   write_atomically(request_.folder / config_name,
                    Json{{"task", request_.kind->name()}, {"config", request_.config}}.dump(2) + "\n");
@@ -289,7 +293,7 @@ void Run::finish(TrainOutcome& outcome) {
   Json results = {{"task", request_.kind->name()},
                   {"parameters", params_.count()},
                   {"steps", step_},
-                  {"seconds", outcome.seconds},
+                  {"seconds", log_->seconds()},
                   {"metrics", Json::object()}};
   const std::vector<std::string> splits =
       request_.goes_on ? std::vector<std::string>{"valid"} : task_->splits();
@@ -354,6 +358,12 @@ TrainOutcome Run::run() {
 
 std::filesystem::path checkpoint_of(const std::filesystem::path& run_or_file) {
   return std::filesystem::is_directory(run_or_file) ? run_or_file / checkpoint_name : run_or_file;
+}
+
+void use_precision(const TrainConfig& config) {
+  kernels::set_precision(config.precision == "bf16"   ? kernels::Precision::bf16
+                         : config.precision == "tf32" ? kernels::Precision::tf32
+                                                      : kernels::Precision::float32);
 }
 
 TrainOutcome train(const TrainRequest& request, std::ostream& out) { return Run(request, out).train(); }

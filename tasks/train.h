@@ -20,6 +20,7 @@ struct TrainRequest {
   Device device = Device::cpu;
   std::filesystem::path folder;                 // of the run; made where it is missing
   bool resume = false;                          // go on from the folder's checkpoint
+  bool alone = false;                           // Error where another such request trains in the folder
   bool terminal = false;                        // draw one self-overwriting progress line
   std::function<bool(Index step)> should_stop;  // asked after every step; true saves and returns
   // Ranks that train one model together, each with its rows of every batch. All of them make the request;
@@ -45,6 +46,9 @@ struct TrainOutcome {
 // Where a rank dies, the first one that is left saves the last step that was complete, and an Error says how
 // to go on.
 TrainOutcome train(const TrainRequest& request, std::ostream& out);
+
+// From now on products round their operands as the settings say, in the whole process. train() does it.
+void use_precision(const TrainConfig& config);
 
 inline constexpr const char* checkpoint_name = "checkpoint.safetensors";
 // The checkpoint of a run folder, or the file itself.

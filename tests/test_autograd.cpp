@@ -143,4 +143,16 @@ TEST_CASE("the pool reuses memory: a repeated graph allocates nothing new", "[au
 #endif
 }
 
+TEST_CASE("a convolution of no images gives zero gradients of its weights", "[autograd]") {
+  const Tensor x = Tensor::zeros({0, 2, 5, 5}), w = Tensor::full({3, 2, 3, 3}, 1).variable(),
+               b = Tensor::full({3}, 1).variable();
+  for (const Tensor& g : grad(sum(conv2d(x, w, b)), {w, b}))
+    for (const double value : g.values()) CHECK(value == 0);
+}
+
+TEST_CASE("shapes with more elements than there are numbers are refused", "[autograd]") {
+  CHECK_THROWS_AS(Tensor::empty({Index(1) << 62, 16}), Error);
+  CHECK_THROWS_AS(Tensor::empty({Index(1) << 61, 2}), Error);
+}
+
 }  // namespace stillpoint

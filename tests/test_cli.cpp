@@ -11,6 +11,7 @@
 #include "engine/checkpoint.h"
 #include "engine/files.h"
 #include "engine/safetensors.h"
+#include "tasks/folder_lock.h"
 #include "tasks/train.h"
 #include "tests/catch.h"
 #include "tests/error_text.h"
@@ -83,6 +84,32 @@ TEST_CASE("wrong usage is explained and exits with a code", "[cli]") {
   expect({"train", "copy-memory", "--config", "bad.json"}, 1, mentions("bad.json", "not valid JSON"));
   std::ofstream(folder.path() / "file") << "x";
   expect({"train", "copy-memory", "--preset", "quick", "--run", "file/run"}, 1, mentions("file/run"));
+  expect({"train", "copy-memory", "--set", "epochs=9000000000000000"}, 1, mentions("lower epochs"));
+  expect({"train", "copy-memory", "--set", "tcn_channels=16", "--set", "tcn_kernel=4611686018427387904"}, 1,
+         mentions("check the sizes"));
+}
+
+TEST_CASE("one process trains in a folder, and a run that does not start leaves none", "[cli]") {
+  const TempDir folder;
+  const std::vector<std::string> quick{"train", "copy-memory",       "--set",    "blank=2",
+                                       "--set", "train_sequences=2", "--set",    "valid_sequences=1",
+                                       "--set", "test_sequences=1",  "--set",    "epochs=1",
+                                       "--set", "tcn_blocks=1",      "--device", "cpu"};
+  for (const char* name : {"copy-memory-single-001", "copy-memory-single-002"}) {
+    CHECK(run(folder.path(), quick).code == 0);
+    CHECK(fs::exists(folder / "runs" / name / "results.json"));
+  }
+  std::vector<std::string> failing = quick;
+  failing.insert(failing.end(), {"--set", "schedule=1cycle"});  // needs more epochs
+  CHECK(run(folder.path(), failing).code == 1);
+  CHECK_FALSE(fs::exists(folder / "runs/copy-memory-single-003"));
+
+  const FolderLock lock(folder / "runs/copy-memory-single-001", "train", "");
+  const Result second =
+      run(folder.path(), {"train", "copy-memory", "--resume", "runs/copy-memory-single-001"});
+  INFO(second.output);
+  CHECK(second.code == 1);
+  CHECK_THAT(second.output, mentions("runs/copy-memory-single-001", "another train is at work"));
 }
 
 TEST_CASE("Ctrl-C finishes the step, saves, and the printed command resumes", "[cli]") {
@@ -114,6 +141,21 @@ TEST_CASE("selftest checks every op and model", "[cli]") {
   CHECK(done.output.find("FAIL") == std::string::npos);
 }
 
+TEST_CASE("eval rounds products as the run did", "[cli]") {
+  const TempDir folder;
+  std::vector<std::string> arguments{"train",    "copy-memory", "--run",     "run",
+                                     "--device", "cpu",         "--threads", "1"};
+  for (const char* setting : {"blank=2", "train_sequences=20", "valid_sequences=4", "test_sequences=4",
+                              "epochs=1", "hidden=300", "fold=false", "precision=bf16"})
+    arguments.insert(arguments.end(), {"--set", setting});
+  REQUIRE(run(folder.path(), arguments).code == 0);
+  const Json results = Json::parse(read_file(folder / "run/results.json"));
+  const Result eval = run(folder.path(), {"eval", "run", "--device", "cpu", "--threads", "1"});
+  INFO(eval.output);
+  REQUIRE(eval.code == 0);
+  CHECK(Json::parse(eval.output).at("test").at("loss") == results.at("metrics").at("test").at("loss"));
+}
+
 TEST_CASE("spectrum writes eigenvalues and a figure, and names the case", "[cli]") {
   const TempDir folder;
   const Result rotation = run(folder.path(), {"spectrum", "rotation", "--output", "turn"});
@@ -135,9 +177,10 @@ TEST_CASE("spectrum writes eigenvalues and a figure, and names the case", "[cli]
 
 TEST_CASE("spectrum of a trained DEQ tells its case and what eq. 7 predicts", "[cli]") {
   const TempDir folder;
-  const auto trained = [&](const std::string& model, const std::string& name) {
-    std::vector<std::string> arguments{"train", "copy-memory", "--model", model,   "--device",
-                                       "cpu",   "--threads",   "1",       "--run", name};
+  const auto trained = [&](const std::string& model, const std::string& name, const char* dtype = "float32") {
+    std::vector<std::string> arguments{"train",    "copy-memory", "--model",   model,
+                                       "--device", "cpu",         "--threads", "1",
+                                       "--run",    name,          "--set",     text("dtype=", dtype)};
     for (const char* setting :
          {"blank=2", "train_sequences=200", "valid_sequences=2", "test_sequences=20", "epochs=1", "batch=10",
           "deq_features=8", "deq_heads=2", "deq_inner=8", "tcn_blocks=2", "lr=0.01"})
@@ -176,6 +219,11 @@ TEST_CASE("spectrum of a trained DEQ tells its case and what eq. 7 predicts", "[
       spectrum({"deq", "--sizes", "8", "--phi", "sim", "--dictionary", "fourier", "--features", "10"});
   INFO(lifted.output);
   CHECK(lifted.code == 0);
+  trained("deq", "deq64", "float64");
+  trained("single", "sim64", "float64");
+  const Result doubled = spectrum({"deq64", "--sizes", "8", "--phi", "sim64"});
+  INFO(doubled.output);
+  CHECK(doubled.code == 0);
   const auto check_refused = [](const Result& refused, const std::string& complaint) {
     INFO(refused.output);
     CHECK(refused.code == 1);

@@ -105,6 +105,14 @@ TEST_CASE("the DEQ-Transformer's cell has the values of an independent model", "
                            -.36177034, -.32725517, -.28975456, .41903737, .39433852, .36797558});
 }
 
+TEST_CASE("weights without a norm of their own start small", "[deq]") {
+  Initializer init(3);
+  const WeightNormLinear with(init, 40, 120, true, false), without(init, 40, 120, false, false);
+  const auto deviation = [](const Tensor& v) { return std::sqrt(mean(square(v)).item()); };
+  CHECK(deviation(with.v) == Approx(1 / std::sqrt(3.0 * 40)).epsilon(.05));
+  CHECK(deviation(without.v) == Approx(.01).epsilon(.05));
+}
+
 TEST_CASE("position codes are sines, then cosines", "[deq]") {
   const std::vector<double> code = position_code(2, 40, real).values();
   CHECK(code[0] == 0.0);

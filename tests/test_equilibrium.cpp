@@ -188,6 +188,29 @@ TEST_CASE("a sample that stopped early keeps its inverse", "[solvers]") {
   check_close({g[0], g[1]}, own, 1e-6);
 }
 
+TEST_CASE("a sample that overflows leaves its inverse free of NaN", "[solvers]") {
+  for (const Device device : available_devices()) {
+    const TensorOptions options{DType::float64, device};
+    const Tensor b = Tensor::from({.1, -.2, .3, 1}, {2, 2}, options).variable();
+    // The second sample's second element goes 1, e^800 - 1 + 1: not finite from the second step on.
+    const Tensor steep = Tensor::from({0, 0, 0, 800}, {2, 2}, options);
+    const auto f = [&](const Tensor& z) { return affine(z, .5, 0) + exponential(steep * z) + b; };
+    const EquilibriumOptions broyden_estimate{.solve = {.max_steps = 6, .tolerance = 1e-12},
+                                              .adjoint_solve = {.max_steps = 0},
+                                              .reuse_inverse = true};
+    const Equilibrium solved = equilibrium(f, Tensor::zeros({2, 2}, options), broyden_estimate);
+    REQUIRE(solved.forward.read().samples[1].status == SampleStatus::non_finite);
+    const Tensor weights = Tensor::from({1, 1, 1, 0}, {2, 2}, options);
+    for (const double g : grad(sum(weights * solved.z), {b})[0].values()) CHECK(std::isfinite(g));
+  }
+}
+
+TEST_CASE("the spectral radius of a nilpotent Jacobian is 0", "[solvers]") {
+  const Tensor w = Tensor::from({0, 1, 0, 0}, {2, 2}, f64);
+  const auto f = [&](const Tensor& z) { return linear(z, w); };
+  CHECK(spectral_radius(f, Tensor::zeros({1, 2}, f64), Tensor::from({1, 1}, {1, 2}, f64))[0] == 0);
+}
+
 TEST_CASE("the Jacobian's penalty and spectral radius are those of a known matrix", "[solvers]") {
   for (const Device device : available_devices()) {
     const TensorOptions options{DType::float64, device};

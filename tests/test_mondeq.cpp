@@ -340,6 +340,19 @@ TEST_CASE("the step size is halved while that saves iterations", "[mondeq]") {
   CHECK(model.value(x).solution.forward.read().steps == model.iterations(x, a));
 }
 
+TEST_CASE("a step size at which the iteration diverges counts as one that never ends", "[mondeq]") {
+  Small s = single();
+  s.config.solver = "forward-backward";
+  ConvMonDeq model = s.model();
+  model.tiers[0].g.assign(Tensor::full({1}, 40, s.options()));
+  const Tensor x = s.x();
+  const Index most = model.splitting().max_iterations;
+  CHECK(model.iterations(x, 1) == most);
+  CHECK(model.iterations(x, 1.0 / 64) < most);
+  const double a = tuned_step_size(1.0 / 64, most, [&](double t) { return model.iterations(x, t); });
+  CHECK(model.iterations(x, a) < most);
+}
+
 TEST_CASE("the pooled head averages cells of 4 x 4 and drops the rest", "[mondeq]") {
   Small s{.config = {.channels = "2"}, .side = 8, .in = 1, .samples = 2};
   const ConvMonDeq model = s.model();

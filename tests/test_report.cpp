@@ -129,6 +129,7 @@ TEST_CASE("report: text is escaped, and bytes that are no text are replaced", "[
 TEST_CASE("report: ticks are round and within the axis", "[report]") {
   CHECK(linear_ticks(0, 5064, 6) == std::vector<double>{0, 1000, 2000, 3000, 4000, 5000});
   CHECK(linear_ticks(0.9, 0.9933, 6) == std::vector<double>{0.9, 0.92, 0.94, 0.96, 0.98});
+  CHECK(linear_ticks(-1e308, 1e308, 6).empty());
   CHECK(linear_ticks(-1.2, 1.2, 6) == std::vector<double>{-1, -0.5, 0, 0.5, 1});
   for (const double low : {0.3, 0.99, 1e17})
     CHECK(linear_ticks(low, std::nextafter(low, 1e18), 6).size() <= 6);

@@ -7,6 +7,7 @@
 #include "engine/safetensors.h"
 #include "tasks/copy_memory.h"
 #include "tasks/io/image.h"
+#include "tasks/io/metrics.h"
 #include "tasks/order.h"
 #include "tasks/train.h"
 #include "tests/catch.h"
@@ -167,6 +168,8 @@ TEST_CASE("a resumed run is bit-identical to one that was never stopped", "[task
       CHECK(run(config, parts, true).outcome.finished);
       CHECK(contents(parts) == contents(folder.path() / "whole"));
       CHECK(logged(parts) == logged(folder.path() / "whole"));
+      CHECK(Json::parse(read_file(parts / "results.json")).at("seconds").get<double>() >=
+            read_metrics(parts / "metrics.jsonl").front().at("time").get<double>());
     }
   }
 }

@@ -78,11 +78,13 @@ MetricsLog::MetricsLog(const fs::path& folder, std::optional<std::int64_t> resum
       file_(folder / "metrics.jsonl", AppendFile::Open::append),
       tensorboard_(folder, resume_step) {}
 
+double MetricsLog::seconds() const {
+  return seconds_before_ + std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+}
+
 void MetricsLog::log(const MetricsRow& row) {
-  const auto now = std::chrono::steady_clock::now();
-  const double seconds = seconds_before_ + std::chrono::duration<double>(now - start_).count();
   nlohmann::ordered_json json{
-      {"step", row.step}, {"epoch", row.epoch}, {"time", seconds}, {"split", row.split}};
+      {"step", row.step}, {"epoch", row.epoch}, {"time", seconds()}, {"split", row.split}};
   for (const auto& [name, value] : row.values) {
     require(!name.empty() && !json.contains(name), "MetricsLog: a row of split '", row.split,
             "' has the name '", name,

@@ -35,6 +35,7 @@ class MetricsLog {
   // On disk (as far as this process goes) when it returns. Throws Error on a reserved, empty or repeated
   // name.
   void log(const MetricsRow& row);
+  double seconds() const;  // since the run began, as in a row of now
   TensorBoardWriter& tensorboard() { return tensorboard_; }
 
  private:

@@ -38,6 +38,8 @@ Axis y_axis_of(const LineChart& chart) {
     axis.high = std::max(axis.high, y);
   }
   if (!std::isfinite(axis.low)) return axis;
+  axis.low = std::max(axis.low, -1e300);  // so that the axis has a length
+  axis.high = std::min(axis.high, 1e300);
   widen(axis);
   if (axis.log) return axis;
   const double margin = 0.04 * (axis.high - axis.low);

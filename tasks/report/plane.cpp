@@ -67,6 +67,7 @@ void write_plane(HtmlWriter& out, const std::string& title,
   for (const auto lambda : eigenvalues)
     if (std::isfinite(std::abs(lambda)))
       reach = std::max({reach, 1.06 * std::abs(lambda.real()), 1.06 * std::abs(lambda.imag())});
+  reach = std::min(reach, 1e300);  // so that the axis has a length
   const Axis x{.low = -reach, .high = reach, .from = 52, .to = 388},
       y{.low = -reach, .high = reach, .from = 360, .to = 24};
   const auto figure = out.open("figure", {{"class", "plane"}});

@@ -51,6 +51,7 @@ std::string with_commas(std::string number) {
 
 std::vector<double> linear_ticks(double low, double high, std::size_t most) {
   if (!(high > low)) return {low};
+  if (!std::isfinite(high - low)) return {};
   // Powers of ten as integers: multiples of a rounded 0.1 drift away from the decimals that their labels say.
   int power = int(std::floor(std::log10((high - low) / double(most)))) - 1;
   for (;; ++power) {

@@ -1,20 +1,17 @@
 // Which runs, how long each, in which order, and what is made of them.
 #include "tasks/reproduce/reproduce.h"
 
-#include <fcntl.h>
-#include <sys/file.h>
-#include <unistd.h>
+#include <csignal>
 
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
 #include <cstdlib>
-#include <cstring>
 #include <map>
 #include <thread>
 
 #include "engine/files.h"
 #include "tasks/clock.h"
+#include "tasks/folder_lock.h"
 #include "tasks/info.h"
 #include "tasks/interrupt.h"
 #include "tasks/io/progress.h"
@@ -57,28 +54,6 @@ class Reproduction {
   std::vector<Job> jobs_;
   std::map<const PaperCell*, std::string> missing_;  // why a cell has no runs
   std::map<std::string, double> epoch_seconds_;      // measured, by preset and file
-};
-
-// One call works in a folder at a time. The runs inherit the lock, so that it lasts until they are gone, too.
-class FolderLock {
- public:
-  explicit FolderLock(const fs::path& folder)
-      : file_(::open((folder / ".lock").c_str(), O_CREAT | O_RDWR, 0644)) {
-    if (file_ >= 0 && ::flock(file_, LOCK_EX | LOCK_NB) == 0) return;
-    const int why = errno;
-    if (file_ >= 0) ::close(file_);
-    require(why != EWOULDBLOCK, "reproduce: given folder ", folder.string(),
-            ", in which another reproduce or its runs are at work, expected one at a time; wait for it, or "
-            "choose "
-            "another --folder");
-    fail("reproduce: given folder ", folder.string(), ", cannot lock it: ", std::strerror(why));
-  }
-  ~FolderLock() { ::close(file_); }
-  FolderLock(const FolderLock&) = delete;
-  FolderLock& operator=(const FolderLock&) = delete;
-
- private:
-  int file_;
 };
 
 std::string table_behind(const std::string& what) {
@@ -317,7 +292,8 @@ int reproduce(const ReproduceRequest& request, std::ostream& out) {
     return 0;
   }
   if (request.dry) return Reproduction(request, out).run();
-  const FolderLock lock(request.folder);
+  const FolderLock lock(request.folder, "reproduce", "wait for it and its runs, or choose another --folder",
+                        true);
   return Reproduction(request, out).run();
 }
 
