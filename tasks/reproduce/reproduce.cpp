@@ -1,10 +1,9 @@
 // Which runs, how long each, in which order, and what is made of them.
 #include "tasks/reproduce/reproduce.h"
 
-#include <csignal>
-
 #include <algorithm>
 #include <chrono>
+#include <csignal>
 #include <cstdlib>
 #include <map>
 #include <thread>
