@@ -32,6 +32,7 @@ class Run {
   TrainOutcome train();
 
  private:
+  void take_folder();
   void start();
   void start_log();
   TrainOutcome run();
@@ -113,11 +114,15 @@ Run::Run(const TrainRequest& request, std::ostream& out)
   schedule_.lr_at(0);  // a schedule that does not fit is an error before anything is written
 }
 
-void Run::start() {
-  if (leads_) make_folder(request_.folder);
-  if (leads_ && request_.alone)
+void Run::take_folder() {
+  make_folder(request_.folder);
+  if (request_.alone)
     lock_.emplace(request_.folder, "train", "wait for it, stop it, or choose another --run");
+}
+
+void Run::start() {
   if (request_.resume) {
+    if (leads_) take_folder();
     const Json record = read_checkpoint_record(checkpoint_path());
     load_checkpoint(checkpoint_path(), params_, &optimiser_);
     step_ = saved_step_ = record.at("step").get<Index>();
@@ -152,6 +157,7 @@ void Run::start_log() {
     log_ = std::make_unique<MetricsLog>(request_.folder, step_);
     return;
   }
+  take_folder();
   log_ = std::make_unique<MetricsLog>(request_.folder);
   write_atomically(request_.folder / config_name,
                    Json{{"task", request_.kind->name()}, {"config", request_.config}}.dump(2) + "\n");
