@@ -13,8 +13,6 @@ Tensor jacobian_penalty(const FixedPointMap& f, const Tensor& z, const Tensor& p
   return mean(square(grad(f(at), {at}, probe, {.create_graph = true})[0]));
 }
 
-constexpr double tiny = 1e-30;  // of a norm that may be 0, where J v is
-
 std::vector<double> spectral_radius(const FixedPointMap& f, const Tensor& z, const Tensor& start,
                                     Index iterations) {
   require(iterations > 0, "spectral_radius: given ", iterations,
@@ -31,7 +29,7 @@ std::vector<double> spectral_radius(const FixedPointMap& f, const Tensor& z, con
   const auto dot = [&](const Tensor& a, const Tensor& b) { return sum_to(a * b, per_sample); };
   Tensor v = start, next;
   for (Index k = 0; k < iterations; ++k) {
-    v = v / affine(square_root(dot(v, v)), 1, tiny);
+    v = v / affine(square_root(dot(v, v)), 1, 1e-30);  // the tiny summand is for a v of zero
     next = grad(y, {at}, v)[0];
     if (k + 1 < iterations) v = next;
   }

@@ -64,13 +64,9 @@ class CopyMemory : public Task {
   std::shared_ptr<PendingReport> adjoint_;
 };
 
-DType dtype_of(const CopyMemoryConfig& config) {
-  return config.train.dtype == "float64" ? DType::float64 : DType::float32;
-}
-
 CopyMemory::CopyMemory(const CopyMemoryConfig& config, Device device)
     : config_(config),
-      options_{dtype_of(config), device},
+      options_{dtype_of(config.train), device},
       data_(CopyMemoryData::make(config.train_sequences + config.valid_sequences + config.test_sequences,
                                  config.blank, std::uint64_t(config.data_seed))),
       training_count_(config.train_sequences + (config.retrain ? config.valid_sequences : 0)),
@@ -221,7 +217,7 @@ TrainedDeq load_copy_memory_deq(const std::filesystem::path& checkpoint, Index f
   require(fit <= c.train_sequences && held_out <= c.test_sequences, "copy-memory: given ", fit,
           " training and ", held_out, " test sequences to take, expected at most ", c.train_sequences,
           " and ", c.test_sequences, " of ", checkpoint.string());
-  Initializer init(0, {dtype_of(c), Device::cpu});
+  Initializer init(0, {dtype_of(c.train), Device::cpu});
   TrainedDeq trained{DeqTransformer(init, c.deq, classes), {}, {}, {}};
   load_checkpoint(checkpoint, params_of(trained.model), nullptr);
   const Index before_test = c.train_sequences + c.valid_sequences;
@@ -239,7 +235,7 @@ TrainedDeq load_copy_memory_deq(const std::filesystem::path& checkpoint, Index f
 
 SequenceLift load_copy_memory_lift(const std::filesystem::path& checkpoint) {
   const CopyMemoryConfig c = config_of(checkpoint, {"single", "two"});
-  Initializer init(0, {dtype_of(c), Device::cpu});
+  Initializer init(0, {dtype_of(c.train), Device::cpu});
   SequenceSim model(init, c.tcn, c.head, classes, c.model == "two");
   load_checkpoint(checkpoint, params_of(model), nullptr);
   return model.phi;

@@ -17,7 +17,7 @@ namespace {
 constexpr Index classes = 10, images_per_evaluation = 250;
 
 TensorOptions options_of(const ImageClassificationConfig& config, Device device) {
-  return {config.train.dtype == "float64" ? DType::float64 : DType::float32, device};
+  return {dtype_of(config.train), device};
 }
 
 // The paper's, for images of one or three channels: they give the parameter counts of its Table 2.

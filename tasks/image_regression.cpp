@@ -79,7 +79,7 @@ class ImageRegression : public Task {
 };
 
 ImageRegression::ImageRegression(const ImageRegressionConfig& config, Device device)
-    : options_{config.train.dtype == "float64" ? DType::float64 : DType::float32, device},
+    : options_{dtype_of(config.train), device},
       batch_(config.batch) {
   require(!config.image.empty(), "image-regression: given no image, expected a PNG or JPEG file, name one");
   image_ = read_image(config.image);

@@ -82,4 +82,9 @@ struct TrainConfig {
   }
 };
 
+// Of parameters and activations.
+inline DType dtype_of(const TrainConfig& config) {
+  return config.dtype == "float64" ? DType::float64 : DType::float32;
+}
+
 }  // namespace stillpoint

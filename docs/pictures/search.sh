@@ -4,7 +4,7 @@ set -euo pipefail
 csv=${1:-$(dirname "$0")/../results/search.csv}
 seeds=$(awk -F, '$1 ~ /^halving / {sub(/^halving /, "", $1); if (!seen[$1]++) print $1}' "$csv")
 [ -n "$seeds" ] || { echo "search.sh: given $csv without a search 'halving SEED', expected one" >&2; exit 2; }
-# Best values so far of one search; its last one to the end of the shortest.
+# Minutes and best values so far of one search, to its end.
 curve() { awk -F, -v search="$1" '$1 == search && $5 != "None" {print $2 / 60, $5}' "$csv"; }
 folder=$(mktemp -d)
 trap 'rm -r "$folder"' EXIT
