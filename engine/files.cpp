@@ -46,8 +46,8 @@ const char* advice(int code) {
 }
 
 [[noreturn]] void fail_on(const char* where, const char* action, const fs::path& path, int code) {
-  fail(where, ": cannot ", action, " '", path.string(), "': ", std::generic_category().message(code), "; ",
-       advice(code));
+  throw MachineError(text(where, ": cannot ", action, " '", path.string(),
+                          "': ", std::generic_category().message(code), "; ", advice(code)));
 }
 
 // Returns 0 or the errno of the failure.

@@ -43,8 +43,8 @@ void check(cudaError_t status, const char* call, const char* file, int line) {
   if (status == cudaSuccess) return;
   cudaGetLastError();  // so that the next call does not report this error again
   const char* const name = cudaGetErrorName(status);
-  fail(call, " at ", file, ":", line, ": ", name, " (", cudaGetErrorString(status), "), expected success, ",
-       remedy(name));
+  throw MachineError(text(call, " at ", file, ":", line, ": ", name, " (", cudaGetErrorString(status),
+                          "), expected success, ", remedy(name)));
 }
 
 void check(cublasStatus_t status, const char* call, const char* file, int line) {

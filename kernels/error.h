@@ -12,6 +12,13 @@ class Error : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// A fault of the machine rather than of what was asked: of a disk, of memory, of files that are missing. A
+// search tries the trial again.
+class MachineError : public Error {
+ public:
+  using Error::Error;
+};
+
 // Joins its arguments with operator<<.
 template <class... Args>
 std::string text(const Args&... args) {
@@ -28,6 +35,16 @@ template <class... Args>
 template <class... Args>
 void require(bool condition, const Args&... args) {
   if (!condition) fail(args...);
+}
+
+// What read() returns; what it cannot read is missing or damaged on this machine.
+template <class Read>
+auto of_this_machine(const Read& read) {
+  try {
+    return read();
+  } catch (const Error& error) {
+    throw MachineError(error.what());
+  }
 }
 
 }  // namespace stillpoint

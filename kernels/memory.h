@@ -11,9 +11,9 @@ enum class Device { cpu, cuda };
 const char* name_of(Device device);
 
 // No block of the size asked for is left; the message holds the pool's state.
-class OutOfMemory : public Error {
+class OutOfMemory : public MachineError {
  public:
-  using Error::Error;
+  using MachineError::MachineError;
 };
 
 // What a pool holds, in bytes.

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -32,12 +33,13 @@ namespace fs = std::filesystem;
 struct TrainFlags {
   CommonFlags common;
   SettingsFlags settings;
-  std::string run, resume;
+  std::string run, resume, trial;
 
   void add_to(CLI::App& app, std::string_view task) {
     settings.add_to(app, task);
     app.add_option("--run", run, "run folder; default runs/TASK-MODEL-NNN");
     app.add_option("--resume", resume, "run folder to go on from, bit-identically");
+    app.add_option("--trial", trial, "token of the worker of a search whose trial this is")->group("");
     common.add_to(app);
   }
 };
@@ -91,6 +93,7 @@ int train_command(const TaskKind& kind, const TrainFlags& flags, std::ostream& o
   }
   request.folder = group.broadcast(request.folder.string());
   request.alone = true;
+  request.trial = flags.trial;
   request.group = &group;
   request.device = device;
   request.terminal = is_terminal(STDOUT_FILENO) && group.size() == 1;  // mpirun's pipe may look like one
@@ -279,6 +282,14 @@ int left(int code) {
   return code;
 }
 
+// What a trial of a search returns after a fault of the machine, so that it is tried again (EX_TEMPFAIL of
+// sysexits.h).
+constexpr int machine_fault = 75;
+
+bool is_machine_fault(const std::exception& error) {
+  return dynamic_cast<const MachineError*>(&error) || dynamic_cast<const std::bad_alloc*>(&error);
+}
+
 // Of several ranks the first one tells what befell them all; another one, where that is not ended by the
 // first's end.
 int tell(const std::exception& error, std::ostream& err) {
@@ -380,7 +391,10 @@ int run_command_line(const std::vector<std::string>& arguments, std::ostream& ou
   } catch (const CLI::ParseError& e) {
     return usage_error(app, e, err);
   } catch (const std::exception& e) {
-    return tell(e, err);
+    const bool trial =
+        std::any_of(train_flags.begin(), train_flags.end(), [](auto& f) { return !f.trial.empty(); });
+    const int code = tell(e, err);
+    return trial && is_machine_fault(e) ? machine_fault : code;
   }
   return 2;
 }

@@ -124,7 +124,7 @@ ImageClassification::ImageClassification(const ImageClassificationConfig& config
     : config_(config),
       options_(options_of(config, device)),
       info_(dataset_info(config.dataset)),
-      data_(load_dataset(config.dataset, config.data)),
+      data_(of_this_machine([&] { return load_dataset(config.dataset, config.data); })),
       split_(split_rows(data_.train.count, std::uint64_t(config.train.seed), config.retrain)),
       batches_(std::make_unique<ImageBatches>(data_.train, split_.train, info_,
                                               ImageBatches::Options{.seed = std::uint64_t(config.train.seed),

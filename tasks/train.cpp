@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "engine/checkpoint.h"
+#include "engine/files.h"
 #include "engine/schedule.h"
 #include "kernels/gemm.h"
 #include "tasks/clock.h"
@@ -48,6 +49,7 @@ class Run {
   void write_checkpoint(const ParamList& params);
   std::string save_last_step();
   void check_agreement() const;
+  void check_owner() const;
   void finish(TrainOutcome& outcome);
   void plot() const;
   [[noreturn]] void stop_non_finite(const char* what, double value) const;
@@ -121,6 +123,7 @@ void Run::take_folder() {
 }
 
 void Run::start() {
+  check_owner();
   if (request_.resume) {
     if (leads_) take_folder();
     const Json record = read_checkpoint_record(checkpoint_path());
@@ -170,6 +173,14 @@ void Run::check_agreement() const {
                     "use equal machines with equal builds of this program on all ranks");
 }
 
+void Run::check_owner() const {
+  if (request_.trial.empty()) return;
+  require(read_file(request_.folder / trial_name) == request_.trial, "train: given the trial in ",
+          request_.folder.string(),
+          ", which another worker of the search has taken over, expected one of this worker; "
+          "nothing more is written, leave it to that worker");
+}
+
 void Run::stop_non_finite(const char* what, double value) const {
   const std::string kept = saved_step_ < 0 ? "no checkpoint was saved yet"
                                            : text("the checkpoint of step ", saved_step_,
@@ -211,6 +222,7 @@ void Run::log_training() {
   } catch (const kernels::RankLost&) {
     lost = std::current_exception();
   }
+  check_owner();
   if (leads_) log_->log({step_, (step_ - 1) / task_->steps_per_epoch() + 1, "train", values});
   loss_sum_ = 0;
   loss_count_ = 0;
@@ -221,6 +233,7 @@ void Run::log_training() {
 
 Metrics Run::evaluate(const std::string& split, Index epoch) {
   const Metrics metrics = task_->evaluate(split);
+  check_owner();
   log_->log({step_, epoch, split, metrics});
   return metrics;
 }
@@ -264,6 +277,7 @@ std::string Run::save_last_step() {
 
 void Run::write_checkpoint(const ParamList& params) {
   if (saved_step_ == step_) return;
+  check_owner();
   save_checkpoint(checkpoint_path(), params, &optimiser_,
                   {{"task", request_.kind->name()},
                    {"config", request_.config},
@@ -302,7 +316,7 @@ void Run::finish(TrainOutcome& outcome) {
                   {"seconds", log_->seconds()},
                   {"metrics", Json::object()}};
   const std::vector<std::string> splits =
-      request_.goes_on ? std::vector<std::string>{"valid"} : task_->splits();
+      request_.goes_on || !request_.trial.empty() ? std::vector<std::string>{"valid"} : task_->splits();
   for (const std::string& split : splits) {
     const Metrics metrics = evaluate(split, config_.epochs);
     outcome.metrics.push_back({split, metrics});

@@ -18,10 +18,14 @@ struct TrainRequest {
   const TaskKind* kind = nullptr;
   Json config;  // resolved
   Device device = Device::cpu;
-  std::filesystem::path folder;                 // of the run; made where it is missing
-  bool resume = false;                          // go on from the folder's checkpoint
-  bool alone = false;                           // Error where another such request trains in the folder
-  bool terminal = false;                        // draw one self-overwriting progress line
+  std::filesystem::path folder;  // of the run; made where it is missing
+  bool resume = false;           // go on from the folder's checkpoint
+  bool alone = false;            // Error where another such request trains in the folder
+  bool terminal = false;         // draw one self-overwriting progress line
+  // A search's trial: its worker's token, which the folder's file `trial_name` holds as long as the trial is
+  // that worker's; Error before a row or a checkpoint is written once another worker has it. The test set is
+  // not looked at.
+  std::string trial = {};
   std::function<bool(Index step)> should_stop;  // asked after every step; true saves and returns
   // Ranks that train one model together, each with its rows of every batch. All of them make the request;
   // rank 0 alone evaluates, prints and writes. A stop follows one step after the first rank has been asked.
@@ -54,5 +58,6 @@ inline constexpr const char* checkpoint_name = "checkpoint.safetensors";
 // The checkpoint of a run folder, or the file itself.
 std::filesystem::path checkpoint_of(const std::filesystem::path& run_or_file);
 inline constexpr const char* config_name = "config.json";
+inline constexpr const char* trial_name = "trial.token";
 
 }  // namespace stillpoint
