@@ -6,14 +6,12 @@
 #include <optional>
 
 #include "engine/checkpoint.h"
-#include "engine/files.h"
 #include "engine/schedule.h"
 #include "kernels/gemm.h"
 #include "tasks/clock.h"
-#include "tasks/folder_lock.h"
-#include "tasks/io/plot.h"
 #include "tasks/io/progress.h"
 #include "tasks/ranks.h"
+#include "tasks/run_folder.h"
 #include "tasks/training_step.h"
 
 namespace stillpoint {
@@ -33,9 +31,7 @@ class Run {
   TrainOutcome train();
 
  private:
-  void take_folder();
   void start();
-  void start_log();
   TrainOutcome run();
   void step();
   void log_training();
@@ -49,9 +45,7 @@ class Run {
   void write_checkpoint(const ParamList& params);
   std::string save_last_step();
   void check_agreement() const;
-  void check_owner() const;
   void finish(TrainOutcome& outcome);
-  void plot() const;
   [[noreturn]] void stop_non_finite(const char* what, double value) const;
   Index total_steps() const {
     Index steps = 0;
@@ -60,10 +54,6 @@ class Run {
             " steps, expected less than 2^63 steps in all, lower epochs");
     return steps;
   }
-  std::filesystem::path checkpoint_path() const { return request_.folder / checkpoint_name; }
-  std::string resume_command() const {
-    return text("stillpoint train ", request_.kind->name(), " --resume ", request_.folder.string());
-  }
   bool shared() const { return group_.size() > 1; }
 
   const TrainRequest& request_;
@@ -71,14 +61,13 @@ class Run {
   const bool leads_;  // the rank that evaluates, prints and writes
   std::ostream nowhere_{nullptr};
   std::ostream& out_;
+  RunFolder folder_;
   TrainConfig config_;
   std::unique_ptr<Task> task_;
   ParamList params_;
   Optimiser optimiser_;
   Schedule schedule_;
   TrainingStep training_step_;
-  std::optional<FolderLock> lock_;
-  std::unique_ptr<MetricsLog> log_;
   std::unique_ptr<Progress> progress_;
   Index step_ = 0;         // steps done
   Index saved_step_ = -1;  // of the checkpoint on disk
@@ -99,6 +88,7 @@ Run::Run(const TrainRequest& request, std::ostream& out)
       group_(*request.group),
       leads_(group_.rank() == 0),
       out_(leads_ ? out : nowhere_),
+      folder_(*request.kind, request.config, request.folder, request.trial),
       config_(request.kind->train_config(request.config)),
       task_(request.kind->make(request.config, request.device)),
       params_(task_->params()),
@@ -116,18 +106,12 @@ Run::Run(const TrainRequest& request, std::ostream& out)
   schedule_.lr_at(0);  // a schedule that does not fit is an error before anything is written
 }
 
-void Run::take_folder() {
-  make_folder(request_.folder);
-  if (request_.alone)
-    lock_.emplace(request_.folder, "train", "wait for it, stop it, or choose another --run");
-}
-
 void Run::start() {
-  check_owner();
+  folder_.check_owner();
   if (request_.resume) {
-    if (leads_) take_folder();
-    const Json record = read_checkpoint_record(checkpoint_path());
-    load_checkpoint(checkpoint_path(), params_, &optimiser_);
+    if (leads_) folder_.take(request_.alone);
+    const Json record = read_checkpoint_record(folder_.checkpoint());
+    load_checkpoint(folder_.checkpoint(), params_, &optimiser_);
     step_ = saved_step_ = record.at("step").get<Index>();
     loss_sum_ = record.at("loss_sum").get<double>();
     loss_count_ = record.at("loss_count").get<Index>();
@@ -145,7 +129,11 @@ void Run::start() {
     changing_ = std::unique_lock(last_words_->state(), std::defer_lock);
     group_.set_ending(request_.ending);
   }
-  if (leads_) start_log();
+  if (leads_ && request_.resume) folder_.resume(step_);
+  if (leads_ && !request_.resume) {
+    folder_.take(request_.alone);
+    folder_.start();
+  }
   out_ << request_.kind->name() << " on " << name_of(request_.device) << ": " << params_.count()
        << " parameters, " << config_.epochs << " epochs of " << task_->steps_per_epoch() << " steps"
        << (shared() ? text(" on ", group_.size(), " ranks") : "") << "; run folder "
@@ -155,36 +143,16 @@ void Run::start() {
       ProgressOptions{.terminal = request_.terminal, .first_step = step_, .width = {}, .clock = {}});
 }
 
-void Run::start_log() {
-  if (request_.resume) {
-    log_ = std::make_unique<MetricsLog>(request_.folder, step_);
-    return;
-  }
-  take_folder();
-  log_ = std::make_unique<MetricsLog>(request_.folder);
-  write_atomically(request_.folder / config_name,
-                   Json{{"task", request_.kind->name()}, {"config", request_.config}}.dump(2) + "\n");
-  log_->tensorboard().add_text("config", "```\n" + request_.config.dump(2) + "\n```", 0);
-}
-
 void Run::check_agreement() const {
   if (!shared()) return;
   require_agreement(group_, hash_of(params_, optimiser_), text("parameters after step ", step_),
                     "use equal machines with equal builds of this program on all ranks");
 }
 
-void Run::check_owner() const {
-  if (request_.trial.empty()) return;
-  require(read_file(request_.folder / trial_name) == request_.trial, "train: given the trial in ",
-          request_.folder.string(),
-          ", which another worker of the search has taken over, expected one of this worker; "
-          "nothing more is written, leave it to that worker");
-}
-
 void Run::stop_non_finite(const char* what, double value) const {
   const std::string kept = saved_step_ < 0 ? "no checkpoint was saved yet"
                                            : text("the checkpoint of step ", saved_step_,
-                                                  " is kept: ", checkpoint_path().string());
+                                                  " is kept: ", folder_.checkpoint().string());
   fail("train: the ", what, " is ", value, " at step ", step_ + 1, " (epoch ",
        step_ / task_->steps_per_epoch() + 1, "), expected a finite number; ", kept, "; lower lr or set clip");
 }
@@ -222,8 +190,8 @@ void Run::log_training() {
   } catch (const kernels::RankLost&) {
     lost = std::current_exception();
   }
-  check_owner();
-  if (leads_) log_->log({step_, (step_ - 1) / task_->steps_per_epoch() + 1, "train", values});
+  folder_.check_owner();
+  if (leads_) folder_.log().log({step_, (step_ - 1) / task_->steps_per_epoch() + 1, "train", values});
   loss_sum_ = 0;
   loss_count_ = 0;
   if (!lost) return;
@@ -233,8 +201,8 @@ void Run::log_training() {
 
 Metrics Run::evaluate(const std::string& split, Index epoch) {
   const Metrics metrics = task_->evaluate(split);
-  check_owner();
-  log_->log({step_, epoch, split, metrics});
+  folder_.check_owner();
+  folder_.log().log({step_, epoch, split, metrics});
   return metrics;
 }
 
@@ -272,48 +240,25 @@ void Run::save() {
 std::string Run::save_last_step() {
   write_checkpoint(buffers_.in_place_of_buffers(params_));
   return text("step ", saved_step_, " of ", total_steps(),
-              " is saved. Go on, on any number of ranks, with:\n  ", resume_command());
+              " is saved. Go on, on any number of ranks, with:\n  ", folder_.resume_command());
 }
 
 void Run::write_checkpoint(const ParamList& params) {
   if (saved_step_ == step_) return;
-  check_owner();
-  save_checkpoint(checkpoint_path(), params, &optimiser_,
-                  {{"task", request_.kind->name()},
-                   {"config", request_.config},
-                   {"step", step_},
-                   {"epoch", step_ / task_->steps_per_epoch()},
-                   {"loss_sum", loss_sum_},
-                   {"loss_count", loss_count_}});
+  folder_.check_owner();
+  folder_.save(params, optimiser_,
+               {{"step", step_},
+                {"epoch", step_ / task_->steps_per_epoch()},
+                {"loss_sum", loss_sum_},
+                {"loss_count", loss_count_}});
   saved_step_ = step_;
-}
-
-void Run::plot() const {
-  Curve training{"train", {}, {}}, validation{"valid", {}, {}};
-  for (const nlohmann::json& row : read_metrics(request_.folder / "metrics.jsonl")) {
-    if (!row.contains("loss") || !row["loss"].is_number()) continue;
-    Curve* const curve = row["split"] == "train"   ? &training
-                         : row["split"] == "valid" ? &validation
-                                                   : nullptr;
-    if (curve == nullptr) continue;
-    curve->x.push_back(row["step"].get<double>());
-    curve->y.push_back(row["loss"].get<double>());
-  }
-  const PlotResult result = plot_curves(request_.folder, {"loss",
-                                                          std::string(request_.kind->name()) + ": loss",
-                                                          "step",
-                                                          "loss",
-                                                          true,
-                                                          false,
-                                                          {training, validation}});
-  if (!result.note.empty()) out_ << result.note << "\n";
 }
 
 void Run::finish(TrainOutcome& outcome) {
   Json results = {{"task", request_.kind->name()},
                   {"parameters", params_.count()},
                   {"steps", step_},
-                  {"seconds", log_->seconds()},
+                  {"seconds", folder_.log().seconds()},
                   {"metrics", Json::object()}};
   const std::vector<std::string> splits =
       request_.goes_on || !request_.trial.empty() ? std::vector<std::string>{"valid"} : task_->splits();
@@ -324,10 +269,10 @@ void Run::finish(TrainOutcome& outcome) {
     if (const Json details = task_->details(); !details.empty()) results["details"][split] = details;
     out_ << split << ": " << format_metrics(metrics) << "\n";
   }
-  task_->write_results(request_.folder, &log_->tensorboard(), step_);
-  log_->tensorboard().flush();
-  write_atomically(request_.folder / "results.json", results.dump(2) + "\n");
-  plot();
+  task_->write_results(request_.folder, &folder_.log().tensorboard(), step_);
+  folder_.log().tensorboard().flush();
+  folder_.write_results(results);
+  if (const std::string note = folder_.plot(); !note.empty()) out_ << note << "\n";
 }
 
 TrainOutcome Run::train() {
@@ -340,10 +285,10 @@ TrainOutcome Run::train() {
     if (changing_.owns_lock()) changing_.unlock();
     const std::string words = last_words_ ? last_words_->speak() : "";
     fail("train: ", error.what(), "; ",
-         !words.empty() ? words
-         : saved_step_ >= 0
-             ? text("the checkpoint of step ", saved_step_, " is kept. Go on with:\n  ", resume_command())
-             : "no checkpoint was saved by this rank");
+         !words.empty()     ? words
+         : saved_step_ >= 0 ? text("the checkpoint of step ", saved_step_, " is kept. Go on with:\n  ",
+                                   folder_.resume_command())
+                            : "no checkpoint was saved by this rank");
   }
 }
 
@@ -368,17 +313,13 @@ TrainOutcome Run::run() {
   if (outcome.finished && leads_) finish(outcome);
   if (!outcome.finished)
     out_ << "stopped after step " << step_ << " of " << total_steps() << "; saved. Resume with:\n  "
-         << resume_command() << "\n";
+         << folder_.resume_command() << "\n";
   out_ << (outcome.finished ? "finished: " : "so far: ") << step_ - first_step_ << " steps in "
        << format_duration(outcome.seconds) << "; results in " << request_.folder.string() << std::endl;
   return outcome;
 }
 
 }  // namespace
-
-std::filesystem::path checkpoint_of(const std::filesystem::path& run_or_file) {
-  return std::filesystem::is_directory(run_or_file) ? run_or_file / checkpoint_name : run_or_file;
-}
 
 void use_precision(const TrainConfig& config) {
   kernels::set_precision(config.precision == "bf16"   ? kernels::Precision::bf16

@@ -6,6 +6,7 @@
 
 #include "kernels/communicator.h"
 #include "tasks/registry.h"
+#include "tasks/run_folder.h"
 
 namespace stillpoint {
 
@@ -53,11 +54,5 @@ TrainOutcome train(const TrainRequest& request, std::ostream& out);
 
 // From now on products round their operands as the settings say, in the whole process. train() does it.
 void use_precision(const TrainConfig& config);
-
-inline constexpr const char* checkpoint_name = "checkpoint.safetensors";
-// The checkpoint of a run folder, or the file itself.
-std::filesystem::path checkpoint_of(const std::filesystem::path& run_or_file);
-inline constexpr const char* config_name = "config.json";
-inline constexpr const char* trial_name = "trial.token";
 
 }  // namespace stillpoint
