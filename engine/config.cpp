@@ -5,112 +5,94 @@
 #include <array>
 #include <cmath>
 #include <limits>
-#include <numeric>
+#include <set>
 
 #include "engine/files.h"
 
 namespace stillpoint {
 namespace {
 
-std::size_t edit_distance(const std::string& a, const std::string& b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), std::size_t(0));
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t above = row[j];
-      row[j] = std::min(std::min(above, row[j - 1]) + 1, diagonal + (a[i - 1] != b[j - 1]));
-      diagonal = above;
-    }
-  }
-  return row.back();
-}
-
-std::string join(const std::vector<std::string>& words) {
-  std::string out;
-  for (const std::string& word : words) out += (out.empty() ? "" : ", ") + word;
-  return out;
-}
-
 std::string describe(const Check& check) {
   if (!check.choices.empty()) return "one of " + join(check.choices);
   const bool low = std::isfinite(check.low), high = std::isfinite(check.high);
-  if (low && high) return text("in [", check.low, ", ", check.high, "]");
+  if (low && high) return text("in ", check.open_low ? "(" : "[", check.low, ", ", check.high, "]");
   if (low) return text(check.open_low ? "> " : ">= ", check.low);
   return high ? text("<= ", check.high) : "";
 }
 
+bool fits(double value, const Check& check) {
+  return std::isfinite(value) && value <= check.high &&
+         (check.open_low ? value > check.low : value >= check.low);
+}
+
 // Nested values are named alone, since printing one would recurse as deep as it does.
-std::string shown(const Json& value) {
+std::string shown_value(const Json& value) {
   if (value.is_structured()) return value.is_array() ? "an array" : "an object";
-  return value.dump(-1, ' ', false, Json::error_handler_t::replace).substr(0, 200);
+  return shown(value.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
-bool is_utf8(const std::string& word) {
-  try {
-    Json(word).dump();
+// Refuses what copying and printing, which recurse, could not bear, and keys that stand twice in one object.
+Json::parser_callback_t guard(const std::string& source) {
+  return [source, open = std::vector<std::set<std::string>>()](int depth, Json::parse_event_t event,
+                                                               Json& value) mutable {
+    constexpr int deepest = 64;
+    require(depth <= deepest, source, ": given arrays or objects in more than ", deepest,
+            " levels, expected settings, correct the text");
+    if (event == Json::parse_event_t::object_start) open.emplace_back();
+    if (event == Json::parse_event_t::object_end) open.pop_back();
+    if (event == Json::parse_event_t::key)
+      require(open.back().insert(value.get_ref<const std::string&>()).second, source, ": given the key '",
+              shown(value.get_ref<const std::string&>()), "' twice, expected it once, remove one");
     return true;
-  } catch (const Json::type_error&) {
-    return false;
-  }
+  };
 }
 
-// Copying and printing a value recurse: no settings need more levels.
-bool is_shallow(int depth, Json::parse_event_t, const Json&) {
-  constexpr int deepest = 64;
-  require(depth <= deepest, "JSON: given arrays or objects in more than ", deepest,
-          " levels, expected settings, correct the text");
-  return true;
+// "line 1, column 8 ('}')" of the byte that a parser stopped at, counted from 1.
+std::string place_in(std::string_view text, std::size_t byte) {
+  const std::string_view before = text.substr(0, byte > 0 ? byte - 1 : 0);
+  const std::size_t line_start = before.rfind('\n') + 1;  // npos + 1 is 0
+  const std::string rest = shown(text.substr(before.size(), 12));
+  return stillpoint::text("line ", 1 + std::count(before.begin(), before.end(), '\n'), ", column ",
+                          before.size() - line_start + 1, " (", rest.empty() ? "its end" : "'" + rest + "'",
+                          ")");
 }
 
 }  // namespace
 
-std::string nearest_name(const std::string& name, const std::vector<std::string>& known) {
-  constexpr std::size_t longest = 64;  // more of a name that is none tells no more, and costs its length
-  const std::string start = name.substr(0, longest);
-  std::string best;
-  std::size_t least = std::numeric_limits<std::size_t>::max();
-  for (const std::string& candidate : known) {
-    const std::size_t distance = edit_distance(start, candidate);
-    if (distance >= least) continue;
-    least = distance;
-    best = candidate;
-  }
-  return best;
-}
-
-ConfigReader::ConfigReader(const Json& object, std::string source)
-    : object_(object), source_(std::move(source)) {
+ConfigReader::ConfigReader(const Json& object, std::string source, Written values)
+    : object_(object), source_(std::move(source)), values_(values) {
   require(object.is_object(), source_, ": given ", object.type_name(),
           ", expected a JSON object of settings, write {\"key\": value, ...}");
 }
 
-const Json* ConfigReader::find(const char* name) {
+const Json* ConfigReader::find(const char* name, bool text) {
   known_.push_back(name);
   const auto found = object_.find(name);
-  return found == object_.end() ? nullptr : &*found;
+  if (found == object_.end()) return nullptr;
+  if (values_ == Written::json) return &*found;
+  const std::string& spelled = found->get_ref<const std::string&>();
+  read_ = text && !spelled.starts_with('"') ? Json(spelled) : parse_json(spelled);
+  if (read_.is_discarded() || (text && !read_.is_string())) read_ = spelled;
+  return &read_;
 }
 
 void ConfigReader::reject(const char* name, const Json& given, const std::string& expected) const {
-  fail(source_, ": ", name, " is ", shown(given), ", expected ", expected, ", correct the value");
+  fail(source_, ": ", name, " is ", shown_value(given), ", expected ", expected, ", correct the value");
 }
 
 void ConfigReader::check_range(const char* name, const Json& given, double value, const Check& check) const {
-  const bool fits = std::isfinite(value) && value <= check.high &&
-                    (check.open_low ? value > check.low : value >= check.low);
-  if (!fits) reject(name, given, "a finite number " + describe(check));
+  if (!fits(value, check)) reject(name, given, "a finite number " + describe(check));
 }
 
 void ConfigReader::operator()(const char* name, bool& value, const char*, const Check&) {
-  const Json* const given = find(name);
+  const Json* const given = find(name, false);
   if (given == nullptr) return;
   if (!given->is_boolean()) reject(name, *given, "true or false");
   value = given->get<bool>();
 }
 
 void ConfigReader::operator()(const char* name, std::int64_t& value, const char*, const Check& check) {
-  const Json* const given = find(name);
+  const Json* const given = find(name, false);
   if (given == nullptr) return;
   const bool whole =
       given->is_number_integer() || (given->is_number_float() && std::abs(given->get<double>()) < 9e15 &&
@@ -119,12 +101,12 @@ void ConfigReader::operator()(const char* name, std::int64_t& value, const char*
   if (given->is_number_unsigned() &&
       given->get<std::uint64_t>() > std::uint64_t(std::numeric_limits<std::int64_t>::max()))
     reject(name, *given, "a whole number below 2^63");
-  check_range(name, *given, given->get<double>(), check);
+  if (!fits(given->get<double>(), check)) reject(name, *given, "a whole number " + describe(check));
   value = given->is_number_float() ? std::int64_t(given->get<double>()) : given->get<std::int64_t>();
 }
 
 void ConfigReader::operator()(const char* name, double& value, const char*, const Check& check) {
-  const Json* const given = find(name);
+  const Json* const given = find(name, false);
   if (given == nullptr) return;
   if (!given->is_number()) reject(name, *given, "a number");
   check_range(name, *given, given->get<double>(), check);
@@ -132,22 +114,29 @@ void ConfigReader::operator()(const char* name, double& value, const char*, cons
 }
 
 void ConfigReader::operator()(const char* name, std::string& value, const char*, const Check& check) {
-  const Json* const given = find(name);
+  const Json* const given = find(name, true);
   if (given == nullptr) return;
   if (!given->is_string()) reject(name, *given, "a string");
-  const std::string word = given->get<std::string>();
+  const std::string& word = given->get_ref<const std::string&>();
   if (!is_utf8(word)) reject(name, *given, "UTF-8 text");
   if (!check.choices.empty() &&
       std::find(check.choices.begin(), check.choices.end(), word) == check.choices.end())
-    reject(name, *given, describe(check));
+    reject(name, *given, describe(check) + did_you_mean(word, check.choices));
   value = word;
+}
+
+void ConfigReader::operator()(const char* name, std::filesystem::path& value, const char*, const Check&) {
+  const Json* const given = find(name, true);
+  if (given == nullptr) return;
+  if (!given->is_string()) reject(name, *given, "a path as a string");
+  const std::string& word = given->get_ref<const std::string&>();
+  value = values_ == Written::spelled ? std::filesystem::path(word) : path_from_text(word);
 }
 
 void ConfigReader::finish() const {
   for (const auto& [key, value] : object_.items())
-    require(std::find(known_.begin(), known_.end(), key) != known_.end(), source_, ": unknown setting '", key,
-            "', expected one of the settings that --help lists, did you mean '", nearest_name(key, known_),
-            "'?");
+    require(std::find(known_.begin(), known_.end(), key) != known_.end(), source_, ": unknown setting '",
+            shown(key), "', expected one of the settings that --help lists", did_you_mean(key, known_));
 }
 
 void ConfigHelp::add(const std::string& name, const std::string& value, const std::string& help,
@@ -169,26 +158,56 @@ std::string ConfigHelp::text() const {
   return out;
 }
 
-Json read_json_file(const std::string& path) {
-  const std::string bytes = read_file(path);
+Json read_json_file(const std::filesystem::path& path) { return parse_json(read_file(path), path.string()); }
+
+Json parse_json(const std::string& text, const std::string& source) {
+  constexpr const char* rest = ", expected an object of settings, correct the text";
   try {
-    return Json::parse(bytes, is_shallow);
-  } catch (const nlohmann::json::exception& e) {
-    fail(path, ": not valid JSON (", e.what(), "), expected an object of settings, correct the file");
+    return Json::parse(text, guard(source));
+  } catch (const Json::parse_error& e) {
+    fail(source, ": not valid JSON at ", place_in(text, e.byte), rest);
+  } catch (const Json::exception&) {
+    fail(source, ": not valid JSON, it holds a number beyond the range of float64", rest);
   }
 }
 
-Json parse_json(const std::string& text) { return Json::parse(text, is_shallow, false); }
+Json parse_json(const std::string& text) { return Json::parse(text, guard("JSON"), false); }
+
+const Json& member(const Json& object, const char* name, const std::string& source) {
+  const auto found = object.is_object() ? object.find(name) : object.end();
+  require(found != object.end(), source, ": given no '", name,
+          "', expected it in a file that this program wrote, use another file");
+  return *found;
+}
+
+double number_of(const Json& object, const char* name, const std::string& source) {
+  const Json& value = member(object, name, source);
+  require(value.is_number(), source, ": its '", name, "' is ", shown_value(value),
+          ", expected a number, use another file");
+  return value.get<double>();
+}
+
+std::int64_t whole_number_of(const Json& object, const char* name, const std::string& source) {
+  const Json& value = member(object, name, source);
+  const bool fits =
+      value.is_number_integer() && (!value.is_number_unsigned() || value.get<std::uint64_t>() <= INT64_MAX);
+  require(fits, source, ": its '", name, "' is ", shown_value(value),
+          ", expected a whole number, use another file");
+  return value.get<std::int64_t>();
+}
+
+std::string string_of(const Json& object, const char* name, const std::string& source) {
+  const Json& value = member(object, name, source);
+  require(value.is_string(), source, ": its '", name, "' is ", shown_value(value),
+          ", expected a string, use another file");
+  return value.get<std::string>();
+}
 
 Json parse_assignment(const std::string& assignment) {
   const std::size_t equals = assignment.find('=');
-  require(equals != std::string::npos && equals > 0, "--set: given '", assignment,
+  require(equals != std::string::npos && equals > 0, "--set: given '", shown(assignment),
           "', expected key=value, name the setting and its value");
-  const std::string value = assignment.substr(equals + 1);
-  const Json parsed = parse_json(value);
-  Json object = Json::object();
-  object[assignment.substr(0, equals)] = parsed.is_discarded() ? Json(value) : parsed;
-  return object;
+  return {{assignment.substr(0, equals), assignment.substr(equals + 1)}};
 }
 
 }  // namespace stillpoint

@@ -1,11 +1,13 @@
 // Configurations: plain structs that list their fields once; the list reads JSON, writes it and prints help.
 #pragma once
 #include <cstdint>
+#include <filesystem>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
+#include "engine/words.h"
 #include "kernels/error.h"
 
 namespace stillpoint {
@@ -19,33 +21,49 @@ struct Check {
   std::vector<std::string> choices;
 };
 inline Check at_least(double low) { return {.low = low, .choices = {}}; }
-inline Check positive() { return {.low = 0, .open_low = true, .choices = {}}; }
 inline Check between(double low, double high) { return {.low = low, .high = high, .choices = {}}; }
+inline Check above(double low, double high) {
+  return {.low = low, .high = high, .open_low = true, .choices = {}};
+}
 inline Check one_of(std::vector<std::string> choices) { return {.choices = std::move(choices)}; }
 
-// The name among `known` that is nearest to `name` by edit distance.
-std::string nearest_name(const std::string& name, const std::vector<std::string>& known);
+// The largest settings, far above any use and so small that neither a sum nor a product of three of them
+// leaves int64: examples, steps and epochs; features, channels and hidden units; places of a sequence;
+// factors.
+inline constexpr double most_counted = 1e9, most_wide = 1e6, most_long = 1e7, most_factor = 1e6;
+inline Check counted(double low = 1) { return between(low, most_counted); }
+inline Check wide(double low = 1) { return between(low, most_wide); }
+inline Check factor() { return above(0, most_factor); }
 
-// Visitors for `template <class F> void fields(F& f) { f("epochs", epochs, "passes over the data", at_least(1)); }`
-// with fields of type bool, int64, double and string.
+// Visitors for `template <class F> void fields(F& f) { f("epochs", epochs, "passes over the data",
+// counted()); }` with fields of type bool, int64, double, string and path.
 
-// Overwrites the fields that a JSON object names. finish() throws for a key that no field took, with the nearest
+// How the values of an object are given: as JSON, or each as the string that stands on the command line,
+// which means what the type of its field makes of it.
+enum class Written { json, spelled };
+
+// Overwrites the fields that a JSON object names. finish() throws for a key that no field took, with a near
 // name. `source` names the file or flag in errors.
 class ConfigReader {
  public:
-  ConfigReader(const Json& object, std::string source);
+  ConfigReader(const Json& object, std::string source, Written values = Written::json);
   void operator()(const char* name, bool& value, const char* help, const Check& check = {});
   void operator()(const char* name, std::int64_t& value, const char* help, const Check& check = {});
   void operator()(const char* name, double& value, const char* help, const Check& check = {});
   void operator()(const char* name, std::string& value, const char* help, const Check& check = {});
+  // Given as path_to_text makes it (engine/words.h).
+  void operator()(const char* name, std::filesystem::path& value, const char* help, const Check& check = {});
   void finish() const;
 
  private:
-  const Json* find(const char* name);
+  // Null where the object does not name it. What is spelled is read as JSON where `text` is false.
+  const Json* find(const char* name, bool text);
   [[noreturn]] void reject(const char* name, const Json& given, const std::string& expected) const;
   void check_range(const char* name, const Json& given, double value, const Check& check) const;
   const Json& object_;
   std::string source_;
+  Written values_;
+  Json read_;  // what find() made of a spelled value
   std::vector<std::string> known_;
 };
 
@@ -53,7 +71,10 @@ class ConfigWriter {
  public:
   template <class T>
   void operator()(const char* name, const T& value, const char*, const Check& = {}) {
-    object[name] = value;
+    if constexpr (std::is_same_v<T, std::filesystem::path>)
+      object[name] = path_to_text(value);
+    else
+      object[name] = value;
   }
   Json object = Json::object();
 };
@@ -63,7 +84,9 @@ class ConfigHelp {
  public:
   template <class T>
   void operator()(const char* name, const T& value, const char* help, const Check& check = {}) {
-    add(name, Json(value).dump(), help, check);
+    ConfigWriter writer;
+    writer(name, value, help);
+    add(name, writer.object[name].dump(), help, check);
   }
   std::string text() const;
 
@@ -73,8 +96,9 @@ class ConfigHelp {
 };
 
 template <class Config>
-void read_config(Config& config, const Json& object, const std::string& source) {
-  ConfigReader reader(object, source);
+void read_config(Config& config, const Json& object, const std::string& source,
+                 Written values = Written::json) {
+  ConfigReader reader(object, source, values);
   config.fields(reader);
   reader.finish();
 }
@@ -85,11 +109,18 @@ Json write_config(const Config& config) {
   return writer.object;
 }
 
-// A file's JSON; Error, with line and column, where it is none or nests deeper than 64 levels.
-Json read_json_file(const std::string& path);
-// Discarded where the text is not JSON; Error where it nests too deep for what reads it.
+// The JSON of a file, or of a text from `source`. Error, with line and column, where it is none, where it
+// nests deeper than 64 levels and where an object holds a key twice.
+Json read_json_file(const std::filesystem::path& path);
+Json parse_json(const std::string& text, const std::string& source);
+// Discarded in place of an Error where the text is not JSON.
 Json parse_json(const std::string& text);
-// `key=value` as {"key": value}: value is JSON where it parses, else a string. Error without `=`.
+// A member of a JSON object from `source`: Error where it is missing or of another type.
+const Json& member(const Json& object, const char* name, const std::string& source);
+double number_of(const Json& object, const char* name, const std::string& source);
+std::int64_t whole_number_of(const Json& object, const char* name, const std::string& source);
+std::string string_of(const Json& object, const char* name, const std::string& source);
+// `key=value` as {"key": "value"}, for Written::spelled. Error without `=`.
 Json parse_assignment(const std::string& assignment);
 
 }  // namespace stillpoint

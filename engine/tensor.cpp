@@ -45,7 +45,11 @@ Tensor Tensor::empty(Shape shape, TensorOptions options) {
   std::size_t bytes = 0;
   require(!__builtin_mul_overflow(std::size_t(count(shape)), std::size_t(size_of(options.dtype)), &bytes),
           "tensor: given shape ", to_text(shape), ", expected less than 2^64 bytes, check the sizes");
-  y.node_->storage = std::make_shared<Buffer>(options.device, bytes);
+  try {
+    y.node_->storage = std::make_shared<Buffer>(options.device, bytes);
+  } catch (const OutOfMemory& error) {
+    throw OutOfMemory(text("tensor of shape ", to_text(shape), ": ", error.what()));
+  }
   y.node_->shape = std::move(shape);
   y.node_->dtype = options.dtype;
   return y;

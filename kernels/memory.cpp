@@ -2,7 +2,6 @@
 #include "kernels/memory.h"
 
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <bit>
 #include <cstdlib>
@@ -13,6 +12,7 @@
 #include <vector>
 
 #include "kernels/error.h"
+#include "kernels/host_memory.h"
 #if STILLPOINT_CUDA
 #include "kernels/memory_cuda.h"
 #endif
@@ -78,7 +78,7 @@ std::size_t system_free_bytes(Device device) {
   if (device == Device::cuda) return kernels::cuda_memory_info().first;
 #endif
   (void)device;
-  return std::size_t(::sysconf(_SC_AVPHYS_PAGES)) * std::size_t(::sysconf(_SC_PAGESIZE));
+  return kernels::free_host_memory();
 }
 
 class Pool {
@@ -155,11 +155,17 @@ class Pool {
     return data;
   }
 
+  // The host's system grants more than there is.
+  bool is_there(std::size_t size) {
+    constexpr std::size_t small = std::size_t(16) << 20;
+    return device_ == Device::cuda || size <= small || size <= system_free_bytes(device_);
+  }
+
   void* take_new(std::size_t size) {
-    void* data = system_allocate(device_, size);
+    void* data = is_there(size) ? system_allocate(device_, size) : nullptr;
     if (data == nullptr) {
       release_locked();
-      data = system_allocate(device_, size);
+      data = is_there(size) ? system_allocate(device_, size) : nullptr;
     }
     if (data == nullptr)
       throw OutOfMemory(text("memory: asked for ", size, " bytes on ", name_of(device_), ", expected as much to be free of ",

@@ -27,36 +27,36 @@ struct DeqConfig {
 
   template <class F>
   void fields(F& f) {
-    f("deq_features", d, "features of a position; a multiple of the heads", at_least(1));
-    f("deq_heads", heads, "attention heads, of at most 16 features each", at_least(1));
-    f("deq_inner", inner, "units of the feed-forward network", at_least(1));
+    f("deq_features", d, "features of a position; a multiple of the heads", wide());
+    f("deq_heads", heads, "attention heads, of at most 16 features each", wide());
+    f("deq_inner", inner, "units of the feed-forward network", wide());
     f("deq_weight_norm", weight_norm, "give the maps of the cell a norm of their own");
     f("solver", solver, "method of the forward solve", one_of({"broyden", "anderson", "picard"}));
     f("adjoint_solver", adjoint_solver, "method of the backward solve",
       one_of({"broyden", "anderson", "picard", "gmres"}));
-    f("solver_steps", steps, "largest number of evaluations in the forward solve", at_least(0));
+    f("solver_steps", steps, "largest number of evaluations in the forward solve", wide(0));
     f("adjoint_steps", adjoint_steps, "largest number of vector-Jacobian products in the backward solve",
-      at_least(0));
+      wide(0));
     f("solver_tolerance", tolerance, "root mean square of f(z) - z at which a sample has converged",
-      at_least(0));
+      between(0, most_factor));
     f("adjoint_tolerance", adjoint_tolerance, "relative residual at which the backward solve has converged",
-      at_least(0));
-    f("anderson_beta", anderson_beta, "mixing of Anderson's method", positive());
+      between(0, most_factor));
+    f("anderson_beta", anderson_beta, "mixing of Anderson's method", factor());
     f("line_search", line_search, "shorten Broyden's forward steps by Armijo's rule where they do not help");
     f("gradient", gradient, "gradient through the equilibrium",
       one_of({"implicit", "phantom", "jfb", "unrolled", "reversible"}));
-    f("gradient_steps", gradient_steps, "recorded steps of phantom, unrolled and reversible", at_least(1));
+    f("gradient_steps", gradient_steps, "recorded steps of phantom, unrolled and reversible", wide());
     f("gradient_damping", gradient_damping, "damping of phantom and reversible steps", between(0.001, 1));
     f("reuse_inverse", reuse_inverse,
       "start the backward solve from the forward solve's inverse Jacobian (Broyden)");
     f("jacobian_weight", jacobian_weight,
       "weight of ||J||^2 / n in the loss, estimated with one random probe; a GPU then runs no step as one "
       "graph",
-      at_least(0));
+      between(0, most_factor));
     f("check_every", check_every,
       "solver steps after which a GPU is asked whether all have converged; 0: never, so that it runs a step "
       "as one graph",
-      at_least(0));
+      counted(0));
   }
 };
 

@@ -81,8 +81,11 @@ std::vector<Index> parse_channels(const std::string& channels) {
     Index value = 0;
     const auto [next, error] = std::from_chars(at, end, value);
     const bool last = next == end;
-    require(error == std::errc() && value > 0 && (last || *next == ','), "mondeq: given channels '", channels,
-            "', expected positive numbers between commas, as in 81 or 16,32,60");
+    constexpr std::size_t most_tiers = 16;
+    require(error == std::errc() && value > 0 && value <= Index(most_wide) && (last || *next == ',') &&
+                values.size() < most_tiers,
+            "mondeq: given channels '", shown(channels), "', expected at most ", most_tiers,
+            " numbers from 1 to ", Index(most_wide), " between commas, as in 81 or 16,32,60");
     values.push_back(value);
     if (last) return values;
     at = next + 1;

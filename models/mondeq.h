@@ -22,13 +22,14 @@ struct MonDeqConfig {
 
   template <class F>
   void fields(F& f) {
-    f("m", m, "strong monotonicity of I - W", positive());
-    f("alpha", alpha, "step size of the splitting, to begin with", positive());
+    f("m", m, "strong monotonicity of I - W", factor());
+    f("alpha", alpha, "step size of the splitting, to begin with", factor());
     f("splitting", solver, "how the equilibrium is found", one_of({"peaceman-rachford", "forward-backward"}));
-    f("tolerance", tolerance, "relative change of the state at which a batch has converged", at_least(0));
-    f("max_iterations", max_iterations, "largest number of iterations, forward and backward", at_least(0));
+    f("tolerance", tolerance, "relative change of the state at which a batch has converged",
+      between(0, most_factor));
+    f("max_iterations", max_iterations, "largest number of iterations, forward and backward", wide(0));
     f("check_every", check_every, "iterations after which a GPU is asked whether to go on; 0: never",
-      at_least(0));
+      counted(0));
   }
 };
 // "16,32,60" -> {16,32,60}; Error for anything else than positive numbers between commas.

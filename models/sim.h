@@ -21,11 +21,11 @@ struct HeadConfig {
   bool fold = true;            // multiply out runs of linear maps where that pays
   template <class F>
   void fields(F& f) {
-    f("d_phi", d, "features of the lift phi", at_least(1));
-    f("d_psi", psi, "random Fourier features (two-tier, RFF-only); even", at_least(2));
+    f("d_phi", d, "features of the lift phi", wide());
+    f("d_psi", psi, "random Fourier features (two-tier, RFF-only); even", wide(2));
     f("bandwidth", bandwidth, "sigma of psi's Gaussian kernel; frequencies are drawn from N(0, 1/sigma^2)",
-      positive());
-    f("hidden", hidden, "hidden units of the reverse network r", at_least(1));
+      factor());
+    f("hidden", hidden, "hidden units of the reverse network r", wide());
     f("fold", fold, "multiply out runs of linear maps where that pays (same function, other rounding)");
   }
 };

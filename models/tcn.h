@@ -48,8 +48,8 @@ struct TcnConfig {
   template <class F>
   void fields(F& f) {
     f("tcn_blocks", blocks, "residual blocks; block i has dilation 2^i", between(1, 30));
-    f("tcn_channels", channels, "channels of every block", at_least(1));
-    f("tcn_kernel", taps, "taps of every convolution", at_least(1));
+    f("tcn_channels", channels, "channels of every block", wide());
+    f("tcn_kernel", taps, "taps of every convolution", wide());
   }
 };
 

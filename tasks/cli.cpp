@@ -5,16 +5,17 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <filesystem>
-#include <thread>
 
 #include "engine/checkpoint.h"
 #include "kernels/communicator.h"
 #include "kernels/launch_environment.h"
+#include "tasks/cli_errors.h"
 #include "tasks/cli_reproduce.h"
+#include "tasks/cli_spectrum.h"
 #include "tasks/cli_tune.h"
+#include "tasks/cli_values.h"
 #include "tasks/image_classification.h"
 #include "tasks/info.h"
 #include "tasks/interrupt.h"
@@ -22,13 +23,15 @@
 #include "tasks/presets.h"
 #include "tasks/report/report.h"
 #include "tasks/selftest.h"
-#include "tasks/spectrum.h"
 #include "tasks/train.h"
 
 namespace stillpoint {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::size_t longest_path =
+    4096;  // PATH_MAX: names of files in output that programs read stay whole
 
 struct TrainFlags {
   CommonFlags common;
@@ -63,18 +66,19 @@ TrainRequest resumed_request(const TaskKind& kind, const TrainFlags& flags) {
           "--resume: given together with settings, expected --resume alone (with --device "
           "and --threads), the run keeps its own settings");
   const Json record = read_checkpoint_record(fs::path(flags.resume) / checkpoint_name);
-  const std::string task = record.value("task", "");
-  require(task == kind.name(), "--resume: ", flags.resume, " is a run of ", task.empty() ? "no task" : task,
-          ", expected one of ", kind.name(), ", use `stillpoint train ", task, " --resume ...`");
+  const std::string task = string_of(record, "task", flags.resume);
+  require(task == kind.name(), "--resume: ", flags.resume, " is a run of ", task, ", expected one of ",
+          kind.name(), ", use `stillpoint train ", shell_quoted(task), " --resume ...`");
   return {.kind = &kind,
-          .config = kind.resolve({{record.at("config"), flags.resume}}),
+          .config = kind.resolve({{member(record, "config", flags.resume), flags.resume}}),
           .folder = flags.resume,
           .resume = true,
           .should_stop = {}};
 }
 
-int train_command(const TaskKind& kind, const TrainFlags& flags, std::ostream& out) {
+int train_command(const CLI::App& app, const TaskKind& kind, const TrainFlags& flags, std::ostream& out) {
   if (flags.settings.preset == "list") {
+    refuse_others(app, "--preset", "--preset list");
     for (const std::string& name : preset_names(kind.name())) out << name << "\n";
     return 0;
   }
@@ -124,20 +128,25 @@ struct EvalFlags {
   }
 };
 
-int eval_command(const EvalFlags& flags, std::ostream& out) {
+int eval_command(const CLI::App& app, const EvalFlags& flags, std::ostream& out) {
   const Device device = flags.common.apply();
   const fs::path path = checkpoint_of(flags.checkpoint);
   const Json record = read_checkpoint_record(path);
-  const std::string task_name = record.value("task", "");
-  const TaskKind& kind = task_kind(task_name);
-  std::vector<SettingsLayer> layers{{record.at("config"), path.string()}};
-  if (!flags.image.empty()) layers.push_back({{{"image", fs::absolute(flags.image).string()}}, "--image"});
-  if (!flags.data.empty()) layers.push_back({{{"data", fs::absolute(flags.data).string()}}, "--data"});
+  const TaskKind& kind = task_kind(string_of(record, "task", path.string()));
+  const Json& trained = member(record, "config", path.string());
+  for (const char* place : {"image", "data"})
+    if (!trained.contains(place)) refuse_idle(app, {text("--", place)}, text("a run of ", kind.name()));
+  std::vector<SettingsLayer> layers{{trained, path.string()}};
+  const Index step = whole_number_of(record, "step", path.string());
+  if (!flags.image.empty())
+    layers.push_back({{{"image", path_to_text(fs::absolute(flags.image))}}, "--image"});
+  if (!flags.data.empty()) layers.push_back({{{"data", path_to_text(fs::absolute(flags.data))}}, "--data"});
   const Json config = kind.resolve(layers);
   use_precision(kind.train_config(config));
   const std::unique_ptr<Task> task = kind.make(config, device);
+  if (!task->shows_results()) refuse_idle(app, {"--output"}, text("a run of ", kind.name()));
   load_checkpoint(path, task->params(), nullptr);
-  Json result = {{"task", kind.name()}, {"step", record.at("step")}};
+  Json result = {{"task", kind.name()}, {"step", step}};
   const std::vector<std::string> splits =
       flags.split.empty() ? task->splits() : std::vector<std::string>{flags.split};
   for (const std::string& split : splits) {
@@ -147,7 +156,7 @@ int eval_command(const EvalFlags& flags, std::ostream& out) {
   }
   if (!flags.output.empty()) {
     make_folder(flags.output);
-    task->write_results(flags.output, nullptr, record.at("step").get<Index>());
+    task->write_results(flags.output, nullptr, step);
   }
   out << result.dump(2) << "\n";
   return 0;
@@ -178,7 +187,7 @@ int predict_command(const PredictFlags& flags, std::ostream& out) {
   for (const std::string& image : flags.images) images.push_back(read_image(image));
   const auto predictions = predict_images(path, images, flags.inverted, device);
   for (std::size_t k = 0; k < images.size(); ++k) {
-    out << flags.images[k] << ":";
+    out << shown(flags.images[k], longest_path) << ":";
     for (std::size_t i = 0; i < 3; ++i) {
       char percent[16];
       std::snprintf(percent, sizeof percent, " %.2f %%", 100 * predictions[k][i].probability);
@@ -188,65 +197,6 @@ int predict_command(const PredictFlags& flags, std::ostream& out) {
   }
   return 0;
 }
-
-struct SpectrumFlags {
-  SpectrumRequest request;
-  std::string output;
-  int threads = 0;
-
-  void add_to(CLI::App& app) {
-    app.add_option("SYSTEM", request.system,
-                   "a textbook system, below, or a run folder or checkpoint of a DEQ")
-        ->required();
-    app.add_option("--dictionary", request.dictionary,
-                   "what lifts the states; auto: fourier of systems that are not linear, else identity")
-        ->check(CLI::IsMember({"auto", "identity", "monomials", "fourier"}))
-        ->capture_default_str();
-    app.add_option("--features", request.features, "of fourier, even")
-        ->check(CLI::Range(2, 2000))
-        ->capture_default_str();
-    app.add_option("--bandwidth", request.bandwidth, "of fourier")
-        ->check(CLI::PositiveNumber)
-        ->capture_default_str();
-    app.add_option("--degree", request.degree, "of monomials")
-        ->check(CLI::Range(1, 20))
-        ->capture_default_str();
-    app.add_option("--trajectories", request.trajectories,
-                   "random starts in [-1,1]^2; of a DEQ, inputs of its training set")
-        ->check(CLI::Range(1, 100000))
-        ->capture_default_str();
-    app.add_option("--steps", request.steps, "of each")->check(CLI::Range(1, 10000))->capture_default_str();
-    app.add_option("--truncation", request.truncation,
-                   "singular values below it times the largest are left out")
-        ->check(CLI::Range(0.0, 1.0))
-        ->capture_default_str();
-    app.add_option("--tolerance", request.tolerance,
-                   "of modulus one; 0: 10 times the error of the fit, of a DEQ 1e-6")
-        ->check(CLI::NonNegativeNumber)
-        ->capture_default_str();
-    app.add_option("--seed", request.seed, "of starts and frequencies")->capture_default_str();
-    app.add_option("--output", output, "folder for spectrum.json, eigenvalues.csv and the figure");
-    app.add_option("--held-out", request.held_out, "of a DEQ: inputs of its test set")
-        ->check(CLI::Range(1, 100000))
-        ->capture_default_str();
-    app.add_option("--sizes", request.sizes,
-                   "of a DEQ: principal coordinates of the state in each dictionary")
-        ->check(CLI::Range(1, 1000))
-        ->capture_default_str();
-    app.add_option("--phi", request.phi,
-                   "of a DEQ: run of a SIM of the same task, whose lift of x stands for x");
-    add_threads(app, threads);
-    app.footer("Systems:\n" + describe_systems());
-  }
-  void run(std::ostream& out) {
-    request.output = output;
-    set_threads(threads);
-    if (fs::exists(request.system))
-      run_deq_spectrum(request, out);
-    else
-      run_spectrum(request, out);
-  }
-};
 
 struct ReportFlags {
   std::vector<std::string> runs;
@@ -258,22 +208,18 @@ struct ReportFlags {
   }
   void run(std::ostream& out) const {
     const std::size_t bytes = report::write_report({runs.begin(), runs.end()}, output);
-    out << "written to " << output << ": " << runs.size() << (runs.size() == 1 ? " run, " : " runs, ")
+    out << "written to " << shown(output) << ": " << runs.size() << (runs.size() == 1 ? " run, " : " runs, ")
         << (bytes + 1023) / 1024 << " KiB\n";
   }
 };
 
-std::vector<std::string> flag_names(const CLI::App& app) {
-  std::vector<std::string> names;
+// An empty value is one that a script's variable lost.
+void refuse_empty(const CLI::App& app) {
   for (const CLI::Option* option : app.get_options())
-    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
-  return names;
-}
-
-// The subcommand that was being parsed.
-const CLI::App& innermost(const CLI::App& app) {
-  const std::vector<CLI::App*> chosen = app.get_subcommands();
-  return chosen.empty() ? app : innermost(*chosen.back());
+    for (const std::string& value : option->results())
+      require(!value.empty(), option->get_name(),
+              ": given an empty text, expected a value, name one or leave it out");
+  for (const CLI::App* command : app.get_subcommands()) refuse_empty(*command);
 }
 
 // The exit code of a command that may have had several ranks, which go in order.
@@ -288,31 +234,6 @@ constexpr int machine_fault = 75;
 
 bool is_machine_fault(const std::exception& error) {
   return dynamic_cast<const MachineError*>(&error) || dynamic_cast<const std::bad_alloc*>(&error);
-}
-
-// Of several ranks the first one tells what befell them all; another one, where that is not ended by the
-// first's end.
-int tell(const std::exception& error, std::ostream& err) {
-  using namespace std::chrono_literals;
-  kernels::Communicator* const group = kernels::Communicator::joined();
-  if (group != nullptr && !group->leads_survivors()) {
-    for (auto left = 3000ms; left > 0ms && !group->leads_survivors(); left -= 20ms)
-      std::this_thread::sleep_for(20ms);
-    if (group->leads_survivors()) return 1;
-  }
-  err << "stillpoint: " << (group == nullptr ? "" : text("rank ", group->rank(), ": ")) << error.what()
-      << std::endl;
-  kernels::Communicator::abort(1);
-  return 1;
-}
-
-int usage_error(const CLI::App& app, const CLI::ParseError& error, std::ostream& err) {
-  const CLI::App& at = innermost(app);
-  err << "stillpoint: " << error.what();
-  for (const std::string& word : at.remaining())
-    if (word.starts_with("--")) err << "; did you mean " << nearest_name(word, flag_names(at)) << "?";
-  err << "\nRun with --help for the commands and their settings.\n";
-  return 2;
 }
 
 }  // namespace
@@ -371,19 +292,21 @@ int run_command_line(const std::vector<std::string>& arguments, std::ostream& ou
   try {
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
     app.parse(reversed);
+    refuse_empty(app);
     if (info_app->parsed()) return out << describe_system(), 0;
     require(train_app->parsed() || tune_app->parsed() || kernels::launched_processes() <= 1, "mpirun: given ",
             kernels::launched_processes(),
             " processes for a command that is one, expected train or tune, start ",
             app.get_subcommands()[0]->get_name(), " without mpirun");
     if (selftest_app->parsed()) return selftest(selftest_flags.apply(), !no_timing, out) ? 0 : 1;
-    if (eval_app->parsed()) return eval_command(eval_flags, out);
+    if (eval_app->parsed()) return eval_command(*eval_app, eval_flags, out);
     if (predict_app->parsed()) return predict_command(predict_flags, out);
     if (spectrum_app->parsed()) return spectrum_flags.run(out), 0;
     if (reproduce_app->parsed()) return reproduce_flags.run(out);
     if (report_app->parsed()) return report_flags.run(out), 0;
     for (std::size_t i = 0; i < task_apps.size(); ++i)
-      if (task_apps[i]->parsed()) return left(train_command(*task_kinds()[i], train_flags[i], out));
+      if (task_apps[i]->parsed())
+        return left(train_command(*task_apps[i], *task_kinds()[i], train_flags[i], out));
     for (std::size_t i = 0; i < tuned_apps.size(); ++i)
       if (tuned_apps[i]->parsed()) return left(tune_flags[i].run(*task_kinds()[i], arguments, out));
   } catch (const CLI::Success& e) {

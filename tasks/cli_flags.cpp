@@ -3,10 +3,10 @@
 
 #include <omp.h>
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 
 #include "kernels/communicator.h"
+#include "tasks/cli_values.h"
 #include "tasks/info.h"
 #include "tasks/presets.h"
 
@@ -16,7 +16,7 @@ namespace fs = std::filesystem;
 
 void add_threads(CLI::App& app, int& threads) {
   app.add_option("--threads", threads, "CPU threads; 0: all cores, or this rank's share of them")
-      ->check(CLI::Range(0, 4096));
+      ->transform(whole_number(0, 4096));
 }
 void set_threads(int threads) {
   if (threads > 0) return omp_set_num_threads(threads);
@@ -27,7 +27,7 @@ void set_threads(int threads) {
 }
 
 void CommonFlags::add_to(CLI::App& app) {
-  app.add_option("--device", device, "auto, cpu or cuda")->check(CLI::IsMember({"auto", "cpu", "cuda"}));
+  app.add_option("--device", device, "auto, cpu or cuda")->transform(choice({"auto", "cpu", "cuda"}));
   add_threads(app, threads);
 }
 
@@ -48,8 +48,8 @@ void SettingsFlags::add_to(CLI::App& app, std::string_view task) {
   app.add_option("--model", model, "which model (setting `model`)");
   app.add_option("--preset", preset, "settings shipped with the program; `list` names them");
   app.add_option("--config", config, "JSON file of settings");
-  app.add_option("--set", assignments, "KEY=VALUE, one setting; repeatable")->take_all();
-  app.add_option("--seed", seed, "seed (setting `seed`)")->check(CLI::NonNegativeNumber);
+  app.add_option("--set", assignments, "KEY=VALUE, one setting; repeatable")->allow_extra_args(false);
+  app.add_option("--seed", seed, "seed (setting `seed`)")->transform(whole_number(0));
 }
 
 bool SettingsFlags::any() const {
@@ -68,12 +68,12 @@ std::vector<SettingsLayer> SettingsFlags::layers(const TaskKind& kind) const {
     layers.push_back({object, config});
   }
   for (const std::string& assignment : assignments)
-    layers.push_back({parse_assignment(assignment), "--set " + assignment});
-  if (!model.empty()) layers.push_back({{{"model", model}}, "--model"});
-  if (!dataset.empty()) layers.push_back({{{"dataset", dataset}}, "--dataset"});
-  if (!data.empty()) layers.push_back({{{"data", fs::absolute(data).string()}}, "--data"});
+    layers.push_back({parse_assignment(assignment), "--set " + shown(assignment), Written::spelled});
+  if (!model.empty()) layers.push_back({{{"model", model}}, "--model", Written::spelled});
+  if (!dataset.empty()) layers.push_back({{{"dataset", dataset}}, "--dataset", Written::spelled});
+  if (!data.empty()) layers.push_back({{{"data", path_to_text(fs::absolute(data))}}, "--data"});
   if (seed >= 0) layers.push_back({{{"seed", seed}}, "--seed"});
-  if (!image.empty()) layers.push_back({{{"image", fs::absolute(image).string()}}, "IMAGE"});
+  if (!image.empty()) layers.push_back({{{"image", path_to_text(fs::absolute(image))}}, "IMAGE"});
   return layers;
 }
 

@@ -1,29 +1,30 @@
 // From flags to a request.
 #include "tasks/cli_reproduce.h"
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <thread>
 
+#include "tasks/cli_values.h"
 #include "tasks/info.h"
 
 namespace stillpoint {
 
 void ReproduceFlags::add_to(CLI::App& app) {
+  app_ = &app;
   app.add_option("WHAT", request.what, "a table or a figure of the paper")
       ->required()
-      ->check(CLI::IsMember({"table1", "table2", "table3", "fig2", "fig4", "fig5"}));
+      ->transform(choice({"table1", "table2", "table3", "fig2", "fig4", "fig5"}));
   app.add_option("--budget", request.minutes,
                  "minutes for this call, shared by the runs that are not begun (begun ones go to their end); "
                  "default: all epochs of the settings")
-      ->check(CLI::PositiveNumber);
+      ->transform(number(0, 1e6, true));
   app.add_option("--seeds", request.seeds, "runs of each cell, with seeds 1, 2, ...")
-      ->check(CLI::Range(1, 1000))
+      ->transform(whole_number(1, 1000))
       ->capture_default_str();
   app.add_option(
          "--search", request.trials,
          "trials of a search for each cell's settings, half of the budget; default: the shipped settings")
-      ->check(CLI::PositiveNumber);
+      ->transform(whole_number(1, 1000000));
   app.add_option("--only", request.only, "cells alone whose preset's name contains this, as in mnist or rff");
   app.add_option(
       "--data", data,
@@ -31,14 +32,25 @@ void ReproduceFlags::add_to(CLI::App& app) {
       "default: $STILLPOINT_DATA");
   app.add_option("--folder", folder, "for runs, tables and figures")->capture_default_str();
   app.add_option("--workers", request.runner.workers, "runs at once; default: one per core, on a GPU one")
-      ->check(CLI::Range(1, 1024));
+      ->transform(whole_number(1, 1024));
   app.add_flag("--dry-run", request.dry,
                "print which runs would be started, and how long each would take by some measured steps");
   common.add_to(app);
   request.runner.workers = 0;  // not given
 }
 
+void ReproduceFlags::refuse_idle_flags() const {
+  if (request.what == "fig2")
+    refuse_idle(*app_,
+                {"--seeds", "--data", "--workers", "--device", "--dry-run", "--budget", "--search", "--only"},
+                "fig2, which trains nothing");
+  if (request.what == "table1" || request.what == "fig4")
+    refuse_idle(*app_, {"--data"}, request.what + ", whose data are drawn");
+  if (request.dry) refuse_idle(*app_, {"--search"}, "--dry-run, which shows the runs after it");
+}
+
 int ReproduceFlags::run(std::ostream& out) {
+  refuse_idle_flags();
   const Index cores = std::max<Index>(1, Index(std::thread::hardware_concurrency()));
   request.folder = folder;
   request.data = data;

@@ -14,6 +14,10 @@ struct ReproduceFlags {
 
   void add_to(CLI::App& app);
   int run(std::ostream& out);
+
+ private:
+  void refuse_idle_flags() const;
+  const CLI::App* app_ = nullptr;
 };
 
 }  // namespace stillpoint

@@ -1,10 +1,10 @@
 // A search's plan from its flags; workers in this process or in copies of it.
 #include "tasks/cli_tune.h"
 
-#include <CLI/CLI.hpp>
 #include <thread>
 
 #include "engine/files.h"
+#include "tasks/cli_values.h"
 #include "tasks/interrupt.h"
 #include "tasks/processes.h"
 #include "tasks/search/tune.h"
@@ -49,21 +49,21 @@ void TuneFlags::add_to(CLI::App& app, std::string_view task) {
   app.add_option("--space", space,
                  "search space: a JSON file or a name; default TASK-MODEL of the shipped ones");
   app.add_option("--trials", trials, "trials in the whole study; default: the space's")
-      ->check(CLI::PositiveNumber);
+      ->transform(whole_number(1, 1000000000));
   app.add_option("--workers", workers, "processes that run trials here")
-      ->check(CLI::Range(1, 1024))
+      ->transform(whole_number(1, 1024))
       ->capture_default_str();
   app.add_option("--scheduler", scheduler, "asha: stop trials that fall behind; none: random search")
-      ->check(CLI::IsMember({"asha", "none"}))
+      ->transform(choice({"asha", "none"}))
       ->capture_default_str();
   app.add_option("--grace", grace, "evaluations before a trial may be stopped; default: the space's")
-      ->check(CLI::PositiveNumber);
+      ->transform(whole_number(1, 1000000000));
   app.add_option("--reduction", reduction, "reduction factor of asha; default: the space's")
-      ->check(CLI::Range(2, 1000));
+      ->transform(whole_number(2, 1000));
   app.add_option("--most", most, "evaluations after which every trial ends; default: the space's")
-      ->check(CLI::PositiveNumber);
+      ->transform(whole_number(1, 1000000000));
   app.add_option("--search-seed", search_seed, "seed of the draws")
-      ->check(CLI::NonNegativeNumber)
+      ->transform(whole_number(0))
       ->capture_default_str();
   app.add_option("--storage", storage,
                  "sqlite:///FILE or postgresql://..., in Optuna's schema; default: study.db in the folder");
@@ -71,10 +71,10 @@ void TuneFlags::add_to(CLI::App& app, std::string_view task) {
   app.add_option("--folder", folder, "for the trials' runs, best.json and study.db; default tune/STUDY");
   app.add_option("--heartbeat", heartbeat,
                  "seconds between a worker's signs of life; after four of them its trial is tried again")
-      ->check(CLI::Range(0.05, 3600.0))
+      ->transform(number(0.05, 3600))
       ->capture_default_str();
   app.add_option("--retries", retries, "how often a trial is tried again whose worker has gone silent")
-      ->check(CLI::NonNegativeNumber)
+      ->transform(whole_number(0, 1000000))
       ->capture_default_str();
   app.add_flag("--worker", worker, "run trials, start no other processes")->group("");
   common.add_to(app);

@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "engine/checkpoint.h"
+#include "kernels/host_memory.h"
 #include "kernels/philox.h"
 #include "tasks/order.h"
 #include "tasks/solver_metrics.h"
@@ -36,11 +37,12 @@ class CopyMemory : public Task {
   CopyMemory(const CopyMemoryConfig& config, Device device);
   ParamList params() override;
   Index steps_per_epoch() const override { return (training_count_ + config_.batch - 1) / config_.batch; }
-  Index examples_per_step() const override { return config_.batch; }
+  Index examples_per_step() const override { return std::min(config_.batch, training_count_); }
   std::vector<Tensor> batch(Index step) const override;
   Tensor loss(const std::vector<Tensor>& batch) override;
   std::vector<std::string> splits() const override { return {"valid", "test"}; }
   Metrics evaluate(const std::string& split) override;
+  bool shows_results() const override { return false; }
   void write_results(const std::filesystem::path&, TensorBoardWriter*, Index) override {}
   // The penalty's second derivative brings masks from the host.
   bool recordable() const override {
@@ -179,6 +181,10 @@ Metrics CopyMemory::evaluate(const std::string& split) {
 
 CopyMemoryData CopyMemoryData::make(Index sequences, Index blank, std::uint64_t seed) {
   CopyMemoryData data{blank + 2 * digits, {}, {}};
+  kernels::require_host_memory(
+      {sequences, data.length, sizeof(float) + sizeof(std::int32_t)},
+      text(sequences, " sequences of copy-memory, each of ", data.length, " tokens,"),
+      "lower train_sequences, valid_sequences, test_sequences or blank");
   data.x.assign(std::size_t(sequences * data.length), 0);
   data.y.assign(std::size_t(sequences * data.length), 0);
   for (Index n = 0; n < sequences; ++n) {
@@ -199,11 +205,11 @@ namespace {
 
 CopyMemoryConfig config_of(const std::filesystem::path& checkpoint, const std::vector<std::string>& models) {
   const Json record = read_checkpoint_record(checkpoint);
-  require(record.value("task", "") == "copy-memory", "copy-memory: given ", checkpoint.string(),
-          ", a checkpoint of ", record.value("task", "no task"),
+  const std::string task = string_of(record, "task", checkpoint.string());
+  require(task == "copy-memory", "copy-memory: given ", checkpoint.string(), ", a checkpoint of ", task,
           ", expected one of copy-memory, choose another");
   CopyMemoryConfig config;
-  read_config(config, record.at("config"), checkpoint.string());
+  read_config(config, member(record, "config", checkpoint.string()), checkpoint.string());
   require(std::find(models.begin(), models.end(), config.model) != models.end(), "copy-memory: given ",
           checkpoint.string(), ", a checkpoint of model ", config.model, ", expected model ", models.front(),
           ", choose another");

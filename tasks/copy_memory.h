@@ -21,11 +21,11 @@ struct CopyMemoryConfig {
   void fields(F& f) {
     f("model", model, "single- or two-tier SIM, the TCN alone, or the DEQ-Transformer",
       one_of({"single", "two", "tcn", "deq"}));
-    f("blank", blank, "T, the blanks between the digits and their recall", at_least(1));
-    f("batch", batch, "sequences per step", at_least(1));
-    f("train_sequences", train_sequences, "sequences to train on", at_least(1));
-    f("valid_sequences", valid_sequences, "sequences to validate on", at_least(1));
-    f("test_sequences", test_sequences, "sequences to test on", at_least(1));
+    f("blank", blank, "T, the blanks between the digits and their recall", between(1, most_long));
+    f("batch", batch, "sequences per step", counted());
+    f("train_sequences", train_sequences, "sequences to train on", counted());
+    f("valid_sequences", valid_sequences, "sequences to validate on", counted());
+    f("test_sequences", test_sequences, "sequences to test on", counted());
     f("data_seed", data_seed, "seed of the digits", at_least(0));
     f("shuffle", shuffle, "visit the sequences of an epoch in a new order (the original does not)");
     f("retrain", retrain, "train on training and validation sequences together");

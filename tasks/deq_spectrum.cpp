@@ -282,7 +282,7 @@ void run_deq_spectrum(const SpectrumRequest& given, std::ostream& out) {
   }
   if (request.output.empty()) return;
   Json result = json_of(rows.back());
-  result.update({{"run", request.system},
+  result.update({{"run", path_to_text(request.system)},
                  {"dictionary", request.dictionary},
                  {"tolerance", experiment.tolerance()},
                  {"inputs", request.trajectories},

@@ -89,7 +89,7 @@ class ImageClassification : public Task {
   ImageClassification(const ImageClassificationConfig& config, Device device);
   ParamList params() override { return params_of_model(model_); }
   Index steps_per_epoch() const override { return batches_->steps_per_epoch(); }
-  Index examples_per_step() const override { return config_.batch; }
+  Index examples_per_step() const override { return std::min(config_.batch, Index(split_.train.size())); }
   std::vector<Tensor> batch(Index step) const override { return typed(batches_->batch(step)); }
   Tensor loss(const std::vector<Tensor>& batch) override;
   void before_step(Index step, const std::vector<Tensor>& batch) override;
@@ -231,11 +231,11 @@ std::vector<std::vector<Prediction>> predict_images(const std::filesystem::path&
                                                     const std::vector<Image>& images, bool inverted,
                                                     Device device) {
   const Json record = read_checkpoint_record(checkpoint);
-  require(record.value("task", "") == "image-classification", "predict: given ", checkpoint.string(),
-          ", a checkpoint of ", record.value("task", "no task"),
+  const std::string task = string_of(record, "task", checkpoint.string());
+  require(task == "image-classification", "predict: given ", checkpoint.string(), ", a checkpoint of ", task,
           ", expected one of image-classification, choose another");
   ImageClassificationConfig config;
-  read_config(config, record.at("config"), checkpoint.string());
+  read_config(config, member(record, "config", checkpoint.string()), checkpoint.string());
   use_precision(config.train);
   const DatasetInfo& info = dataset_info(config.dataset);
   Model model = make_model(config, options_of(config, device));

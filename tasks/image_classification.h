@@ -10,7 +10,8 @@ namespace stillpoint {
 
 struct ImageClassificationConfig {
   TrainConfig train{.epochs = 20, .lr = 5e-3, .schedule = "1cycle"};
-  std::string model = "sim", dataset = "mnist", data;
+  std::string model = "sim", dataset = "mnist";
+  std::filesystem::path data;
   std::string channels;
   std::int64_t batch = 128;
   bool retrain = false, augment = false, tune_alpha = true;
@@ -23,7 +24,7 @@ struct ImageClassificationConfig {
       one_of({"sim", "sim2", "mondeq-single", "mondeq-multi"}));
     f("dataset", dataset, "which images", one_of({"cifar10", "svhn", "mnist", "fashion-mnist"}));
     f("data", data, "folder (for cifar10 also the archive) of the data set's files; empty: $STILLPOINT_DATA");
-    f("batch", batch, "images per step", at_least(1));
+    f("batch", batch, "images per step", counted());
     f("channels", channels,
       "channels of phi's convolutions, or of monDEQ's state, as in 16,32,60 for tiers; empty: the paper's");
     f("retrain", retrain, "train on training and validation images together");

@@ -82,7 +82,7 @@ ImageRegression::ImageRegression(const ImageRegressionConfig& config, Device dev
     : options_{dtype_of(config.train), device}, batch_(config.batch) {
   require(!config.image.empty(), "image-regression: given no image, expected a PNG or JPEG file, name one");
   image_ = of_this_machine([&] { return read_image(config.image); });
-  require(image_.height >= 2 && image_.width >= 2, config.image, ": given ", image_.width, " x ",
+  require(image_.height >= 2 && image_.width >= 2, shown(config.image.string()), ": given ", image_.width, " x ",
           image_.height, " pixels, expected at least 2 x 2, choose a larger image");
   const GridStep trained{0, 2, 0, config.retrain ? 1 : 2};
   train_ = share_ = make_grid(image_, trained, options_);

@@ -9,7 +9,8 @@ namespace stillpoint {
 struct ImageRegressionConfig {
   TrainConfig train{
       .epochs = 2000, .lr = 1e-3, .log_every = 10, .evaluate_every = 100, .checkpoint_every = 100};
-  std::string model = "rff", image;
+  std::string model = "rff";
+  std::filesystem::path image;
   std::int64_t phi_hidden = 256, batch = 0;
   bool retrain = false;
   HeadConfig head{.d = 256, .psi = 256, .bandwidth = 0.05, .hidden = 256};
@@ -18,9 +19,9 @@ struct ImageRegressionConfig {
   void fields(F& f) {
     f("model", model, "single-tier, two-tier or RFF-only SIM", one_of({"single", "two", "rff"}));
     f("image", image, "PNG or JPEG file to learn");
-    f("batch", batch, "pixels per step, drawn anew in every epoch; 0: all, as in the paper", at_least(0));
+    f("batch", batch, "pixels per step, drawn anew in every epoch; 0: all, as in the paper", counted(0));
     f("retrain", retrain, "train on training and validation pixels together");
-    f("phi_hidden", phi_hidden, "h, hidden units of the lift phi (single, two)", at_least(1));
+    f("phi_hidden", phi_hidden, "h, hidden units of the lift phi (single, two)", wide());
     head.fields(f);
     train.fields(f);
   }

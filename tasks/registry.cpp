@@ -26,7 +26,7 @@ class TaskKindOf : public TaskKind {
   }
   Json resolve(const std::vector<SettingsLayer>& layers) const override {
     Config config;
-    for (const SettingsLayer& layer : layers) read_config(config, layer.object, layer.source);
+    for (const SettingsLayer& layer : layers) read_config(config, layer.object, layer.source, layer.values);
     return write_config(config);
   }
   TrainConfig train_config(const Json& config) const override { return parse(config).train; }
@@ -74,8 +74,7 @@ const TaskKind& task_kind(std::string_view name) {
     if (name == kind->name()) return *kind;
     names.push_back(kind->name());
   }
-  fail("task: given '", name, "', expected one of those that stillpoint train --help lists, did you mean '",
-       nearest_name(std::string(name), names), "'?");
+  fail("task: given '", shown(name), "', expected one of ", join(names), did_you_mean(name, names));
 }
 
 }  // namespace stillpoint

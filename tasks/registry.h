@@ -13,6 +13,7 @@ namespace stillpoint {
 struct SettingsLayer {
   Json object;
   std::string source;  // named in errors
+  Written values = Written::json;
 };
 
 class TaskKind {

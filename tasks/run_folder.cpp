@@ -18,7 +18,7 @@ RunFolder::RunFolder(const TaskKind& kind, const Json& config, fs::path path, st
 fs::path RunFolder::checkpoint() const { return path_ / checkpoint_name; }
 
 std::string RunFolder::resume_command() const {
-  return text("stillpoint train ", kind_.name(), " --resume ", path_.string());
+  return text("stillpoint train ", kind_.name(), " --resume ", shell_path(path_));
 }
 
 void RunFolder::take(bool alone) {

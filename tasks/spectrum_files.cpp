@@ -55,7 +55,7 @@ void write_spectrum(const std::filesystem::path& folder, const std::string& titl
   write_atomically(folder / "spectrum.json", result.dump(2) + "\n");
   write_atomically(folder / "eigenvalues.csv", csv.str());
   const PlotResult drawn = plot_curves(folder, figure_of(title, s, tolerance));
-  out << "written to " << folder.string() << (drawn.note.empty() ? "" : "; " + drawn.note) << "\n";
+  out << "written to " << shown(folder.string()) << (drawn.note.empty() ? "" : "; " + drawn.note) << "\n";
 }
 
 }  // namespace stillpoint

@@ -43,6 +43,8 @@ class Task {
   // What the latest evaluate() found beyond its metrics, as eval and results.json show it; empty where that is all.
   virtual Json details() const { return Json::object(); }
   // Writes what a finished or interrupted run shows (images, ...) and mirrors it to TensorBoard.
+  // Where shows_results() is false, nothing.
+  virtual bool shows_results() const { return true; }
   virtual void write_results(const std::filesystem::path& folder, TensorBoardWriter* tensorboard,
                              Index step) = 0;
 };
@@ -62,23 +64,23 @@ struct TrainConfig {
   template <class F>
   void fields(F& f) {
     f("seed", seed, "seed of initial values, data order and random features", at_least(0));
-    f("epochs", epochs, "passes over the training set", at_least(1));
-    f("lr", lr, "learning rate (the largest one of the schedule)", positive());
+    f("epochs", epochs, "passes over the training set", counted());
+    f("lr", lr, "learning rate (the largest one of the schedule)", factor());
     f("schedule", schedule, "learning rate over time", one_of({"constant", "step", "1cycle", "cosine"}));
-    f("step_epochs", step_epochs, "epochs between the drops of schedule step", at_least(1));
+    f("step_epochs", step_epochs, "epochs between the drops of schedule step", counted());
     f("optimiser", optimiser, "update rule", one_of({"adam", "sgd"}));
     f("beta1", beta1, "Adam's first moment decay", between(0, 0.999999));
     f("beta2", beta2, "Adam's second moment decay", between(0, 0.999999));
-    f("eps", eps, "Adam's eps, outside the square root", positive());
-    f("weight_decay", weight_decay, "L2 coefficient added to the gradient", at_least(0));
+    f("eps", eps, "Adam's eps, outside the square root", factor());
+    f("weight_decay", weight_decay, "L2 coefficient added to the gradient", between(0, most_factor));
     f("momentum", momentum, "SGD's momentum", between(0, 0.999999));
-    f("clip", clip, "largest global norm of the gradient; 0: no clipping", at_least(0));
+    f("clip", clip, "largest global norm of the gradient; 0: no clipping", between(0, most_factor));
     f("dtype", dtype, "type of parameters and activations", one_of({"float32", "float64"}));
     f("precision", precision, "rounding of float32 operands in matrix products",
       one_of({"float32", "tf32", "bf16"}));
-    f("log_every", log_every, "steps between logged training rows", at_least(1));
-    f("evaluate_every", evaluate_every, "epochs between evaluations", at_least(1));
-    f("checkpoint_every", checkpoint_every, "epochs between checkpoints", at_least(1));
+    f("log_every", log_every, "steps between logged training rows", counted());
+    f("evaluate_every", evaluate_every, "epochs between evaluations", counted());
+    f("checkpoint_every", checkpoint_every, "epochs between checkpoints", counted());
   }
 };
 

@@ -137,7 +137,10 @@ void Run::start() {
   out_ << request_.kind->name() << " on " << name_of(request_.device) << ": " << params_.count()
        << " parameters, " << config_.epochs << " epochs of " << task_->steps_per_epoch() << " steps"
        << (shared() ? text(" on ", group_.size(), " ranks") : "") << "; run folder "
-       << request_.folder.string() << std::endl;
+       << shown(request_.folder.string()) << std::endl;
+  if (const Index batch = request_.config.value("batch", Index(0)); batch > task_->examples_per_step())
+    out_ << "batch: given " << batch << ", more than the " << task_->examples_per_step()
+         << " examples of an epoch: every step takes them all" << std::endl;
   progress_ = std::make_unique<Progress>(
       total_steps(), out_,
       ProgressOptions{.terminal = request_.terminal, .first_step = step_, .width = {}, .clock = {}});
@@ -315,7 +318,7 @@ TrainOutcome Run::run() {
     out_ << "stopped after step " << step_ << " of " << total_steps() << "; saved. Resume with:\n  "
          << folder_.resume_command() << "\n";
   out_ << (outcome.finished ? "finished: " : "so far: ") << step_ - first_step_ << " steps in "
-       << format_duration(outcome.seconds) << "; results in " << request_.folder.string() << std::endl;
+       << format_duration(outcome.seconds) << "; results in " << shown(request_.folder.string()) << std::endl;
   return outcome;
 }
 

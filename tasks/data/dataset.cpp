@@ -172,8 +172,7 @@ const DatasetInfo& dataset_info(std::string_view name) {
     if (name == info.name) return info;
     names.push_back(info.name);
   }
-  fail("dataset: given '", name, "', expected cifar10, svhn, mnist or fashion-mnist, did you mean '",
-       nearest_name(std::string(name), names), "'?");
+  fail("dataset: given '", shown(name), "', expected one of ", join(names), did_you_mean(name, names));
 }
 
 Dataset load_dataset(std::string_view name, const fs::path& path) {

@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "engine/words.h"
+
 namespace stillpoint::report {
 namespace {
 
@@ -11,19 +13,10 @@ constexpr std::string_view replacement = "\xef\xbf\xbd";  // U+FFFD
 
 // Bytes of the UTF-8 character that the text begins with; 0 where it begins with none that XML allows.
 std::size_t character_length(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return std::uint32_t(static_cast<unsigned char>(text[i])); };
-  const std::uint32_t first = byte(0);
-  if (first < 0x80) return first >= 0x20 || first == '\t' || first == '\n' || first == '\r' ? 1 : 0;
-  const std::size_t length = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc2 ? 2 : 0;
-  if (length == 0 || first > 0xf4 || text.size() < length) return 0;
-  std::uint32_t code = first & (0xffu >> (length + 1));
-  for (std::size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return 0;
-    code = code << 6 | (byte(i) & 0x3f);
-  }
-  constexpr std::uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};  // below it the encoding is overlong
-  const bool surrogate = code >= 0xd800 && code <= 0xdfff, noncharacter = code == 0xfffe || code == 0xffff;
-  return code < least[length] || code > 0x10ffff || surrogate || noncharacter ? 0 : length;
+  const std::size_t length = utf8_length(text);
+  if (length == 1) return text[0] >= 0x20 || text[0] == '\t' || text[0] == '\n' || text[0] == '\r' ? 1 : 0;
+  const bool noncharacter = text.starts_with("\xef\xbf\xbe") || text.starts_with("\xef\xbf\xbf");
+  return noncharacter ? 0 : length;
 }
 
 }  // namespace

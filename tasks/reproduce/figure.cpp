@@ -77,7 +77,7 @@ Image grid_of(const std::vector<Image>& panels, std::size_t in_row) {
 
 void write_text(const fs::path& path, const std::string& markdown, std::ostream& out) {
   write_atomically(path, markdown);
-  out << markdown << "\nwritten to " << path.string() << std::endl;
+  out << markdown << "\nwritten to " << shown(path.string()) << std::endl;
 }
 
 double last_loss(const Curve& curve) { return curve.y.empty() ? NAN : curve.y.back(); }
@@ -87,7 +87,7 @@ std::string row_of(const Job& job, const Curve& by_time, const Curve& by_epoch) 
                seconds = by_time.x.empty() ? 0 : by_time.x.back();
   return "| " + job.cell->model + " | " + format_number(epochs) + " | " + format_duration(seconds) + " | " +
          format_duration(epochs > 0 ? seconds / epochs : -1) + " | " + format_number(last_loss(by_epoch)) +
-         " | `" + attempt_of(job).at("command").get<std::string>() + "` |\n";
+         " | `" + string_of(attempt_of(job), "command", (job.folder / attempt_name).string()) + "` |\n";
 }
 
 }  // namespace
@@ -105,11 +105,12 @@ void write_spectra(const fs::path& folder, std::ostream& out) {
     request.output = folder / "fig2" / system.name;
     make_folder(request.output);
     run_spectrum(request, out);
-    const Json found = read_json_file((request.output / "spectrum.json").string());
-    markdown +=
-        text("| ", std::string(system.name), " | ", found.at("case").get<std::string>(), " | ",
-             found.at("features").get<Index>(), " | ", format_number(found.at("radius").get<double>()), " | ",
-             found.at("on_circle").get<Index>(), " | ", found.at("at_one").get<Index>(), " |\n");
+    const std::string path = (request.output / "spectrum.json").string();
+    const Json found = read_json_file(path);
+    const auto count = [&](const char* name) { return whole_number_of(found, name, path); };
+    markdown += text("| ", std::string(system.name), " | ", string_of(found, "case", path), " | ",
+                     count("features"), " | ", format_number(number_of(found, "radius", path)), " | ",
+                     count("on_circle"), " | ", count("at_one"), " |\n");
     if (fs::exists(request.output / "spectrum.png"))
       panels.push_back(read_image(request.output / "spectrum.png"));
   }
@@ -127,8 +128,10 @@ void write_training_curves(const std::vector<Job>& jobs, const fs::path& folder,
   for (const Job& job : jobs) {
     if (!fs::exists(job.folder / "metrics.jsonl")) continue;
     Curve by_time{job.cell->model, {}, {}}, by_epoch = by_time;
-    const Json ran = read_json_file((job.folder / config_name).string()).at("config");
-    const Index steps = task_kind(job.table->task).make(ran, Device::cpu)->steps_per_epoch();
+    const fs::path path = job.folder / config_name;
+    const Json ran = read_json_file(path);
+    const Json& settings = member(ran, "config", path.string());
+    const Index steps = task_kind(job.table->task).make(settings, Device::cpu)->steps_per_epoch();
     for (const nlohmann::json& row : read_metrics(job.folder / "metrics.jsonl")) {
       if (row["split"] != "train" || !row.contains("loss") || !row["loss"].is_number()) continue;
       by_time.x.push_back(row["time"].get<double>());

@@ -31,8 +31,10 @@ bool Job::finished() const { return fs::exists(folder / "results.json"); }
 bool Job::begun() const { return fs::exists(folder / checkpoint_name); }
 
 Index Job::epochs_left() const {
-  const Json record = read_checkpoint_record(folder / checkpoint_name);
-  return record.at("config").at("epochs").get<Index>() - record.at("epoch").get<Index>();
+  const std::string path = (folder / checkpoint_name).string();
+  const Json record = read_checkpoint_record(path);
+  return whole_number_of(member(record, "config", path), "epochs", path) -
+         whole_number_of(record, "epoch", path);
 }
 
 Json Job::config() const {
@@ -41,13 +43,16 @@ Json Job::config() const {
 }
 
 bool Job::ran_as_planned() const {
-  const Json ran = read_json_file((folder / config_name).string()).at("config");
-  return without_places(ran) == without_places(config());
+  const fs::path path = folder / config_name;
+  const Json ran = read_json_file(path);
+  return without_places(member(ran, "config", path.string())) == without_places(config());
 }
 
 double Job::test_metric() const {
-  const Json value =
-      read_json_file((folder / "results.json").string()).at("metrics").at("test").at(table->metric);
+  const std::string path = (folder / "results.json").string();
+  const Json results = read_json_file(path);
+  const Json& test = member(member(results, "metrics", path), "test", path);
+  const Json& value = member(test, table->metric.c_str(), path);
   return value.is_number() ? value.get<double>() : NAN;
 }
 
@@ -71,7 +76,8 @@ std::string Job::command() const {
   const std::string runs = folder.parent_path().parent_path().string();
   std::string out = "stillpoint";
   for (const std::string& argument : arguments())
-    out.append(" ").append(without_prefix(without_prefix(argument, data, "DATA"), runs, "RUNS"));
+    out.append(" ").append(
+        shell_quoted(without_prefix(without_prefix(argument, data, "DATA"), runs, "RUNS")));
   return out.substr(0, out.rfind(' ')) + " SEED";
 }
 

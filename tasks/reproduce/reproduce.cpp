@@ -214,7 +214,7 @@ void Reproduction::print_plan() const {
   Index finished = 0;
   for (const Job& job : jobs_) finished += job.finished();
   out_ << jobs_.size() << " runs, " << finished << " of them finished, " << request_.runner.workers
-       << " at a time with " << request_.runner.threads << " threads each; in " << sources_.folder.string()
+       << " at a time with " << request_.runner.threads << " threads each; in " << shown(sources_.folder.string())
        << "\n";
   std::map<std::string, Index> other;
   for (const Job& job : jobs_)
@@ -270,7 +270,7 @@ int Reproduction::run() {
   } else {
     out_ << "\n"
          << write_table(table_, with_earlier_runs(), sources_.folder) << "\nwritten to "
-         << (sources_.folder / table_.name).string() << ".md and .json" << std::endl;
+         << shown((sources_.folder / table_.name).string()) << ".md and .json" << std::endl;
   }
   if (jobs_.empty()) code = 1;
   const bool complete =
@@ -283,10 +283,6 @@ int Reproduction::run() {
 int reproduce(const ReproduceRequest& request, std::ostream& out) {
   make_folder(request.folder);
   if (request.what == "fig2") {
-    require(!request.dry && request.minutes == 0 && request.trials == 0 && request.only.empty(),
-            "reproduce: given fig2 with --dry-run, --budget, --search or --only, expected none of them, it "
-            "trains ",
-            "nothing and takes seconds");
     write_spectra(request.folder, out);
     return 0;
   }

@@ -89,7 +89,7 @@ void Runner::end(const ProcessEnd& end) {
   const bool saved = end.code == 130 || InterruptGuard::interrupted();
   failed_ = failed_ || !saved;
   out_ << (saved ? "interrupted" : "failed") << ", its last words are in "
-       << (run.job->folder / "log.txt").string() << std::endl;
+       << shown((run.job->folder / "log.txt").string()) << std::endl;
 }
 
 int Runner::run() {

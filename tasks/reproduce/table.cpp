@@ -27,18 +27,20 @@ struct FinishedRun {
 };
 
 FinishedRun read_run(const Job& job) {
-  const Json results = read_json_file((job.folder / "results.json").string());
-  const Json config = read_json_file((job.folder / config_name).string()).at("config");
+  const std::string results_path = (job.folder / "results.json").string(),
+                    config_path = (job.folder / config_name).string();
+  const Json results = read_json_file(results_path), ran = read_json_file(config_path),
+             &config = member(ran, "config", config_path);
   const Json attempt = attempt_of(job);
-  return {.seed = config.at("seed").get<std::int64_t>(),
+  return {.seed = whole_number_of(config, "seed", config_path),
           .picture = fs::path(job.settings.image).stem().string(),
           .value = job.table->scale * job.test_metric(),
-          .parameters = results.at("parameters").get<Index>(),
-          .epochs = config.at("epochs").get<Index>(),
-          .batch = config.at("batch").get<Index>(),
+          .parameters = whole_number_of(results, "parameters", results_path),
+          .epochs = whole_number_of(config, "epochs", config_path),
+          .batch = whole_number_of(config, "batch", config_path),
           .seconds = attempt.value("seconds", 0.0),
           .processor_seconds = attempt.value("processor_seconds", 0.0),
-          .command = attempt.at("command").get<std::string>()};
+          .command = string_of(attempt, "command", (job.folder / attempt_name).string())};
 }
 
 struct Statistic {

@@ -32,8 +32,8 @@ std::vector<Parameter> settle(const Trial& trial, const std::vector<Parameter>& 
   }
   const auto check_known = [&](const std::string& name) {
     require(std::find(names.begin(), names.end(), name) != names.end(), "parameter '", name,
-            "': given in a waiting trial, expected a parameter of the space; did you mean '",
-            nearest_name(name, names), "'?");
+            "': given in a waiting trial, expected a parameter of the space",
+            did_you_mean(name, names));
   };
   for (const Parameter& held : trial.parameters) check_known(held.name);
   for (const auto& item : fixed.items()) check_known(item.key());

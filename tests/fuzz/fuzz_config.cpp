@@ -10,10 +10,10 @@ namespace {
 
 // What was accepted is written and read again as the same settings.
 template <class Config>
-void read_as(const Json& settings) {
+void read_as(const Json& settings, Written values) {
   fuzz::allow_errors([&] {
     Config config;
-    read_config(config, settings, "input");
+    read_config(config, settings, "input", values);
     const Json written = write_config(config);
     Config again;
     read_config(again, Json::parse(written.dump()), "written");
@@ -21,10 +21,10 @@ void read_as(const Json& settings) {
   });
 }
 
-void read_as_each_task(const Json& settings) {
-  read_as<CopyMemoryConfig>(settings);
-  read_as<ImageRegressionConfig>(settings);
-  read_as<ImageClassificationConfig>(settings);
+void read_as_each_task(const Json& settings, Written values = Written::json) {
+  read_as<CopyMemoryConfig>(settings, values);
+  read_as<ImageRegressionConfig>(settings, values);
+  read_as<ImageClassificationConfig>(settings, values);
 }
 
 }  // namespace
@@ -37,7 +37,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     read_as_each_task(settings);
   });
   fuzz::allow_errors([&] {
-    read_as_each_task(parse_assignment(std::string(bytes)));
+    read_as_each_task(parse_assignment(std::string(bytes)), Written::spelled);
   });
   return 0;
 }

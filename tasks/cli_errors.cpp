@@ -1,0 +1,99 @@
+// Errors of commands and of their usage.
+#include "tasks/cli_errors.h"
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <filesystem>
+#include <new>
+#include <nlohmann/json.hpp>
+#include <system_error>
+#include <thread>
+
+#include "engine/words.h"
+#include "kernels/communicator.h"
+
+namespace stillpoint {
+namespace {
+
+std::vector<std::string> flag_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options())
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  return names;
+}
+
+std::vector<std::string> command_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands({})) names.push_back(command->get_name());
+  return names;
+}
+
+// The subcommand that was being parsed.
+const CLI::App& innermost(const CLI::App& app) {
+  const std::vector<CLI::App*> chosen = app.get_subcommands();
+  return chosen.empty() ? app : innermost(*chosen.back());
+}
+
+// What was wrong with the words after the last command that was understood.
+std::string usage_problem(const CLI::App& at, const CLI::ParseError& error) {
+  const std::vector<std::string> commands = command_names(at);
+  const std::string where = at.get_parent() == nullptr ? "command" : at.get_name();
+  for (const std::string& word : at.remaining()) {
+    const bool flag = word.starts_with("-");
+    if (!flag && !commands.empty())
+      return text(where, ": given '", shown(word), "', expected one of ", join(commands),
+                  did_you_mean(word, commands));
+    if (flag)
+      return text(where, ": given '", shown(word), "', expected one of its flags",
+                  did_you_mean(word.substr(0, word.find('=')), flag_names(at)));
+    return text(where, ": given '", shown(word), "', expected no such word, leave it out");
+  }
+  if (!commands.empty())
+    return text(where, ": given no command, expected one of ", join(commands), ", name one");
+  return error.what();
+}
+
+}  // namespace
+
+std::string explained(const std::exception& error) {
+  if (const auto* const of_file = dynamic_cast<const std::filesystem::filesystem_error*>(&error))
+    return text("files: given ", shown(of_file->path1().string()),
+                ", cannot use it: ", of_file->code().message(),
+                ", expected a file or folder of this user's, check the path");
+  if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr ||
+      dynamic_cast<const std::length_error*>(&error) != nullptr)
+    return "memory: the system gave none for a list, expected some to be free, lower the settings that say "
+           "how "
+           "much there is to do (batch, sequences, features), or close other programs";
+  if (dynamic_cast<const nlohmann::json::exception*>(&error) != nullptr)
+    return "JSON: given a value of another kind than this program writes there, expected files that it "
+           "wrote, "
+           "use another run";
+  if (const auto* const of_system = dynamic_cast<const std::system_error*>(&error))
+    return text("system: a call failed: ", of_system->code().message(), ", expected it to work, try again");
+  return error.what();
+}
+
+// Of several ranks the first one tells what befell them all; another one, where that is not ended by the
+// first's end.
+int tell(const std::exception& error, std::ostream& err) {
+  using namespace std::chrono_literals;
+  kernels::Communicator* const group = kernels::Communicator::joined();
+  if (group != nullptr && !group->leads_survivors()) {
+    for (auto left = 3000ms; left > 0ms && !group->leads_survivors(); left -= 20ms)
+      std::this_thread::sleep_for(20ms);
+    if (group->leads_survivors()) return 1;
+  }
+  err << "stillpoint: " << (group == nullptr ? "" : text("rank ", group->rank(), ": "))
+      << shown_message(explained(error)) << std::endl;
+  kernels::Communicator::abort(1);
+  return 1;
+}
+
+int usage_error(const CLI::App& app, const CLI::ParseError& error, std::ostream& err) {
+  err << "stillpoint: " << shown_message(usage_problem(innermost(app), error))
+      << "\nRun with --help for the commands and their settings.\n";
+  return 2;
+}
+
+}  // namespace stillpoint
