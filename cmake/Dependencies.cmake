@@ -254,8 +254,5 @@ function(stillpoint_task_settings target core)
   target_link_libraries(${target} PUBLIC ${core} CLI11::CLI11 PNG::PNG JPEG::JPEG)
   stillpoint_data_settings(${target})
   stillpoint_search_settings(${target})
-  target_compile_definitions(${target} PRIVATE
-    STILLPOINT_VERSION="${PROJECT_VERSION}"
-    STILLPOINT_SHARE="${CMAKE_SOURCE_DIR}/tasks"
-    STILLPOINT_SHARE_INSTALLED="${CMAKE_INSTALL_PREFIX}/share/stillpoint")
+  target_compile_definitions(${target} PRIVATE STILLPOINT_VERSION="${PROJECT_VERSION}")
 endfunction()

@@ -153,7 +153,7 @@ std::string describe_system() {
       << "SQLite:        " << sqlite() << "\n"
       << "libpq:         " << libpq() << "\n"
       << "gnuplot:       " << on_path("gnuplot") << "\n"
-      << "presets:       " << describe_preset_folder() << "\n";
+      << "presets:       " << describe_presets() << "\n";
   return out.str();
 }
 

@@ -1,4 +1,6 @@
-// What is shipped as JSON: settings, presets/TASK/NAME.json, and search spaces, spaces/TASK-MODEL.json.
+// What is shipped as JSON: settings, presets/TASK/NAME.json, and search spaces, spaces/TASK-MODEL.json. Both
+// travel inside the program; a file of the folder that STILLPOINT_PRESETS or STILLPOINT_SPACES names goes
+// before the program's own file of the same name.
 #pragma once
 #include <string>
 #include <vector>
@@ -13,7 +15,7 @@ std::vector<std::string> preset_names(const std::string& task);
 Json load_preset(const std::string& task, const std::string& name);
 std::vector<std::string> space_names();
 Json load_space_file(const std::string& name);
-// The folder of presets in use, or why there is none.
-std::string describe_preset_folder();
+// How many presets there are, and which folder goes before the program's own.
+std::string describe_presets();
 
 }  // namespace stillpoint

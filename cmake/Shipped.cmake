@@ -1,0 +1,24 @@
+# The files that travel inside the program, as text. Another one is one more pattern here, such as
+# ${CMAKE_SOURCE_DIR}/tasks/search/tune.py; shipped_file("search/tune.py") (tasks/shipped.h) is its text then.
+file(GLOB shipped CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}/tasks
+  ${CMAKE_SOURCE_DIR}/tasks/presets/*/*.json
+  ${CMAKE_SOURCE_DIR}/tasks/spaces/*.json)
+
+set(STILLPOINT_SHIPPED_SOURCE ${CMAKE_BINARY_DIR}/shipped.cpp)
+set(source "// Written by cmake/Shipped.cmake.\n#include \"tasks/shipped.h\"\n\nnamespace stillpoint {\n\n"
+  "std::span<const ShippedFile> shipped_files() {\n  static constexpr ShippedFile files[] = {\n")
+list(JOIN source "" source)
+foreach(name ${shipped})
+  set_property(DIRECTORY ${CMAKE_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tasks/${name})
+  file(READ ${CMAKE_SOURCE_DIR}/tasks/${name} content)
+  string(APPEND source "      {\"${name}\", R\"shipped(${content})shipped\"},\n")
+endforeach()
+string(APPEND source "  };\n  return files;\n}\n\n}  // namespace stillpoint\n")
+
+set(before "")
+if(EXISTS ${STILLPOINT_SHIPPED_SOURCE})
+  file(READ ${STILLPOINT_SHIPPED_SOURCE} before)
+endif()
+if(NOT before STREQUAL source)  # the same text keeps its time, so that nothing is compiled again
+  file(WRITE ${STILLPOINT_SHIPPED_SOURCE} "${source}")
+endif()

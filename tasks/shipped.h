@@ -1,0 +1,18 @@
+// Text files of tasks/ that travel inside the program (listed in cmake/Shipped.cmake).
+#pragma once
+#include <span>
+#include <string_view>
+
+namespace stillpoint {
+
+struct ShippedFile {
+  std::string_view name;  // relative to tasks/, as in presets/copy-memory/quick.json
+  std::string_view text;
+};
+
+// Sorted by name.
+std::span<const ShippedFile> shipped_files();
+// The text of the file of that name; Error where there is none.
+std::string_view shipped_file(std::string_view name);
+
+}  // namespace stillpoint
