@@ -7,6 +7,7 @@
 #include <limits>
 #include <set>
 
+#include "engine/file_kind.h"
 #include "engine/files.h"
 
 namespace stillpoint {
@@ -158,7 +159,11 @@ std::string ConfigHelp::text() const {
   return out;
 }
 
-Json read_json_file(const std::filesystem::path& path) { return parse_json(read_file(path), path.string()); }
+Json read_json_file(const std::filesystem::path& path) {
+  const std::string bytes = read_file(path);
+  if (!Json::accept(bytes)) refuse_other_kind("JSON", path, bytes, "a JSON object of settings");
+  return parse_json(bytes, path.string());
+}
 
 Json parse_json(const std::string& text, const std::string& source) {
   constexpr const char* rest = ", expected an object of settings, correct the text";

@@ -16,6 +16,7 @@
 #include <system_error>
 #include <utility>
 
+#include "engine/file_kind.h"
 #include "kernels/error.h"
 
 namespace stillpoint {
@@ -28,7 +29,7 @@ using Json = nlohmann::json;
 
 constexpr std::uint64_t kLengthBytes = 8;
 constexpr std::uint64_t kMaxHeader = 100'000'000;  // the limit of the reference implementation
-constexpr int kDeepest = 16;  // printing what is wrong recurses; the format needs 3
+constexpr int kDeepest = 16;                       // printing what is wrong recurses; the format needs 3
 constexpr const char* kMetadata = "__metadata__";
 
 // prod(shape) * element_size, or -1 if a size is negative or the product does not fit.
@@ -89,6 +90,11 @@ std::string header_text(const std::vector<SafetensorsEntry>& entries, const std:
   return header;
 }
 
+// Elements of 4 and 6 bits, which do not fill bytes.
+bool is_newer_dtype(std::string_view dtype) {
+  return dtype == "F4" || dtype == "F6_E2M3" || dtype == "F6_E3M2";
+}
+
 // An open descriptor's mapping; unmapped with the last copy of the pointer.
 std::shared_ptr<const std::byte> map_file(const fs::path& path, std::uint64_t& size) {
   const auto refuse = [&](const char* action) {
@@ -141,6 +147,10 @@ class Parser {
   }
 
   std::string_view find_header() {
+    const std::string_view head(reinterpret_cast<const char*>(file_.data()),
+                                std::min<std::size_t>(512, file_.size()));
+    if (head.size() <= kLengthBytes || head[kLengthBytes] != '{')
+      refuse_other_kind("SafetensorsFile", path_, head, "a .safetensors file");
     demand(file_.size() >= kLengthBytes, "found ", file_.size(), " bytes, expected at least ", kLengthBytes,
            " for the header length");
     std::uint64_t length = 0;
@@ -203,7 +213,10 @@ class Parser {
            " needs a string dtype, an array shape and two data_offsets");
     SafetensorsEntry entry{name, dtype.get<std::string>(), {}, {}};
     const std::int64_t size = safetensors_element_size(entry.dtype);
-    demand(size > 0, where, " has the unknown dtype '", entry.dtype, "'");
+    require(size > 0, "SafetensorsFile: '", path_.string(), "': ", where, " has the dtype '",
+            entry.dtype.substr(0, 40), "'",
+            is_newer_dtype(entry.dtype) ? " of a newer version of the format" : "",
+            ", expected BOOL, U8, I8, ..., F32, F64 or C64; convert it, or take another copy");
     for (const Json& dimension : shape) entry.shape.push_back(read_size(where, dimension));
     const std::int64_t begin = read_size(where, offsets[0]), end = read_size(where, offsets[1]);
     demand(begin <= end && static_cast<std::uint64_t>(end) <= data_.size(), where, " has the data offsets [",
@@ -242,9 +255,10 @@ class Parser {
 
 std::int64_t safetensors_element_size(std::string_view dtype) {
   static const std::map<std::string_view, std::int64_t> sizes{
-      {"BOOL", 1}, {"U8", 1},  {"I8", 1},   {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"I16", 2},
-      {"U16", 2},  {"F16", 2}, {"BF16", 2}, {"I32", 4},     {"U32", 4},     {"F32", 4},
-      {"I64", 8},  {"U64", 8}, {"F64", 8},  {"C64", 8}};
+      {"BOOL", 1},        {"U8", 1},          {"I8", 1},      {"F8_E4M3", 1}, {"F8_E5M2", 1},
+      {"F8_E4M3FNUZ", 1}, {"F8_E5M2FNUZ", 1}, {"F8_E8M0", 1}, {"I16", 2},     {"U16", 2},
+      {"F16", 2},         {"BF16", 2},        {"I32", 4},     {"U32", 4},     {"F32", 4},
+      {"I64", 8},         {"U64", 8},         {"F64", 8},     {"C64", 8}};
   const auto found = sizes.find(dtype);
   return found == sizes.end() ? 0 : found->second;
 }

@@ -16,6 +16,7 @@
 #include "tasks/cli_spectrum.h"
 #include "tasks/cli_tune.h"
 #include "tasks/cli_values.h"
+#include "tasks/content.h"
 #include "tasks/image_classification.h"
 #include "tasks/info.h"
 #include "tasks/interrupt.h"
@@ -33,15 +34,21 @@ namespace fs = std::filesystem;
 constexpr std::size_t longest_path =
     4096;  // PATH_MAX: names of files in output that programs read stay whole
 
+void add_other_data(CLI::App& app, bool& other_data) {
+  app.add_flag("--other-data", other_data, "go on although the picture or data set is not the run's");
+}
+
 struct TrainFlags {
   CommonFlags common;
   SettingsFlags settings;
   std::string run, resume, trial;
+  bool other_data = false;
 
   void add_to(CLI::App& app, std::string_view task) {
     settings.add_to(app, task);
     app.add_option("--run", run, "run folder; default runs/TASK-MODEL-NNN");
     app.add_option("--resume", resume, "run folder to go on from, bit-identically");
+    if (task != "copy-memory") add_other_data(app, other_data);
     app.add_option("--trial", trial, "token of the worker of a search whose trial this is")->group("");
     common.add_to(app);
   }
@@ -62,16 +69,22 @@ fs::path new_run_folder(const std::string& task, const std::string& model) {
 }
 
 TrainRequest resumed_request(const TaskKind& kind, const TrainFlags& flags) {
-  require(!flags.settings.any() && flags.run.empty(),
-          "--resume: given together with settings, expected --resume alone (with --device "
-          "and --threads), the run keeps its own settings");
+  SettingsFlags others = flags.settings;
+  others.image = others.data = "";
+  require(
+      !others.any() && flags.run.empty(),
+      "--resume: given together with settings, expected --resume without them (with --device, --threads, and "
+      "IMAGE or --data where those have moved), the run keeps its own settings");
   const Json record = read_checkpoint_record(fs::path(flags.resume) / checkpoint_name);
   const std::string task = string_of(record, "task", flags.resume);
   require(task == kind.name(), "--resume: ", flags.resume, " is a run of ", task, ", expected one of ",
           kind.name(), ", use `stillpoint train ", shell_quoted(task), " --resume ...`");
+  std::vector<SettingsLayer> layers{{member(record, "config", flags.resume), flags.resume}};
+  for (SettingsLayer& place : flags.settings.layers(kind)) layers.push_back(std::move(place));
   return {.kind = &kind,
-          .config = kind.resolve({{member(record, "config", flags.resume), flags.resume}}),
+          .config = kind.resolve(layers),
           .folder = flags.resume,
+          .other_data = flags.other_data,
           .resume = true,
           .should_stop = {}};
 }
@@ -117,12 +130,14 @@ int train_command(const CLI::App& app, const TaskKind& kind, const TrainFlags& f
 struct EvalFlags {
   CommonFlags common;
   std::string checkpoint, split, image, data, output;
+  bool other_data = false;
 
   void add_to(CLI::App& app) {
     app.add_option("CHECKPOINT", checkpoint, "a run folder or its checkpoint.safetensors")->required();
     app.add_option("--split", split, "one split only");
     app.add_option("--image", image, "image-regression: where the picture is now");
     app.add_option("--data", data, "image-classification: where the data set is now");
+    add_other_data(app, other_data);
     app.add_option("--output", output, "folder for what the task shows (pictures)");
     common.add_to(app);
   }
@@ -145,8 +160,11 @@ int eval_command(const CLI::App& app, const EvalFlags& flags, std::ostream& out)
   use_precision(kind.train_config(config));
   const std::unique_ptr<Task> task = kind.make(config, device);
   if (!task->shows_results()) refuse_idle(app, {"--output"}, text("a run of ", kind.name()));
+  if (task->content().empty()) refuse_idle(app, {"--other-data"}, text("a run of ", kind.name()));
+  if (!flags.other_data) require_same_content("eval", record.value("content", ""), task->content());
   load_checkpoint(path, task->params(), nullptr);
   Json result = {{"task", kind.name()}, {"step", step}};
+  if (const std::string note = task->note(); !note.empty()) result["note"] = note;
   const std::vector<std::string> splits =
       flags.split.empty() ? task->splits() : std::vector<std::string>{flags.split};
   for (const std::string& split : splits) {
@@ -166,6 +184,7 @@ struct PredictFlags {
   CommonFlags common;
   std::string checkpoint;
   std::vector<std::string> images;
+  std::string background = "white";
   bool inverted = false;
 
   void add_to(CLI::App& app) {
@@ -174,20 +193,35 @@ struct PredictFlags {
         ->required();
     app.add_option("IMAGE", images, "PNG or JPEG files; each is scaled to the size of the data set's images")
         ->required();
+    app.add_option("--background", background,
+                   "colour behind what is transparent: white, black, grey or #RRGGBB")
+        ->capture_default_str();
     app.add_flag("--invert", inverted,
                  "dark ink on white, where the data set has light ink on black (MNIST)");
     common.add_to(app);
   }
 };
 
-int predict_command(const PredictFlags& flags, std::ostream& out) {
+// A picture that cannot be read is named; the others are predicted all the same.
+int predict_command(const PredictFlags& flags, std::ostream& out, std::ostream& err) {
   const Device device = flags.common.apply();
   const fs::path path = checkpoint_of(flags.checkpoint);
+  const Colour background = colour_named(flags.background);
   std::vector<Image> images;
-  for (const std::string& image : flags.images) images.push_back(read_image(image));
+  std::vector<std::string> names;
+  for (const std::string& name : flags.images) {
+    try {
+      images.push_back(read_image(name, background));
+      names.push_back(name);
+      if (!images.back().note.empty())
+        err << "stillpoint: " << shown(name, longest_path) << " is " << images.back().note << "\n";
+    } catch (const Error& error) {
+      err << "stillpoint: " << shown_message(error.what()) << "\n";
+    }
+  }
   const auto predictions = predict_images(path, images, flags.inverted, device);
   for (std::size_t k = 0; k < images.size(); ++k) {
-    out << shown(flags.images[k], longest_path) << ":";
+    out << shown(names[k], longest_path) << ":";
     for (std::size_t i = 0; i < 3; ++i) {
       char percent[16];
       std::snprintf(percent, sizeof percent, " %.2f %%", 100 * predictions[k][i].probability);
@@ -195,7 +229,7 @@ int predict_command(const PredictFlags& flags, std::ostream& out) {
     }
     out << "\n";
   }
-  return 0;
+  return names.size() == flags.images.size() ? 0 : 1;
 }
 
 struct ReportFlags {
@@ -206,10 +240,13 @@ struct ReportFlags {
     app.add_option("RUN", runs, "run folders; those of one task on the same data are compared")->required();
     app.add_option("--output", output, "the HTML file to write")->capture_default_str();
   }
-  void run(std::ostream& out) const {
-    const std::size_t bytes = report::write_report({runs.begin(), runs.end()}, output);
-    out << "written to " << shown(output) << ": " << runs.size() << (runs.size() == 1 ? " run, " : " runs, ")
-        << (bytes + 1023) / 1024 << " KiB\n";
+  int run(std::ostream& out, std::ostream& err) const {
+    const report::Written written = report::write_report({runs.begin(), runs.end()}, output);
+    const std::size_t count = runs.size() - written.left_out.size();
+    for (const std::string& why : written.left_out) err << "stillpoint: left out: " << shown_message(why) << "\n";
+    out << "written to " << shown(output) << ": " << count << (count == 1 ? " run, " : " runs, ")
+        << (written.bytes + 1023) / 1024 << " KiB\n";
+    return written.left_out.empty() ? 0 : 1;
   }
 };
 
@@ -300,10 +337,10 @@ int run_command_line(const std::vector<std::string>& arguments, std::ostream& ou
             app.get_subcommands()[0]->get_name(), " without mpirun");
     if (selftest_app->parsed()) return selftest(selftest_flags.apply(), !no_timing, out) ? 0 : 1;
     if (eval_app->parsed()) return eval_command(*eval_app, eval_flags, out);
-    if (predict_app->parsed()) return predict_command(predict_flags, out);
+    if (predict_app->parsed()) return predict_command(predict_flags, out, err);
     if (spectrum_app->parsed()) return spectrum_flags.run(out), 0;
     if (reproduce_app->parsed()) return reproduce_flags.run(out);
-    if (report_app->parsed()) return report_flags.run(out), 0;
+    if (report_app->parsed()) return report_flags.run(out, err);
     for (std::size_t i = 0; i < task_apps.size(); ++i)
       if (task_apps[i]->parsed())
         return left(train_command(*task_apps[i], *task_kinds()[i], train_flags[i], out));

@@ -40,7 +40,7 @@ Device CommonFlags::apply() const {
 }
 
 void SettingsFlags::add_to(CLI::App& app, std::string_view task) {
-  if (task == "image-regression") app.add_option("IMAGE", image, "PNG or JPEG file to learn");
+  if (task == "image-regression") app.add_option("IMAGE,--image", image, "PNG or JPEG file to learn");
   if (task == "image-classification") {
     app.add_option("--dataset", dataset, "which images (setting `dataset`)");
     app.add_option("--data", data, "folder or archive of the data set's files (setting `data`)");

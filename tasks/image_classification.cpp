@@ -7,6 +7,7 @@
 #include <variant>
 
 #include "engine/checkpoint.h"
+#include "tasks/content.h"
 #include "tasks/data/scale_image.h"
 #include "tasks/solver_metrics.h"
 #include "tasks/train.h"
@@ -97,6 +98,7 @@ class ImageClassification : public Task {
   bool recordable() const override { return std::holds_alternative<ImageSim>(model_); }
   std::function<Metrics()> statistics() const override;
   std::vector<std::string> splits() const override;
+  std::string content() const override { return content_of(data_); }
   Metrics evaluate(const std::string& split) override;
   Json details() const override;
   void write_results(const std::filesystem::path& folder, TensorBoardWriter*, Index) override;

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "tasks/content.h"
 #include "tasks/io/image.h"
 #include "tasks/order.h"
 
@@ -61,6 +62,8 @@ class ImageRegression : public Task {
                          : mean_squared_error(model_(batch[0]), batch[1]);
   }
   std::vector<std::string> splits() const override { return {"train", "valid", "test"}; }
+  std::string content() const override { return content_of(image_); }
+  std::string note() const override { return image_.note.empty() ? "" : "the picture is " + image_.note; }
   Metrics evaluate(const std::string& split) override;
   void write_results(const std::filesystem::path& folder, TensorBoardWriter* tensorboard,
                      Index step) override;
@@ -81,7 +84,13 @@ class ImageRegression : public Task {
 ImageRegression::ImageRegression(const ImageRegressionConfig& config, Device device)
     : options_{dtype_of(config.train), device}, batch_(config.batch) {
   require(!config.image.empty(), "image-regression: given no image, expected a PNG or JPEG file, name one");
-  image_ = of_this_machine([&] { return read_image(config.image); });
+  const Colour background = colour_named(config.background);
+  image_ = of_this_machine([&] {
+    require(std::filesystem::exists(config.image), "image-regression: given the picture ",
+            shown(config.image.string()), ", which is not there, expected a PNG or JPEG file; name where it is now, ",
+            "beside --resume or with --image of eval");
+    return read_image(config.image, background);
+  });
   require(image_.height >= 2 && image_.width >= 2, shown(config.image.string()), ": given ", image_.width, " x ",
           image_.height, " pixels, expected at least 2 x 2, choose a larger image");
   const GridStep trained{0, 2, 0, config.retrain ? 1 : 2};

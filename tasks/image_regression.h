@@ -9,7 +9,7 @@ namespace stillpoint {
 struct ImageRegressionConfig {
   TrainConfig train{
       .epochs = 2000, .lr = 1e-3, .log_every = 10, .evaluate_every = 100, .checkpoint_every = 100};
-  std::string model = "rff";
+  std::string model = "rff", background = "white";
   std::filesystem::path image;
   std::int64_t phi_hidden = 256, batch = 0;
   bool retrain = false;
@@ -19,6 +19,7 @@ struct ImageRegressionConfig {
   void fields(F& f) {
     f("model", model, "single-tier, two-tier or RFF-only SIM", one_of({"single", "two", "rff"}));
     f("image", image, "PNG or JPEG file to learn");
+    f("background", background, "colour behind what is transparent: white, black, grey or #RRGGBB");
     f("batch", batch, "pixels per step, drawn anew in every epoch; 0: all, as in the paper", counted(0));
     f("retrain", retrain, "train on training and validation pixels together");
     f("phi_hidden", phi_hidden, "h, hidden units of the lift phi (single, two)", wide());

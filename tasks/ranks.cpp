@@ -17,7 +17,6 @@ void add(std::uint64_t& hash, const void* data, std::size_t bytes) {
   const auto* const byte = static_cast<const unsigned char*>(data);
   for (std::size_t i = 0; i < bytes; ++i) hash = (hash ^ byte[i]) * 0x100000001B3u;
 }
-constexpr std::uint64_t empty_hash = 0xCBF29CE484222325u;
 
 void add(std::uint64_t& hash, const Tensor& tensor) {
   const Tensor host = tensor.detach().to(Device::cpu);
@@ -26,10 +25,9 @@ void add(std::uint64_t& hash, const Tensor& tensor) {
 
 }  // namespace
 
-std::uint64_t hash_of(const std::string& bytes) {
-  std::uint64_t hash = empty_hash;
-  add(hash, bytes.data(), bytes.size());
-  return hash;
+std::uint64_t hash_of(std::string_view bytes, std::uint64_t before) {
+  add(before, bytes.data(), bytes.size());
+  return before;
 }
 
 std::uint64_t hash_of(const ParamList& params, const Optimiser& optimiser) {

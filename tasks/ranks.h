@@ -5,6 +5,7 @@
 #include <functional>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "engine/optim.h"
@@ -12,7 +13,9 @@
 
 namespace stillpoint {
 
-std::uint64_t hash_of(const std::string& bytes);
+// FNV-1a over the bytes, going on from `before`. It tells mistakes apart, not what somebody made to collide.
+inline constexpr std::uint64_t empty_hash = 0xCBF29CE484222325u;
+std::uint64_t hash_of(std::string_view bytes, std::uint64_t before = empty_hash);
 // Of every value of the parameters, the buffers and the optimiser's state.
 std::uint64_t hash_of(const ParamList& params, const Optimiser& optimiser);
 

@@ -2,6 +2,7 @@
 #include "tasks/run_folder.h"
 
 #include "engine/checkpoint.h"
+#include "tasks/content.h"
 #include "tasks/io/plot.h"
 
 namespace stillpoint {
@@ -12,8 +13,13 @@ fs::path checkpoint_of(const fs::path& run_or_file) {
   return fs::is_directory(run_or_file) ? run_or_file / checkpoint_name : run_or_file;
 }
 
-RunFolder::RunFolder(const TaskKind& kind, const Json& config, fs::path path, std::string trial)
-    : kind_(kind), config_(config), path_(std::move(path)), trial_(std::move(trial)) {}
+RunFolder::RunFolder(const TaskKind& kind, const Json& config, std::string content, fs::path path,
+                     std::string trial)
+    : kind_(kind),
+      config_(config),
+      content_(std::move(content)),
+      path_(std::move(path)),
+      trial_(std::move(trial)) {}
 
 fs::path RunFolder::checkpoint() const { return path_ / checkpoint_name; }
 
@@ -35,14 +41,32 @@ void RunFolder::check_owner() const {
 
 void RunFolder::start() {
   log_ = std::make_unique<MetricsLog>(path_);
-  write_atomically(path_ / config_name, Json{{"task", kind_.name()}, {"config", config_}}.dump(2) + "\n");
+  write_config();
   log_->tensorboard().add_text("config", "```\n" + config_.dump(2) + "\n```", 0);
 }
 
-void RunFolder::resume(Index step) { log_ = std::make_unique<MetricsLog>(path_, step); }
+void RunFolder::write_config() const {
+  const Json settings{{"task", kind_.name()}, {"config", config_}, {"content", content_}};
+  write_atomically(path_ / config_name, settings.dump(2) + "\n");
+}
+
+void RunFolder::check_settings(const Json& of_checkpoint) const {
+  const fs::path path = path_ / config_name;
+  if (!fs::exists(path)) return;
+  const Json beside = read_json_file(path.string());
+  require(beside.is_object() && beside.contains("config"), path.string(),
+          ": has no settings, expected those of the run, remove the file to go on with the checkpoint's");
+  require_same_settings(path.string(), kind_.resolve({{beside["config"], path.string()}}),
+                        kind_.resolve({{of_checkpoint, "the checkpoint"}}));
+}
+
+void RunFolder::resume(Index step) {
+  log_ = std::make_unique<MetricsLog>(path_, step);
+  write_config();  // with the places that the data have now
+}
 
 void RunFolder::save(const ParamList& params, const Optimiser& optimiser, const Json& fields) const {
-  Json record = {{"task", kind_.name()}, {"config", config_}};
+  Json record = {{"task", kind_.name()}, {"config", config_}, {"content", content_}};
   record.update(fields);
   save_checkpoint(checkpoint(), params, &optimiser, record);
 }

@@ -15,7 +15,9 @@ namespace stillpoint {
 class RunFolder {
  public:
   // `trial`: as in TrainRequest.
-  RunFolder(const TaskKind& kind, const Json& config, std::filesystem::path path, std::string trial);
+  // `content`: of the task's data.
+  RunFolder(const TaskKind& kind, const Json& config, std::string content, std::filesystem::path path,
+            std::string trial);
 
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path checkpoint() const;
@@ -27,6 +29,8 @@ class RunFolder {
   void check_owner() const;
   // A new run: config.json and an empty log. Error where the folder holds another run.
   void start();
+  // Error where the settings in config.json have been edited and are not the checkpoint's.
+  void check_settings(const Json& of_checkpoint) const;
   // The log of a run that goes on after this step.
   void resume(Index step);
   MetricsLog& log() { return *log_; }
@@ -38,8 +42,11 @@ class RunFolder {
   std::string plot() const;
 
  private:
+  void write_config() const;
+
   const TaskKind& kind_;
   const Json& config_;
+  std::string content_;
   std::filesystem::path path_;
   std::string trial_;
   std::optional<FolderLock> lock_;

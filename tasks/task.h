@@ -38,6 +38,10 @@ class Task {
   // Reads what the solvers behind the latest loss() and its gradient did; after a replay, what they did in
   // it. Empty where there are none.
   virtual std::function<Metrics()> statistics() const { return {}; }
+  // Tells the data apart that are learnt from, as content_of() does; empty where the program makes them.
+  virtual std::string content() const { return {}; }
+  // What is to be said of how the data were read; empty where nothing is.
+  virtual std::string note() const { return {}; }
   virtual std::vector<std::string> splits() const = 0;  // names for evaluate(); the last is "test"
   virtual Metrics evaluate(const std::string& split) = 0;
   // What the latest evaluate() found beyond its metrics, as eval and results.json show it; empty where that is all.

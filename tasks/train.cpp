@@ -9,6 +9,7 @@
 #include "engine/schedule.h"
 #include "kernels/gemm.h"
 #include "tasks/clock.h"
+#include "tasks/content.h"
 #include "tasks/io/progress.h"
 #include "tasks/ranks.h"
 #include "tasks/run_folder.h"
@@ -36,6 +37,7 @@ class Run {
   void step();
   void log_training();
   void settle();
+  void warn_of(const Metrics& metrics, const std::string& split, Index epoch);
   bool validate(Index epoch, const Metrics& solvers);
   // Whether the run goes on.
   bool end_epoch(Index epoch);
@@ -61,9 +63,9 @@ class Run {
   const bool leads_;  // the rank that evaluates, prints and writes
   std::ostream nowhere_{nullptr};
   std::ostream& out_;
-  RunFolder folder_;
   TrainConfig config_;
   std::unique_ptr<Task> task_;
+  RunFolder folder_;
   ParamList params_;
   Optimiser optimiser_;
   Schedule schedule_;
@@ -88,9 +90,9 @@ Run::Run(const TrainRequest& request, std::ostream& out)
       group_(*request.group),
       leads_(group_.rank() == 0),
       out_(leads_ ? out : nowhere_),
-      folder_(*request.kind, request.config, request.folder, request.trial),
       config_(request.kind->train_config(request.config)),
       task_(request.kind->make(request.config, request.device)),
+      folder_(*request.kind, request.config, task_->content(), request.folder, request.trial),
       params_(task_->params()),
       optimiser_(params_, optimiser_config(config_)),
       schedule_{schedule_named(config_.schedule), config_.lr, config_.epochs, task_->steps_per_epoch(),
@@ -111,6 +113,9 @@ void Run::start() {
   if (request_.resume) {
     if (leads_) folder_.take(request_.alone);
     const Json record = read_checkpoint_record(folder_.checkpoint());
+    if (!request_.other_data)
+      require_same_content("train", record.value("content", ""), task_->content());
+    folder_.check_settings(record.at("config"));
     load_checkpoint(folder_.checkpoint(), params_, &optimiser_);
     step_ = saved_step_ = record.at("step").get<Index>();
     loss_sum_ = record.at("loss_sum").get<double>();
@@ -119,7 +124,7 @@ void Run::start() {
   }
   first_step_ = step_;
   if (shared()) {
-    require_agreement(group_, hash_of(text(request_.kind->name(), request_.config.dump(), step_)), "settings",
+    require_agreement(group_, hash_of(text(request_.kind->name(), request_.config.dump(), task_->content(), step_)), "settings",
                       "start all ranks with one command");
     check_agreement();
     buffers_.take(params_);
@@ -141,6 +146,7 @@ void Run::start() {
   if (const Index batch = request_.config.value("batch", Index(0)); batch > task_->examples_per_step())
     out_ << "batch: given " << batch << ", more than the " << task_->examples_per_step()
          << " examples of an epoch: every step takes them all" << std::endl;
+  if (const std::string note = task_->note(); !note.empty()) out_ << note << std::endl;
   progress_ = std::make_unique<Progress>(
       total_steps(), out_,
       ProgressOptions{.terminal = request_.terminal, .first_step = step_, .width = {}, .clock = {}});
@@ -209,8 +215,20 @@ Metrics Run::evaluate(const std::string& split, Index epoch) {
   return metrics;
 }
 
+// A model may be far off for a while and find back, so training goes on; only its own loss ends it.
+void Run::warn_of(const Metrics& metrics, const std::string& split, Index epoch) {
+  for (const auto& [name, value] : metrics) {
+    if (name != "loss" || std::isfinite(value)) continue;
+    const std::string warning = text("warning: the ", split, " loss is ", value, " after epoch ", epoch,
+                                     ", expected a finite number; training goes on, lower lr if it stays so");
+    progress_->message(warning);
+    folder_.log().tensorboard().add_text("warning", warning, step_);
+  }
+}
+
 bool Run::validate(Index epoch, const Metrics& solvers) {
   const Metrics metrics = evaluate("valid", epoch);
+  warn_of(metrics, "valid", epoch);
   metric_name_ = "valid " + metrics[0].first;
   last_metric_ = metrics[0].second;
   if (!request_.terminal)

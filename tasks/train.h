@@ -20,6 +20,7 @@ struct TrainRequest {
   Json config;  // resolved
   Device device = Device::cpu;
   std::filesystem::path folder;  // of the run; made where it is missing
+  bool other_data = false;                      // go on with data that are not those of the checkpoint
   bool resume = false;           // go on from the folder's checkpoint
   bool alone = false;            // Error where another such request trains in the folder
   bool terminal = false;         // draw one self-overwriting progress line

@@ -2,9 +2,14 @@
 // says what and where.
 #include <cstring>
 
+#include "engine/config.h"
+#include "engine/file_kind.h"
+#include "engine/safetensors.h"
 #include "tasks/data/cifar.h"
+#include "tasks/data/gzip_file.h"
 #include "tasks/data/idx.h"
 #include "tasks/data/svhn.h"
+#include "tasks/io/image.h"
 #include "tests/catch.h"
 #include "tests/data_files.h"
 #include "tests/error_text.h"
@@ -66,7 +71,9 @@ TEST_CASE("idx: a plain file cut at any byte is refused with both counts", "[dat
   const IdxPair pair;
   for (const auto& [path, bytes, header] :
        {std::tuple{pair.images, pair.image_bytes, 16}, std::tuple{pair.labels, pair.label_bytes, 8}}) {
-    for (std::size_t n = 0; n < bytes.size(); ++n) {
+    write_bytes(path, "");
+    REQUIRE_THAT(pair.error(), mentions(path.string(), "which is empty"));
+    for (std::size_t n = 1; n < bytes.size(); ++n) {
       write_bytes(path, bytes.substr(0, n));
       const std::size_t expected = int(n) < header ? std::size_t(header) : bytes.size();
       REQUIRE_THAT(pair.error(), mentions(path.string(), text("with ", n, " bytes, expected ", expected,
@@ -80,22 +87,95 @@ TEST_CASE("idx: a plain file cut at any byte is refused with both counts", "[dat
   check_equal(pair.read(), pair.set);
 }
 
-TEST_CASE("idx: a gzipped file cut or changed at any byte is refused", "[data][idx]") {
+TEST_CASE("idx: a gzipped file cut at any byte or with any bit changed is refused", "[data][idx]") {
   const IdxPair pair;
   test::write_gzip(pair.images, pair.image_bytes);
   const std::string packed = read_file(pair.images);
-  for (std::size_t n = 0; n < packed.size(); ++n) {
+  for (std::size_t n = 1; n < packed.size(); ++n) {
     write_bytes(pair.images, packed.substr(0, n));
     REQUIRE_THAT(pair.error(), mentions(pair.images.string(), "bytes", "fetch the file again"));
   }
   std::size_t refused = 0;
-  for (std::size_t n = 0; n < packed.size(); ++n) {
+  for (std::size_t bit = 0; bit < 8 * packed.size(); ++bit) {
     std::string changed = packed;
-    changed[n] = char(changed[n] ^ 0x10);
+    changed[bit / 8] = char(changed[bit / 8] ^ 1 << bit % 8);
     write_bytes(pair.images, changed);
     refused += check_equal_or_refused(pair.set, [&] { return pair.read(); });
   }
-  CHECK(refused + 12 > packed.size());  // bits without meaning: gzip's time, system, flags and padding
+  CHECK(refused + 8 * 7 > 8 * packed.size());  // bits without meaning: gzip's time, system and a flag
+}
+
+TEST_CASE("gzip: a file of any length that lacks its end or checksum is refused", "[data][gzip]") {
+  const TempDir dir;
+  const std::filesystem::path path = dir / "f.gz";
+  const auto read = [&](std::size_t least) {
+    GzipFile file("test", path);
+    std::string bytes(least, '\0');
+    bytes.resize(file.read(bytes.data(), least));
+    char more = 0;
+    while (file.read(&more, 1) == 1) bytes += more;
+    return bytes;
+  };
+  std::uint32_t random = 1;
+  for (const std::size_t size : {0, 1, 5000, 66'000, 300'000}) {  // shorter and longer than any buffer
+    std::string bytes;
+    for (std::size_t i = 0; i < size; ++i) bytes += char((random = random * 1664525 + 1013904223) >> 24);
+    test::write_gzip(path, bytes);
+    const std::string packed = read_file(path);
+    REQUIRE(read(size) == bytes);
+    for (std::size_t cut = 1; cut <= 24 && cut + 2 <= packed.size(); ++cut) {
+      write_bytes(path, packed.substr(0, packed.size() - cut));
+      INFO(size << " bytes without the last " << cut);
+      REQUIRE_THAT(error_text([&] { read(size); }), mentions(path.string(), "before its checksum"));
+    }
+    for (std::size_t bit = 8 * (packed.size() - 8); bit < 8 * packed.size(); ++bit) {
+      std::string changed = packed;
+      changed[bit / 8] = char(changed[bit / 8] ^ 1 << bit % 8);
+      write_bytes(path, changed);
+      REQUIRE_THAT(error_text([&] { read(size); }), mentions(path.string(), "incorrect"));
+    }
+    write_bytes(path, packed + packed);
+    REQUIRE(read(size) == bytes + bytes);
+    write_bytes(path, packed + packed.substr(0, packed.size() - 1));
+    REQUIRE_THAT(error_text([&] { read(size); }), mentions("before its checksum"));
+    for (const std::string& end : {std::string(1, '\0'), std::string("\x1fx"), std::string("junk")}) {
+      write_bytes(path, packed + end);
+      REQUIRE_THAT(error_text([&] { read(size); }), mentions(path.string(), "expected"));
+    }
+  }
+}
+
+TEST_CASE("data files of another kind are called by its name", "[data]") {
+  const TempDir dir;
+  const std::filesystem::path path = dir / "f";
+  using namespace std::string_literals;
+  const std::pair<std::string, const char*> kinds[] = {
+      {"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9912422\n", "`git lfs pull`"},
+      {"\xef\xbb\xbf\n <!DOCTYPE HTML><html>", "a web page"},
+      {"", "which is empty"},
+      {"PK\x03\x04"s, "a zip archive"},
+      {"\x89PNG\r\n\x1a\n"s, "a PNG picture"},
+      {"\x80\x02}q\x00"s, "a Python pickle"}};
+  for (const auto& [bytes, words] : kinds) {
+    const std::string padded = bytes.empty() ? bytes : bytes + std::string(200, ' ');
+    write_bytes(path, padded);
+    CHECK_THAT(error_text([&] { read_idx(path, path, 2, 3); }), mentions(path.string(), words));
+    CHECK_THAT(error_text([&] { read_json_file(path); }), mentions(path.string(), words));
+    CHECK_THAT(error_text([&] { SafetensorsFile file(path); }), mentions(path.string(), words));
+    CHECK_THAT(error_text([&] { read_image(path); }),
+               mentions(path.string(), std::string(words) == "a PNG picture" ? "corrupt" : words));
+#if STILLPOINT_LIBARCHIVE
+    CHECK_THAT(error_text([&] { read_cifar_archive(path); }), mentions(path.string(), words));
+#endif
+#if STILLPOINT_MATIO
+    CHECK_THAT(error_text([&] { read_svhn(path); }), mentions(path.string(), words));
+#endif
+    for (const std::string& name : cifar_train_files()) write_bytes(dir / name, padded);
+    CHECK_THAT(error_text([&] { read_cifar_folder(dir.path()); }), mentions("data_batch_1.bin", words));
+  }
+  test::write_gzip(path, kinds[0].first);
+  CHECK_THAT(error_text([&] { read_idx(path, path, 2, 3); }), mentions(path.string(), kinds[0].second));
+  CHECK(file_kind("\0\0\x08\x03"s).empty());
 }
 
 TEST_CASE("idx: numbers that do not fit are refused", "[data][idx]") {
@@ -161,7 +241,7 @@ TEST_CASE("cifar: a folder is read; cut, long and mislabelled files are refused"
   folder.check(read_cifar_folder(folder.dir.path(), 3));
   const auto error = [&] { return error_text([&] { read_cifar_folder(folder.dir.path(), 3); }); };
   const auto& [name, bytes] = folder.files[2];
-  for (std::size_t n = 0; n < bytes.size() + 2; n += n < 8 || n > bytes.size() - 8 ? 1 : 97) {
+  for (std::size_t n = 1; n < bytes.size() + 2; n += n < 8 || n > bytes.size() - 8 ? 1 : 97) {
     if (n == bytes.size()) continue;
     write_bytes(folder.dir / name, (bytes + "x").substr(0, n));
     REQUIRE_THAT(error(), mentions("data_batch_3.bin", text("with ", n, " bytes, expected 9219 (3 images)")));
@@ -192,6 +272,14 @@ TEST_CASE("cifar: the archive is read without unpacking it", "[data][cifar]") {
     write_bytes(path, packed.substr(0, n));
     REQUIRE_THAT(error(), mentions(path.string(), "expected"));
   }
+  for (std::size_t bit = 8 * (packed.size() - 8); bit < 8 * packed.size(); ++bit) {  // checksum and length
+    std::string changed = packed;
+    changed[bit / 8] = char(changed[bit / 8] ^ 1 << bit % 8);
+    write_bytes(path, changed);
+    REQUIRE_THAT(error(), mentions(path.string(), "incorrect"));
+  }
+  write_bytes(path, packed + "junk");
+  CHECK_THAT(error(), mentions(path.string(), "behind its gzip data"));
   files.back().bytes += "x";
   test::write_tar_gz(path, files);
   CHECK_THAT(error(), mentions("test_batch.bin in " + path.string(), "with 9220 bytes, expected 9219"));
@@ -244,7 +332,7 @@ TEST_CASE("svhn: a file cut or changed at any byte is refused or read, and never
   for (const bool compressed : {true, false}) {
     test::write_svhn(path, set, {.compressed = compressed});
     const std::string whole = read_file(path);
-    for (std::size_t n = 0; n < whole.size(); ++n) {
+    for (std::size_t n = 1; n < whole.size(); ++n) {
       INFO(compressed << " cut at " << n << " of " << whole.size());
       write_bytes(path, whole.substr(0, n));
       const std::string message = error_text([&] { read_svhn(path, 2); });
@@ -254,9 +342,9 @@ TEST_CASE("svhn: a file cut or changed at any byte is refused or read, and never
       REQUIRE((counts || ends_between));
     }
     for (std::size_t n = 0; n < whole.size(); ++n)
-      for (const int flip : {0x01, 0x40}) {
+      for (int bit = 0; bit < 8; ++bit) {
         std::string changed = whole;
-        changed[n] = char(changed[n] ^ flip);
+        changed[n] = char(changed[n] ^ 1 << bit);
         write_bytes(path, changed);
         const auto read = [&] { return read_svhn(path, 2); };
         if (compressed) {  // by zlib's checksum

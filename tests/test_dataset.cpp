@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <set>
 
 #include "tasks/data/cifar.h"
 #include "tests/catch.h"
@@ -40,6 +41,12 @@ class DataVariable {
   std::optional<std::string> before_;
 };
 
+std::set<std::string> names_in(const std::filesystem::path& folder) {
+  std::set<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) names.insert(entry.path().filename());
+  return names;
+}
+
 }  // namespace
 
 TEST_CASE("load_dataset: a folder, its subfolder by name, and the environment", "[data]") {
@@ -59,6 +66,36 @@ TEST_CASE("load_dataset: a folder, its subfolder by name, and the environment", 
   test::write_idx_folder(dir.path(), test, train, false);
   CHECK(load_dataset("mnist", dir.path()).train.count == 20);  // PATH/NAME first
   CHECK(load_dataset("fashion-mnist", dir.path()).train.count == 10);
+}
+
+TEST_CASE("load_dataset: MNIST is found as torchvision and 7-Zip lay it out", "[data]") {
+  const DataVariable none(std::nullopt);
+  const ImageSet train = sample_images(20, 1, 28, 28), test = sample_images(10, 1, 28, 28);
+  for (const bool gzipped : {true, false}) {
+    const TempDir dir;
+    test::write_idx_folder(dir / "MNIST/raw", train, test, gzipped);
+    test::write_idx_folder(dir / "FashionMNIST/raw", test, train, gzipped);
+    for (const std::filesystem::path& path : {dir.path(), dir / "MNIST", dir / "MNIST/raw"})
+      check_equal(load_dataset("mnist", path).train, train);
+    CHECK(load_dataset("fashion-mnist", dir.path()).source == dir / "FashionMNIST/raw");
+  }
+  for (const bool gzipped : {true, false})
+    for (const bool own_folder : {true, false})
+      for (const bool dotted : {true, false}) {
+        const TempDir dir;
+        test::write_idx_folder(dir / "all", train, test, gzipped);
+        for (const std::string& name : names_in(dir / "all")) {
+          std::string to = name;
+          if (dotted) to[to.rfind("-idx")] = '.';
+          const std::filesystem::path folder =
+              own_folder ? dir.path() / name.substr(0, name.rfind(".gz")) : dir.path();
+          std::filesystem::create_directories(folder);
+          std::filesystem::rename(dir / "all" / name, folder / to);
+        }
+        INFO(gzipped << own_folder << dotted);
+        check_equal(load_dataset("mnist", dir.path()).train, train);
+        check_equal(load_dataset("mnist", dir.path()).test, test);
+      }
 }
 
 TEST_CASE("load_dataset: MNIST is not taken for Fashion-MNIST, whose files have the same names", "[data]") {

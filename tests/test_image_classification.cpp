@@ -8,6 +8,7 @@
 #include "tests/data_files.h"
 #include "tests/error_text.h"
 #include "tests/temp_dir.h"
+#include "tasks/cli.h"
 
 namespace stillpoint {
 namespace {
@@ -117,6 +118,16 @@ TEST_CASE("a picture of any size is classified by a trained model", "[classifica
   for (const Prediction& p : found) total += p.probability;
   CHECK(total == Approx(1).epsilon(1e-5));
   CHECK(found[0].probability >= found[1].probability);
+
+  write_png(runs / "six.png", picture);
+  test::write_bytes(runs / "bad.png", "no picture");
+  std::ostringstream out, err;
+  const std::string six = (runs / "six.png").string(), bad = (runs / "bad.png").string();
+  CHECK(run_command_line({"predict", (runs / "run").string(), "--invert", "--device", "cpu", bad, six, "absent.png", six},
+                         out, err) == 1);
+  CHECK_THAT(err.str(), mentions("bad.png", "absent.png"));
+  CHECK(out.str().starts_with(six + ": 6 "));
+  CHECK(out.str().substr(out.str().find('\n') + 1) == out.str().substr(0, out.str().find('\n') + 1));
 }
 
 TEST_CASE("pictures are scaled by areas", "[classification]") {

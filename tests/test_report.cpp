@@ -286,8 +286,14 @@ TEST_CASE("report: what is no run folder is an error", "[report]") {
   const fs::path run = write_run(dir, "run", {});
   CHECK_THAT(error({run, dir / "empty" / ".." / "run"}), mentions("twice", "leave one out"));
   CHECK_FALSE(fs::exists(dir / "report.html"));
-  const std::size_t bytes = write_report({run}, dir / "report.html");
-  CHECK(bytes == fs::file_size(dir / "report.html"));
+  Written written = write_report({run}, dir / "report.html");
+  CHECK(written.bytes == fs::file_size(dir / "report.html"));
+  written = write_report({dir / "empty", run, dir / "nowhere"}, dir / "report.html");
+  REQUIRE(written.left_out.size() == 2);
+  CHECK_THAT(written.left_out[0], mentions("config.json", "without a task"));
+  CHECK_THAT(written.left_out[1], mentions("nowhere", "does not exist"));
+  CHECK(contains(read_file(dir / "report.html"), "run"));
+  CHECK_THAT(error({dir / "empty", dir / "nowhere"}), mentions("nowhere"));
 }
 
 TEST_CASE("report: runs of one task on the same data stand side by side, others apart", "[report]") {

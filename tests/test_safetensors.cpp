@@ -122,7 +122,9 @@ TEST_CASE("safetensors: a file cut at any length is refused with its size", "[sa
   const test::TempDir dir;
   save_safetensors(dir / "whole", sample(), {{"step", "12"}});
   const std::string whole = read_file(dir / "whole");
-  for (std::size_t n = 0; n < whole.size(); ++n) {
+  test::write_bytes(dir / "cut", "");
+  CHECK(contains(error_of([&] { SafetensorsFile file(dir / "cut"); }), "cut', which is empty"));
+  for (std::size_t n = 1; n < whole.size(); ++n) {
     test::write_bytes(dir / "cut", std::string_view(whole).substr(0, n));
     const std::string message = error_of([&] { SafetensorsFile file(dir / "cut"); });
     INFO(n << ": " << message);
@@ -169,7 +171,13 @@ TEST_CASE("safetensors: entries that break a rule", "[safetensors]") {
     return refusal(text('{', entry("a", dtype, shape, offsets), '}'), data);
   };
   CHECK(one("F32", "[2]", "[0,8]", 8).empty());
-  CHECK(contains(one("F31", "[2]", "[0,8]", 8), "unknown dtype 'F31'"));
+  CHECK(contains(one("F31", "[2]", "[0,8]", 8), "'a' has the dtype 'F31', expected BOOL"));
+  for (const char* dtype : {"F4", "F6_E2M3", "F6_E3M2"})
+    CHECK(contains(one(dtype, "[4]", "[0,2]", 2),
+                   text("'a' has the dtype '", dtype, "' of a newer version of the format")));
+  for (const char* dtype : {"F8_E4M3", "F8_E5M2", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ", "BOOL"})
+    CHECK(one(dtype, "[4]", "[0,4]", 4).empty());
+  CHECK(one("C64", "[1]", "[0,8]", 8).empty());
   CHECK(contains(one("F32", "[2]", "[0,9]", 8), "data offsets [0, 9], but the data part has 8 bytes"));
   CHECK(contains(one("F32", "[2]", "[8,0]", 8), "data offsets [8, 0]"));
   CHECK(contains(one("F32", "[2]", "[-8,0]", 8), "the number -8"));

@@ -1,14 +1,18 @@
 // CIFAR-10's records from files and, through libarchive, from an archive of them.
 #include "tasks/data/cifar.h"
 
+#include <exception>
 #include <fstream>
 #include <map>
 #include <memory>
 
+#include "engine/file_kind.h"
 #include "kernels/error.h"
 #if STILLPOINT_LIBARCHIVE
 #include <archive.h>
 #include <archive_entry.h>
+
+#include "tasks/data/gzip_file.h"
 #endif
 
 namespace stillpoint {
@@ -43,6 +47,8 @@ void append_file(const std::filesystem::path& path, Index records, ImageSet& set
   const std::uint64_t size = std::filesystem::file_size(path, code);
   require(!code, "cifar: given ", path.string(), ", expected a file that can be read (", code.message(),
           "), check the path");
+  if (size != std::uint64_t(records) * record)
+    refuse_other_kind("cifar", path, head_of(path), "a batch of the binary version");
   check_size(path.string(), size, records);
   std::vector<char> bytes(size);
   std::ifstream in(path, std::ios::binary);
@@ -56,13 +62,16 @@ void append_file(const std::filesystem::path& path, Index records, ImageSet& set
 
 class Archive {
  public:
-  explicit Archive(const std::filesystem::path& path) : name_(path.string()), handle_(archive_read_new()) {
+  explicit Archive(const std::filesystem::path& path)
+      : name_(path.string()), file_("cifar", path), handle_(archive_read_new()) {
     require(handle_ != nullptr,
             "cifar: no memory for an archive reader, expected some, close other programs");
-    archive_read_support_filter_gzip(handle_.get());
+    if (file_kind(file_.head()) != "a tar archive")
+      refuse_other_kind("cifar", path, file_.head(), "a .tar or .tar.gz");
     archive_read_support_format_tar(handle_.get());
-    require(archive_read_open_filename(handle_.get(), path.c_str(), 1 << 16) == ARCHIVE_OK, "cifar: given ",
-            name_, ", expected a .tar or .tar.gz that can be read (", message(), "), check the path");
+    const int code = archive_read_open(handle_.get(), this, nullptr, &next_piece, nullptr);
+    require_good(code == ARCHIVE_OK, "cifar: given ", name_,
+                 ", expected a .tar or .tar.gz that can be read (", message(), "), check the path");
   }
 
   // The batches by file name.
@@ -70,8 +79,8 @@ class Archive {
     std::map<std::string, std::vector<char>> found;
     archive_entry* entry = nullptr;
     for (int code; (code = archive_read_next_header(handle_.get(), &entry)) != ARCHIVE_EOF;) {
-      require(code >= ARCHIVE_WARN, "cifar: given ", name_, ", damaged (", message(),
-              "), expected a whole .tar or .tar.gz, fetch the file again");
+      require_good(code >= ARCHIVE_WARN, "cifar: given ", name_, ", damaged (", message(),
+                   "), expected a whole .tar or .tar.gz, fetch the file again");
       const char* const path = archive_entry_pathname(entry);
       const std::string file = path == nullptr ? "" : std::filesystem::path(path).filename().string();
       if (!wanted(file) || archive_entry_filetype(entry) != AE_IFREG) continue;
@@ -79,6 +88,8 @@ class Archive {
               ", expected one, take another");
       found[file] = contents(entry, file, records);
     }
+    while (file_.read(piece_.data(), piece_.size()) > 0) {
+    }  // to the checksum, which the archive's end comes before
     return found;
   }
 
@@ -97,11 +108,30 @@ class Archive {
     std::size_t got = 0;
     while (got < size) {
       const la_ssize_t n = archive_read_data(handle_.get(), bytes.data() + got, size - got);
-      require(n > 0, "cifar: given ", name_, ", which ends after ", got, " bytes of ", file, " (",
-              n < 0 ? message() : "end of data", "), expected ", size, ", fetch the file again");
+      require_good(n > 0, "cifar: given ", name_, ", which ends after ", got, " bytes of ", file, " (",
+                   n < 0 ? message() : "end of data", "), expected ", size, ", fetch the file again");
       got += std::size_t(n);
     }
     return bytes;
+  }
+
+  // For libarchive, through which no exception may pass.
+  static la_ssize_t next_piece(archive*, void* self, const void** bytes) noexcept {
+    auto& archive = *static_cast<Archive*>(self);
+    try {
+      *bytes = archive.piece_.data();
+      return la_ssize_t(archive.file_.read(archive.piece_.data(), archive.piece_.size()));
+    } catch (...) {
+      archive.error_ = std::current_exception();
+      return -1;
+    }
+  }
+
+  // An error of the file below comes first.
+  template <class... Args>
+  void require_good(bool condition, const Args&... args) const {
+    if (error_) std::rethrow_exception(error_);
+    require(condition, args...);
   }
 
   std::string message() const {
@@ -113,6 +143,9 @@ class Archive {
     void operator()(archive* handle) const { archive_read_free(handle); }
   };
   std::string name_;
+  GzipFile file_;
+  std::vector<char> piece_ = std::vector<char>(1 << 16);
+  std::exception_ptr error_;  // of reading the file
   std::unique_ptr<archive, Free> handle_;
 };
 

@@ -53,6 +53,7 @@ std::vector<DatasetInfo> make_infos() {
        .deviation = {0.3081},
        .files = idx_files,
        .published = "the MNIST page of Yann LeCun, yann.lecun.com/exdb/mnist",
+       .torchvision = "MNIST",
        .first_labels = {5, 0, 4, 1, 9, 2, 1, 3, 1, 4, 3, 5, 3, 6, 1, 7, 2, 8, 6, 9}},
       {.name = "fashion-mnist",
        .channels = 1,
@@ -64,21 +65,19 @@ std::vector<DatasetInfo> make_infos() {
        .deviation = {0.3530},
        .files = idx_files,
        .published = "github.com/zalandoresearch/fashion-mnist, and in Debian's package dataset-fashion-mnist",
+       .torchvision = "FashionMNIST",
        .first_labels = {9, 0, 0, 3, 0, 2, 7, 2, 5, 5, 0, 9, 5, 5, 7, 9, 1, 0, 6, 4}}};
 }
 
 // Looks for files and keeps the names that it looked for in vain.
 class Search {
  public:
-  // The first of the names that is a file in the folder.
+  // The first of the names that is a file in the folder; two of them stand for all where none is.
   std::optional<fs::path> file(const fs::path& folder, const std::vector<std::string>& names) {
-    for (const std::string& name : names) {
-      std::error_code ignored;
+    std::error_code ignored;
+    for (const std::string& name : names)
       if (fs::is_regular_file(folder / name, ignored)) return folder / name;
-    }
-    std::string tried = (folder / names.front()).string();
-    for (std::size_t i = 1; i < names.size(); ++i) tried += " or " + names[i];
-    missing.push_back(tried);
+    missing.push_back((folder / names.front()).string() + (names.size() > 1 ? " or " + names[1] : ""));
     return {};
   }
   // All of them, or nothing.
@@ -103,11 +102,21 @@ void require_own_labels(const DatasetInfo& info, const ImageSet& train, const fs
   }
 }
 
+// A file of MNIST as it is published and as 7-Zip unpacks it: with a dot, after the name inside of the gzip
+// file, and in a folder of its own.
+std::vector<std::string> idx_names(const std::string& stem, const std::string& kind) {
+  const std::string official = stem + "-" + kind, dotted = stem + "." + kind;
+  std::vector<std::string> names;
+  for (const std::string& name : {official, dotted, official + "/" + official, official + "/" + dotted,
+                                  dotted + "/" + dotted, dotted + "/" + official})
+    names.insert(names.end(), {name, name + ".gz"});
+  return names;
+}
+
 std::optional<Dataset> load_idx(const DatasetInfo& info, const fs::path& folder, Search& search) {
-  std::vector<std::vector<std::string>> names;
-  for (const char* name : {"train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte",
-                           "t10k-labels-idx1-ubyte"})
-    names.push_back({name, std::string(name) + ".gz"});
+  const std::vector<std::vector<std::string>> names{
+      idx_names("train-images", "idx3-ubyte"), idx_names("train-labels", "idx1-ubyte"),
+      idx_names("t10k-images", "idx3-ubyte"), idx_names("t10k-labels", "idx1-ubyte")};
   const std::vector<fs::path> found = search.files(folder, names);
   if (found.empty()) return {};
   Dataset set{read_idx(found[0], found[1], info.height, info.width),
@@ -125,7 +134,7 @@ std::optional<Dataset> load_cifar(const fs::path& path, Search& search) {
   std::vector<std::vector<std::string>> names;
   for (const auto* files : {&cifar_train_files(), &cifar_test_files()})
     for (const std::string& file : *files) names.push_back({file});
-  for (const fs::path& folder : {path, path / cifar_folder})
+  for (const fs::path& folder : {path, path / cifar_folder, path / "cifar-10-binary" / cifar_folder})
     if (!search.files(folder, names).empty()) return dataset(read_cifar_folder(folder), folder);
   if (const auto archive = search.file(path, {cifar_archive}))
     return dataset(read_cifar_archive(*archive), *archive);
@@ -138,7 +147,8 @@ std::optional<Dataset> load_svhn(const fs::path& folder, Search& search) {
   return Dataset{read_svhn(found[0]), read_svhn(found[1]), folder};
 }
 
-// PATH/NAME and PATH of a folder, an archive itself, and without a path where the files usually are.
+// PATH/NAME and PATH of a folder, torchvision's folders in both, an archive itself, and without a path where
+// the files usually are.
 std::vector<fs::path> places(const DatasetInfo& info, const fs::path& path) {
   const char* const set = std::getenv("STILLPOINT_DATA");
   const fs::path start = !path.empty() ? path : set != nullptr ? fs::path(set) : fs::path();
@@ -154,6 +164,10 @@ std::vector<fs::path> places(const DatasetInfo& info, const fs::path& path) {
             ", expected a folder with ", info.files, ", name the folder");
     if (folder) out.push_back(start / info.name);
     out.push_back(start);
+    // as torchvision lays them out
+    for (const fs::path& root : std::vector<fs::path>(out))
+      for (const fs::path& raw : {root / info.torchvision / "raw", root / "raw"})
+        if (!info.torchvision.empty() && fs::is_directory(raw, code)) out.push_back(raw);
   }
   if (path.empty() && info.name == "fashion-mnist") out.push_back(debian_fashion);
   return out;

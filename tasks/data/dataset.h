@@ -17,6 +17,7 @@ struct DatasetInfo {
   std::vector<double> mean, deviation;  // per channel of the training pixels / 255
   std::string files;                    // the official names
   std::string published;                // where they are
+  std::string torchvision = "";         // its folder there, where its files have the same names as another's
   // Of the official training set, where another set's files have the same names.
   std::vector<std::int32_t> first_labels = {};
 };
@@ -31,7 +32,8 @@ struct Dataset {
 };
 
 // From `path`, a folder or for cifar10 also the archive; empty: from the environment's STILLPOINT_DATA, then
-// from where Debian puts Fashion-MNIST. In a folder PATH both PATH/NAME and PATH are tried. Error where files
+// from where Debian puts Fashion-MNIST. In a folder PATH both PATH/NAME and PATH are tried, and
+// the layouts of torchvision (MNIST/raw) and 7-Zip (train-images.idx3-ubyte) in them. Error where files
 // are missing (with the names tried and where they are published), truncated, not what their name says, or
 // another set's by their first labels.
 Dataset load_dataset(std::string_view name, const std::filesystem::path& path = {});

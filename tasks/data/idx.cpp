@@ -1,16 +1,12 @@
-// IDX through zlib, which reads plain and gzipped files alike; memory grows with what was read, not with the
-// header.
+// IDX, plain or gzipped; memory grows with what was read, not with the header.
 #include "tasks/data/idx.h"
-
-#include <zlib.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
-#include <memory>
 
+#include "engine/file_kind.h"
 #include "kernels/error.h"
+#include "tasks/data/gzip_file.h"
 
 namespace stillpoint {
 namespace {
@@ -21,10 +17,8 @@ constexpr std::uint32_t most_images = 10'000'000;  // a small gzip file can unpa
 
 class IdxFile {
  public:
-  explicit IdxFile(const std::filesystem::path& path)
-      : name_(path.string()), file_(gzopen(path.c_str(), "rb")) {
-    require(file_ != nullptr, "idx: given ", name_, ", expected a file that can be read (",
-            std::strerror(errno), "), check the path");
+  explicit IdxFile(const std::filesystem::path& path) : file_("idx", path) {
+    refuse_other_kind("idx", path, file_.head(), "an IDX file, gzipped or not");
   }
 
   std::array<std::uint32_t, 4> header(std::uint32_t magic, const char* what) {
@@ -33,21 +27,19 @@ class IdxFile {
     std::vector<std::uint8_t> bytes;
     read_to(bytes, 4 * count, 4 * count);
     for (std::size_t i = 0; i < 4 * count; ++i) numbers[i / 4] = numbers[i / 4] << 8 | bytes[i];
-    require(numbers[0] == magic, "idx: given ", name_, " with magic number ", numbers[0], ", expected ",
-            magic, " of a file of ", what, ", take the file that its name says");
+    require(numbers[0] == magic, "idx: given ", file_.name(), " with magic number ", numbers[0],
+            ", expected ", magic, " of a file of ", what, ", take the file that its name says");
     return numbers;
   }
 
   // The rest of the file, which has to be `size` bytes.
   std::vector<std::uint8_t> rest(std::size_t size) {
     std::vector<std::uint8_t> bytes;
-    const std::size_t whole = read_ + size;
+    const std::size_t whole = file_.position() + size;
     read_to(bytes, size, whole);
     std::uint8_t more = 0;
-    require(read(&more, 1) == 0, "idx: given ", name_, " with more than ", whole, " bytes, expected ", whole,
-            " by its header, fetch the file again");
-    require(!cut_off_, "idx: given ", name_, ", whose gzip data ends after ", read_,
-            " bytes unpacked and before its checksum, expected both, fetch the file again");
+    require(file_.read(&more, 1) == 0, "idx: given ", file_.name(), " with more than ", whole,
+            " bytes, expected ", whole, " by its header, fetch the file again");
     return bytes;
   }
 
@@ -57,31 +49,13 @@ class IdxFile {
     while (bytes.size() < size) {
       const std::size_t before = bytes.size(), wanted = std::min(piece, size - before);
       bytes.resize(before + wanted);
-      const std::size_t got = read(bytes.data() + before, wanted);
-      require(got == wanted, "idx: given ", name_, " with ", read_, " bytes",
-              gzdirect(file_.get()) ? "" : " unpacked", ", expected ", whole, ", fetch the file again");
+      const std::size_t got = file_.read(bytes.data() + before, wanted);
+      require(got == wanted, "idx: given ", file_.name(), " with ", file_.position(), " bytes",
+              file_.packed() ? " unpacked" : "", ", expected ", whole, ", fetch the file again");
     }
   }
 
-  std::size_t read(std::uint8_t* to, std::size_t size) {
-    const int got = gzread(file_.get(), to, unsigned(size));
-    int code = Z_OK;
-    const char* const message = gzerror(file_.get(), &code);
-    if (code == Z_BUF_ERROR) cut_off_ = true;  // a file cut short gives what is there first
-    require(code == Z_OK || code == Z_STREAM_END || cut_off_, "idx: given ", name_, ", damaged after ", read_,
-            " bytes unpacked (", message, "), expected intact gzip data, fetch the file again");
-    const std::size_t count = got < 0 ? 0 : std::size_t(got);
-    read_ += count;
-    return count;
-  }
-
-  struct Close {
-    void operator()(gzFile_s* file) const { gzclose(file); }
-  };
-  std::string name_;
-  std::unique_ptr<gzFile_s, Close> file_;
-  std::size_t read_ = 0;  // bytes, unpacked
-  bool cut_off_ = false;
+  GzipFile file_;
 };
 
 std::string big_endian(std::initializer_list<std::int64_t> numbers) {

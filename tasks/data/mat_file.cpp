@@ -9,6 +9,7 @@
 #include <fstream>
 #include <span>
 
+#include "engine/file_kind.h"
 #include "kernels/error.h"
 
 namespace stillpoint {
@@ -156,6 +157,8 @@ class Walk {
 
  private:
   void check_header() {
+    const std::string head = head_of(name_);
+    if (!head.starts_with("MATLAB")) refuse_other_kind("mat", name_, head, "a MATLAB file of version 5");
     expect_size(header_bytes);
     const std::vector<std::uint8_t> header = read(header_bytes);
     const std::string kind(header.begin(), header.begin() + 19);

@@ -118,18 +118,26 @@ std::string page(std::vector<RunData> runs) {
   return out.html();
 }
 
-std::size_t write_report(const std::vector<fs::path>& folders, const fs::path& output) {
+Written write_report(const std::vector<fs::path>& folders, const fs::path& output) {
   require(!folders.empty(), "report: given no run, expected one or more run folders, name them");
   std::vector<RunData> runs;
+  Written written;
   for (const fs::path& folder : folders) {
-    runs.push_back(read_run(folder));
+    try {
+      runs.push_back(read_run(folder));
+    } catch (const Error& error) {
+      written.left_out.push_back(error.what());
+      if (written.left_out.size() == folders.size()) throw;
+      continue;
+    }
     for (std::size_t i = 0; i + 1 < runs.size(); ++i)
       require(runs[i].folder != runs.back().folder, "report: given ", folder.string(),
               " twice, expected each run once, leave one out");
   }
   const std::string html = page(std::move(runs));
   write_atomically(output, html);
-  return html.size();
+  written.bytes = html.size();
+  return written;
 }
 
 }  // namespace stillpoint::report

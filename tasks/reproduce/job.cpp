@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include "engine/checkpoint.h"
 #include "tasks/presets.h"
@@ -46,6 +47,22 @@ bool Job::ran_as_planned() const {
   const fs::path path = folder / config_name;
   const Json ran = read_json_file(path);
   return without_places(member(ran, "config", path.string())) == without_places(config());
+}
+
+bool Job::ran_on_these_data() const {
+  static std::map<std::string, std::string> contents;  // by the settings that name data: read once
+  const Json now = config(), ran = read_json_file((folder / config_name).string());
+  const std::string recorded = ran.value("content", "");
+  if (recorded.empty()) return true;  // of before there was a record
+  std::string key;
+  for (const char* name : {"image", "background", "dataset", "data"})
+    if (now.contains(name)) key += now[name].get<std::string>() + '\n';
+  const auto [at, is_new] = contents.try_emplace(key);
+  if (is_new) try {
+      at->second = task_kind(table->task).make(now, Device::cpu)->content();
+    } catch (const Error&) {  // gone, which does not touch what is finished
+    }
+  return at->second.empty() || at->second == recorded;
 }
 
 double Job::test_metric() const {

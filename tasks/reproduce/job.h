@@ -22,6 +22,8 @@ struct Job {
   Json config() const;        // all settings
   // Of one that is finished: whether its settings were these, wherever its data lay.
   bool ran_as_planned() const;
+  // Whether a finished run learnt from what its picture or data set holds now; true if that cannot be told.
+  bool ran_on_these_data() const;
   double test_metric() const;  // NaN where it was not finite
   // `train TASK` with the settings, for a copy of this program.
   std::vector<std::string> arguments() const;

@@ -218,10 +218,10 @@ void Reproduction::print_plan() const {
        << "\n";
   std::map<std::string, Index> other;
   for (const Job& job : jobs_)
-    if (job.finished() && !job.ran_as_planned()) ++other[job.cell->preset];
+    if (job.finished() && !(job.ran_as_planned() && job.ran_on_these_data())) ++other[job.cell->preset];
   for (const auto& [preset, count] : other)
     out_ << count << " finished runs of " << preset
-         << " had other settings or epochs than they would have now; "
+         << " had other settings, epochs or data than they would have now; "
          << "remove their folders to run them anew\n";
   out_ << std::flush;
 }

@@ -54,7 +54,10 @@ class Runner {
 void Runner::start(const Job& job) {
   std::vector<std::string> arguments;
   if (job.begun()) {
-    arguments = {"train", job.table->task, "--resume"};
+    arguments = {"train", job.table->task};
+    if (!job.settings.image.empty()) arguments.insert(arguments.end(), {"--image", job.settings.image});
+    if (!job.settings.data.empty()) arguments.insert(arguments.end(), {"--data", job.settings.data});
+    arguments.push_back("--resume");
   } else {
     fs::remove_all(job.folder);  // of a run that ended before its first checkpoint
     make_folder(job.folder);

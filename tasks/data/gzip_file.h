@@ -1,0 +1,50 @@
+// Files that may be gzipped, read from the first byte to the last.
+#pragma once
+#include <zlib.h>
+
+#include <array>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace stillpoint {
+
+// A file as it is or, where it begins as gzip, what it unpacks to: one member after the other, each checked
+// against its checksum and length. Errors begin with `where`.
+class GzipFile {
+ public:
+  GzipFile(std::string_view where, const std::filesystem::path& path);
+  ~GzipFile();
+  GzipFile(const GzipFile&) = delete;
+  GzipFile& operator=(const GzipFile&) = delete;
+
+  // Up to `size` bytes; fewer at the end alone. The end of a gzip file is reached only behind the checksum
+  // and length of its last member: Error if they are missing or wrong, or if something else follows them.
+  std::size_t read(void* to, std::size_t size);
+
+  const std::string& name() const { return name_; }
+  bool packed() const { return packed_; }
+  std::uint64_t position() const { return position_; }  // bytes read
+  std::string_view head() const { return head_; }       // the first 512 bytes, or all; not counted as read
+
+ private:
+  std::size_t fill(void* to, std::size_t size);
+  std::size_t unpack(void* to, std::size_t size);
+  bool next_member();
+  void refill();
+
+  struct Close {
+    void operator()(std::FILE* file) const { std::fclose(file); }
+  };
+  std::string where_, name_;
+  std::unique_ptr<std::FILE, Close> file_;
+  std::array<unsigned char, 1 << 16> input_;
+  z_stream stream_{};  // its input is what is read of the file and not yet used
+  bool packed_ = false, in_member_ = true;
+  std::uint64_t unpacked_ = 0, position_ = 0;
+  std::string head_;
+};
+
+}  // namespace stillpoint
