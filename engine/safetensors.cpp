@@ -180,8 +180,10 @@ class Parser {
     };
     try {
       return Json::parse(header.begin(), header.end(), watch);
-    } catch (const Json::exception& e) {
-      demand(false, "the header of ", header.size(), " bytes is not valid JSON (", e.what(), ")");
+    } catch (const Json::parse_error& e) {
+      demand(false, "the header of ", header.size(), " bytes is not valid JSON from its byte ", e.byte, " on");
+    } catch (const Json::exception&) {
+      demand(false, "the header of ", header.size(), " bytes holds a number beyond the range of float64");
     }
     return {};
   }
@@ -271,9 +273,8 @@ void save_safetensors(const fs::path& path, const std::vector<SafetensorsEntry>&
   std::string header;
   try {
     header = header_text(entries, order, metadata);
-  } catch (const Json::exception& e) {
-    fail("save_safetensors '", path.string(), "': a name or the metadata is not UTF-8 (", e.what(),
-         "); pass UTF-8 text");
+  } catch (const Json::exception&) {
+    fail("save_safetensors '", path.string(), "': given a name or metadata that is not UTF-8; pass UTF-8 text");
   }
   require(header.size() <= kMaxHeader, "save_safetensors '", path.string(), "': the header has ",
           header.size(), " bytes, expected at most ", kMaxHeader, "; shorten the metadata");

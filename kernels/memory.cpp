@@ -155,10 +155,13 @@ class Pool {
     return data;
   }
 
-  // The host's system grants more than there is.
+  // The host's system grants more than there is: it is asked what is left for every 64 MiB that are taken.
   bool is_there(std::size_t size) {
-    constexpr std::size_t small = std::size_t(16) << 20;
-    return device_ == Device::cuda || size <= small || size <= system_free_bytes(device_);
+    constexpr std::size_t unasked = std::size_t(64) << 20;
+    const std::size_t recent = recent_ + size;
+    if (device_ == Device::cpu && recent > unasked && recent > system_free_bytes(device_)) return false;
+    recent_ = recent > unasked ? 0 : recent;
+    return true;
   }
 
   void* take_new(std::size_t size) {
@@ -188,6 +191,7 @@ class Pool {
   std::mutex mutex_;
   Blocks own_;
   MemoryStats stats_;
+  std::size_t recent_ = 0;  // taken since is_there() asked the system
 };
 
 // Never destroyed: tensors with static storage may outlive any order of destruction.

@@ -183,7 +183,7 @@ CopyMemoryData CopyMemoryData::make(Index sequences, Index blank, std::uint64_t 
   CopyMemoryData data{blank + 2 * digits, {}, {}};
   kernels::require_host_memory(
       {sequences, data.length, sizeof(float) + sizeof(std::int32_t)},
-      text(sequences, " sequences of copy-memory, each of ", data.length, " tokens,"),
+      text(sequences, " sequences of copy-memory, each of ", data.length, " tokens"),
       "lower train_sequences, valid_sequences, test_sequences or blank");
   data.x.assign(std::size_t(sequences * data.length), 0);
   data.y.assign(std::size_t(sequences * data.length), 0);

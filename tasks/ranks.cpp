@@ -5,6 +5,8 @@
 #include <iostream>
 #include <optional>
 
+#include "engine/words.h"
+
 namespace stillpoint {
 namespace {
 
@@ -95,7 +97,7 @@ void LastWords::watch() {
       const std::string words = speak();
       if (!words.empty()) std::cerr << "stillpoint: the run is being ended; " + words + "\n" << std::flush;
     } catch (const std::exception& error) {
-      std::cerr << text("stillpoint: the run is being ended, and nothing could be saved: ", error.what(),
+      std::cerr << text("stillpoint: the run is being ended, and nothing could be saved: ", shown_message(error.what()),
                         "\n");
     }
     return;

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "engine/ops.h"
+#include "kernels/host_memory.h"
 #include "solvers/systems.h"
 #include "tasks/spectrum_files.h"
 
@@ -55,6 +56,10 @@ std::string describe_systems() {
 void run_spectrum(SpectrumRequest r, std::ostream& out) {
   const System& system = textbook_system(r.system);
   const Dictionary phi = dictionary_of(r, system);
+  constexpr Index copies = 4, coordinates = 2;  // states, and both ends of every step as values and tensors
+  kernels::require_host_memory({r.trajectories, r.steps, copies * coordinates, sizeof(double)},
+                               text(r.trajectories, " trajectories of ", r.steps, " steps"),
+                               "lower --trajectories or --steps");
   const std::vector<Tensor> states = trajectories(system, r.trajectories, r.steps, r.seed);
   const Tensor from = stacked(states, 0, states.size() - 1), to = stacked(states, 1, states.size());
   const Tensor features = phi(from);

@@ -159,7 +159,7 @@ TEST_CASE("memory that is not there is told before it is taken", "[settings]") {
              mentions("shape (1048576, 268435456)", "1125899906842624 bytes", "smaller batch or model"));
   const Subject copy{"copy-memory", {{"train_sequences", 1000000000}, {"blank", 10000000}}};
   CHECK_THAT(error_text([&] { task_kind(copy.task).make(task_kind(copy.task).resolve({{copy.settings, "test"}}), Device::cpu); }),
-             mentions("1000001000 sequences", "10000020 tokens", "bytes that are free", "lower train_sequences"));
+             mentions("1000001000 sequences", "10000020 tokens, which need", "bytes that are free", "lower train_sequences"));
   CHECK_THAT(error_text([] { kernels::require_host_memory({INT64_MAX, 2}, "two", "lower it"); }), mentions("2^63"));
   CHECK(kernels::free_host_memory() > 1 << 20);
 }
@@ -247,6 +247,24 @@ TEST_CASE("a flag that may be repeated takes one word each time", "[settings]") 
   expect_refusal({"train", "image-regression", "--set", "epochs=1", "absent.png"}, mentions("absent.png"));
   const Told told = command({"train", "image-regression", "--set", "epochs=1", "--set", "batch=x", "absent.png"});
   CHECK_THAT(told.err, mentions("batch is \"x\""));
+}
+
+TEST_CASE("exceptions of the libraries are put into words", "[settings]") {
+  const auto words_of = [](const auto& throwing) -> std::string {
+    try {
+      throwing();
+    } catch (const std::exception& error) {
+      return explained(error);
+    }
+    return "";
+  };
+  CHECK_THAT(words_of([] { (void)std::filesystem::is_directory(std::string(5000, 'x')); }),
+             mentions("files: given xxx", "too long", "check the path"));
+  CHECK_THAT(words_of([] { (void)Json::array().at("config"); }), mentions("JSON: given a value of another kind"));
+  CHECK_THAT(words_of([] { (void)Json("x").get<int>(); }), mentions("JSON: given a value of another kind"));
+  CHECK_THAT(words_of([] { throw std::bad_alloc(); }), mentions("memory:", "lower the settings"));
+  CHECK_THAT(words_of([] { throw std::system_error(EAGAIN, std::generic_category()); }), mentions("system:", "try again"));
+  CHECK(words_of([] { fail("where: given x"); }) == "where: given x");
 }
 
 TEST_CASE("names from outside are escaped where they are printed", "[settings]") {

@@ -83,7 +83,7 @@ void Runner::end(const ProcessEnd& end) {
   attempt["processor_seconds"] = attempt.value("processor_seconds", 0.0) + end.processor_seconds;
   attempt["threads"] = options_.threads;
   write_atomically(run.job->folder / attempt_name, attempt.dump(2) + "\n");
-  out_ << "[" << ended_ << "/" << total_ << "] " << run.job->name() << ": ";
+  out_ << "[" << ended_ << "/" << total_ << "] " << shown(run.job->name()) << ": ";
   if (run.job->finished()) {
     out_ << "test " << run.job->table->metric << " " << format_number(run.job->test_metric()) << " after "
          << format_duration(seconds) << std::endl;
