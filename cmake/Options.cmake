@@ -31,6 +31,23 @@ if(STILLPOINT_SANITIZE)
     -D_GLIBCXX_ASSERTIONS ${STILLPOINT_FALSE_WARNINGS})
   target_link_options(stillpoint_options INTERFACE -fsanitize=address,undefined)
 endif()
+
+# Programs are hardened as Debian hardens its own; tests/test_hardening.py reads the result.
+include(CheckLinkerFlag)
+foreach(flag -pie -Wl,-z,relro -Wl,-z,now)
+  string(MAKE_C_IDENTIFIER "STILLPOINT_LINKS${flag}" has)
+  set(CMAKE_REQUIRED_FLAGS -fPIE)
+  check_linker_flag(CXX ${flag} ${has})
+  unset(CMAKE_REQUIRED_FLAGS)
+  if(${has})
+    target_link_options(stillpoint_options INTERFACE $<$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>:${flag}>)
+  endif()
+endforeach()
+# Libraries are looked for where they were linked from, when that is not a folder of the system. CMake's paths of a build
+# folder end in an empty element, which is the current folder; those of an installation do not, and serve both.
+set(CMAKE_BUILD_WITH_INSTALL_RPATH ON)
+set(CMAKE_INSTALL_RPATH_USE_LINK_PATH ON)
+
 list(JOIN host_flags "," host_flags_for_nvcc)
 target_compile_options(stillpoint_options INTERFACE
   "$<$<COMPILE_LANGUAGE:CXX>:${host_flags};-Wpedantic>"

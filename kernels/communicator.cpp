@@ -48,9 +48,10 @@ int count_of(std::int64_t size) {
 
 }  // namespace
 
-// Gradients and everything else have communicators of their own, so that neither waits for the other's turn.
+// Gradients, notes and everything else have communicators of their own, so that none waits for the other's
+// turn.
 struct Communicator::Links {
-  MPI_Comm sums = MPI_COMM_NULL, other = MPI_COMM_NULL;
+  MPI_Comm sums = MPI_COMM_NULL, other = MPI_COMM_NULL, notes = MPI_COMM_NULL;
   std::vector<MPI_Request> started;  // on `sums`
 #if STILLPOINT_NCCL
   std::optional<NcclSums> gpu;
@@ -123,6 +124,7 @@ void Communicator::join() {
   MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
   check(MPI_Comm_dup(MPI_COMM_WORLD, &links_->sums), "MPI_Comm_dup");
   check(MPI_Comm_dup(MPI_COMM_WORLD, &links_->other), "MPI_Comm_dup");
+  check(MPI_Comm_dup(MPI_COMM_WORLD, &links_->notes), "MPI_Comm_dup");
   meet_local_ranks();
 }
 
@@ -152,12 +154,14 @@ void Communicator::leave() {
   Communicator& group = world();
   if (group.links_ == nullptr) return;
   group.barrier();
+  group.take_notes();
   joined_group = nullptr;
 #if STILLPOINT_NCCL
   group.links_->gpu.reset();
 #endif
   MPI_Comm_free(&group.links_->sums);
   MPI_Comm_free(&group.links_->other);
+  MPI_Comm_free(&group.links_->notes);
   group.links_.reset();
   group.size_ = group.local_size_ = 1;
   MPI_Finalize();
@@ -279,6 +283,27 @@ void Communicator::barrier() {
   wait_until([&] { return test(request); });
 }
 
+void Communicator::send_notes() const {
+  for (Index r = 0; r < size_; ++r) {
+    if (r == rank_) continue;
+    MPI_Request request = MPI_REQUEST_NULL;  // of no bytes: nothing has to live until it has arrived
+    check(MPI_Isend(nullptr, 0, MPI_BYTE, int(r), 0, links_->notes, &request), "MPI_Isend");
+    MPI_Request_free(&request);
+  }
+}
+
+std::vector<Index> Communicator::take_notes() const {
+  std::vector<Index> ranks;
+  for (;;) {
+    int there = 0;
+    MPI_Status status;
+    check(MPI_Iprobe(MPI_ANY_SOURCE, 0, links_->notes, &there, &status), "MPI_Iprobe");
+    if (there == 0) return ranks;
+    check(MPI_Recv(nullptr, 0, MPI_BYTE, status.MPI_SOURCE, 0, links_->notes, MPI_STATUS_IGNORE), "MPI_Recv");
+    ranks.push_back(status.MPI_SOURCE);
+  }
+}
+
 std::string describe_mpi() {
   char library[MPI_MAX_LIBRARY_VERSION_STRING];
   int length = 0;
@@ -310,6 +335,8 @@ std::vector<double> Communicator::wait(const std::shared_ptr<Pending>& pending) 
 std::string Communicator::broadcast(std::string value) { return value; }
 std::vector<std::uint64_t> Communicator::gather(std::uint64_t value) { return {value}; }
 void Communicator::barrier() {}
+void Communicator::send_notes() const {}
+std::vector<Index> Communicator::take_notes() const { return {}; }
 std::string describe_mpi() { return "not built in; a run has one process"; }
 
 #endif

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -76,6 +77,9 @@ class Communicator {
   // While a call waits for other ranks it asks `ending`, and throws RankLost where that is true and ranks of
   // other machines do not come in time, or where a process of this machine's ranks is gone.
   void set_ending(std::function<bool()> ending) { ending_ = std::move(ending); }
+  // A wait for other ranks that lasts `seconds` names those that have not come, through `tell` on the first
+  // of the ranks that wait; again whenever it has lasted twice as long.
+  void set_patience(double seconds, std::function<void(const std::string&)> tell);
   // Whether every rank before this one was on this machine and is gone: what rank 0 did falls to this one
   // then.
   bool leads_survivors() const;
@@ -94,12 +98,19 @@ class Communicator {
   void poll(const std::function<bool()>& done) const;
   void abandon_gpu() noexcept;
   std::string gone() const;  // "rank 2" or empty
+  // To all other ranks, that this one waits; and from whom such a note has come since the last look.
+  void send_notes() const;
+  std::vector<Index> take_notes() const;
+  std::string names_without(const std::set<Index>& waiting) const;
+  class Patience;
 
   struct Links;
   std::unique_ptr<Links> links_;
   Index rank_ = 0, size_ = 1, local_rank_ = 0, local_size_ = 1, local_cores_ = 1;
   std::vector<std::int64_t> processes_;  // by rank; 0 where it is not on this machine
   std::function<bool()> ending_;
+  double patience_ = 0;  // seconds; 0: without end
+  std::function<void(const std::string&)> tell_;
 };
 
 // What this program was built with: "MPI 3.1, Open MPI 4.1.4" or why there is none.

@@ -4,6 +4,7 @@
 #include <omp.h>
 
 #include <atomic>
+#include <new>
 
 #include "kernels/simd.h"
 #if STILLPOINT_ONEDNN
@@ -21,6 +22,7 @@ constexpr Index linear_tile = 128;  // rows of y that get their bias while they 
 void multiply_onednn(const HostGemm& g, const float* a, const float* b, float* c) {
   const dnnl_status_t status = dnnl_sgemm(g.transpose_a ? 'T' : 'N', g.transpose_b ? 'T' : 'N', g.m, g.n, g.k,
                                           1.0f, a, g.lda, b, g.ldb, g.beta, c, g.ldc);
+  if (status == dnnl_out_of_memory) throw std::bad_alloc();
   require(status == dnnl_success, "gemm: dnnl_sgemm gave status ", int(status), " for m ", g.m, ", n ", g.n,
           ", k ", g.k, ", lda ", g.lda, ", ldb ", g.ldb, ", ldc ", g.ldc,
           ", expected success, check leading dimensions");

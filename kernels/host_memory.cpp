@@ -6,6 +6,7 @@
 #include <fstream>
 #include <limits>
 
+#include "kernels/address_space.h"
 #include "kernels/memory.h"
 
 namespace stillpoint::kernels {
@@ -53,7 +54,8 @@ std::size_t left_in_groups(const Hierarchy& h, const std::string& group) {
 }  // namespace
 
 std::size_t free_host_memory() {
-  std::size_t left = number_in("/proc/meminfo", "MemAvailable:", no_limit / 1024) * 1024;
+  std::size_t left =
+      std::min(left_by_limits(), number_in("/proc/meminfo", "MemAvailable:", no_limit / 1024) * 1024);
   std::ifstream groups("/proc/self/cgroup");
   for (std::string line; std::getline(groups, line);)
     for (const Hierarchy& h : hierarchies)

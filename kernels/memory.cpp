@@ -3,6 +3,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstdlib>
 #include <cstring>
@@ -11,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/address_space.h"
 #include "kernels/error.h"
 #include "kernels/host_memory.h"
 #if STILLPOINT_CUDA
@@ -46,6 +48,10 @@ void* system_allocate(Device device, std::size_t bytes) {
   const std::size_t alignment = bytes >= 2 * huge_page ? huge_page : 64;
   void* data = nullptr;
   if (::posix_memalign(&data, alignment, bytes) != 0) return nullptr;
+  if (!kernels::leaves_room_for_libraries()) {
+    std::free(data);
+    return nullptr;
+  }
   if (alignment == huge_page) ::madvise(data, bytes, MADV_HUGEPAGE);
   return data;
 }
@@ -173,7 +179,7 @@ class Pool {
     if (data == nullptr)
       throw OutOfMemory(text("memory: asked for ", size, " bytes on ", name_of(device_), ", expected as much to be free of ",
                              system_free_bytes(device_), "; the pool holds ", stats_.in_use, " bytes in use of ",
-                             stats_.reserved, " reserved; use a smaller batch or model"));
+                             stats_.reserved, " reserved; use a smaller batch or model, or raise a limit (ulimit -v)"));
     stats_.reserved += size;
     ++stats_.system_allocations;
     return data;

@@ -16,6 +16,7 @@
 #include "tasks/cli_spectrum.h"
 #include "tasks/cli_tune.h"
 #include "tasks/cli_values.h"
+#include "tasks/console.h"
 #include "tasks/content.h"
 #include "tasks/image_classification.h"
 #include "tasks/info.h"
@@ -89,7 +90,8 @@ TrainRequest resumed_request(const TaskKind& kind, const TrainFlags& flags) {
           .should_stop = {}};
 }
 
-int train_command(const CLI::App& app, const TaskKind& kind, const TrainFlags& flags, std::ostream& out) {
+int train_command(const CLI::App& app, const TaskKind& kind, const TrainFlags& flags, std::ostream& out,
+                  std::ostream& err) {
   if (flags.settings.preset == "list") {
     refuse_others(app, "--preset", "--preset list");
     for (const std::string& name : preset_names(kind.name())) out << name << "\n";
@@ -115,10 +117,16 @@ int train_command(const CLI::App& app, const TaskKind& kind, const TrainFlags& f
   request.device = device;
   request.terminal = is_terminal(STDOUT_FILENO) && group.size() == 1;  // mpirun's pipe may look like one
   request.ending = InterruptGuard::interrupted;
-  request.should_stop = [](Index) { return InterruptGuard::interrupted(); };
+  // A console that is gone has nobody behind it who would want the rest: `train | head`, a lost terminal.
+  request.should_stop = [&out](Index) { return InterruptGuard::interrupted() || !out; };
   const InterruptGuard guard;
   try {
-    return train(request, out).finished ? 0 : 130;
+    const TrainOutcome outcome = train(request, out);
+    if (outcome.finished) return 0;
+    if (!out && group.rank() == 0)
+      err << "stillpoint: standard output cannot be written any more; step " << outcome.steps
+          << " is saved. Resume with:\n  " << outcome.resume << std::endl;
+    return stopped_code;
   } catch (...) {
     std::error_code error;
     if (flags.run.empty() && flags.resume.empty() && group.rank() == 0)
@@ -273,9 +281,7 @@ bool is_machine_fault(const std::exception& error) {
   return dynamic_cast<const MachineError*>(&error) || dynamic_cast<const std::bad_alloc*>(&error);
 }
 
-}  // namespace
-
-int run_command_line(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
+int run_command(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
   CLI::App app("Stable invariant models and deep equilibrium models on CPU and CUDA.", "stillpoint");
   app.require_subcommand(1);
   app.set_version_flag("--version", STILLPOINT_VERSION);
@@ -343,7 +349,7 @@ int run_command_line(const std::vector<std::string>& arguments, std::ostream& ou
     if (report_app->parsed()) return report_flags.run(out, err);
     for (std::size_t i = 0; i < task_apps.size(); ++i)
       if (task_apps[i]->parsed())
-        return left(train_command(*task_apps[i], *task_kinds()[i], train_flags[i], out));
+        return left(train_command(*task_apps[i], *task_kinds()[i], train_flags[i], out, err));
     for (std::size_t i = 0; i < tuned_apps.size(); ++i)
       if (tuned_apps[i]->parsed()) return left(tune_flags[i].run(*task_kinds()[i], arguments, out));
   } catch (const CLI::Success& e) {
@@ -357,6 +363,12 @@ int run_command_line(const std::vector<std::string>& arguments, std::ostream& ou
     return trial && is_machine_fault(e) ? machine_fault : code;
   }
   return 2;
+}
+
+}  // namespace
+
+int run_command_line(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
+  return exit_code(run_command(arguments, out, err), out, err);
 }
 
 }  // namespace stillpoint

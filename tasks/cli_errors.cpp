@@ -4,13 +4,13 @@
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <filesystem>
-#include <new>
 #include <nlohmann/json.hpp>
 #include <system_error>
 #include <thread>
 
 #include "engine/words.h"
 #include "kernels/communicator.h"
+#include "tasks/console.h"
 
 namespace stillpoint {
 namespace {
@@ -60,11 +60,7 @@ std::string explained(const std::exception& error) {
     return text("files: given ", shown(of_file->path1().string()),
                 ", cannot use it: ", of_file->code().message(),
                 ", expected a file or folder of this user's, check the path");
-  if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr ||
-      dynamic_cast<const std::length_error*>(&error) != nullptr)
-    return "memory: the system gave none for a list, expected some to be free, lower the settings that say "
-           "how "
-           "much there is to do (batch, sequences, features), or close other programs";
+  if (const char* const words = constant_words(error)) return words;
   if (dynamic_cast<const nlohmann::json::exception*>(&error) != nullptr)
     return "JSON: given a value of another kind than this program writes there, expected files that it "
            "wrote, "

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "kernels/address_space.h"
 #include "kernels/communicator.h"
 #include "tasks/cli_values.h"
 #include "tasks/info.h"
@@ -19,11 +20,11 @@ void add_threads(CLI::App& app, int& threads) {
       ->transform(whole_number(0, 4096));
 }
 void set_threads(int threads) {
-  if (threads > 0) return omp_set_num_threads(threads);
   const kernels::Communicator* const group = kernels::Communicator::joined();
-  if (group == nullptr) return;
-  const Index share = group->local_cores() / group->local_size();
-  omp_set_num_threads(int(std::clamp<Index>(share, 1, omp_get_num_procs())));
+  if (threads == 0 && group != nullptr)
+    threads = int(std::clamp<Index>(group->local_cores() / group->local_size(), 1, omp_get_num_procs()));
+  if (threads > 0) omp_set_num_threads(threads);
+  kernels::require_threads(omp_get_max_threads());  // OpenMP's words for a thread too many are no help
 }
 
 void CommonFlags::add_to(CLI::App& app) {

@@ -1,23 +1,49 @@
 // The program: arguments in, exit code out.
+#include <unistd.h>
+
+#include <cstring>
+#include <exception>
 #include <iostream>
 
+#include "kernels/address_space.h"
 #include "kernels/subnormals.h"
 #include "tasks/cli.h"
+#include "tasks/console.h"
+#include "tasks/instruction_sets.h"
+#include "tasks/interrupt.h"
+
+#define STILLPOINT_TEXT(macro) #macro
+#define STILLPOINT_COMPILED_FOR(macro, name) STILLPOINT_TEXT(macro)[0] == '1',
+constexpr bool stillpoint::compiled_for[] = {STILLPOINT_INSTRUCTION_SETS(STILLPOINT_COMPILED_FOR) false};
+
+namespace {
+
+// Without memory of its own.
+void print(const char* words) noexcept {
+  for (const char* part : {"stillpoint: ", words, "\n"})
+    if (::write(STDERR_FILENO, part, std::strlen(part)) < 0) return;
+}
+
+// For what no caller could catch, as on a thread of a library.
+[[noreturn]] void end_with_words() noexcept {
+  try {
+    if (std::current_exception()) throw;
+    print("ended by std::terminate without an exception; please report this");
+  } catch (const std::exception& error) {
+    const char* const words = stillpoint::constant_words(error);
+    print(words != nullptr ? words : error.what());
+  } catch (...) {
+    print("ended by an exception without words; please report this");
+  }
+  ::_exit(1);
+}
+
+}  // namespace
 
 int main(int argc, char** argv) {
-#if defined(__AVX512F__)
-  const bool runs = __builtin_cpu_supports("avx512f");
-#elif defined(__AVX2__)
-  const bool runs = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-#else
-  const bool runs = true;
-#endif
-  if (!runs) {
-    std::cerr
-        << "stillpoint: this program was compiled for a newer processor than this one; build it here, or "
-           "configure with -DSTILLPOINT_NATIVE=OFF\n";
-    return 1;
-  }
+  std::set_terminate(end_with_words);
+  stillpoint::take_signals();
+  stillpoint::kernels::start_within_limits();
   stillpoint::kernels::flush_subnormals();
   return stillpoint::run_command_line({argv + 1, argv + argc}, std::cout, std::cerr);
 }

@@ -1,5 +1,6 @@
 // Several copies of this program at once.
 #pragma once
+#include <chrono>
 #include <filesystem>
 #include <optional>
 #include <ostream>
@@ -23,6 +24,18 @@ struct ProcessEnd {
 };
 // Of a child that has ended and was not asked about yet; empty where all are still running.
 std::optional<ProcessEnd> poll_ended();
+
+// An end that was asked for, as children are told of it: for loops that wait for them, which call `pass_on`
+// now and then. A second Ctrl-C kills the children of this process before it ends.
+class EndOfChildren {
+ public:
+  // Sends SIGINT to the children once; from some seconds later on names those that still run, now and then.
+  void pass_on(const std::vector<int>& children, std::ostream& out);
+
+ private:
+  std::optional<std::chrono::steady_clock::time_point> since_;
+  double patience_ = 10;  // seconds; doubles with every word
+};
 
 // Runs `count` copies with the arguments and waits for them. A copy that a signal ended is started again,
 // `restarts` times in all; Ctrl-C and SIGTERM are passed on. 0 where all copies returned 0, else what the

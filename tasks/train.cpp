@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <exception>
+#include <iostream>
 #include <optional>
 
 #include "engine/checkpoint.h"
@@ -133,6 +134,11 @@ void Run::start() {
         [this] { return save_last_step(); });
     changing_ = std::unique_lock(last_words_->state(), std::defer_lock);
     group_.set_ending(request_.ending);
+    group_.set_patience(30, [](const std::string& words) {
+      std::cerr << text(
+          "stillpoint: ", words,
+          ", which evaluates, computes for long, or hangs; Ctrl-C ends the run and keeps its last step\n");
+    });
   }
   if (leads_ && request_.resume) folder_.resume(step_);
   if (leads_ && !request_.resume) {
@@ -330,11 +336,12 @@ TrainOutcome Run::run() {
   outcome.steps = step_;
   outcome.seconds = seconds_since(begun_);
   outcome.finished = step_ == total_steps();
+  outcome.resume = folder_.resume_command();
   save();
   if (outcome.finished && leads_) finish(outcome);
   if (!outcome.finished)
     out_ << "stopped after step " << step_ << " of " << total_steps() << "; saved. Resume with:\n  "
-         << folder_.resume_command() << "\n";
+         << outcome.resume << "\n";
   out_ << (outcome.finished ? "finished: " : "so far: ") << step_ - first_step_ << " steps in "
        << format_duration(outcome.seconds) << "; results in " << shown(request_.folder.string()) << std::endl;
   return outcome;

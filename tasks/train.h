@@ -40,6 +40,7 @@ struct TrainRequest {
 
 struct TrainOutcome {
   bool finished = false;
+  std::string resume = {};  // the command that goes on from here
   Index steps = 0;
   double seconds = 0;                                    // of training in this call, evaluations included
   std::vector<std::pair<std::string, Metrics>> metrics;  // per split, where finished

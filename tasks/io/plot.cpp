@@ -17,9 +17,12 @@
 #include <limits>
 #include <sstream>
 #include <system_error>
+#include <thread>
 
 #include "engine/files.h"
 #include "kernels/error.h"
+#include "tasks/clock.h"
+#include "tasks/interrupt.h"
 
 extern char** environ;
 
@@ -133,11 +136,20 @@ std::string script_text(const Plot& plot, const std::string& command) {
 
 // Owns what posix_spawn is told; without a shell no character of a name has a meaning.
 struct SpawnActions {
-  SpawnActions() { posix_spawn_file_actions_init(&actions); }
+  SpawnActions() {
+    posix_spawn_file_actions_init(&actions);
+    posix_spawnattr_init(&attributes);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    posix_spawnattr_setsigmask(&attributes, &original_signal_mask());
+  }
   SpawnActions(const SpawnActions&) = delete;
   SpawnActions& operator=(const SpawnActions&) = delete;
-  ~SpawnActions() { posix_spawn_file_actions_destroy(&actions); }
+  ~SpawnActions() {
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&actions);
+  }
   posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
 };
 
 int start_gnuplot(const fs::path& folder, const std::string& script, int output, pid_t& pid) {
@@ -148,16 +160,14 @@ int start_gnuplot(const fs::path& folder, const std::string& script, int output,
   posix_spawn_file_actions_addchdir_np(&spawn.actions, folder.c_str());
   std::string program = "gnuplot", no_user_settings = "-d", argument = script;
   char* arguments[] = {program.data(), no_user_settings.data(), argument.data(), nullptr};
-  return posix_spawnp(&pid, program.c_str(), &spawn.actions, nullptr, arguments, environ);
+  return posix_spawnp(&pid, program.c_str(), &spawn.actions, &spawn.attributes, arguments, environ);
 }
 
-// What the child prints until it closes its end; false if it takes longer than the limit.
-bool collect_output(int fd, std::string& output) {
-  const auto deadline = std::chrono::steady_clock::now() + kTimeLimit;
+// What the child prints until it closes its end; false if it takes longer.
+bool collect_output(int fd, Clock::time_point deadline, std::string& output) {
   std::array<char, 4096> chunk;
   while (true) {
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
     pollfd wait{fd, POLLIN, 0};
     const int ready = left.count() > 0 ? ::poll(&wait, 1, static_cast<int>(left.count())) : 0;
     if (ready < 0 && errno == EINTR) continue;
@@ -167,6 +177,20 @@ bool collect_output(int fd, std::string& output) {
     if (n <= 0) return true;
     if (output.size() < chunk.size()) output.append(chunk.data(), static_cast<std::size_t>(n));
   }
+}
+
+// Waits for a child that has closed its output, and kills it at the deadline; false where that was needed.
+bool end_by(pid_t pid, Clock::time_point deadline, int& status) {
+  for (pid_t ended = 0; (ended = ::waitpid(pid, &status, WNOHANG)) != pid;) {
+    if (ended < 0 && errno != EINTR) return false;
+    if (Clock::now() >= deadline) {
+      ::kill(pid, SIGKILL);
+      ::waitpid(pid, &status, 0);
+      return false;
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+  return true;
 }
 
 // Empty on success, otherwise what went wrong.
@@ -182,13 +206,12 @@ std::string run_gnuplot(const fs::path& folder, const std::string& script) {
                           : "gnuplot did not start: " + std::generic_category().message(code);
   }
   std::string output;
-  const bool ended = collect_output(pipe[0], output);
+  const Clock::time_point deadline = Clock::now() + kTimeLimit;
+  const bool quiet = collect_output(pipe[0], deadline, output);
   ::close(pipe[0]);
-  if (!ended) ::kill(pid, SIGKILL);
   int status = 0;
-  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-  }
-  if (!ended) return text("gnuplot was stopped after ", kTimeLimit.count(), " s");
+  if (!end_by(pid, deadline, status) || !quiet)
+    return text("gnuplot was stopped after ", kTimeLimit.count(), " s");
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return "";
   output = one_line(output);
   output.erase(0, output.find_first_not_of(' '));

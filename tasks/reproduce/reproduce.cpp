@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <csignal>
 #include <cstdlib>
 #include <map>
 #include <thread>
@@ -125,15 +124,13 @@ void Reproduction::search_cell(const PaperCell& cell, double seconds) {
   make_folder(folder);
   const int process = start_copy(arguments, folder / "log.txt");
   const Clock::time_point begun = Clock::now();
-  bool told = false;
+  bool over = false;
+  EndOfChildren ending;
   for (;;) {
-    const bool over = InterruptGuard::interrupted() || (seconds > 0 && seconds_since(begun) > seconds);
-    if (over && !told) {
-      ::kill(process, SIGINT);
-      told = true;
-    }
+    over = over || InterruptGuard::interrupted() || (seconds > 0 && seconds_since(begun) > seconds);
+    if (over) ending.pass_on({process}, out_);
     if (const std::optional<ProcessEnd> end = poll_ended(); end && end->process == process) {
-      require(end->code == 0 || told, "reproduce: the search for ", cell.preset, " ended with code ",
+      require(end->code == 0 || over, "reproduce: the search for ", cell.preset, " ended with code ",
               end->code, ", expected 0, see ", (folder / "log.txt").string());
       break;
     }

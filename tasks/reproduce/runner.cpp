@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <csignal>
 #include <thread>
 
 #include "engine/files.h"
@@ -89,27 +88,28 @@ void Runner::end(const ProcessEnd& end) {
          << format_duration(seconds) << std::endl;
     return;
   }
-  const bool saved = end.code == 130 || InterruptGuard::interrupted();
+  const bool saved = end.code == stopped_code || InterruptGuard::interrupted();
   failed_ = failed_ || !saved;
   out_ << (saved ? "interrupted" : "failed") << ", its last words are in "
        << shown((run.job->folder / "log.txt").string()) << std::endl;
 }
 
 int Runner::run() {
-  bool passed_on = false;
+  EndOfChildren ending;
   while (!running_.empty() || (next_ < pending_.size() && may_start())) {
     while (next_ < pending_.size() && Index(running_.size()) < options_.workers && may_start())
       start(*pending_[next_++]);
-    if (InterruptGuard::interrupted() && !passed_on) {
-      for (const Running& run : running_) ::kill(run.process, SIGINT);
-      passed_on = true;
+    if (InterruptGuard::interrupted()) {
+      std::vector<int> children;
+      for (const Running& run : running_) children.push_back(run.process);
+      ending.pass_on(children, out_);
     }
     if (const std::optional<ProcessEnd> ended = poll_ended())
       end(*ended);
     else
       std::this_thread::sleep_for(std::chrono::milliseconds(50));
   }
-  if (InterruptGuard::interrupted()) return 130;
+  if (InterruptGuard::interrupted()) return stopped_code;
   if (next_ < pending_.size())
     out_ << pending_.size() - next_ << " runs were not started: the budget is used up\n";
   return failed_ ? 1 : 0;

@@ -1,6 +1,8 @@
 // Sums over ranks and steps of training together, in tests that all ranks run: mpirun -n N.
+#include <chrono>
 #include <cmath>
 #include <optional>
+#include <thread>
 
 #include "engine/gradient_buckets.h"
 #include "engine/ops.h"
@@ -242,6 +244,28 @@ TEST_CASE("steps of image classification together have one batch's statistics", 
                                         {"tolerance", 0.1}},
                                        "test"}});
     check_steps(task_kind("image-classification"), config, 3);
+  }
+}
+
+TEST_CASE("a rank that others wait for is named, and nobody who waits", "[group]") {
+  std::vector<std::string> told;
+  group().set_patience(0.2, [&](const std::string& words) { told.push_back(words); });
+  group().barrier();
+  const Index late = group().size() - 1;
+  if (group().rank() == late) std::this_thread::sleep_for(std::chrono::milliseconds(1000));
+  if (group().rank() == 1 && late != 1) std::this_thread::sleep_for(std::chrono::milliseconds(150));
+  group().barrier();
+  group().set_patience(0, {});
+  group().barrier();
+  if (group().rank() != 0) {
+    CHECK(told.empty());
+    return;
+  }
+  REQUIRE(!told.empty());
+  for (const std::string& words : told) {
+    INFO(words);
+    CHECK_THAT(words, mentions("rank 0 has waited", text("for rank ", late, " (process ")));
+    if (late != 1) CHECK(words.find("rank 1") == std::string::npos);
   }
 }
 
