@@ -137,8 +137,12 @@ TEST_CASE("the background of a transparent picture is said and can be set", "[pl
 
 TEST_CASE("a validation loss that is not finite is a warning", "[places]") {
   const TempDir folder;
-  write_picture(folder / "a.png", 0);
-  const Result result = train_on(folder, "a.png", {"epochs=1", "lr=1e38"});
+  std::vector<std::string> arguments{"train", "copy-memory", "--model",   "tcn",
+                                     "--run", "r",           "--threads", "1"};
+  for (const char* setting : {"blank=4", "train_sequences=4", "valid_sequences=4", "test_sequences=4",
+                              "batch=4", "epochs=1", "lr=1e6"})
+    arguments.insert(arguments.end(), {"--set", setting});
+  const Result result = run(folder.path(), arguments);
   INFO(result.output);
   CHECK(result.code == 0);
   CHECK_THAT(result.output,
