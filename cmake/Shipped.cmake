@@ -1,8 +1,9 @@
-# The files that travel inside the program, as text. Another one is one more pattern here, such as
-# ${CMAKE_SOURCE_DIR}/tasks/search/tune.py; shipped_file("search/tune.py") (tasks/shipped.h) is its text then.
+# The files that travel inside the program, as text. Another one is one more pattern here;
+# shipped_file("search/tune.py") (tasks/shipped.h) is its text then.
 file(GLOB shipped CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}/tasks
   ${CMAKE_SOURCE_DIR}/tasks/presets/*/*.json
-  ${CMAKE_SOURCE_DIR}/tasks/spaces/*.json)
+  ${CMAKE_SOURCE_DIR}/tasks/spaces/*.json
+  ${CMAKE_SOURCE_DIR}/tasks/search/*.py)
 
 set(STILLPOINT_SHIPPED_SOURCE ${CMAKE_BINARY_DIR}/shipped.cpp)
 set(source "// Written by cmake/Shipped.cmake.\n#include \"tasks/shipped.h\"\n\nnamespace stillpoint {\n\n"

@@ -4,7 +4,7 @@
 #   cmake/dev.sh run [ARGUMENTS OF stillpoint]   default: train copy-memory --preset quick
 #   cmake/dev.sh test                            the tests, on the CPU and on the SIMT emulator, then again sanitized, and
 #                                                the fuzz targets for three seconds each
-#   cmake/dev.sh build                           packages and program only
+#   cmake/dev.sh build                           packages, Optuna and program only
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,8 +12,7 @@ required=(g++ cmake ninja-build nlohmann-json3-dev libeigen3-dev libcli11-dev li
 for_tests=(catch2)
 for_fuzzing=(clang libclang-rt-dev)
 for_optuna=(python3 python3-venv)
-optional=(ccache libdnnl-dev libbenchmark-dev gnuplot-nox libarchive-dev libmatio-dev libsqlite3-dev libpq-dev
-  libopenmpi-dev openmpi-bin)
+optional=(ccache libdnnl-dev libbenchmark-dev gnuplot-nox libarchive-dev libmatio-dev libopenmpi-dev openmpi-bin)
 
 installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
 
@@ -35,13 +34,14 @@ install_packages() {
   done
 }
 
-# Optuna of PyPI, which the tests have read our studies, in a Python of the build folder's own.
+# Optuna of PyPI, which `stillpoint tune` runs, in a Python of the build folder's own, where the program finds it.
 python=()
 find_optuna() {
   local folder=$PWD/build/python
-  if ! "$folder/bin/python3" -c 'import optuna, psycopg2' 2>/dev/null; then
-    if ! { python3 -m venv "$folder" && "$folder/bin/pip" install --quiet 'optuna>=5,<6' psycopg2-binary; }; then
-      echo "dev.sh: Optuna could not be installed; going on without it"
+  if ! compgen -G "$folder/lib/python3*/site-packages/psycopg2" >/dev/null; then
+    install_packages "${for_optuna[@]}"
+    if ! { python3 -m venv "$folder" && "$folder/bin/pip" install --quiet 'optuna>=4,<6' psycopg2-binary; }; then
+      echo "dev.sh: Optuna could not be installed; going on without it, \`stillpoint tune\` will say what it needs"
       return
     fi
   fi
@@ -70,14 +70,16 @@ command=${1:-run}
 case "$command" in
   build)
     install_packages "${required[@]}" "${optional[@]}"
+    find_optuna
     build release stillpoint ;;
   run)
     install_packages "${required[@]}" "${optional[@]}"
+    case "${1:-}" in tune | reproduce) find_optuna ;; esac
     build release stillpoint
     [ $# -gt 0 ] || set -- train copy-memory --preset quick
     exec build/release/stillpoint "$@" ;;
   test)
-    install_packages "${required[@]}" "${for_tests[@]}" "${for_fuzzing[@]}" "${for_optuna[@]}" "${optional[@]}"
+    install_packages "${required[@]}" "${for_tests[@]}" "${for_fuzzing[@]}" "${optional[@]}"
     find_optuna
     for preset in no-cuda sanitize; do
       build "$preset"

@@ -169,6 +169,19 @@ void make_folder(const fs::path& folder) {
   if (code) fail_on("make_folder", "make the folder", folder, code.value());
 }
 
+void remove_own_folder(const fs::path& folder, const fs::path& root, const std::string& marker) {
+  const fs::file_status status = fs::symlink_status(folder);
+  if (status.type() == fs::file_type::not_found) return;
+  const bool own = status.type() == fs::file_type::directory &&
+                   fs::canonical(folder).parent_path() == fs::canonical(root) &&
+                   (fs::is_empty(folder) || fs::is_regular_file(fs::symlink_status(folder / marker)));
+  require(own, "remove: given '", folder.string(), "', expected a folder in '", root.string(),
+          "' with a file ", marker, " of this program; it stays, move it away or choose another folder");
+  std::error_code code;
+  fs::remove_all(folder, code);
+  if (code) fail_on("remove", "remove", folder, code.value());
+}
+
 TemporaryFolder::TemporaryFolder() {
   std::string name = (std::filesystem::temp_directory_path() / "stillpoint-XXXXXX").string();
   require(::mkdtemp(name.data()) != nullptr, name, ": cannot make a temporary folder: ", std::strerror(errno),

@@ -24,6 +24,11 @@ std::string read_file(const std::filesystem::path& path);
 // Makes the folder and its parents. Throws Error if that fails or if a file has the name.
 void make_folder(const std::filesystem::path& folder);
 
+// Removes a folder that this program has made in `root`, with its contents, following no link; nothing where
+// it is missing. Throws Error if it is a link, lies elsewhere, or holds something and no file `marker`.
+void remove_own_folder(const std::filesystem::path& folder, const std::filesystem::path& root,
+                       const std::string& marker);
+
 // A new folder for temporary files, removed with its contents when this ends.
 class TemporaryFolder {
  public:

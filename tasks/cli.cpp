@@ -70,10 +70,11 @@ fs::path new_run_folder(const std::string& task, const std::string& model) {
 }
 
 TrainRequest resumed_request(const TaskKind& kind, const TrainFlags& flags) {
+  // Of a trial the search knows the settings, and where its data are now.
   SettingsFlags others = flags.settings;
   others.image = others.data = "";
   require(
-      !others.any() && flags.run.empty(),
+      (!others.any() || !flags.trial.empty()) && flags.run.empty(),
       "--resume: given together with settings, expected --resume without them (with --device, --threads, and "
       "IMAGE or --data where those have moved), the run keeps its own settings");
   const Json record = read_checkpoint_record(fs::path(flags.resume) / checkpoint_name);
@@ -298,7 +299,7 @@ int run_command(const std::vector<std::string>& arguments, std::ostream& out, st
                              kind.help());
   }
   CLI::App* const tune_app =
-      app.add_subcommand("tune", "search settings of a task: random search with successive halving");
+      app.add_subcommand("tune", "search settings of a task: Optuna, random search with successive halving");
   tune_app->require_subcommand(1);
   std::vector<TuneFlags> tune_flags(task_kinds().size());
   std::vector<CLI::App*> tuned_apps;
@@ -337,9 +338,8 @@ int run_command(const std::vector<std::string>& arguments, std::ostream& out, st
     app.parse(reversed);
     refuse_empty(app);
     if (info_app->parsed()) return out << describe_system(), 0;
-    require(train_app->parsed() || tune_app->parsed() || kernels::launched_processes() <= 1, "mpirun: given ",
-            kernels::launched_processes(),
-            " processes for a command that is one, expected train or tune, start ",
+    require(train_app->parsed() || kernels::launched_processes() <= 1, "mpirun: given ",
+            kernels::launched_processes(), " processes for a command that is one, expected train, start ",
             app.get_subcommands()[0]->get_name(), " without mpirun");
     if (selftest_app->parsed()) return selftest(selftest_flags.apply(), !no_timing, out) ? 0 : 1;
     if (eval_app->parsed()) return eval_command(*eval_app, eval_flags, out);
@@ -351,7 +351,7 @@ int run_command(const std::vector<std::string>& arguments, std::ostream& out, st
       if (task_apps[i]->parsed())
         return left(train_command(*task_apps[i], *task_kinds()[i], train_flags[i], out, err));
     for (std::size_t i = 0; i < tuned_apps.size(); ++i)
-      if (tuned_apps[i]->parsed()) return left(tune_flags[i].run(*task_kinds()[i], arguments, out));
+      if (tuned_apps[i]->parsed()) tune_flags[i].run(*task_kinds()[i]);
   } catch (const CLI::Success& e) {
     return app.exit(e, out, err);
   } catch (const CLI::ParseError& e) {

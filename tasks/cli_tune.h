@@ -2,27 +2,26 @@
 #pragma once
 #include <ostream>
 
-#include "kernels/communicator.h"
 #include "tasks/cli_flags.h"
 
 namespace stillpoint {
 
-struct SearchPlan;
-
 struct TuneFlags {
   CommonFlags common;
   SettingsFlags settings;
-  std::string space, storage, study, folder, scheduler = "asha";
+  std::string space, storage, storage_file, study, folder, scheduler = "asha", sampler = "random";
   std::int64_t trials = 0, workers = 1, grace = 0, reduction = 0, most = 0, search_seed = 0, retries = 3;
-  double heartbeat = 15;
-  bool worker = false;  // a copy that another process has started
+  double heartbeat = 15, patience = 300;
+  bool dry = false;
 
   void add_to(CLI::App& app, std::string_view task);
-  // `arguments`: the program's own, for copies of it. 0: done; 130: interrupted.
-  int run(const TaskKind& kind, const std::vector<std::string>& arguments, std::ostream& out) const;
+  // Checks the settings of a trial here, and becomes Python with the driver, tasks/search. Error
+  // where no trial could be trained, or there is no Python.
+  [[noreturn]] void run(const TaskKind& kind) const;
 
  private:
-  int run_ranks(SearchPlan& plan, kernels::Communicator& group, std::ostream& out) const;
+  Json plan(const TaskKind& kind) const;
+  std::string storage_of(const std::string& folder) const;
 };
 
 }  // namespace stillpoint

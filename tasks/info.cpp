@@ -16,7 +16,6 @@
 #include "kernels/gemm.h"
 #include "kernels/subnormals.h"
 #include "tasks/presets.h"
-#include "tasks/search/database.h"
 #if STILLPOINT_ONEDNN
 #include <dnnl.hpp>
 #endif
@@ -92,14 +91,6 @@ std::string matio() {
 #endif
 }
 
-std::string sqlite() {
-  return built_with_sqlite() ? "built in" : "not built in; `tune` needs --storage postgresql://...";
-}
-
-std::string libpq() {
-  return built_with_postgres() ? "built in" : "not built in; studies are SQLite files alone";
-}
-
 bool cuda_works(std::string* why_not) {
 #if STILLPOINT_CUDA
   return kernels::cuda_available(why_not);
@@ -150,8 +141,6 @@ std::string describe_system() {
       << "CLI11:         " << CLI11_VERSION << "\n"
       << "libarchive:    " << libarchive() << "\n"
       << "matio:         " << matio() << "\n"
-      << "SQLite:        " << sqlite() << "\n"
-      << "libpq:         " << libpq() << "\n"
       << "gnuplot:       " << on_path("gnuplot") << "\n"
       << "presets:       " << describe_presets() << "\n";
   return out.str();

@@ -333,7 +333,7 @@ TEST_CASE("what cannot be run is said", "[reproduce]") {
   CHECK(paper.reproduce({"table9"}).code != 0);
 }
 
-#ifdef STILLPOINT_SQLITE
+#ifdef STILLPOINT_TEST_PYTHON
 TEST_CASE("a search comes before the runs where it is asked for", "[reproduce]") {
   const SmallPaper paper;
   make_folder(paper.folder / "spaces");
@@ -341,6 +341,7 @@ TEST_CASE("a search comes before the runs where it is asked for", "[reproduce]")
       paper.folder / "spaces/copy-memory-single.json",
       R"({"metric": "loss", "direction": "minimize", "trials": 3, "grace": 1, "reduction": 2, "most": 2,
                        "settings": {"epochs": 2}, "draws": {"lr": {"log_uniform": [1e-4, 0.01]}}})");
+  ::setenv("STILLPOINT_PYTHON", STILLPOINT_TEST_PYTHON, 1);
   const Result result = paper.reproduce({"table1", "--seeds", "1", "--only", "single", "--search", "3"});
   INFO(result.output);
   REQUIRE(result.code == 0);

@@ -5,6 +5,7 @@
 #include <limits>
 #include <sstream>
 
+#include "engine/files.h"
 #include "tasks/clock.h"
 #include "tasks/interrupt.h"
 #include "tasks/train.h"
@@ -33,7 +34,7 @@ double seconds_per_epoch(const Job& job, Device device, const fs::path& scratch)
   double seconds = 0;
   Index timed = 0;
   std::ostringstream unread;
-  fs::remove_all(scratch);
+  remove_own_folder(scratch, scratch.parent_path(), config_name);
   train({.kind = &kind,
          .config = config,
          .device = device,
@@ -47,7 +48,7 @@ double seconds_per_epoch(const Job& job, Device device, const fs::path& scratch)
                return seconds > enough || timed == most || InterruptGuard::interrupted();
              }},
         unread);
-  fs::remove_all(scratch);
+  remove_own_folder(scratch, scratch.parent_path(), config_name);
   release_cached_memory(device);  // this process starts others and needs no more of it
   return timed == 0 ? 0 : seconds / double(timed) * double(steps_per_epoch);
 }

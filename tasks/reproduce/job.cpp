@@ -112,8 +112,9 @@ std::vector<std::string> search_arguments(const PaperTable& table, const PaperCe
   if (table.task == "image-classification") job.settings.data = sources.data.string();
   std::vector<std::string> arguments = job.arguments();
   arguments[0] = "tune";
-  arguments.insert(arguments.end(), {"--space", pictures ? space + minibatch : space, "--folder",
-                                     found_settings(sources, cell).parent_path().string()});
+  const std::string folder = found_settings(sources, cell).parent_path().string();
+  arguments.insert(arguments.end(), {"--space", pictures ? space + minibatch : space, "--folder", folder,
+                                     "--storage", "sqlite:///" + folder + "/study.db"});
   return arguments;
 }
 

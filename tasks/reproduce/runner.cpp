@@ -58,7 +58,8 @@ void Runner::start(const Job& job) {
     if (!job.settings.data.empty()) arguments.insert(arguments.end(), {"--data", job.settings.data});
     arguments.push_back("--resume");
   } else {
-    fs::remove_all(job.folder);  // of a run that ended before its first checkpoint
+    remove_own_folder(job.folder, job.folder.parent_path(),
+                      attempt_name);  // of a run that ended before its first checkpoint
     make_folder(job.folder);
     write_atomically(job.folder / attempt_name, attempt_of(job).dump(2) + "\n");
     arguments = job.arguments();

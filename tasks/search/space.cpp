@@ -1,9 +1,8 @@
-// Reading spaces, and drawing from them.
+// Reading and checking spaces.
 #include "tasks/search/space.h"
 
 #include <algorithm>
 #include <cmath>
-#include <random>
 
 #include "tasks/presets.h"
 
@@ -35,34 +34,32 @@ bool is_interval(const Json& value) {
   return value.is_array() && value.size() == 2 && value[0].is_number() && value[1].is_number();
 }
 
-Distribution read_draw(const std::string& name, const Json& json, const std::string& source) {
+// Error where the draw is not one of those that there are, or its interval holds nothing.
+void check_draw(const std::string& name, const Json& json, const std::string& source) {
   const std::string how = json.is_object() && json.size() == 1 ? json.begin().key() : "";
   const Json of = how.empty() ? Json() : *json.begin();
-  if (how == "choice") return Distribution::categorical(name, of);
+  if (how == "choice" && of.is_array() && !of.empty()) return;
   require((how == "uniform" || how == "log_uniform") && is_interval(of), source, ": given ", json.dump(),
           " for '", name,
           "', expected {\"uniform\": [low, high]}, {\"log_uniform\": [low, high]} or {\"choice\": [..]}, "
           "correct it");
-  return Distribution::real(name, of[0].get<double>(), of[1].get<double>(), how == "log_uniform");
-}
-
-double drawn(const Distribution& d, std::mt19937_64& generator) {
-  // In [0,1), of 53 bits: std::uniform_real_distribution is the library's own affair.
-  const double u = double(generator() >> 11) * 0x1p-53;
-  if (d.kind == Distribution::Kind::categorical) return std::floor(u * double(d.choices.size()));
-  if (!d.log) return d.low + u * (d.high - d.low);
-  return std::min(d.high, d.low * std::pow(d.high / d.low, u));
+  const double low = of[0].get<double>(), high = of[1].get<double>();
+  require(std::isfinite(low) && std::isfinite(high) && low <= high && (how == "uniform" || low > 0), source,
+          ": given ", json.dump(), " for '", name, "', expected finite low <= high",
+          how == "uniform" ? "" : " and low > 0", ", correct it");
 }
 
 }  // namespace
 
-std::vector<Parameter> SearchSpace::draw(std::uint64_t seed, Index number) const {
-  std::seed_seq mixed{std::uint32_t(seed), std::uint32_t(seed >> 32), std::uint32_t(number),
-                      std::uint32_t(std::uint64_t(number) >> 32)};
-  std::mt19937_64 generator(mixed);
-  std::vector<Parameter> out;
-  for (const Draw& each : draws)
-    out.push_back({each.name, each.distribution, drawn(each.distribution, generator)});
+void SearchSpace::check_rungs() const {
+  require(grace >= 1 && most >= grace, "asha: given a grace period of ", grace, " and at most ", most,
+          " evaluations, expected 1 <= grace <= most, change one of them");
+  require(reduction >= 2, "asha: given a reduction factor of ", reduction, ", expected at least 2, raise it");
+}
+
+Json SearchSpace::first_draw() const {
+  Json out = Json::object();
+  for (const auto& [name, draw] : draws.items()) out[name] = draw.begin()->front();
   return out;
 }
 
@@ -74,30 +71,25 @@ SearchSpace read_space(const Json& json, const std::string& source) {
   const Kinds k{json, source};
   SearchSpace space;
   space.metric = k.at("metric", &Json::is_string, "a metric's name").get<std::string>();
-  const std::string direction =
-      k.at("direction", &Json::is_string, "minimize or maximize").get<std::string>();
-  require(direction == "minimize" || direction == "maximize", source, ": given direction '", direction,
-          "', expected minimize or maximize, correct it");
-  space.direction = direction == "minimize" ? Direction::minimize : Direction::maximize;
+  space.direction = k.at("direction", &Json::is_string, "minimize or maximize").get<std::string>();
+  require(space.direction == "minimize" || space.direction == "maximize", source, ": given direction '",
+          space.direction, "', expected minimize or maximize, correct it");
   space.trials = k.count("trials");
-  space.asha = {.grace = k.count("grace"), .reduction = k.count("reduction"), .most = k.count("most")};
-  space.asha.check();
+  space.grace = k.count("grace");
+  space.reduction = k.count("reduction");
+  space.most = k.count("most");
+  space.check_rungs();
   space.settings = k.at("settings", &Json::is_object, "an object of settings");
-  for (const auto& [name, value] : k.at("draws", &Json::is_object, "an object of draws").items()) {
+  space.draws = k.at("draws", &Json::is_object, "an object of draws");
+  for (const auto& [name, draw] : space.draws.items()) {
     require(!space.settings.contains(name), source, ": given '", name,
             "' among settings and draws, expected one of them, remove the other");
-    space.draws.push_back({name, read_draw(name, value, source)});
+    check_draw(name, draw, source);
   }
   require(!space.draws.empty(), source, ": given no draws, expected at least one setting to draw, add it");
   return space;
 }
 
 SearchSpace load_space(const std::string& name) { return read_space(load_space_file(name), "space " + name); }
-
-Json settings_of(const std::vector<Parameter>& parameters) {
-  Json out = Json::object();
-  for (const Parameter& p : parameters) out[p.name] = p.value();
-  return out;
-}
 
 }  // namespace stillpoint

@@ -2,38 +2,33 @@
 // spaces/TASK-MODEL.json with the intervals of the SIM paper (appendix B).
 #pragma once
 #include <string>
-#include <vector>
 
-#include "tasks/search/asha.h"
+#include "engine/config.h"
+#include "kernels/array.h"
 
 namespace stillpoint {
 
 struct SearchSpace {
-  std::string metric;  // of the validation set
-  Direction direction = Direction::minimize;
+  std::string metric;              // of the validation set
+  std::string direction;           // minimize or maximize
   Index trials = 1;                // unless told otherwise
-  Asha asha;                       // in evaluations
+  Index grace = 1;                 // evaluations before a trial may be stopped: the first rung
+  Index reduction = 2;             // a rung is so many times as far as the one before it
+  Index most = 1;                  // evaluations after which every trial ends
   Json settings = Json::object();  // fixed in every trial
-  struct Draw {
-    std::string name;  // of a setting
-    Distribution distribution;
-  };
-  std::vector<Draw> draws;
+  Json draws = Json::object();     // as in the file
 
-  // A function of seed and number alone, whichever worker draws: intervals of logarithms and choices
-  // uniformly.
-  std::vector<Parameter> draw(std::uint64_t seed, Index number) const;
+  // Error where grace or most is below 1, grace above most or reduction below 2.
+  void check_rungs() const;
+  // The low end of every interval and the first of every choice.
+  Json first_draw() const;
 };
 
 // Keys: metric, direction (minimize, maximize), trials, grace, reduction, most, settings {..} and draws,
-// {SETTING:
-// {"uniform": [low, high]}, {"log_uniform": [low, high]} or {"choice": [..]}}. Error where one is missing,
-// unknown or of another type, naming `source`.
+// {SETTING: {"uniform": [low, high]}, {"log_uniform": [low, high]} or {"choice": [..]}}. Error where one is
+// missing, unknown or of another type, naming `source`.
 SearchSpace read_space(const Json& json, const std::string& source);
 // The shipped one of this name, TASK-MODEL; Error with the names that there are.
 SearchSpace load_space(const std::string& name);
-
-// The settings of a trial.
-Json settings_of(const std::vector<Parameter>& parameters);
 
 }  // namespace stillpoint

@@ -217,36 +217,4 @@ TEST_CASE("a loss that is not finite ends all ranks with one error", "[parallel]
   CHECK_FALSE(test::contains(result.output, "rank 1: "));
 }
 
-TEST_CASE("every rank is a worker of a search", "[parallel]") {
-  const TempDir folder;
-  write_atomically(folder / "space.json", R"({
-    "metric": "loss", "direction": "minimize", "trials": 6, "grace": 1, "reduction": 2, "most": 3,
-    "settings": {"epochs": 4}, "draws": {"lr": {"log_uniform": [1e-4, 0.1]}}})");
-  std::vector<std::string> arguments = without_run(small_run(""));
-  arguments[0] = "tune";
-  arguments.insert(arguments.end(), {"--space", "space.json", "--folder", "search", "--heartbeat", "5"});
-  const Result result = run_ranks(folder.path(), 3, arguments);
-  CHECK(result.code == 0);
-  CHECK_THAT(result.output, mentions("study copy-memory-single", "0 failed, 0 to be resumed", "best: trial"));
-  CHECK(result.output.find("best: trial") == result.output.rfind("best: trial"));
-  CHECK(std::filesystem::exists(folder / "search" / "00005" / checkpoint_name));
-  CHECK_FALSE(std::filesystem::exists(folder / "search" / "00006"));
-  arguments.insert(arguments.end(), {"--workers", "2"});
-  CHECK_THAT(run_ranks(folder.path(), 2, arguments).output, mentions("--workers: given 2 on 2 ranks"));
-}
-
-TEST_CASE("ranks that find nothing say so", "[parallel]") {
-  const TempDir folder;
-  write_atomically(folder / "space.json", R"({
-    "metric": "loss", "direction": "minimize", "trials": 2, "grace": 1, "reduction": 2, "most": 3,
-    "settings": {"epochs": 50, "dtype": "float32"}, "draws": {"lr": {"log_uniform": [1e29, 1e30]}}})");
-  std::vector<std::string> arguments = without_run(small_run(""));
-  arguments[0] = "tune";
-  arguments.insert(arguments.end(), {"--space", "space.json", "--folder", "search"});
-  const Result result = run_ranks(folder.path(), 2, arguments);
-  INFO(result.output);
-  CHECK(result.code == 1);
-  CHECK_THAT(result.output, mentions("2 failed", "no trial is complete"));
-}
-
 }  // namespace stillpoint

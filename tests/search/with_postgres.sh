@@ -19,4 +19,6 @@ finish() {
 trap finish EXIT
 (cd "$folder" && "${as_owner[@]}" "$programs/initdb" -D "$folder/data" -U stillpoint -A trust -N >/dev/null)
 server -l "$folder/log" -o "-k $folder -c listen_addresses= -c fsync=off" start
+export STILLPOINT_TEST_POSTGRES_DATA=$folder/data
+export STILLPOINT_TEST_POSTGRES_RESTART="cd $folder && ${as_owner[*]} $programs/pg_ctl -D $folder/data -s -w -m immediate restart"
 STILLPOINT_TEST_POSTGRES="postgresql://stillpoint@/postgres?host=$folder" "$@"
