@@ -211,7 +211,8 @@ TEST_CASE("keys that stand twice are refused, at any depth", "[settings]") {
   CHECK_THAT(given(R"({"task": "x", "config": {"a": 1, "a": 1}})"), mentions("'a' twice"));
   CHECK_THAT(given("{\"a\": 1,\n \"b\": }"), mentions("not valid JSON", "line 2, column 7"));
   CHECK_THAT(given("{\"a\": 1e999}"), mentions("beyond the range"));
-  CHECK_THAT(given(""), mentions("line 1, column 1 (its end)"));
+  CHECK_THAT(given("{"), mentions("line 1, column 2 (its end)"));
+  CHECK_THAT(given(""), mentions("c.json", "empty"));
   test::write_bytes(dir / "c.json", R"({"a": {"x": 1}, "b": {"x": 1}})");
   CHECK(read_json_file(dir / "c.json").size() == 2);
 }
