@@ -1,14 +1,14 @@
 // Times whole training steps; prints one JSON line per workload, as the PyTorch peer does.
-#include <omp.h>
-
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "bench/workloads.h"
 #include "kernels/gemm.h"
+#include "kernels/pool.h"
 #include "kernels/subnormals.h"
 
 namespace stillpoint {
@@ -52,11 +52,12 @@ nlohmann::json measure(const std::string& name, double seconds, double peak) {
     ms.push_back(std::chrono::duration<double, std::milli>(Clock::now() - begin).count());
   }
   require(std::isfinite(loss), "step_bench: ", name, " ended with loss ", loss, ", expected a finite one");
+  const double mean = std::accumulate(ms.begin(), ms.end(), 0.0) / double(ms.size());
   std::sort(ms.begin(), ms.end());
   const double median = ms[ms.size() / 2], gflops = w.flops / median / 1e6;
   return {{"workload", name}, {"params", w.parameters}, {"batch", w.batch}, {"ms_per_step", median},
-          {"p10", ms[ms.size() / 10]}, {"p90", ms[ms.size() * 9 / 10]}, {"steps", ms.size()},
-          {"threads", omp_get_max_threads()}, {"gflops", gflops}, {"gemm_peak", peak},
+          {"mean", mean}, {"p10", ms[ms.size() / 10]}, {"p90", ms[ms.size() * 9 / 10]}, {"steps", ms.size()},
+          {"threads", kernels::threads()}, {"gflops", gflops}, {"gemm_peak", peak},
           {"fraction_of_peak", gflops / peak}, {"nominal_gflops", w.nominal_flops / median / 1e6},
           {"allocations_after_warm_up", memory_stats(Device::cpu).system_allocations - allocations},
           {"peak_memory_bytes", memory_stats(Device::cpu).peak}};
@@ -69,7 +70,7 @@ int main(int argc, char** argv) {
   stillpoint::kernels::flush_subnormals();
   try {
     const stillpoint::Arguments a = stillpoint::parse(argc, argv);
-    if (a.threads > 0) omp_set_num_threads(a.threads);
+    if (a.threads > 0) stillpoint::kernels::set_threads(a.threads);
     const double peak = stillpoint::measured_gemm_peak();
     for (const std::string& name : a.names)
       std::cout << stillpoint::measure(name, a.seconds, peak).dump() << std::endl;

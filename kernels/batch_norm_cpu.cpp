@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "kernels/pool.h"
 #include "kernels/simd.h"
 #include "kernels/threads.h"
 
@@ -32,8 +33,10 @@ struct WideChannel {
 template <class F>
 void each_plane(const BatchNormShape& s, F f) {
   const Index planes = s.batch * s.channels;
-#pragma omp parallel for schedule(static) if (planes * s.places() >= serial_below)
-  for (Index r = 0; r < planes; ++r) f(r, r % s.channels);
+  parallel_ranges(planes, piece_elements / std::max<Index>(s.places(), 1), planes * s.places() >= serial_below,
+                  [&](Index begin, Index end) {
+                    for (Index r = begin; r < end; ++r) f(r, r % s.channels);
+                  });
 }
 
 // A vector of windows: where its first stands in the plane and among the outputs, which lanes [from, to) hold

@@ -54,8 +54,10 @@ struct Backward {
   T* dx;
   Weights<T> w1, w2, down;  // of the adjoints; down.data is null without a down-sampling map
   T *slices, *partials;
+  const Normalised<T>* before;  // computed with the first sample, or null
+  const TcnBlockWeights* weights;
 
-  void group(const Team& team, Index slice, Index group) const;
+  void group(Index parts, int slot, Index group) const;
   void load(const Team& team, Index n, const SampleRows<T>& rows) const;
   void mask(Index n, Index o, const SampleRows<T>& rows) const;
   void second_data(const Team& team, const SampleRows<T>& rows) const;
@@ -178,8 +180,8 @@ void Backward<T>::first_data(const Team& team, Index n, const SampleRows<T>& row
 }
 
 template <class T>
-void Backward<T>::group(const Team& team, Index slice, Index group) const {
-  const SampleRows<T> rows(slices + slice * SampleRows<T>::elements(s), s);
+void Backward<T>::group(Index parts, int slot, Index group) const {
+  const SampleRows<T> rows(slices + slot * SampleRows<T>::elements(s), s);
   T* const sums = partials + group * layout.size;
   const Index begin = group * layout.group_samples, end = std::min(s.batch, begin + layout.group_samples);
   TcnBlockShape second = s, pointwise = s;
@@ -187,20 +189,23 @@ void Backward<T>::group(const Team& team, Index slice, Index group) const {
   pointwise.taps = 1;
   for (Index n = begin; n < end; ++n) {
     const bool add = n > begin;
-    if (add) team.wait();
-    load(team, n, rows);
-    team.wait();
-    second_data(team, rows);
-    correlate(team, second, rows.g2, rows.a, sums + layout.w2, add);
-    sum_rows(team, s, rows.g2, sums + layout.b2, add);
-    if (down.data != nullptr) {
+    in_parts(parts, [&](const Team& team) {
+      if (before != nullptr && n == 0) before->compute(team, *weights);
+      load(team, n, rows);
+    });
+    in_parts(parts, [&](const Team& team) {
+      second_data(team, rows);
+      correlate(team, second, rows.g2, rows.a, sums + layout.w2, add);
+      sum_rows(team, s, rows.g2, sums + layout.b2, add);
+      if (down.data == nullptr) return;
       correlate(team, pointwise, rows.r, rows.x, sums + layout.down, add);
       sum_rows(team, s, rows.r, sums + layout.down_b, add);
-    }
-    team.wait();
-    if (dx != nullptr) first_data(team, n, rows);
-    correlate(team, s, rows.g1, rows.x, sums, add);
-    sum_rows(team, s, rows.g1, sums + layout.b1, add);
+    });
+    in_parts(parts, [&](const Team& team) {
+      if (dx != nullptr) first_data(team, n, rows);
+      correlate(team, s, rows.g1, rows.x, sums, add);
+      sum_rows(team, s, rows.g1, sums + layout.b1, add);
+    });
   }
 }
 
@@ -222,9 +227,9 @@ void through_norm(const T* dw, const T* v, T norm, T gain, Index n, T* dv, T* dg
 }
 
 template <class T>
-void finish(const Team& all, const Partials& layout, T* sums, const Normalised<T>& n,
+void finish(const Partials& layout, bool worthwhile, T* sums, const Normalised<T>& n,
             const TcnBlockWeights& w, const TcnBlockWeights& grads) {
-  for (Index o = all.rank; o < n.channels; o += all.size) {
+  parallel(n.channels, slots_for(n.channels, worthwhile), [&](Index o, int) {
     const Index at1 = o * n.row1, at2 = o * n.row2;
     add_groups(layout, sums, at1, n.row1);
     add_groups(layout, sums, layout.w2 + at2, n.row2);
@@ -232,8 +237,7 @@ void finish(const Team& all, const Partials& layout, T* sums, const Normalised<T
                  pointer<T>(grads.v1) + at1, pointer<T>(grads.g1) + o);
     through_norm(sums + layout.w2 + at2, pointer<T>(w.v2) + at2, n.norm2[o], pointer<T>(w.g2)[o], n.row2,
                  pointer<T>(grads.v2) + at2, pointer<T>(grads.g2) + o);
-  }
-  if (all.rank > 0) return;
+  });
   add_groups(layout, sums, layout.down, layout.size - layout.down);
   const auto copy = [&](const Array& to, Index from) { std::copy_n(sums + from, to.size, pointer<T>(to)); };
   copy(grads.b1, layout.b1);
@@ -248,14 +252,14 @@ void finish(const Team& all, const Partials& layout, T* sums, const Normalised<T
 template <class T>
 void backward(const TcnBlockShape& s, const TcnBlockWeights& w, const Array& x, const TcnBlockMid& mid,
               const Array& y, const Array& dy, const Array& dx, const TcnBlockWeights& grads) {
-  const bool parallel = products(s) >= serial_products;
+  const bool worthwhile = products(s) >= serial_products;
   const Partials layout(s, w.down_w.data != nullptr);
-  const Index slices = std::min<Index>(layout.groups, parallel ? omp_get_max_threads() : 1);
+  const int slots = slots_for(layout.groups, worthwhile);
   const Index slice = SampleRows<T>::elements(s), partials = layout.groups * layout.size;
   const Buffer memory(Device::cpu,
-                      std::size_t(slices * slice + partials + Normalised<T>::elements(s)) * sizeof(T));
+                      std::size_t(slots * slice + partials + Normalised<T>::elements(s)) * sizeof(T));
   T* const scratch = static_cast<T*>(memory.data());
-  T* const sums = scratch + slices * slice;
+  T* const sums = scratch + slots * slice;
   const Normalised<T> n(s, sums + partials);
   const Backward<T> work{
       s,
@@ -270,17 +274,13 @@ void backward(const TcnBlockShape& s, const TcnBlockWeights& w, const Array& x, 
       Weights<T>::convolution(n.w2, s.channels, s.channels, s.taps).adjoint(),
       Weights<T>::convolution(pointer<T>(w.down_w), s.in_channels, s.channels, 1).adjoint(),
       scratch,
-      sums};
-  Gate gate;
-#pragma omp parallel if (parallel)
-  {
-    const Team all{omp_get_thread_num(), omp_get_num_threads(), &gate};
-    n.compute(all, w);
-    share_units(all, layout.groups,
-                [&](const Team& team, Index at, Index group) { work.group(team, at, group); });
-    all.wait();
-    finish(all, layout, sums, n, w, grads);
-  }
+      sums,
+      all_shared(layout.groups, worthwhile) ? &n : nullptr,
+      &w};
+  if (work.before == nullptr) n.compute(Team{}, w);
+  share_units(layout.groups, worthwhile, slots,
+              [&](Index parts, int slot, Index group) { work.group(parts, slot, group); });
+  finish(layout, layout.groups * layout.size >= serial_below, sums, n, w, grads);
 }
 
 template void backward<float>(const TcnBlockShape&, const TcnBlockWeights&, const Array&, const TcnBlockMid&,

@@ -1,16 +1,14 @@
 // Parts of the CPU form of the TCN block: padded rows, packed weights, register tiles, and how threads share
 // work.
 #pragma once
-#include <omp.h>
-
 #include <algorithm>
-#include <atomic>
 #include <cmath>
-#include <thread>
 #include <type_traits>
 
 #include "kernels/causal_conv.h"
+#include "kernels/pool.h"
 #include "kernels/simd.h"
+#include "kernels/threads.h"
 
 namespace stillpoint::kernels::tcn_cpu {
 
@@ -36,41 +34,27 @@ T* pointer(const Array& array) {
   return array.data == nullptr ? nullptr : array.as<T>();
 }
 
-// Where threads wait for each other: a fraction of an OpenMP barrier's time while all of them run, and a
-// waiting thread gives way where they do not.
-struct Gate {
-  alignas(64) std::atomic<Index> arrivals{0};
-};
-
-// The threads that work on one sample together; a team of one never waits.
+// Part `rank` of `size` of a sample's work between two points where all of it has to be done.
 struct Team {
   Index rank = 0, size = 1;
-  Gate* gate = nullptr;
-  mutable Index waits = 0;
-
-  void wait() const {
-    if (size == 1) return;
-    gate->arrivals.fetch_add(1, std::memory_order_acq_rel);
-    const Index all = ++waits * size;
-    for (int spins = 0; gate->arrivals.load(std::memory_order_acquire) < all; ++spins)
-      if (spins >= 4096) std::this_thread::yield();
-  }
 };
 
-// work(team, slice, unit) for units in [0, units): whole rounds with a thread for each unit, what is left
-// with all threads on one unit. `slice` < threads is the scratch that the unit may use. Starts with a wait
-// where work does not, so that what the threads wrote before is seen; ends without one.
+// work(team) for every part.
 template <class Work>
-void share_units(const Team& all, Index units, Work work) {
-  const Index rounds = units / all.size;
-  if (rounds > 0) {
-    all.wait();
-    for (Index r = 0; r < rounds; ++r) work(Team{}, all.rank, all.rank * rounds + r);
-  }
-  for (Index unit = rounds * all.size; unit < units; ++unit) {
-    if (unit > 0) all.wait();
-    work(all, Index(0), unit);
-  }
+void in_parts(Index parts, const Work& work) {
+  parallel(parts, [&](Index part) { work(Team{part, parts}); });
+}
+
+// Whether all units are shared, so that what comes before can be done with the first one's first part.
+inline bool all_shared(Index units, bool worthwhile) { return worthwhile && units < threads(); }
+
+// work(parts, slot, unit) for units in [0, units): as many as every thread can have equally many of as one
+// piece each, what is left one after another in parts. `slot` is the scratch that the unit may use.
+template <class Work>
+void share_units(Index units, bool worthwhile, int slots, const Work& work) {
+  const Index each = worthwhile ? threads() : 1, together = units / each * each;
+  parallel(together, slots, [&](Index unit, int slot) { work(Index(1), slot, unit); });
+  for (Index unit = together; unit < units; ++unit) work(2 * each, 0, unit);
 }
 
 // Rows of a sample with room to read past both ends: `margin` zeros before each row, and zeros from its last

@@ -13,8 +13,10 @@ struct Forward {
   Weights<T> w1, w2, down;  // down.data is null without a down-sampling map
   T* slices;
   Index slice_size;
+  const Normalised<T>* before;  // computed with the first sample, or null
+  const TcnBlockWeights* weights;
 
-  void sample(const Team& team, Index slice, Index n) const;
+  void sample(Index parts, int slot, Index n) const;
   void first(const Team& team, Index n, const Rows<T>& in, const Rows<T>& mid) const;
   void second(const Team& team, Index n, const Rows<T>& in, const Rows<T>& mid) const;
   template <int O>
@@ -22,16 +24,17 @@ struct Forward {
 };
 
 template <class T>
-void Forward<T>::sample(const Team& team, Index slice, Index n) const {
-  const Rows<T> in(slices + slice * slice_size, s.length);
-  const Rows<T> mid(slices + slice * slice_size + Rows<T>::elements(s.in_channels, s.length), s.length);
-  for (Index c = team.rank; c < s.in_channels; c += team.size)
-    in.fill(c, x + (n * s.in_channels + c) * s.length, s.length);
-  for (Index c = team.rank; c < s.channels; c += team.size) mid.clear_margins(c, s.length);
-  team.wait();
-  first(team, n, in, mid);
-  team.wait();
-  second(team, n, in, mid);
+void Forward<T>::sample(Index parts, int slot, Index n) const {
+  const Rows<T> in(slices + slot * slice_size, s.length);
+  const Rows<T> mid(slices + slot * slice_size + Rows<T>::elements(s.in_channels, s.length), s.length);
+  in_parts(parts, [&](const Team& team) {
+    if (before != nullptr && n == 0) before->compute(team, *weights);
+    for (Index c = team.rank; c < s.in_channels; c += team.size)
+      in.fill(c, x + (n * s.in_channels + c) * s.length, s.length);
+    for (Index c = team.rank; c < s.channels; c += team.size) mid.clear_margins(c, s.length);
+  });
+  in_parts(parts, [&](const Team& team) { first(team, n, in, mid); });
+  in_parts(parts, [&](const Team& team) { second(team, n, in, mid); });
 }
 
 // tile = relu(tile + bias)
@@ -82,12 +85,12 @@ void Forward<T>::second(const Team& team, Index n, const Rows<T>& in, const Rows
 template <class T>
 void forward(const TcnBlockShape& s, const TcnBlockWeights& w, const Array& x, const Array& a, const Array& h,
              const Array& y) {
-  const bool parallel = products(s) >= serial_products;
-  const Index slices = std::min<Index>(s.batch, parallel ? omp_get_max_threads() : 1);
+  const bool worthwhile = products(s) >= serial_products;
+  const int slots = slots_for(s.batch, worthwhile);
   const Index slice = Rows<T>::elements(s.in_channels, s.length) + Rows<T>::elements(s.channels, s.length);
-  const Buffer memory(Device::cpu, std::size_t(slices * slice + Normalised<T>::elements(s)) * sizeof(T));
+  const Buffer memory(Device::cpu, std::size_t(slots * slice + Normalised<T>::elements(s)) * sizeof(T));
   T* const scratch = static_cast<T*>(memory.data());
-  const Normalised<T> n(s, scratch + slices * slice);
+  const Normalised<T> n(s, scratch + slots * slice);
   const Forward<T> work{s,
                         pointer<T>(x),
                         pointer<T>(w.b1),
@@ -100,15 +103,12 @@ void forward(const TcnBlockShape& s, const TcnBlockWeights& w, const Array& x, c
                         Weights<T>::convolution(n.w2, s.channels, s.channels, s.taps),
                         Weights<T>::convolution(pointer<T>(w.down_w), s.in_channels, s.channels, 1),
                         scratch,
-                        slice};
-  Gate gate;
-#pragma omp parallel if (parallel)
-  {
-    const Team all{omp_get_thread_num(), omp_get_num_threads(), &gate};
-    n.compute(all, w);
-    share_units(all, s.batch,
-                [&](const Team& team, Index at, Index sample) { work.sample(team, at, sample); });
-  }
+                        slice,
+                        all_shared(s.batch, worthwhile) ? &n : nullptr,
+                        &w};
+  if (work.before == nullptr) n.compute(Team{}, w);
+  share_units(s.batch, worthwhile, slots,
+              [&](Index parts, int slot, Index sample) { work.sample(parts, slot, sample); });
 }
 
 template void forward<float>(const TcnBlockShape&, const TcnBlockWeights&, const Array&, const Array&,

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "kernels/launch_environment.h"
+#include "kernels/threads.h"
 #if STILLPOINT_MPI
 #include <mpi.h>
 #endif
@@ -146,7 +147,7 @@ void Communicator::meet_local_ranks() {
   CPU_ZERO(&cores);
   ::sched_getaffinity(0, sizeof cores, &cores);
   check(MPI_Allreduce(&cores, &of_all, sizeof cores, MPI_BYTE, MPI_BOR, local), "MPI_Allreduce");
-  local_cores_ = CPU_COUNT(&of_all);
+  local_cores_ = within_quota(CPU_COUNT(&of_all));
   MPI_Comm_free(&local);
 }
 

@@ -18,12 +18,13 @@ using Clock = std::chrono::steady_clock;
 
 bool is_gone(std::int64_t process) { return ::kill(pid_t(process), 0) != 0 && errno == ESRCH; }
 
-// Spins as long as a sum among awake ranks takes, then makes room for other processes.
-void make_room(std::chrono::duration<double, std::milli> waited) {
-  if (waited.count() < 5)
+// Spins as long as a sum among awake ranks takes, then sleeps for an eighth of the time waited so far: a rank
+// that only yields uses up the share of its core that it needs once the others have come.
+void make_room(std::chrono::duration<double, std::micro> waited) {
+  if (waited.count() < 1000)
     ::sched_yield();
   else
-    ::usleep(waited.count() < 1000 ? 200 : 2000);
+    ::usleep(useconds_t(std::min(waited.count() / 8, 2000.0)));
 }
 
 }  // namespace

@@ -1,6 +1,8 @@
 // Gauss-Jordan elimination on the CPU: one thread per matrix, rows as SIMD vectors.
 #include "kernels/complex_inverse.h"
 
+#include "kernels/pool.h"
+
 namespace stillpoint::kernels {
 namespace {
 
@@ -50,8 +52,9 @@ void complex_inverse(Index n, const Array& m) {
     using T = decltype(zero);
     T* const first = m.as<T>();
     const Index batch = m.size / (2 * n * n);
-#pragma omp parallel for schedule(dynamic, 4) if (m.size * n >= threaded_from)
-    for (Index b = 0; b < batch; ++b) invert(n, first + 2 * b * n * n, first + (2 * b + 1) * n * n);
+    parallel_ranges(batch, 1, m.size * n >= threaded_from, [&](Index begin, Index end) {
+      for (Index b = begin; b < end; ++b) invert(n, first + 2 * b * n * n, first + (2 * b + 1) * n * n);
+    });
   });
 }
 

@@ -1,9 +1,8 @@
 // Correlations over bordered images in register tiles of output channels by runs of places: what convolutions
 // and data adjoints on the CPU are made of.
 #pragma once
-#include <omp.h>
-
 #include "kernels/conv2d_tile.h"
+#include "kernels/pool.h"
 
 namespace stillpoint::kernels::conv2d_tile {
 
@@ -103,20 +102,18 @@ void pack_weights(Index outputs, Index channels, Index taps, const T* w, Index o
   });
 }
 
-// work(image n, part, parts, memory of `elements`) for every image, in parts where there are more threads
-// than images.
+// work(image n, part, parts, memory of `elements`) for every image, in parts where there are few images.
+// `prepare` is called once for the memory of every slot.
 template <class T, class Prepare, class Work>
 void share_images(Index batch, Index products, Index elements, Prepare prepare, Work work) {
   const bool threaded = batch * products >= serial_products;
-  const Index threads = threaded ? omp_get_max_threads() : 1, parts = (threads + batch - 1) / batch;
-  const Buffer memory(Device::cpu, std::size_t(threads * elements) * sizeof(T));
-#pragma omp parallel num_threads(int(threads)) if (threaded)
-  {
-    T* const own = static_cast<T*>(memory.data()) + omp_get_thread_num() * elements;
-    prepare(own);
-#pragma omp for schedule(dynamic)
-    for (Index unit = 0; unit < batch * parts; ++unit) work(unit / parts, unit % parts, parts, own);
-  }
+  const Index parts = threaded ? (threads() + batch - 1) / batch : 1;
+  const int slots = slots_for(batch * parts, threaded);
+  const Buffer memory(Device::cpu, std::size_t(slots * elements) * sizeof(T));
+  T* const first = static_cast<T*>(memory.data());
+  for (int slot = 0; slot < slots; ++slot) prepare(first + slot * elements);
+  parallel(batch * parts, slots,
+           [&](Index unit, int slot) { work(unit / parts, unit % parts, parts, first + slot * elements); });
 }
 
 }  // namespace stillpoint::kernels::conv2d_tile

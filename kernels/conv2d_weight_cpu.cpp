@@ -1,9 +1,8 @@
 // The weight adjoint of a two-dimensional convolution on the CPU: products of places summed in registers,
 // groups of images summed in order.
-#include <omp.h>
-
 #include "kernels/conv2d_cpu.h"
 #include "kernels/conv2d_tile.h"
+#include "kernels/pool.h"
 
 namespace stillpoint::kernels {
 namespace {
@@ -169,18 +168,15 @@ void weight_adjoint(const Conv2dShape& s, const T* y, const T* x, T* w, T* dbias
   const Buffer table(Device::cpu,
                      std::size_t(s.in_channels * s.kernel_height * s.kernel_width) * sizeof(Index));
   k.fill_offsets(static_cast<Index*>(table.data()));
-  const Index threads = std::clamp<Index>(k.groups, 1, omp_get_max_threads()), slice = k.slice();
-  const Buffer memory(Device::cpu, std::size_t(threads * slice + k.groups * k.size) * sizeof(T));
+  const int slots = slots_for(k.groups);
+  const Index slice = k.slice();
+  const Buffer memory(Device::cpu, std::size_t(slots * slice + k.groups * k.size) * sizeof(T));
   T* const slices = static_cast<T*>(memory.data());
-  T* const sums = slices + threads * slice;
-#pragma omp parallel num_threads(int(threads)) if (threads > 1)
-  {
-    T* const own = slices + omp_get_thread_num() * slice;
-    std::fill_n(own, slice, T(0));
-#pragma omp for schedule(dynamic)
-    for (Index group = 0; group < k.groups; ++group)
-      correlate_group(k, group, x, y, own, sums + group * k.size);
-  }
+  T* const sums = slices + slots * slice;
+  std::fill_n(slices, slots * slice, T(0));
+  parallel(k.groups, slots, [&](Index group, int slot) {
+    correlate_group(k, group, x, y, slices + slot * slice, sums + group * k.size);
+  });
   const Index weights = k.size - s.out_channels;
   add_groups(k, sums, weights, w);
   if (dbias != nullptr) add_groups(k, sums + weights, s.out_channels, dbias);

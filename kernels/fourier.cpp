@@ -6,6 +6,7 @@
 #include <mutex>
 
 #include "kernels/fourier_line.h"
+#include "kernels/pool.h"
 #include "kernels/threads.h"
 
 namespace stillpoint::kernels {
@@ -116,10 +117,11 @@ void transform(HalfSpectrum half, Index width, T* z, T* spectrum) {
   const LinePlan<T>& plan = plan_for<T>(half.n);
   const Index n = half.n, places = n * n, rows = 2 * half.count();
   const Index tiles = (width + lanes<T> - 1) / lanes<T>, columns = Scratch<T>::columns(n);
-#pragma omp parallel if (width * places >= serial_below)
-  {
-    const Buffer memory(Device::cpu, std::size_t((columns + places + rows) * lanes<T>) * sizeof(T));
-    T* const first = static_cast<T*>(memory.data());
+  const Index slot_size = (columns + places + rows) * lanes<T>;
+  const int slots = slots_for(tiles, width * places >= serial_below);
+  const Buffer memory(Device::cpu, std::size_t(slots * slot_size) * sizeof(T));
+  parallel(tiles, slots, [&](Index i, int slot) {
+    T* const first = static_cast<T*>(memory.data()) + slot * slot_size;
     const Scratch<T> scratch(n, first);
     const Tile<T> padded{first + columns * lanes<T>, lanes<T>, first + (columns + places) * lanes<T>,
                          lanes<T>};
@@ -129,25 +131,19 @@ void transform(HalfSpectrum half, Index width, T* z, T* spectrum) {
       else
         forward_tile(plan, t, scratch);
     };
-#pragma omp for schedule(static)
-    for (Index i = 0; i < tiles; ++i) {
-      const Index at = i * lanes<T>, some = width - at;
-      if (some >= lanes<T>) {
-        run({z + at, width, spectrum + at, width});
-        continue;
-      }
-      std::fill_n(padded.z, (places + rows) * lanes<T>, T(0));
-      if constexpr (inverse) {
-        copy_rows(rows, some, spectrum + at, width, padded.x, lanes<T>);
-        run(padded);
-        copy_rows(places, some, padded.z, lanes<T>, z + at, width);
-      } else {
-        copy_rows(places, some, z + at, width, padded.z, lanes<T>);
-        run(padded);
-        copy_rows(rows, some, padded.x, lanes<T>, spectrum + at, width);
-      }
+    const Index at = i * lanes<T>, some = width - at;
+    if (some >= lanes<T>) return run({z + at, width, spectrum + at, width});
+    std::fill_n(padded.z, (places + rows) * lanes<T>, T(0));
+    if constexpr (inverse) {
+      copy_rows(rows, some, spectrum + at, width, padded.x, lanes<T>);
+      run(padded);
+      copy_rows(places, some, padded.z, lanes<T>, z + at, width);
+    } else {
+      copy_rows(places, some, z + at, width, padded.z, lanes<T>);
+      run(padded);
+      copy_rows(rows, some, padded.x, lanes<T>, spectrum + at, width);
     }
-  }
+  });
 }
 
 Index width_of(const char* op, HalfSpectrum half, const Array& z, const Array& spectrum) {

@@ -28,8 +28,8 @@ struct LinearShape {
 };
 void linear(const LinearShape& shape, const Array& x, const Array& w, const Array& b, const Array& y);
 
-// The CPU product on raw pointers with leading dimensions, c = op(a) op(b) + beta c, beta 0 or 1. Inside an
-// OpenMP parallel region it runs on the calling thread alone.
+// The CPU product on raw pointers with leading dimensions, c = op(a) op(b) + beta c, beta 0 or 1. Inside of a
+// loop's piece (kernels/pool.h) it runs on the calling thread.
 struct HostGemm {
   bool transpose_a, transpose_b;
   std::int64_t m, n, k;

@@ -2,6 +2,7 @@
 #include "kernels/gemm_batched.h"
 
 #include "kernels/gemm_cpu.h"
+#include "kernels/pool.h"
 
 namespace stillpoint::kernels {
 namespace {
@@ -48,9 +49,10 @@ void gemm_batched(const BatchedGemm& g, const Array& a, const Array& b, const Ar
     const T *const first_a = a.as<T>(), *const first_b = b.as<T>();
     T* const first_c = c.as<T>();
     if (g.batch == 1) return product(one, first_a, first_b, first_c);
-#pragma omp parallel for schedule(static) if (g.batch * s.m * s.n * s.k >= threaded_from)
-    for (Index i = 0; i < g.batch; ++i)
-      product(one, first_a + i * g.stride_a, first_b + i * g.stride_b, first_c + i * g.stride_c);
+    parallel_ranges(g.batch, 1, g.batch * s.m * s.n * s.k >= threaded_from, [&](Index begin, Index end) {
+      for (Index i = begin; i < end; ++i)
+        product(one, first_a + i * g.stride_a, first_b + i * g.stride_b, first_c + i * g.stride_c);
+    });
   });
 }
 

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "kernels/gemm_cpu.h"
+#include "kernels/pool.h"
 #include "kernels/threads.h"
 #if STILLPOINT_ONEDNN
 #include <array>
@@ -21,9 +22,11 @@ std::uint32_t rounded_bits(float x) {
 
 template <class T, class Round>
 void round_rows(Index rows, Index columns, const float* from, Index stride, T* to, Round round) {
-#pragma omp parallel for schedule(static) if (rows * columns >= serial_below)
-  for (Index r = 0; r < rows; ++r)
-    for (Index c = 0; c < columns; ++c) to[r * columns + c] = round(from[r * stride + c]);
+  parallel_ranges(rows, piece_elements / columns, rows * columns >= serial_below,
+                  [&](Index begin, Index end) {
+                    for (Index r = begin; r < end; ++r)
+                      for (Index c = 0; c < columns; ++c) to[r * columns + c] = round(from[r * stride + c]);
+                  });
 }
 
 // Both operands rounded and packed without gaps between their rows.
@@ -96,12 +99,17 @@ Product& product(const HostGemm& g) {
 void multiply_natively(const HostGemm& g, const float* a, const float* b, float* c) {
   const Rounded<std::uint16_t> operands(g, a, b,
                                         [](float x) { return std::uint16_t(rounded_bits(x) >> 16); });
-  Product& p = product(operands.shape);
-  dnnl::stream stream(engine());
-  p.matmul.execute(stream, {{DNNL_ARG_SRC, dnnl::memory(p.a, engine(), operands.a_data())},
-                            {DNNL_ARG_WEIGHTS, dnnl::memory(p.b, engine(), operands.b_data())},
-                            {DNNL_ARG_DST, dnnl::memory(p.c, engine(), c)}});
-  stream.wait();
+  using Bits = std::uint16_t;
+  const auto multiply = [](const HostGemm& part, const Bits* x, const Bits* y, float* z) {
+    use_one_onednn_thread();
+    Product& p = product(part);
+    dnnl::stream stream(engine());
+    p.matmul.execute(stream, {{DNNL_ARG_SRC, dnnl::memory(p.a, engine(), const_cast<Bits*>(x))},
+                              {DNNL_ARG_WEIGHTS, dnnl::memory(p.b, engine(), const_cast<Bits*>(y))},
+                              {DNNL_ARG_DST, dnnl::memory(p.c, engine(), z)}});
+    stream.wait();
+  };
+  in_blocks<Bits>(operands.shape, operands.a_data(), operands.b_data(), c, multiply);
 }
 
 #endif

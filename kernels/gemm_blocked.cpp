@@ -1,8 +1,7 @@
 // The project's own matrix product: blocks of k and of columns packed for the caches around the register
 // tile.
-#include <omp.h>
-
 #include "kernels/gemm_cpu.h"
+#include "kernels/pool.h"
 #include "kernels/register_tile.h"
 
 namespace stillpoint::kernels {
@@ -94,9 +93,9 @@ void gemm_blocked(const HostGemm& g, const T* a, const T* b, T* c) {
     return;
   }
   Index rows = std::min(g.m, row_block), columns = std::min(g.n, column_block);
-  const bool threaded = !omp_in_parallel() && omp_get_max_threads() > 1 && g.m * g.n * g.k >= threaded_from;
+  const bool threaded = threads() > 1 && g.m * g.n * g.k >= threaded_from;
   // Halves blocks until every thread has two.
-  while (threaded && ceil_div(g.m, rows) * ceil_div(g.n, columns) < 2 * omp_get_max_threads()) {
+  while (threaded && ceil_div(g.m, rows) * ceil_div(g.n, columns) < 2 * threads()) {
     if (columns >= rows && columns > 2 * tile::columns<T>)
       columns = tile::padded<T>(columns / 2);
     else if (rows > 2 * tile::rows)
@@ -105,11 +104,10 @@ void gemm_blocked(const HostGemm& g, const T* a, const T* b, T* c) {
       break;
   }
   const Index across = ceil_div(g.n, columns), blocks = ceil_div(g.m, rows) * across;
-#pragma omp parallel for schedule(dynamic) if (threaded)
-  for (Index t = 0; t < blocks; ++t) {
+  parallel(blocks, slots_for(blocks, threaded), [&](Index t, int) {
     const Index i0 = t / across * rows, j0 = t % across * columns;
     multiply_block(g, a, b, c, {i0, std::min(g.m, i0 + rows), j0, std::min(g.n, j0 + columns)});
-  }
+  });
 }
 
 template void gemm_blocked<float>(const HostGemm& g, const float* a, const float* b, float* c);

@@ -1,13 +1,13 @@
 // Matrix products on the CPU: the choice between oneDNN and the project's own product, bias and ReLU on top.
 #include "kernels/gemm_cpu.h"
 
-#include <omp.h>
-
 #include <atomic>
 #include <new>
 
+#include "kernels/pool.h"
 #include "kernels/simd.h"
 #if STILLPOINT_ONEDNN
+#include <omp.h>
 #include <oneapi/dnnl/dnnl.h>
 #endif
 
@@ -20,6 +20,7 @@ constexpr Index linear_tile = 128;  // rows of y that get their bias while they 
 
 #if STILLPOINT_ONEDNN
 void multiply_onednn(const HostGemm& g, const float* a, const float* b, float* c) {
+  use_one_onednn_thread();
   const dnnl_status_t status = dnnl_sgemm(g.transpose_a ? 'T' : 'N', g.transpose_b ? 'T' : 'N', g.m, g.n, g.k,
                                           1.0f, a, g.lda, b, g.ldb, g.beta, c, g.ldc);
   if (status == dnnl_out_of_memory) throw std::bad_alloc();
@@ -27,6 +28,7 @@ void multiply_onednn(const HostGemm& g, const float* a, const float* b, float* c
           ", k ", g.k, ", lda ", g.lda, ", ldb ", g.ldb, ", ldc ", g.ldc,
           ", expected success, check leading dimensions");
 }
+
 #endif
 
 // y (rows,out) + b, then ReLU; either may be left out.
@@ -59,19 +61,27 @@ void linear_typed(const LinearShape& s, const T* x, const T* w, const T* b, T* y
   // In bf16 every product rounds its weights, so one product for all rows is cheaper than one per tile.
   const bool tiled = s.rows >= 2 * linear_tile && precision() != Precision::bf16;
   if (!tiled) return linear_rows(s, s.rows, x, w, b, y);
-#pragma omp parallel for schedule(static)
-  for (Index first = 0; first < s.rows; first += linear_tile)
+  parallel((s.rows + linear_tile - 1) / linear_tile, [&](Index tile) {
+    const Index first = tile * linear_tile;
     linear_rows(s, std::min(linear_tile, s.rows - first), x + first * s.in, w, b, y + first * s.out);
+  });
 }
 
 }  // namespace
+
+void use_one_onednn_thread() {
+#if STILLPOINT_ONEDNN
+  thread_local const bool told = (omp_set_num_threads(1), true);
+  (void)told;
+#endif
+}
 
 void set_precision(Precision precision) { chosen = precision; }
 Precision precision() { return chosen; }
 
 void gemm_float32(const HostGemm& g, const float* a, const float* b, float* c) {
 #if STILLPOINT_ONEDNN
-  if (g.m * g.n * g.k > 0) return multiply_onednn(g, a, b, c);
+  if (g.m * g.n * g.k > 0) return in_blocks(g, a, b, c, multiply_onednn);
 #endif
   gemm_blocked(g, a, b, c);
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 
 #include "kernels/array.h"
+#include "kernels/pool.h"
 #include "kernels/scalar.h"
 #include "kernels/threads.h"
 #if STILLPOINT_CUDA
@@ -145,19 +146,19 @@ void each([[maybe_unused]] Device device, Index n, Body body) {
     for (Index i = 0; i < n; ++i) body(i);
     return;
   }
-#pragma omp parallel for simd schedule(static)
-  for (Index i = 0; i < n; ++i) body(i);
+  parallel_ranges(n, piece_elements, true, [&](Index begin, Index end) {
+#pragma omp simd
+    for (Index i = begin; i < end; ++i) body(i);
+  });
 }
 
 // body(row, team) for row in [0, rows) on the CPU; `row_cost` is the elements a row touches.
 template <class Body>
 void each_row_cpu(Index rows, Index row_cost, const Body& body) {
-  if (rows == 1 || rows * row_cost < serial_below) {
-    for (Index r = 0; r < rows; ++r) body(r, SerialTeam{});
-    return;
-  }
-#pragma omp parallel for schedule(static)
-  for (Index r = 0; r < rows; ++r) body(r, SerialTeam{});
+  parallel_ranges(rows, piece_elements / std::max<Index>(row_cost, 1),
+                  rows > 1 && rows * row_cost >= serial_below, [&](Index begin, Index end) {
+                    for (Index r = begin; r < end; ++r) body(r, SerialTeam{});
+                  });
 }
 
 // The same on either device.

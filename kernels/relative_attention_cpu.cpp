@@ -1,11 +1,10 @@
 // Relative attention on the CPU: vectors of keys, a head of a sample at a time.
 #include "kernels/relative_attention_cpu.h"
 
-#include <omp.h>
-
 #include <cmath>
 #include <limits>
 
+#include "kernels/pool.h"
 #include "kernels/relative_attention_dispatch.h"
 #include "kernels/simd_math.h"
 
@@ -223,17 +222,14 @@ void backward_head(const Head<T, E>& head, HeadGradients<T, E>& grads, const T* 
     }
 }
 
-// work(unit, scratch) for the heads of all samples, with scratch of `elements` per thread.
+// work(unit, scratch) for the heads of all samples, with scratch of `elements` per slot.
 template <class T, class Work>
 void each_head(const RelativeAttentionShape& s, Index elements, Work work) {
   const Index units = s.batch * s.heads;
-  const int threads = units * s.length * s.length / 2 < threaded_from
-                          ? 1
-                          : int(std::min<Index>(units, omp_get_max_threads()));
-  const Buffer scratch(Device::cpu, std::size_t(threads * elements) * sizeof(T));
-#pragma omp parallel for schedule(static) num_threads(threads)
-  for (Index unit = 0; unit < units; ++unit)
-    work(unit, static_cast<T*>(scratch.data()) + omp_get_thread_num() * elements);
+  const int slots = slots_for(units, units * s.length * s.length / 2 >= threaded_from);
+  const Buffer scratch(Device::cpu, std::size_t(slots * elements) * sizeof(T));
+  parallel(units, slots,
+           [&](Index unit, int slot) { work(unit, static_cast<T*>(scratch.data()) + slot * elements); });
 }
 
 // Gradients of r, b_w and b_r of every sample apart, (N, (L + 2) H E); a sample alone writes where they go.

@@ -1,8 +1,7 @@
 // The CPU form of the SIM head: tiles of positions shared among threads, weights packed once per call.
 #include "kernels/sim_head_cpu.h"
 
-#include <omp.h>
-
+#include "kernels/pool.h"
 #include "kernels/sim_head_tile.h"
 
 namespace stillpoint::kernels {
@@ -83,10 +82,12 @@ void pack_weights(Plan<T>& plan, bool forward) {
   for (Layer<T>& l : plan.layers) {
     const Index n = forward ? l.out : l.in, k = forward ? l.in : l.out;
     T* const panels = to;
-#pragma omp parallel for schedule(static) if (n * k >= threaded_from / 8)
-    for (Index j = 0; j < n; j += columns<T>)
+    const Index count = ceil_div(n, columns<T>);
+    parallel(count, slots_for(count, n * k >= threaded_from / 8), [&](Index panel, int) {
+      const Index j = panel * columns<T>;
       tile::pack_panels(k, std::min<Index>(columns<T>, n - j), l.w + j * (forward ? l.in : 1),
                         forward ? 1 : l.in, forward ? l.in : 1, panels + j * k);
+    });
     l.panels = panels;
     to += padded<T>(n) * k;
     if (!forward) continue;
@@ -97,18 +98,20 @@ void pack_weights(Plan<T>& plan, bool forward) {
   }
 }
 
-// Scratch of one pass: `tiles` tiles for each thread.
+// Scratch of one pass: `tiles` tiles for each slot.
 template <class T>
 class Scratch {
  public:
-  Scratch(const Plan<T>& plan, int tiles)
+  struct Slot {
+    T* first;
+    Index size;
+    T* tile(int which) const { return first + which * size; }
+  };
+  Scratch(const Plan<T>& plan, int tiles, int slots)
       : size_(plan.tile * plan.widest),
         tiles_(tiles),
-        buffer_(Device::cpu,
-                std::size_t(size_ * tiles * (omp_in_parallel() ? 1 : omp_get_max_threads())) * sizeof(T)) {}
-  T* tile(int which) const {
-    return static_cast<T*>(buffer_.data()) + (Index(omp_get_thread_num()) * tiles_ + which) * size_;
-  }
+        buffer_(Device::cpu, std::size_t(size_ * tiles * slots) * sizeof(T)) {}
+  Slot operator[](int slot) const { return {static_cast<T*>(buffer_.data()) + slot * tiles_ * size_, size_}; }
 
  private:
   Index size_;
@@ -134,10 +137,11 @@ template <class T>
 void forward(Index positions, const std::vector<ChainLayer>& layers, const T* x, T* y, T* saved) {
   Plan<T> plan = make_plan<T>(positions, layers);
   pack_weights(plan, true);
-  const Scratch<T> scratch(plan, 3);
+  const int slots = slots_for(plan.tiles, plan.multiply_adds >= threaded_from);
+  const Scratch<T> all(plan, 3, slots);
   const Index last = plan.size() - 1;
-#pragma omp parallel for schedule(dynamic) if (plan.multiply_adds >= threaded_from)
-  for (Index t = 0; t < plan.tiles; ++t) {
+  parallel(plan.tiles, slots, [&](Index t, int slot) {
+    const auto scratch = all[slot];
     const Index n = plan.count(t), width = plan.layers[std::size_t(last)].width;
     T *in = scratch.tile(0), *spare = scratch.tile(1);
     chain::to_tile(n, plan.layers[0].in, x + plan.first(t) * plan.layers[0].in, in);
@@ -148,7 +152,7 @@ void forward(Index positions, const std::vector<ChainLayer>& layers, const T* x,
       in = out;
     }
     chain::from_tile(n, width, in, y + plan.first(t) * width);
-  }
+  });
 }
 
 // e, dL/dp of the last layer, from its g = dL/dy; either may end in `g` or `e`, and the result says where.
@@ -185,7 +189,7 @@ struct Backward {
   T *saved, *dx;
 
   // Adds the tile's part of every gradient to a slab, or starts the slab with it.
-  void tile(Index t, const Scratch<T>& scratch, T* slab, bool add) const {
+  void tile(Index t, const typename Scratch<T>::Slot& scratch, T* slab, bool add) const {
     const Index n = plan.count(t), first = plan.first(t), last = plan.size() - 1;
     const Layer<T>& top = plan.layers[std::size_t(last)];
     T* const g = scratch.tile(0);
@@ -236,8 +240,9 @@ void reduce(const Plan<T>& plan, Index slabs, const T* partials) {
     const T* const from = partials + l.partial;
     if (l.db != nullptr) sum_slabs(slabs, stride, l.out, from + l.out * row, l.db);
     if (l.dw == nullptr) continue;
-#pragma omp parallel for schedule(static) if (slabs * l.out * l.in >= threaded_from)
-    for (Index o = 0; o < l.out; ++o) sum_slabs(slabs, stride, l.in, from + o * row, l.dw + o * l.in);
+    parallel_ranges(l.out, 1, slabs * l.out * l.in >= threaded_from, [&](Index begin, Index end) {
+      for (Index o = begin; o < end; ++o) sum_slabs(slabs, stride, l.in, from + o * row, l.dw + o * l.in);
+    });
   }
 }
 
@@ -256,15 +261,15 @@ void backward(Backward<T>& b) {
   }
   if (!below) return;
   pack_weights(plan, false);
-  const Scratch<T> scratch(plan, 4);
   const Index slabs = std::min(plan.tiles, most_slabs);
+  const int slots = slots_for(slabs, plan.multiply_adds >= threaded_from / 2);
+  const Scratch<T> scratch(plan, 4, slots);
   const Buffer buffer(Device::cpu, std::size_t(slabs * plan.partial_size) * sizeof(T));
   T* const partials = static_cast<T*>(buffer.data());
-#pragma omp parallel for schedule(dynamic) if (plan.multiply_adds >= threaded_from / 2)
-  for (Index s = 0; s < slabs; ++s) {
+  parallel(slabs, slots, [&](Index s, int slot) {
     const Index begin = s * plan.tiles / slabs, end = (s + 1) * plan.tiles / slabs;
-    for (Index t = begin; t < end; ++t) b.tile(t, scratch, partials + s * plan.partial_size, t > begin);
-  }
+    for (Index t = begin; t < end; ++t) b.tile(t, scratch[slot], partials + s * plan.partial_size, t > begin);
+  });
   reduce(plan, slabs, partials);
 }
 

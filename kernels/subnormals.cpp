@@ -1,7 +1,6 @@
 // The mode of the floating-point unit.
 #include "kernels/subnormals.h"
 
-#include <cstdint>
 #include <limits>
 
 #if defined(__SSE2__)
@@ -10,15 +9,33 @@
 
 namespace stillpoint::kernels {
 
-void flush_subnormals() {
+std::uint64_t floating_mode() {
 #if defined(__SSE2__)
-  constexpr unsigned flush_to_zero = 1u << 15, denormals_are_zero = 1u << 6;
-  _mm_setcsr(_mm_getcsr() | flush_to_zero | denormals_are_zero);
+  return _mm_getcsr();
 #elif defined(__aarch64__)
   std::uint64_t mode = 0;
   asm volatile("mrs %0, fpcr" : "=r"(mode));
-  asm volatile("msr fpcr, %0" : : "r"(mode | std::uint64_t(1) << 24));
+  return mode;
+#else
+  return 0;
 #endif
+}
+
+void set_floating_mode([[maybe_unused]] std::uint64_t mode) {
+#if defined(__SSE2__)
+  _mm_setcsr(unsigned(mode));
+#elif defined(__aarch64__)
+  asm volatile("msr fpcr, %0" : : "r"(mode));
+#endif
+}
+
+void flush_subnormals() {
+#if defined(__SSE2__)
+  constexpr std::uint64_t bits = 1u << 15 | 1u << 6;  // flush to zero, denormals are zero
+#else
+  constexpr std::uint64_t bits = 1u << 24;
+#endif
+  set_floating_mode(floating_mode() | bits);
 }
 
 bool flushes_subnormals() {

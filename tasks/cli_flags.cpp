@@ -1,12 +1,12 @@
 // Flags, and the layers of settings that they make.
 #include "tasks/cli_flags.h"
 
-#include <omp.h>
-
 #include <algorithm>
 
 #include "kernels/address_space.h"
 #include "kernels/communicator.h"
+#include "kernels/pool.h"
+#include "kernels/threads.h"
 #include "tasks/cli_values.h"
 #include "tasks/info.h"
 #include "tasks/presets.h"
@@ -16,15 +16,16 @@ namespace stillpoint {
 namespace fs = std::filesystem;
 
 void add_threads(CLI::App& app, int& threads) {
-  app.add_option("--threads", threads, "CPU threads; 0: all cores, or this rank's share of them")
+  app.add_option("--threads", threads,
+                 "CPU threads; 0: all cores that may be used, or this rank's share of them")
       ->transform(whole_number(0, 4096));
 }
 void set_threads(int threads) {
   const kernels::Communicator* const group = kernels::Communicator::joined();
   if (threads == 0 && group != nullptr)
-    threads = int(std::clamp<Index>(group->local_cores() / group->local_size(), 1, omp_get_num_procs()));
-  if (threads > 0) omp_set_num_threads(threads);
-  kernels::require_threads(omp_get_max_threads());  // OpenMP's words for a thread too many are no help
+    threads = int(std::clamp<Index>(group->local_cores() / group->local_size(), 1, kernels::cores()));
+  if (threads > 0) kernels::set_threads(threads);
+  kernels::require_threads(kernels::threads());
 }
 
 void CommonFlags::add_to(CLI::App& app) {

@@ -2,8 +2,8 @@
 #include "tasks/cli_reproduce.h"
 
 #include <algorithm>
-#include <thread>
 
+#include "kernels/threads.h"
 #include "tasks/cli_values.h"
 #include "tasks/info.h"
 
@@ -51,7 +51,7 @@ void ReproduceFlags::refuse_idle_flags() const {
 
 int ReproduceFlags::run(std::ostream& out) {
   refuse_idle_flags();
-  const Index cores = std::max<Index>(1, Index(std::thread::hardware_concurrency()));
+  const Index cores = kernels::cores();
   request.folder = folder;
   request.data = data;
   if (request.runner.workers == 0)

@@ -6,10 +6,10 @@
 
 #include <cerrno>
 #include <cstring>
-#include <thread>
 
 #include "engine/files.h"
 #include "engine/words.h"
+#include "kernels/threads.h"
 #include "tasks/cli_values.h"
 #include "tasks/presets.h"
 #include "tasks/search/space.h"
@@ -155,7 +155,7 @@ Json TuneFlags::plan(const TaskKind& kind) const {
   // A draw that does not fit the task, or a task that cannot be made here, is one error now and not one per
   // trial.
   const Json config = kind.resolve({{fixed, "search space"}, {chosen.first_draw(), "draw"}});
-  const Index cores = std::max<Index>(1, Index(std::thread::hardware_concurrency()));
+  const Index cores = kernels::cores();
   if (!dry) kind.make(config, common.apply());
   return {{"program", path_to_text(fs::read_symlink("/proc/self/exe"))},
           {"task", kind.name()},

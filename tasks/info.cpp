@@ -1,7 +1,6 @@
 // Facts about the machine and the build.
 #include "tasks/info.h"
 
-#include <omp.h>
 #include <unistd.h>
 
 #include <CLI/Version.hpp>
@@ -14,7 +13,9 @@
 #include "kernels/communicator.h"
 #include "kernels/error.h"
 #include "kernels/gemm.h"
+#include "kernels/pool.h"
 #include "kernels/subnormals.h"
+#include "kernels/threads.h"
 #include "tasks/presets.h"
 #if STILLPOINT_ONEDNN
 #include <dnnl.hpp>
@@ -129,7 +130,7 @@ std::string describe_system() {
       << "instructions:  " << compiled_instructions() << "\n"
       << "bf16 products: "
       << (kernels::cpu_has_bf16() ? "native" : "emulated (rounded operands, float32 arithmetic)") << "\n"
-      << "threads:       " << omp_get_max_threads() << " (OpenMP)\n"
+      << "threads:       " << kernels::threads() << " (" << kernels::describe_cores() << ")\n"
       << "subnormals:    " << (kernels::flushes_subnormals() ? "flushed to zero" : "computed with") << "\n"
       << "oneDNN:        " << onednn() << "\n"
       << "CUDA:          " << cuda() << "\n"

@@ -1,13 +1,12 @@
 // The TCN block on the CPU against plain loops, golden numbers, finite differences, and itself on other
 // threads.
-#include <omp.h>
-
 #include <cmath>
 #include <limits>
 #include <string>
 #include <vector>
 
 #include "kernels/causal_conv.h"
+#include "kernels/pool.h"
 #include "tests/catch.h"
 #include "tests/causal_conv_oracle.h"
 #include "tests/error_text.h"
@@ -70,9 +69,9 @@ const TcnBlockShape shapes[] = {
 };
 
 struct ThreadCount {
-  int before = omp_get_max_threads();
-  explicit ThreadCount(int n) { omp_set_num_threads(n); }
-  ~ThreadCount() { omp_set_num_threads(before); }
+  int before = kernels::threads();
+  explicit ThreadCount(int n) { kernels::set_threads(n); }
+  ~ThreadCount() { kernels::set_threads(before); }
 };
 
 }  // namespace

@@ -1,8 +1,6 @@
 // Matrix products on the CPU against plain loops in double.
 #include "kernels/gemm.h"
 
-#include <omp.h>
-
 #include <array>
 #include <bit>
 #include <cmath>
@@ -11,6 +9,7 @@
 #include <vector>
 
 #include "kernels/gemm_cpu.h"
+#include "kernels/pool.h"
 #include "tests/catch.h"
 #include "tests/error_text.h"
 
@@ -91,25 +90,24 @@ TEMPLATE_TEST_CASE("gemm_blocked equals plain loops", "[gemm]", float, double) {
 }
 
 TEMPLATE_TEST_CASE("gemm_blocked gives the same bits with any number of threads", "[gemm]", float, double) {
-  const int before = omp_get_max_threads();
+  const int before = kernels::threads();
   const HostGemm g{true, false, 301, 203, 517, 301, 203, 203};
   const auto a = draw<TestType>(517 * 301, 1), b = draw<TestType>(517 * 203, 2);
   std::vector<TestType> one(301 * 203), c(one.size());
-  omp_set_num_threads(1);
+  kernels::set_threads(1);
   kernels::gemm_blocked(g, a.data(), b.data(), one.data());
   for (int threads : {2, 3}) {
-    omp_set_num_threads(threads);
+    kernels::set_threads(threads);
     kernels::gemm_blocked(g, a.data(), b.data(), c.data());
     CHECK(c == one);
   }
-  omp_set_num_threads(before);
-#pragma omp parallel num_threads(2)
-  {
-    std::vector<TestType> own(one.size());
-    kernels::gemm_blocked(g, a.data(), b.data(), own.data());
-#pragma omp critical
-    CHECK(own == one);
-  }
+  kernels::set_threads(before);
+  std::array<std::vector<TestType>, 4> own;
+  kernels::parallel(4, [&](Index i) {
+    own[std::size_t(i)].resize(one.size());
+    kernels::gemm_blocked(g, a.data(), b.data(), own[std::size_t(i)].data());
+  });
+  for (const auto& result : own) CHECK(result == one);
 }
 
 TEMPLATE_TEST_CASE("gemm_cpu and linear_cpu equal plain loops", "[gemm]", float, double) {

@@ -1,10 +1,9 @@
 // Counter-based random numbers: known answers, moments, independence of the number of threads.
-#include <omp.h>
-
 #include <cmath>
 
 #include "engine/init.h"
 #include "kernels/philox.h"
+#include "kernels/pool.h"
 #include "kernels/random.h"
 #include "tests/catch.h"
 
@@ -47,12 +46,12 @@ TEST_CASE("uniform and normal fills have their moments and bounds", "[random]") 
 
 TEST_CASE("draws depend on seed and order alone, not on threads or dtype", "[random]") {
   const auto draw = [](std::uint64_t seed, int threads, DType dtype) {
-    const int before = omp_get_max_threads();
-    omp_set_num_threads(threads);
+    const int before = kernels::threads();
+    kernels::set_threads(threads);
     Initializer init(seed, {dtype});
     init.normal({7}, 1);
     const std::vector<double> values = init.normal({50000}, 1).values();
-    omp_set_num_threads(before);
+    kernels::set_threads(before);
     return values;
   };
   const std::vector<double> reference = draw(1, 1, DType::float64);

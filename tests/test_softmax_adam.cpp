@@ -1,6 +1,5 @@
 // Softmax cross-entropy and the optimisers on the CPU.
-#include <omp.h>
-
+#include "kernels/pool.h"
 #include "tests/error_text.h"
 #include "tests/softmax_adam_cases.h"
 
@@ -64,12 +63,12 @@ TEST_CASE("the gradient norm agrees with plain loops for every number of threads
   check_norm<float>(Device::cpu, {});
   check_norm<double>(Device::cpu, optimiser_sizes());
   const std::vector<std::int64_t> sizes{300000, 1, 700001, 0, 77};
-  const int threads = omp_get_max_threads();
-  omp_set_num_threads(1);
+  const int threads = kernels::threads();
+  kernels::set_threads(1);
   const float alone = check_norm<float>(Device::cpu, sizes);
-  omp_set_num_threads(3);
+  kernels::set_threads(3);
   CHECK(check_norm<float>(Device::cpu, sizes) == alone);
-  omp_set_num_threads(threads);
+  kernels::set_threads(threads);
 }
 
 TEST_CASE("the clip factor is min(1, c / (n + 1e-6))", "[adam]") { check_clip_factor(Device::cpu); }

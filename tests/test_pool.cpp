@@ -1,0 +1,123 @@
+// Loops on several threads: every piece once, any number of threads, exceptions, loops within loops and
+// beside others, more threads than cores; and how many cores there are to use.
+#include "kernels/pool.h"
+
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "kernels/error.h"
+#include "kernels/gemm.h"
+#include "kernels/threads.h"
+#include "tests/catch.h"
+
+namespace stillpoint {
+namespace {
+
+using kernels::parallel;
+
+struct ThreadCount {
+  int before = kernels::threads();
+  explicit ThreadCount(int n) { kernels::set_threads(n); }
+  ~ThreadCount() { kernels::set_threads(before); }
+};
+
+// How often each of n pieces was done, by a loop within each of `outer` pieces.
+std::vector<int> counts(Index outer, Index n) {
+  std::vector<std::atomic<int>> done(std::size_t(outer * n));
+  parallel(outer, [&](Index o) { parallel(n, [&](Index i) { ++done[std::size_t(o * n + i)]; }); });
+  return {done.begin(), done.end()};
+}
+
+}  // namespace
+
+TEST_CASE("a loop does every piece once, in slots that no two pieces share at once", "[pool]") {
+  for (const int threads : {1, 2, 3, 7}) {
+    const ThreadCount count(threads);
+    for (const Index pieces : {0, 1, 2, 5, 64, 1000}) {
+      CHECK(counts(1, pieces) == std::vector<int>(std::size_t(pieces), 1));
+      CHECK(counts(pieces, 3) == std::vector<int>(std::size_t(3 * pieces), 1));
+      std::vector<std::atomic<int>> inside(7);
+      std::atomic<bool> shared = false;
+      parallel(pieces, kernels::slots_for(pieces), [&](Index, int slot) {
+        if (++inside[std::size_t(slot)] > 1) shared = true;
+        std::this_thread::yield();
+        --inside[std::size_t(slot)];
+      });
+      CHECK_FALSE(shared);
+    }
+  }
+}
+
+TEST_CASE("an exception of a piece reaches the caller, and the next loop is whole", "[pool]") {
+  const ThreadCount count(3);
+  for (const Index thrower : {0, 17, 63}) {
+    CHECK_THROWS_WITH(parallel(64,
+                               [&](Index i) {
+                                 if (i == thrower) throw std::runtime_error("piece");
+                               }),
+                      "piece");
+    CHECK(counts(1, 64) == std::vector<int>(64, 1));
+  }
+}
+
+TEST_CASE("more threads than cores, and loops of several threads at once, do not hang", "[pool]") {
+  const ThreadCount count(8);
+  std::vector<std::thread> callers;
+  std::atomic<Index> sum = 0;
+  for (int c = 0; c < 4; ++c)
+    callers.emplace_back([&] {
+      for (int round = 0; round < 500; ++round) parallel(20, [&](Index i) { sum += i; });
+    });
+  for (std::thread& caller : callers) caller.join();
+  CHECK(sum == 4 * 500 * 190);
+}
+
+TEST_CASE("a float32 product gives the same bits with any number of threads", "[pool][gemm]") {
+  for (const auto& [m, n, k] : {std::array<Index, 3>{520, 120, 40}, {1000, 70, 300}, {401, 800, 129}}) {
+    std::vector<float> a(std::size_t(m * k)), b(std::size_t(k * n)), c(std::size_t(m * n));
+    for (std::size_t i = 0; i < a.size(); ++i) a[i] = float(i * 7919 % 1009) / 1009;
+    for (std::size_t i = 0; i < b.size(); ++i) b[i] = float(i * 104729 % 997) / 997;
+    std::vector<float> alone;
+    for (const int threads : {1, 2, 3, 7}) {
+      const ThreadCount count(threads);
+      kernels::gemm_host({false, false, m, n, k, k, n, n}, a.data(), b.data(), c.data());
+      if (threads == 1) alone = c;
+      CHECK(c == alone);
+      parallel(2, [&](Index i) {
+        if (i == 0) kernels::gemm_host({false, false, m, n, k, k, n, n}, a.data(), b.data(), c.data());
+      });
+      CHECK(c == alone);
+    }
+  }
+}
+
+TEST_CASE("the CPU quota of any control group on the way up counts as cores", "[threads]") {
+  const std::filesystem::path root =
+      std::filesystem::temp_directory_path() / text("stillpoint-quota-", ::getpid());
+  const auto write = [&](const std::string& file, const std::string& content) {
+    std::filesystem::create_directories((root / file).parent_path());
+    std::ofstream(root / file) << content << "\n";
+  };
+  write("a/b/cpu.max", "max 100000");
+  write("a/cpu.max", "150000 100000");
+  write("cpu/docker/x/cpu.cfs_quota_us", "50000");
+  write("cpu/docker/x/cpu.cfs_period_us", "100000");
+  write("cpu/free/cpu.cfs_quota_us", "-1");
+  write("cpu/free/cpu.cfs_period_us", "100000");
+  CHECK(kernels::quota("0::/a/b", root) == 1.5);
+  CHECK(kernels::quota("0::/other/b", root) == 0);
+  CHECK(kernels::quota("4:memory:/docker/x\n3:cpu,cpuacct:/docker/x\n0::/", root) == 0.5);
+  CHECK(kernels::quota("4:memory:/docker/x\n1:cpu:/free\n", root) == 0);
+  CHECK(kernels::quota("not a group\n::\n", root) == 0);
+  std::filesystem::remove_all(root);
+  CHECK(kernels::cores() >= 1);
+}
+
+}  // namespace stillpoint
