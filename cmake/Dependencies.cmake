@@ -50,6 +50,11 @@ function(stillpoint_data_settings target)
 endfunction()
 
 # The fuzz targets need nothing else.
+find_package(PNG QUIET)
+require_package(libpng "${PNG_FOUND}" "libpng-dev")
+find_package(JPEG QUIET)
+require_package(libjpeg "${JPEG_FOUND}" "libjpeg-dev")
+
 if(STILLPOINT_FUZZ)
   return()
 endif()
@@ -60,11 +65,6 @@ find_package(CLI11 QUIET)
 require_package(CLI11 "${CLI11_FOUND}" "libcli11-dev")
 find_package(Eigen3 QUIET NO_MODULE)
 require_package(Eigen "${Eigen3_FOUND}" "libeigen3-dev")
-find_package(PNG QUIET)
-require_package(libpng "${PNG_FOUND}" "libpng-dev")
-find_package(JPEG QUIET)
-require_package(libjpeg "${JPEG_FOUND}" "libjpeg-dev")
-
 # Not through oneDNN's own package file: Debian's stops where OpenCL's headers are missing, which nothing here needs.
 find_path(ONEDNN_INCLUDE_DIR oneapi/dnnl/dnnl_version.h)
 find_library(ONEDNN_LIBRARY dnnl)

@@ -160,7 +160,8 @@ std::string ConfigHelp::text() const {
 }
 
 Json read_json_file(const std::filesystem::path& path) {
-  const std::string bytes = read_file(path);
+  constexpr std::uint64_t most = 1 << 26;
+  const std::string bytes = read_file(path, most, InputFile::Kinds::pipes_of_the_caller);
   if (!Json::accept(bytes)) refuse_other_kind("JSON", path, bytes, "a JSON object of settings");
   return parse_json(bytes, path.string());
 }

@@ -1,16 +1,21 @@
 // Whole-file reads and crash-safe writes on POSIX calls: temporary, fsync, rename, fsync of the folder.
 #include "engine/files.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <csignal>
+#include <cstdio>
 #include <cstring>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "kernels/error.h"
 
@@ -61,16 +66,22 @@ int write_all(int fd, Bytes bytes) {
   return 0;
 }
 
+// A name in `folder` that no other process takes, and that remove_leftovers() knows.
+fs::path temporary_name(const fs::path& folder) {
+  static std::atomic<unsigned> count{0};
+  return folder / text(".stillpoint-", ::getpid(), "-", count++, ".tmp");
+}
+
 // A new file in `folder` that is removed again unless it is renamed to its final name.
 class Temporary {
  public:
   Temporary(const fs::path& folder, const fs::path& target) {
-    static std::atomic<unsigned> count{0};
     do {
-      path_ = folder / text(".stillpoint-", ::getpid(), "-", count++, ".tmp");
+      path_ = temporary_name(folder);
       fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     } while (fd_ < 0 && (errno == EEXIST || errno == EINTR));
     if (fd_ < 0) fail_on("write_atomically", "create a temporary file beside", target, errno);
+    ::flock(fd_, LOCK_EX | LOCK_NB);  // tells other machines that this process lives
   }
   Temporary(const Temporary&) = delete;
   Temporary& operator=(const Temporary&) = delete;
@@ -93,7 +104,7 @@ class Temporary {
 };
 
 // The rename itself is durable only once the folder is on the disk; file systems without that answer EINVAL.
-int sync_folder(const fs::path& folder) {
+int sync_names(const fs::path& folder) {
   const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return errno == EACCES ? 0 : errno;
   const int code = ::fsync(fd) == 0 || errno == EINVAL ? 0 : errno;
@@ -108,12 +119,59 @@ fs::path follow_link(const fs::path& path) {
   return ignored ? path : target;
 }
 
+// Renaming one name of a file to another of the same file does nothing, so the first is unlinked in any case.
+// File systems without hard links leave a moment in which only `keep` is there.
+int keep_old(const fs::path& target, const fs::path& keep) {
+  const fs::path second = temporary_name(folder_of(target));
+  if (::link(target.c_str(), second.c_str()) != 0)
+    return errno == ENOENT || ::rename(target.c_str(), keep.c_str()) == 0 ? 0 : errno;
+  const int code = ::rename(second.c_str(), keep.c_str()) == 0 ? 0 : errno;
+  ::unlink(second.c_str());
+  return code;
+}
+
+bool belongs_to_the_dead(int folder, const char* name) {
+  int process = 0, end = 0;
+  unsigned count = 0;
+  if (std::sscanf(name, ".stillpoint-%d-%u.tmp%n", &process, &count, &end) != 2 || end == 0 ||
+      name[end] != '\0' || process <= 0)
+    return false;
+  struct stat info {};
+  if (::fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(info.st_mode)) return false;
+  if (::kill(process, 0) == 0 || errno != ESRCH) return false;
+  const int fd = ::openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (fd < 0) return false;
+  const bool free = ::flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
+  ::close(fd);
+  return free;
+}
+
+// What a file is that is not a regular one; empty for a regular one and for a folder.
+const char* kind_of(mode_t mode) {
+  return S_ISFIFO(mode)                   ? "a pipe"
+         : S_ISSOCK(mode)                 ? "a socket"
+         : S_ISCHR(mode) || S_ISBLK(mode) ? "a device"
+                                          : "";
+}
+
+// Whether a file of more than 2^30 bytes holds less than a thousandth of them. Some file systems report no
+// blocks at all; those know no holes either.
+bool is_hollow(int fd, const struct stat& info) {
+  constexpr off_t large = 1 << 30, block = 512, thousand = 1000;
+  return info.st_size > large && info.st_blocks * block < info.st_size / thousand &&
+         ::lseek(fd, 0, SEEK_HOLE) < info.st_size;
+}
+
 }  // namespace
 
-void write_atomically(const fs::path& path, std::span<const Bytes> pieces) {
+fs::path folder_of(const fs::path& path) {
+  return path.has_parent_path() ? path.parent_path() : fs::path(".");
+}
+
+void write_atomically(const fs::path& path, std::span<const Bytes> pieces, const fs::path& keep) {
   const char* where = "write_atomically";
   const fs::path target = follow_link(path);
-  const fs::path folder = target.has_parent_path() ? target.parent_path() : fs::path(".");
+  const fs::path folder = folder_of(target);
   struct stat old {};
   const bool replaces = ::stat(target.c_str(), &old) == 0;
   if (replaces && S_ISDIR(old.st_mode)) fail_on(where, "write", path, EISDIR);
@@ -129,8 +187,10 @@ void write_atomically(const fs::path& path, std::span<const Bytes> pieces) {
   }
   if (::fsync(temporary.fd()) != 0) fail_on(where, "sync to the disk", path, errno);
   if (const int code = temporary.close()) fail_on(where, "close", path, code);
+  if (replaces && !keep.empty())
+    if (const int code = keep_old(target, keep)) fail_on(where, "keep the old file as", keep, code);
   if (const int code = temporary.rename_to(target)) fail_on(where, "replace", path, code);
-  if (const int code = sync_folder(folder)) fail_on(where, "sync the folder of", path, code);
+  sync_folder(folder);
 }
 
 void write_atomically(const fs::path& path, std::string_view bytes) {
@@ -138,35 +198,131 @@ void write_atomically(const fs::path& path, std::string_view bytes) {
   write_atomically(path, std::span(&piece, 1));
 }
 
-std::string read_file(const fs::path& path) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) fail_on("read_file", "open", path, errno);
-  struct Closer {
-    int fd;
-    ~Closer() { ::close(fd); }
-  } const closer{fd};
+void remove_leftovers(const fs::path& folder) {
+  DIR* const entries = ::opendir(folder.c_str());
+  if (entries == nullptr) return;
+  while (const dirent* const entry = ::readdir(entries))
+    if (belongs_to_the_dead(::dirfd(entries), entry->d_name)) ::unlinkat(::dirfd(entries), entry->d_name, 0);
+  ::closedir(entries);
+}
+
+InputFile::InputFile(const fs::path& path, const char* where, Kinds kinds) : path_(path), where_(where) {
+  const bool handed_over = kinds == Kinds::pipes_of_the_caller &&
+                           (path.string().starts_with("/dev/") || path.string().starts_with("/proc/"));
   struct stat info {};
-  if (::fstat(fd, &info) != 0) fail_on("read_file", "examine", path, errno);
-  // One byte more than the size, so that the end of a regular file shows without another growth.
-  std::string bytes(static_cast<std::size_t>(std::max<off_t>(info.st_size, 0)) + 1, '\0');
-  std::size_t count = 0;
-  while (true) {
-    if (count == bytes.size()) bytes.resize(2 * bytes.size());
-    const ssize_t n = ::read(fd, bytes.data() + count, bytes.size() - count);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) fail_on("read_file", "read", path, errno);
-    if (n == 0) break;
-    count += static_cast<std::size_t>(n);
+  const auto check_kind = [&] {
+    if (S_ISDIR(info.st_mode)) fail_on(where_, "open", path_, EISDIR);
+    if (handed_over && S_ISFIFO(info.st_mode)) return;
+    require(*kind_of(info.st_mode) == '\0', where_, ": '", path_.string(), "' is ", kind_of(info.st_mode),
+            ", expected a regular file; give the name of one");
+  };
+  if (::stat(path.c_str(), &info) != 0) fail_on(where_, "open", path_, errno);
+  check_kind();
+  // Without waiting, should a pipe have taken the file's place since.
+  fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd_ < 0) fail_on(where_, "open", path_, errno);
+  try {
+    if (::fstat(fd_, &info) != 0) fail_on(where_, "examine", path_, errno);
+    check_kind();
+    if (S_ISFIFO(info.st_mode)) ::fcntl(fd_, F_SETFL, 0);
+    require(!is_hollow(fd_, info), where_, ": '", path_.string(), "' claims ", info.st_size,
+            " bytes, of which the disk holds ", info.st_blocks * 512,
+            ", expected a file of data; give another one");
+  } catch (...) {
+    ::close(fd_);
+    throw;
   }
-  bytes.resize(count);
-  return bytes;
+  size_ = std::uint64_t(std::max<off_t>(info.st_size, 0));
+}
+
+InputFile::InputFile(InputFile&& other) noexcept
+    : path_(std::move(other.path_)), where_(other.where_), fd_(other.release()), size_(other.size_) {}
+
+InputFile& InputFile::operator=(InputFile&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(where_, other.where_);
+  std::swap(fd_, other.fd_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+InputFile::~InputFile() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+int InputFile::release() { return std::exchange(fd_, -1); }
+
+std::size_t InputFile::read(void* to, std::size_t count) {
+  std::size_t got = 0;
+  while (got < count) {
+    const ssize_t n = ::read(fd_, static_cast<char*>(to) + got, count - got);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) fail_on(where_, "read", path_, errno);
+    if (n == 0) break;
+    got += std::size_t(n);
+  }
+  return got;
+}
+
+std::string read_file(const fs::path& path, std::uint64_t most, InputFile::Kinds kinds) {
+  InputFile file(path, "read_file", kinds);
+  const auto check = [&](std::uint64_t size) {
+    require(size <= most, "read_file: '", path.string(), "' has ", size, " bytes or more, expected at most ",
+            most, "; give another file");
+  };
+  check(file.size());
+  std::string bytes;
+  // One byte more than the size, so that the end of a regular file shows without another growth.
+  for (std::size_t wanted = file.size() + 1, count = 0;; wanted = bytes.size()) {
+    bytes.resize(count + wanted);
+    const std::size_t got = file.read(bytes.data() + count, wanted);
+    count += got;
+    check(count);
+    if (got == wanted) continue;
+    bytes.resize(count);
+    return bytes;
+  }
+}
+
+bool LineReader::fill() {
+  constexpr std::size_t piece = 1 << 16;
+  buffer_.resize(piece);
+  buffer_.resize(file_.read(buffer_.data(), piece));
+  at_ = 0;
+  return !buffer_.empty();
+}
+
+bool LineReader::at_end() { return at_ == buffer_.size() && !fill(); }
+
+bool LineReader::next(std::string_view& line) {
+  line_.clear();
+  begin_ = end_;
+  ended_ = false;
+  while (!ended_ && !at_end()) {
+    const std::size_t found = std::min(buffer_.find('\n', at_), buffer_.size());
+    line_.append(buffer_, at_, std::min(found - at_, longest - line_.size()));
+    ended_ = found < buffer_.size();
+    end_ += found - at_ + ended_;
+    at_ = found + ended_;
+  }
+  line = line_;
+  return end_ > begin_;
 }
 
 void make_folder(const fs::path& folder) {
   std::error_code code;
+  std::vector<fs::path> made_in;
+  for (fs::path made = folder; !fs::exists(made, code) && !code; made = folder_of(made))
+    made_in.push_back(folder_of(made));
   fs::create_directories(folder, code);
   if (!code && !fs::is_directory(folder)) code = std::make_error_code(std::errc::not_a_directory);
   if (code) fail_on("make_folder", "make the folder", folder, code.value());
+  for (const fs::path& parent : made_in) sync_folder(parent);
+}
+
+void sync_folder(const fs::path& folder) {
+  if (const int code = sync_names(folder))
+    fail_on("sync_folder", "sync to the disk the folder", folder, code);
 }
 
 void remove_own_folder(const fs::path& folder, const fs::path& root, const std::string& marker) {
@@ -215,6 +371,20 @@ AppendFile::~AppendFile() {
 
 void AppendFile::append(std::string_view bytes) {
   if (const int code = write_all(fd_, bytes_of(bytes))) fail_on("AppendFile", "append to", path_, code);
+}
+
+void AppendFile::sync() {
+  if (::fsync(fd_) != 0 && errno != EINVAL) fail_on("AppendFile", "sync to the disk", path_, errno);
+}
+
+void AppendFile::cut(std::uint64_t size) {
+  if (::ftruncate(fd_, off_t(size)) != 0) fail_on("AppendFile", "shorten", path_, errno);
+}
+
+std::uint64_t AppendFile::size() const {
+  struct stat info {};
+  if (::fstat(fd_, &info) != 0) fail_on("AppendFile", "examine", path_, errno);
+  return std::uint64_t(info.st_size);
 }
 
 }  // namespace stillpoint

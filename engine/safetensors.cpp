@@ -1,14 +1,13 @@
 // The safetensors writer, and the reader that refuses every file which breaks a rule of the format.
 #include "engine/safetensors.h"
 
-#include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -16,6 +15,7 @@
 #include <system_error>
 #include <utility>
 
+#include "engine/crc32c.h"
 #include "engine/file_kind.h"
 #include "kernels/error.h"
 
@@ -31,6 +31,9 @@ constexpr std::uint64_t kLengthBytes = 8;
 constexpr std::uint64_t kMaxHeader = 100'000'000;  // the limit of the reference implementation
 constexpr int kDeepest = 16;                       // printing what is wrong recurses; the format needs 3
 constexpr const char* kMetadata = "__metadata__";
+constexpr const char* kSum = "stillpoint.crc32c";
+constexpr const char* kNoSum = "00000000";
+constexpr std::size_t kSumDigits = 8;
 
 // prod(shape) * element_size, or -1 if a size is negative or the product does not fit.
 std::int64_t byte_count(const std::vector<std::int64_t>& shape, std::int64_t element_size) {
@@ -95,26 +98,31 @@ bool is_newer_dtype(std::string_view dtype) {
   return dtype == "F4" || dtype == "F6_E2M3" || dtype == "F6_E3M2";
 }
 
+std::string sum_text(const std::vector<Bytes>& pieces) {
+  std::uint32_t sum = 0;
+  for (const Bytes piece : pieces) sum = crc32c(piece, sum);
+  std::array<char, kSumDigits + 1> digits{};
+  std::snprintf(digits.data(), digits.size(), "%08x", sum);
+  return digits.data();
+}
+
+// Where the digits of the sum stand in the header: behind its key, whose quotes no string can hold unescaped.
+std::size_t sum_place(std::string_view header) {
+  const std::string before = text('"', kSum, "\":\"");
+  const std::size_t at = header.find(before);
+  return at == header.npos || at + before.size() + kSumDigits > header.size() ? header.npos
+                                                                              : at + before.size();
+}
+
 // An open descriptor's mapping; unmapped with the last copy of the pointer.
 std::shared_ptr<const std::byte> map_file(const fs::path& path, std::uint64_t& size) {
-  const auto refuse = [&](const char* action) {
-    fail("SafetensorsFile: cannot ", action, " '", path.string(),
-         "': ", std::generic_category().message(errno), "; check the path and its permissions");
-  };
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) refuse("open");
-  struct Closer {
-    int fd;
-    ~Closer() { ::close(fd); }
-  } const closer{fd};
-  struct stat info {};
-  if (::fstat(fd, &info) != 0) refuse("examine");
-  require(S_ISREG(info.st_mode), "SafetensorsFile: '", path.string(),
-          "' is not a regular file; give the path of a .safetensors file");
-  size = static_cast<std::uint64_t>(info.st_size);
+  const InputFile file(path, "SafetensorsFile");
+  size = file.size();
   if (size == 0) return nullptr;
-  void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, fd, 0);
-  if (address == MAP_FAILED) refuse("map");
+  void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.descriptor(), 0);
+  if (address == MAP_FAILED)
+    throw MachineError(text("SafetensorsFile: cannot map '", path.string(), "': ",
+                            std::generic_category().message(errno), "; check the path and its permissions"));
   const std::size_t length = size;
   return {static_cast<const std::byte*>(address),
           [length](const std::byte* p) { ::munmap(const_cast<std::byte*>(p), length); }};
@@ -136,6 +144,7 @@ class Parser {
       }
     }
     check_coverage(entries);
+    if (const auto sum = metadata.find(kSum); sum != metadata.end()) check_sum(header, sum->second);
   }
 
  private:
@@ -248,6 +257,16 @@ class Parser {
            data_.size(), " bytes");
   }
 
+  // Compared as text: the same number has other spellings.
+  void check_sum(std::string_view header, const std::string& given) const {
+    const std::size_t digits = sum_place(header);
+    demand(digits != header.npos && given.size() == kSumDigits, "its sum is not of ", kSumDigits, " digits");
+    const Bytes head = file_.first(kLengthBytes + digits),
+                tail = file_.subspan(kLengthBytes + digits + kSumDigits);
+    const std::string expected = sum_text({head, bytes_of(kNoSum), tail});
+    demand(given == expected, "its bytes have the sum ", expected, ", but it was written with ", given);
+  }
+
   const fs::path& path_;
   Bytes file_, data_;
   std::vector<std::string> keys_;
@@ -266,13 +285,15 @@ std::int64_t safetensors_element_size(std::string_view dtype) {
 }
 
 void save_safetensors(const fs::path& path, const std::vector<SafetensorsEntry>& entries,
-                      const SafetensorsMetadata& metadata) {
+                      const SafetensorsMetadata& metadata, const SafetensorsOptions& options) {
   std::set<std::string_view> seen;
   for (const SafetensorsEntry& e : entries) check_entry(path, e, seen);
   const std::vector<std::size_t> order = data_order(entries);
   std::string header;
   try {
-    header = header_text(entries, order, metadata);
+    SafetensorsMetadata all = metadata;
+    if (options.summed) all[kSum] = kNoSum;
+    header = header_text(entries, order, all);
   } catch (const Json::exception&) {
     fail("save_safetensors '", path.string(), "': given a name or metadata that is not UTF-8; pass UTF-8 text");
   }
@@ -281,7 +302,8 @@ void save_safetensors(const fs::path& path, const std::vector<SafetensorsEntry>&
   const std::uint64_t length = header.size();
   std::vector<Bytes> pieces{std::as_bytes(std::span(&length, 1)), bytes_of(header)};
   for (const std::size_t i : order) pieces.push_back(entries[i].data);
-  write_atomically(path, pieces);
+  if (options.summed) header.replace(sum_place(header), kSumDigits, sum_text(pieces));
+  write_atomically(path, pieces, options.keep);
 }
 
 SafetensorsFile::SafetensorsFile(const fs::path& path) : path_(path) {
@@ -290,6 +312,8 @@ SafetensorsFile::SafetensorsFile(const fs::path& path) : path_(path) {
   Parser(path_, Bytes(mapping_.get(), size)).parse(metadata_, entries_);
   for (std::size_t i = 0; i < entries_.size(); ++i) index_.emplace(entries_[i].name, i);
 }
+
+bool SafetensorsFile::summed() const { return metadata_.contains(kSum); }
 
 std::vector<std::string> SafetensorsFile::names() const {
   std::vector<std::string> names;

@@ -19,6 +19,13 @@ namespace stillpoint {
 
 using SafetensorsMetadata = std::map<std::string, std::string>;
 
+struct SafetensorsOptions {
+  // Adds the metadata "stillpoint.crc32c": the CRC-32C of the whole file, in eight hexadecimal digits that
+  // count as zeros in it.
+  bool summed = false;
+  std::filesystem::path keep = {};  // as in write_atomically
+};
+
 struct SafetensorsEntry {
   std::string name;
   std::string dtype;  // BOOL, U8, I8, F8_E4M3, F8_E5M2, I16, U16, F16, BF16, I32, U32, F32,
@@ -34,17 +41,19 @@ std::int64_t safetensors_element_size(std::string_view dtype);
 // Throws Error on a repeated or reserved name, an unknown dtype, a shape that does not match the data, text
 // that is not UTF-8, or if the file cannot be written (the old file then stays).
 void save_safetensors(const std::filesystem::path& path, const std::vector<SafetensorsEntry>& entries,
-                      const SafetensorsMetadata& metadata = {});
+                      const SafetensorsMetadata& metadata = {}, const SafetensorsOptions& options = {});
 
 // A memory-mapped, fully checked file. Copies share the mapping; entries point into it, so they live as long
 // as one of the copies. Replacing the file by rename (save_safetensors) leaves an open one intact.
 class SafetensorsFile {
  public:
-  // Throws Error naming the file and what is wrong with it if it is missing, truncated or malformed.
+  // Throws Error naming the file and what is wrong with it if it is missing, truncated, malformed, or another
+  // one than its sum says.
   explicit SafetensorsFile(const std::filesystem::path& path);
 
   const std::filesystem::path& path() const { return path_; }
   const SafetensorsMetadata& metadata() const { return metadata_; }
+  bool summed() const;  // whether it holds a sum, which is then right
   const std::vector<SafetensorsEntry>& entries() const { return entries_; }  // in the order of the header
   std::vector<std::string> names() const;
   bool contains(std::string_view name) const { return index_.contains(std::string(name)); }

@@ -77,11 +77,10 @@ TrainRequest resumed_request(const TaskKind& kind, const TrainFlags& flags) {
       (!others.any() || !flags.trial.empty()) && flags.run.empty(),
       "--resume: given together with settings, expected --resume without them (with --device, --threads, and "
       "IMAGE or --data where those have moved), the run keeps its own settings");
-  const Json record = read_checkpoint_record(fs::path(flags.resume) / checkpoint_name);
-  const std::string task = string_of(record, "task", flags.resume);
-  require(task == kind.name(), "--resume: ", flags.resume, " is a run of ", task, ", expected one of ",
-          kind.name(), ", use `stillpoint train ", shell_quoted(task), " --resume ...`");
-  std::vector<SettingsLayer> layers{{member(record, "config", flags.resume), flags.resume}};
+  const RunRecord record = settings_to_resume(flags.resume);
+  require(record.task == kind.name(), "--resume: ", flags.resume, " is a run of ", record.task, ", expected one of ",
+          kind.name(), ", use `stillpoint train ", shell_quoted(record.task), " --resume ...`");
+  std::vector<SettingsLayer> layers{{record.config, flags.resume}};
   for (SettingsLayer& place : flags.settings.layers(kind)) layers.push_back(std::move(place));
   return {.kind = &kind,
           .config = kind.resolve(layers),
@@ -155,13 +154,11 @@ struct EvalFlags {
 int eval_command(const CLI::App& app, const EvalFlags& flags, std::ostream& out) {
   const Device device = flags.common.apply();
   const fs::path path = checkpoint_of(flags.checkpoint);
-  const Json record = read_checkpoint_record(path);
-  const TaskKind& kind = task_kind(string_of(record, "task", path.string()));
-  const Json& trained = member(record, "config", path.string());
+  const RunRecord record = find_checkpoint(path).record;
+  const TaskKind& kind = task_kind(record.task);
   for (const char* place : {"image", "data"})
-    if (!trained.contains(place)) refuse_idle(app, {text("--", place)}, text("a run of ", kind.name()));
-  std::vector<SettingsLayer> layers{{trained, path.string()}};
-  const Index step = whole_number_of(record, "step", path.string());
+    if (!record.config.contains(place)) refuse_idle(app, {text("--", place)}, text("a run of ", kind.name()));
+  std::vector<SettingsLayer> layers{{record.config, path.string()}};
   if (!flags.image.empty())
     layers.push_back({{{"image", path_to_text(fs::absolute(flags.image))}}, "--image"});
   if (!flags.data.empty()) layers.push_back({{{"data", path_to_text(fs::absolute(flags.data))}}, "--data"});
@@ -170,9 +167,9 @@ int eval_command(const CLI::App& app, const EvalFlags& flags, std::ostream& out)
   const std::unique_ptr<Task> task = kind.make(config, device);
   if (!task->shows_results()) refuse_idle(app, {"--output"}, text("a run of ", kind.name()));
   if (task->content().empty()) refuse_idle(app, {"--other-data"}, text("a run of ", kind.name()));
-  if (!flags.other_data) require_same_content("eval", record.value("content", ""), task->content());
+  if (!flags.other_data) require_same_content("eval", record.content, task->content());
   load_checkpoint(path, task->params(), nullptr);
-  Json result = {{"task", kind.name()}, {"step", step}};
+  Json result = {{"task", kind.name()}, {"step", record.step}};
   if (const std::string note = task->note(); !note.empty()) result["note"] = note;
   const std::vector<std::string> splits =
       flags.split.empty() ? task->splits() : std::vector<std::string>{flags.split};
@@ -183,7 +180,7 @@ int eval_command(const CLI::App& app, const EvalFlags& flags, std::ostream& out)
   }
   if (!flags.output.empty()) {
     make_folder(flags.output);
-    task->write_results(flags.output, nullptr, step);
+    task->write_results(flags.output, nullptr, record.step);
   }
   out << result.dump(2) << "\n";
   return 0;

@@ -10,6 +10,7 @@
 #include "kernels/host_memory.h"
 #include "kernels/philox.h"
 #include "tasks/order.h"
+#include "tasks/run_folder.h"
 #include "tasks/solver_metrics.h"
 
 namespace stillpoint {
@@ -204,12 +205,11 @@ CopyMemoryData CopyMemoryData::make(Index sequences, Index blank, std::uint64_t 
 namespace {
 
 CopyMemoryConfig config_of(const std::filesystem::path& checkpoint, const std::vector<std::string>& models) {
-  const Json record = read_checkpoint_record(checkpoint);
-  const std::string task = string_of(record, "task", checkpoint.string());
-  require(task == "copy-memory", "copy-memory: given ", checkpoint.string(), ", a checkpoint of ", task,
-          ", expected one of copy-memory, choose another");
+  const RunRecord record = find_checkpoint(checkpoint).record;
+  require(record.task == "copy-memory", "copy-memory: given ", checkpoint.string(), ", a checkpoint of ",
+          record.task, ", expected one of copy-memory, choose another");
   CopyMemoryConfig config;
-  read_config(config, member(record, "config", checkpoint.string()), checkpoint.string());
+  read_config(config, record.config, checkpoint.string());
   require(std::find(models.begin(), models.end(), config.model) != models.end(), "copy-memory: given ",
           checkpoint.string(), ", a checkpoint of model ", config.model, ", expected model ", models.front(),
           ", choose another");

@@ -232,12 +232,11 @@ std::vector<Prediction> predict(const Model& model, const ImageSet& set, const D
 std::vector<std::vector<Prediction>> predict_images(const std::filesystem::path& checkpoint,
                                                     const std::vector<Image>& images, bool inverted,
                                                     Device device) {
-  const Json record = read_checkpoint_record(checkpoint);
-  const std::string task = string_of(record, "task", checkpoint.string());
-  require(task == "image-classification", "predict: given ", checkpoint.string(), ", a checkpoint of ", task,
-          ", expected one of image-classification, choose another");
+  const RunRecord record = find_checkpoint(checkpoint).record;
+  require(record.task == "image-classification", "predict: given ", checkpoint.string(), ", a checkpoint of ",
+          record.task, ", expected one of image-classification, choose another");
   ImageClassificationConfig config;
-  read_config(config, member(record, "config", checkpoint.string()), checkpoint.string());
+  read_config(config, record.config, checkpoint.string());
   use_precision(config.train);
   const DatasetInfo& info = dataset_info(config.dataset);
   Model model = make_model(config, options_of(config, device));

@@ -1,6 +1,9 @@
 // Starting, resuming and saving in the folder of a run.
 #include "tasks/run_folder.h"
 
+#include <cmath>
+#include <iostream>
+
 #include "engine/checkpoint.h"
 #include "tasks/content.h"
 #include "tasks/io/plot.h"
@@ -9,8 +12,78 @@ namespace stillpoint {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+constexpr const char* results_name = "results.json";
+constexpr const char* log_name = "metrics.jsonl";
+
+RunCheckpoint read_checkpoint(const fs::path& path) {
+  return {path, read_run_record(read_checkpoint_record(path), path.string())};
+}
+
+// The record of a checkpoint that is there; the Error of one that cannot be read is said as a reason not to
+// start.
+Index steps_saved_in(const fs::path& run) {
+  try {
+    return has_checkpoint(run) ? find_checkpoint(run).record.step : 0;
+  } catch (const Error& error) {
+    fail("train: given folder ", run.string(), ", which holds another run, whose checkpoint cannot be read (",
+         error.what(), "), expected a new folder, choose another name or remove it");
+  }
+}
+
+}  // namespace
+
+bool has_checkpoint(const fs::path& run) {
+  return fs::exists(run / checkpoint_name) || fs::exists(run / previous_name);
+}
+
+RunCheckpoint find_checkpoint(const fs::path& run_or_file) {
+  if (!fs::is_directory(run_or_file)) return read_checkpoint(run_or_file);
+  const fs::path newest = run_or_file / checkpoint_name, previous = run_or_file / previous_name;
+  try {
+    return read_checkpoint(newest);
+  } catch (const Error& error) {
+    if (!fs::exists(previous)) throw;
+    try {
+      RunCheckpoint found = read_checkpoint(previous);
+      found.remark = text("the newest checkpoint is left out (", error.what(), "); the one before, of step ",
+                          found.record.step, ", is whole and taken: ", previous.string());
+      return found;
+    } catch (const Error& second) {
+      fail(error.what(), "; the one before cannot be read either: ", second.what());
+    }
+  }
+}
+
+std::optional<RunCheckpoint> checkpoint_to_resume(const fs::path& run) {
+  if (has_checkpoint(run)) return find_checkpoint(run);
+  require(fs::exists(run / config_name), "--resume: given ", run.string(), " without ",
+          (run / checkpoint_name).string(), " and ", config_name,
+          fs::is_directory(run) ? ", which ended before anything was saved, begin it again"
+                                : ", expected the folder of a run, begin one",
+          " with --run ", run.string(), " and its settings");
+  return std::nullopt;
+}
+
+RunRecord settings_to_resume(const fs::path& run) {
+  if (const auto from = checkpoint_to_resume(run)) return from->record;
+  const std::string path = (run / config_name).string();
+  const Json begun = read_json_file(path);
+  require(
+      begun.is_object() && begun.contains("task") && begun["task"].is_string() && begun.contains("config"),
+      path, ": has no task and settings, expected both, begin the run again with --run ", run.string(),
+      " and its settings");
+  RunRecord record;
+  record.task = begun["task"].get<std::string>();
+  record.config = begun["config"];
+  return record;
+}
+
 fs::path checkpoint_of(const fs::path& run_or_file) {
-  return fs::is_directory(run_or_file) ? run_or_file / checkpoint_name : run_or_file;
+  const RunCheckpoint found = find_checkpoint(run_or_file);
+  if (!found.remark.empty()) std::cerr << "stillpoint: " << found.remark << std::endl;
+  return found.path;
 }
 
 RunFolder::RunFolder(const TaskKind& kind, const Json& config, std::string content, fs::path path,
@@ -27,9 +100,9 @@ std::string RunFolder::resume_command() const {
   return text("stillpoint train ", kind_.name(), " --resume ", shell_path(path_));
 }
 
-void RunFolder::take(bool alone) {
-  make_folder(path_);
-  if (alone) lock_.emplace(path_, "train", "wait for it, stop it, or choose another --run");
+void RunFolder::take() {
+  lock_.emplace(path_, "train", "wait for it, stop it, or choose another --run");
+  remove_leftovers(path_);
 }
 
 void RunFolder::check_owner() const {
@@ -39,10 +112,18 @@ void RunFolder::check_owner() const {
           "nothing more is written, leave it to that worker");
 }
 
-void RunFolder::start() {
-  log_ = std::make_unique<MetricsLog>(path_);
+void RunFolder::start(bool again) {
+  const Index saved = steps_saved_in(path_);
+  require(again || (saved == 0 && !fs::exists(path_ / results_name)), "train: given folder ", path_.string(),
+          ", which holds another run", saved > 0 ? text(" of ", saved, " steps") : "",
+          ", expected a new folder, choose another name, or go on with that run:\n  ", resume_command());
+  log_ = std::make_unique<MetricsLog>(path_, again ? std::optional(LogPosition{}) : std::nullopt);
+  for (const char* of_step_0 : {checkpoint_name, previous_name}) fs::remove(path_ / of_step_0);
   write_config();
   log_->tensorboard().add_text("config", "```\n" + config_.dump(2) + "\n```", 0);
+  log_->sync();
+  sync_folder(path_);
+  sync_folder(folder_of(path_));
 }
 
 void RunFolder::write_config() const {
@@ -60,32 +141,75 @@ void RunFolder::check_settings(const Json& of_checkpoint) const {
                         kind_.resolve({{of_checkpoint, "the checkpoint"}}));
 }
 
-void RunFolder::resume(Index step) {
-  log_ = std::make_unique<MetricsLog>(path_, step);
+std::string RunFolder::resume(const RunCheckpoint& from) {
+  const RunRecord& record = from.record;
+  newest_is_whole_ = from.path == checkpoint();
+  log_ = std::make_unique<MetricsLog>(path_, LogPosition{record.step, std::uint64_t(record.log_bytes)});
   write_config();  // with the places that the data have now
+  sync_folder(path_);
+  if (log_->lost() == 0) return "";
+  const std::string lost =
+      text("metrics.jsonl lacks ", log_->lost(), " of the ", record.log_bytes, " bytes that it had at step ",
+           record.step, ": rows after step ", log_->last_step(),
+           " are missing, by a disk that lost them or by hand; the weights are whole");
+  log_->tensorboard().add_text("lost rows", lost, record.step);
+  return lost;
 }
 
-void RunFolder::save(const ParamList& params, const Optimiser& optimiser, const Json& fields) const {
-  Json record = {{"task", kind_.name()}, {"config", config_}, {"content", content_}};
-  record.update(fields);
-  save_checkpoint(checkpoint(), params, &optimiser, record);
+void RunFolder::save(const ParamList& params, const Optimiser& optimiser, RunRecord record) {
+  check_owner();
+  // Another rank than the first, which is lost, does not know how much of the log is whole.
+  if (log_)
+    record.log_bytes = std::int64_t(log_->sync());
+  else
+    AppendFile(path_ / log_name, AppendFile::Open::append).sync();
+  record.task = kind_.name();
+  record.config = config_;
+  record.content = content_;
+  save_checkpoint(checkpoint(), params, &optimiser, write_run_record(record),
+                  newest_is_whole_ ? path_ / previous_name : fs::path());
+  newest_is_whole_ = true;
+}
+
+std::optional<std::vector<std::pair<std::string, Metrics>>> RunFolder::results(
+    Index steps, const std::vector<std::string>& splits) const {
+  Json found;
+  try {
+    found = read_json_file((path_ / results_name).string());
+  } catch (const Error&) {
+    return std::nullopt;
+  }
+  const auto holds = [](const Json& in, const std::string& name) {
+    return in.is_object() && in.contains(name);
+  };
+  if (!holds(found, "steps") || found["steps"] != steps || !holds(found, "metrics")) return std::nullopt;
+  std::vector<std::pair<std::string, Metrics>> out;
+  for (const std::string& split : splits) {
+    if (!holds(found["metrics"], split) || !found["metrics"][split].is_object()) return std::nullopt;
+    out.push_back({split, {}});
+    for (const auto& [name, value] : found["metrics"][split].items())
+      out.back().second.push_back({name, value.is_number() ? value.get<double>() : NAN});
+  }
+  return out;
 }
 
 void RunFolder::write_results(const Json& results) const {
-  write_atomically(path_ / "results.json", results.dump(2) + "\n");
+  check_owner();
+  log_->sync();  // before what says that the run is finished
+  write_atomically(path_ / results_name, results.dump(2) + "\n");
 }
 
 std::string RunFolder::plot() const {
   Curve training{"train", {}, {}}, validation{"valid", {}, {}};
-  for (const nlohmann::json& row : read_metrics(path_ / "metrics.jsonl")) {
-    if (!row.contains("loss") || !row["loss"].is_number()) continue;
+  read_metrics(path_ / log_name, [&](const nlohmann::json& row, const LineReader&) {
     Curve* const curve = row["split"] == "train"   ? &training
                          : row["split"] == "valid" ? &validation
                                                    : nullptr;
-    if (curve == nullptr) continue;
+    if (curve == nullptr || !row.contains("loss") || !row["loss"].is_number()) return true;
     curve->x.push_back(row["step"].get<double>());
     curve->y.push_back(row["loss"].get<double>());
-  }
+    return true;
+  });
   return plot_curves(path_, {.name = "loss",
                              .title = text(kind_.name(), ": loss"),
                              .xlabel = "step",

@@ -64,6 +64,7 @@ struct TrainConfig {
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0, momentum = 0, clip = 0;
   std::string dtype = "float32", precision = "float32";
   std::int64_t log_every = 50, evaluate_every = 1, checkpoint_every = 1;
+  double checkpoint_minutes = 10;
 
   template <class F>
   void fields(F& f) {
@@ -85,6 +86,8 @@ struct TrainConfig {
     f("log_every", log_every, "steps between logged training rows", counted());
     f("evaluate_every", evaluate_every, "epochs between evaluations", counted());
     f("checkpoint_every", checkpoint_every, "epochs between checkpoints", counted());
+    f("checkpoint_minutes", checkpoint_minutes,
+      "minutes after which a step ends with a checkpoint; 0: epochs only", at_least(0));
   }
 };
 

@@ -4,7 +4,9 @@
 #include <cmath>
 #include <exception>
 #include <iostream>
+#include <map>
 #include <optional>
+#include <utility>
 
 #include "engine/checkpoint.h"
 #include "engine/schedule.h"
@@ -33,19 +35,22 @@ class Run {
   TrainOutcome train();
 
  private:
+  void load();
   void start();
+  std::optional<TrainOutcome> finished_before() const;
   TrainOutcome run();
   void step();
   void log_training();
   void settle();
   void warn_of(const Metrics& metrics, const std::string& split, Index epoch);
+  std::vector<std::string> splits() const;  // that the end of the run evaluates
+  bool held(const std::string& split);      // in the log already, at this step, from before a resume
   bool validate(Index epoch, const Metrics& solvers);
-  // Whether the run goes on.
-  bool end_epoch(Index epoch);
-  Metrics evaluate(const std::string& split, Index epoch);
+  bool end_epoch(Index epoch);  // whether the run goes on
+  // Once for every split and step: metrics, and what else was found.
+  const std::pair<Metrics, Json>& evaluate(const std::string& split, Index epoch);
   void save();
-  // With these values of the buffers.
-  void write_checkpoint(const ParamList& params);
+  void write_checkpoint(const ParamList& params);  // with these values of the buffers
   std::string save_last_step();
   void check_agreement() const;
   void finish(TrainOutcome& outcome);
@@ -74,7 +79,11 @@ class Run {
   std::unique_ptr<Progress> progress_;
   Index step_ = 0;         // steps done
   Index saved_step_ = -1;  // of the checkpoint on disk
-  double loss_sum_ = 0;    // since the last logged row
+  Clock::time_point saved_at_ = Clock::now();
+  std::optional<RunCheckpoint> resumed_;
+  Index evaluated_step_ = -1;
+  std::map<std::string, std::pair<Metrics, Json>> evaluated_;  // at that step
+  double loss_sum_ = 0;                                        // since the last logged row
   Index loss_count_ = 0;
   double last_loss_ = 0, grad_norm_ = 0, last_metric_ = NAN;
   std::string metric_name_;
@@ -109,24 +118,43 @@ Run::Run(const TrainRequest& request, std::ostream& out)
   schedule_.lr_at(0);  // a schedule that does not fit is an error before anything is written
 }
 
-void Run::start() {
+void Run::load() {
   folder_.check_owner();
-  if (request_.resume) {
-    if (leads_) folder_.take(request_.alone);
-    const Json record = read_checkpoint_record(folder_.checkpoint());
-    if (!request_.other_data)
-      require_same_content("train", record.value("content", ""), task_->content());
-    folder_.check_settings(record.at("config"));
-    load_checkpoint(folder_.checkpoint(), params_, &optimiser_);
-    step_ = saved_step_ = record.at("step").get<Index>();
-    loss_sum_ = record.at("loss_sum").get<double>();
-    loss_count_ = record.at("loss_count").get<Index>();
-    optimiser_.set_steps(step_);
-  }
+  if (leads_ && !request_.resume) make_folder(request_.folder);
+  if (leads_ && request_.alone) folder_.take();
+  if (request_.resume) resumed_ = checkpoint_to_resume(request_.folder);
+  if (!resumed_) return;
+  const RunRecord& record = resumed_->record;
+  require_record_fits(record, resumed_->path.string(), total_steps(), task_->steps_per_epoch(),
+                      config_.log_every);
+  if (!request_.other_data) require_same_content("train", record.content, task_->content());
+  folder_.check_settings(record.config);
+  load_checkpoint(resumed_->path, params_, &optimiser_);
+  step_ = saved_step_ = record.step;
+  loss_sum_ = record.loss_sum;
+  loss_count_ = record.loss_count;
+  optimiser_.set_steps(step_);
+}
+
+std::vector<std::string> Run::splits() const {
+  return request_.goes_on || !request_.trial.empty() ? std::vector<std::string>{"valid"} : task_->splits();
+}
+
+std::optional<TrainOutcome> Run::finished_before() const {
+  if (!request_.resume) return std::nullopt;
+  using Found = std::optional<std::vector<std::pair<std::string, Metrics>>>;
+  const Found found = leads_ && step_ == total_steps() ? folder_.results(step_, splits()) : Found();
+  if (group_.sum({found ? 1.0 : 0.0})[0] == 0) return std::nullopt;
+  out_ << "finished already, after " << step_ << " steps: nothing to do; results in "
+       << request_.folder.string() << std::endl;
+  return TrainOutcome{.finished = true, .steps = step_, .metrics = found.value_or(Found::value_type())};
+}
+
+void Run::start() {
   first_step_ = step_;
   if (shared()) {
-    require_agreement(group_, hash_of(text(request_.kind->name(), request_.config.dump(), task_->content(), step_)), "settings",
-                      "start all ranks with one command");
+    const std::string same = text(request_.kind->name(), request_.config.dump(), task_->content(), step_);
+    require_agreement(group_, hash_of(same), "settings", "start all ranks with one command");
     check_agreement();
     buffers_.take(params_);
     last_words_.emplace(
@@ -140,10 +168,12 @@ void Run::start() {
           ", which evaluates, computes for long, or hangs; Ctrl-C ends the run and keeps its last step\n");
     });
   }
-  if (leads_ && request_.resume) folder_.resume(step_);
-  if (leads_ && !request_.resume) {
-    folder_.take(request_.alone);
-    folder_.start();
+  if (leads_ && resumed_) {
+    if (!resumed_->remark.empty()) out_ << resumed_->remark << "\n";
+    if (const std::string lost = folder_.resume(*resumed_); !lost.empty()) out_ << lost << "\n";
+  } else if (leads_) {
+    folder_.start(request_.resume);
+    save();
   }
   out_ << request_.kind->name() << " on " << name_of(request_.device) << ": " << params_.count()
        << " parameters, " << config_.epochs << " epochs of " << task_->steps_per_epoch() << " steps"
@@ -214,11 +244,15 @@ void Run::log_training() {
   std::rethrow_exception(lost);
 }
 
-Metrics Run::evaluate(const std::string& split, Index epoch) {
+bool Run::held(const std::string& split) { return step_ == first_step_ && folder_.log().held(split); }
+
+const std::pair<Metrics, Json>& Run::evaluate(const std::string& split, Index epoch) {
+  if (std::exchange(evaluated_step_, step_) != step_) evaluated_.clear();
+  if (const auto known = evaluated_.find(split); known != evaluated_.end()) return known->second;
   const Metrics metrics = task_->evaluate(split);
   folder_.check_owner();
-  folder_.log().log({step_, epoch, split, metrics});
-  return metrics;
+  if (!held(split)) folder_.log().log({step_, epoch, split, metrics});
+  return evaluated_[split] = {metrics, task_->details()};
 }
 
 // A model may be far off for a while and find back, so training goes on; only its own loss ends it.
@@ -233,7 +267,7 @@ void Run::warn_of(const Metrics& metrics, const std::string& split, Index epoch)
 }
 
 bool Run::validate(Index epoch, const Metrics& solvers) {
-  const Metrics metrics = evaluate("valid", epoch);
+  const Metrics metrics = evaluate("valid", epoch).first;
   warn_of(metrics, "valid", epoch);
   metric_name_ = "valid " + metrics[0].first;
   last_metric_ = metrics[0].second;
@@ -250,7 +284,7 @@ bool Run::end_epoch(Index epoch) {
     const Metrics solvers = training_step_.statistics();
     // A GPU's ranks have no thread that saves while rank 0 evaluates.
     if (shared() && request_.device == Device::cuda) save();
-    if (leads_) goes_on = validate(epoch, solvers);
+    if (leads_ && !held("valid")) goes_on = validate(epoch, solvers);
   }
   if (epoch % config_.checkpoint_every == 0 || epoch == config_.epochs) save();
   check_agreement();
@@ -272,12 +306,12 @@ std::string Run::save_last_step() {
 
 void Run::write_checkpoint(const ParamList& params) {
   if (saved_step_ == step_) return;
-  folder_.check_owner();
   folder_.save(params, optimiser_,
-               {{"step", step_},
-                {"epoch", step_ / task_->steps_per_epoch()},
-                {"loss_sum", loss_sum_},
-                {"loss_count", loss_count_}});
+               {.step = step_,
+                .epoch = step_ / task_->steps_per_epoch(),
+                .loss_sum = loss_sum_,
+                .loss_count = loss_count_});
+  saved_at_ = Clock::now();
   saved_step_ = step_;
 }
 
@@ -287,22 +321,22 @@ void Run::finish(TrainOutcome& outcome) {
                   {"steps", step_},
                   {"seconds", folder_.log().seconds()},
                   {"metrics", Json::object()}};
-  const std::vector<std::string> splits =
-      request_.goes_on || !request_.trial.empty() ? std::vector<std::string>{"valid"} : task_->splits();
-  for (const std::string& split : splits) {
-    const Metrics metrics = evaluate(split, config_.epochs);
+  for (const std::string& split : splits()) {
+    const auto& [metrics, details] = evaluate(split, config_.epochs);
     outcome.metrics.push_back({split, metrics});
     for (const auto& [name, value] : metrics) results["metrics"][split][name] = value;
-    if (const Json details = task_->details(); !details.empty()) results["details"][split] = details;
+    if (!details.empty()) results["details"][split] = details;
     out_ << split << ": " << format_metrics(metrics) << "\n";
   }
   task_->write_results(request_.folder, &folder_.log().tensorboard(), step_);
   folder_.log().tensorboard().flush();
-  folder_.write_results(results);
   if (const std::string note = folder_.plot(); !note.empty()) out_ << note << "\n";
+  folder_.write_results(results);  // last: what has them is finished
 }
 
 TrainOutcome Run::train() {
+  load();
+  if (const auto outcome = finished_before()) return *outcome;
   start();
   try {
     const TrainOutcome outcome = run();
@@ -322,11 +356,15 @@ TrainOutcome Run::train() {
 TrainOutcome Run::run() {
   TrainOutcome outcome;
   bool stopped = false;
+  // An evaluation that was due at this step may be missing in the log.
+  if (resumed_ && step_ > 0 && step_ < total_steps() && step_ % task_->steps_per_epoch() == 0)
+    stopped = !end_epoch(step_ / task_->steps_per_epoch());
   while (step_ < total_steps() && !stopped) {
     step();
     if (step_ % config_.log_every == 0) log_training();
     settle();
     if (step_ % task_->steps_per_epoch() == 0) stopped = !end_epoch(step_ / task_->steps_per_epoch());
+    if (config_.checkpoint_minutes > 0 && seconds_since(saved_at_) >= 60 * config_.checkpoint_minutes) save();
     const double rate = double((step_ - first_step_) * task_->examples_per_step()) / seconds_since(begun_);
     progress_->update(step_, last_loss_, metric_name_, last_metric_, rate);
     asked_ = request_.should_stop && request_.should_stop(step_);

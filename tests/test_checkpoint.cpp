@@ -1,5 +1,6 @@
 // Checkpoints: round trip, refusal of what does not fit, and that a refusal changes nothing.
 #include <filesystem>
+#include <fstream>
 
 #include "engine/checkpoint.h"
 #include "engine/init.h"
@@ -78,6 +79,38 @@ TEST_CASE("a safetensors file that is no checkpoint is refused", "[checkpoint]")
   save_safetensors(path, {}, {{"stillpoint", "no json"}});
   CHECK_THAT(error_text([&] { read_checkpoint_record(path); }), mentions("JSON", "damaged"));
   CHECK_THAT(error_text([&] { read_checkpoint_record(folder.path() / "none"); }), mentions("none"));
+}
+
+TEST_CASE("a checkpoint with any bit flipped is refused", "[checkpoint]") {
+  const test::TempDir folder;
+  const auto path = folder.path() / "c.safetensors";
+  Model model = make_model(1, 1);
+  const ParamList params = params_of(model);
+  save_checkpoint(path, params, nullptr, {{"task", "t"}, {"step", 1}});
+  const std::string whole = read_file(path);
+  std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+  const auto put = [&](std::size_t at, char byte) { file.seekp(std::streamoff(at)).put(byte).flush(); };
+  std::size_t passed = 0;
+  for (std::size_t bit = 0; bit < 8 * whole.size(); ++bit) {
+    const std::size_t at = bit / 8;
+    put(at, char(whole[at] ^ 1 << bit % 8));
+    if (error_text([&] { read_checkpoint_record(path); }).empty()) ++passed;
+    if (error_text([&] { load_checkpoint(path, params, nullptr); }).empty()) ++passed;
+    put(at, whole[at]);
+  }
+  CHECK(passed == 0);
+  load_checkpoint(path, params, nullptr);
+}
+
+TEST_CASE("a checkpoint of before there were sums is read, one whose sum was taken away is not", "[checkpoint]") {
+  const test::TempDir folder;
+  const auto path = folder.path() / "c.safetensors";
+  const float value = 2;
+  const std::vector<SafetensorsEntry> entries{{"model/w", "F32", {1}, std::as_bytes(std::span(&value, 1))}};
+  save_safetensors(path, entries, {{"stillpoint", R"({"task": "t"})"}});
+  CHECK(read_checkpoint_record(path) == Json{{"task", "t"}});
+  save_safetensors(path, entries, {{"stillpoint", R"({"task": "t", "sum": "crc32c"})"}});
+  CHECK_THAT(error_text([&] { read_checkpoint_record(path); }), mentions("c.safetensors", "crc32c sum", "damaged"));
 }
 
 }  // namespace stillpoint

@@ -7,6 +7,7 @@
 #include "tests/catch.h"
 #include "tests/data_files.h"
 #include "tests/error_text.h"
+#include "tests/metrics_rows.h"
 #include "tests/temp_dir.h"
 #include "tasks/cli.h"
 
@@ -85,7 +86,7 @@ TEST_CASE("a monDEQ learns by splitting, tunes its step size, and reports its it
     REQUIRE(outcome.finished);
     CHECK(metric(outcome, 1, 0) > 0.5);
     Index rows = 0;
-    for (const auto& row : read_metrics(runs / model / "metrics.jsonl")) {
+    for (const auto& row : test::rows_of(runs / model / "metrics.jsonl")) {
       if (row["split"] != "train") continue;
       ++rows;
       CHECK(row["forward_steps"].get<double>() > 1);

@@ -1,14 +1,20 @@
 // Atomic files, pictures and plots.
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmath>
 #include <csignal>
 #include <string>
 #include <vector>
 
+#include "engine/config.h"
 #include "engine/files.h"
+#include "engine/safetensors.h"
 #include "tasks/io/image.h"
 #include "tasks/io/plot.h"
 #include "tests/catch.h"
@@ -166,6 +172,96 @@ TEST_CASE("files: appending, and refusing to append to what exists", "[files]") 
   CHECK(read_file(dir / "log") == "abc");
   CHECK(contains(error_of([&] { AppendFile again(dir / "log", AppendFile::Open::create_new); }),
                  "File exists"));
+}
+
+TEST_CASE("files: pipes, sockets, devices and files of holes are refused before anything is read",
+          "[files]") {
+  const test::TempDir dir;
+  REQUIRE(::mkfifo((dir / "pipe").c_str(), 0600) == 0);
+  const int listener = ::socket(AF_UNIX, SOCK_STREAM, 0);
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+  (dir / "socket").string().copy(address.sun_path, sizeof address.sun_path - 1);
+  REQUIRE(::bind(listener, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0);
+  write_atomically(dir / "hollow", "x");
+  std::filesystem::resize_file(dir / "hollow", std::uintmax_t(1) << 42);
+  const auto refused = [](const std::filesystem::path& path, const std::string& why) {
+    CHECK(contains(error_of([&] { read_file(path); }), why));
+    CHECK(contains(error_of([&] { SafetensorsFile file(path); }), why));
+    CHECK(contains(error_of([&] { read_image(path); }), why));
+    CHECK(contains(error_of([&] { LineReader lines(path); }), why));
+    CHECK(contains(error_of([&] { read_json_file(path.string()); }), why));
+  };
+  refused(dir / "pipe", "pipe' is a pipe, expected a regular file");
+  refused(dir / "socket", "socket' is a socket");
+  refused("/dev/zero", "is a device");
+  refused(dir / "hollow", "claims 4398046511104 bytes, of which the disk holds");
+  ::close(listener);
+}
+
+TEST_CASE("files: settings may come through a pipe of the caller, of a size", "[files]") {
+  const auto piped = [](const std::string& bytes) {
+    int ends[2];
+    REQUIRE(::pipe(ends) == 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+      ::close(ends[0]);
+      ::signal(SIGPIPE, SIG_DFL);
+      for (std::size_t at = 0; at < bytes.size();)
+        at += std::size_t(::write(ends[1], bytes.data() + at, bytes.size() - at));
+      ::_exit(0);
+    }
+    ::close(ends[1]);
+    std::string said;
+    try {
+      said = read_json_file(text("/dev/fd/", ends[0])).dump();
+    } catch (const Error& error) {
+      said = error.what();
+    }
+    ::close(ends[0]);
+    ::waitpid(child, nullptr, 0);
+    return said;
+  };
+  CHECK(piped(R"({"epochs": 3})") == R"({"epochs":3})");
+  CHECK(contains(piped("[" + std::string(std::size_t(65) << 20, ' ') + "]"), "expected at most 67108864"));
+}
+
+TEST_CASE("files: temporaries of dead processes are removed, and nothing else is", "[files]") {
+  const test::TempDir dir;
+  const pid_t dead = ::fork();
+  if (dead == 0) ::_exit(0);
+  ::waitpid(dead, nullptr, 0);
+  const std::string gone = text(".stillpoint-", dead, "-0.tmp"),
+                    alive = text(".stillpoint-", ::getpid(), "-999.tmp"),
+                    link = text(".stillpoint-", dead, "-1.tmp"),
+                    folder = text(".stillpoint-", dead, "-2.tmp"),
+                    pipe = text(".stillpoint-", dead, "-3.tmp"),
+                    other = text(".stillpoint-", dead, "-0.tmp.txt");
+  for (const std::string& name : {gone, alive, other, std::string("kept")})
+    test::write_bytes(dir / name, "x");
+  std::filesystem::create_symlink("kept", dir / link);
+  std::filesystem::create_directory(dir / folder);
+  REQUIRE(::mkfifo((dir / pipe).c_str(), 0600) == 0);
+  remove_leftovers(dir.path());
+  CHECK(dir.names() == std::set<std::string>{alive, link, folder, pipe, other, "kept"});
+}
+
+TEST_CASE("files: the old file is kept under a second name", "[files]") {
+  const test::TempDir dir;
+  const auto write = [&](std::string_view bytes) {
+    const Bytes piece = bytes_of(bytes);
+    write_atomically(dir / "f", std::span(&piece, 1), dir / "before");
+  };
+  write("1");
+  CHECK(dir.names() == std::set<std::string>{"f"});
+  write("2");
+  CHECK(read_file(dir / "before") == "1");
+  // As a kill between the two renames leaves it: both names are of one file.
+  std::filesystem::remove(dir / "before");
+  std::filesystem::create_hard_link(dir / "f", dir / "before");
+  write("3");
+  CHECK(read_file(dir / "before") == "2");
+  CHECK(read_file(dir / "f") == "3");
+  CHECK(dir.names() == std::set<std::string>{"f", "before"});
 }
 
 TEST_CASE("image: every kind of PNG becomes 8-bit RGB", "[image]") {

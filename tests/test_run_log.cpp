@@ -6,11 +6,13 @@
 #include <string>
 #include <vector>
 
+#include "engine/crc32c.h"
 #include "engine/files.h"
 #include "tasks/io/metrics.h"
 #include "tasks/io/progress.h"
 #include "tasks/io/tensorboard.h"
 #include "tests/catch.h"
+#include "tests/metrics_rows.h"
 #include "tests/temp_dir.h"
 
 using namespace stillpoint;
@@ -56,10 +58,13 @@ std::string row(std::int64_t step, double time) {
 }  // namespace
 
 TEST_CASE("tensorboard: CRC-32C and its mask give known values", "[tensorboard]") {
-  CHECK(crc32c("") == 0u);
-  CHECK(crc32c("123456789") == 0xE3069283u);
-  CHECK(crc32c(std::string(32, '\0')) == 0x8A9136AAu);    // RFC 3720, B.4
-  CHECK(crc32c(std::string(32, '\xff')) == 0x62A8AB43u);  // RFC 3720, B.4
+  for (const auto sum : {crc32c, crc32c_by_table}) {
+    CHECK(sum(bytes_of(""), 0) == 0u);
+    CHECK(sum(bytes_of("123456789"), 0) == 0xE3069283u);
+    CHECK(sum(bytes_of("6789"), sum(bytes_of("12345"), 0)) == 0xE3069283u);
+    CHECK(sum(bytes_of(std::string(32, '\0')), 0) == 0x8A9136AAu);    // RFC 3720, B.4
+    CHECK(sum(bytes_of(std::string(32, '\xff')), 0) == 0x62A8AB43u);  // RFC 3720, B.4
+  }
   CHECK(masked_crc32c("") == 0xa282ead8u);
   CHECK(masked_crc32c("123456789") == 0xC78AB0E5u);
 }
@@ -115,6 +120,20 @@ TEST_CASE("tensorboard: writers never share a file, and a resume marks where it 
   CHECK(contains(error_of([&] { TensorBoardWriter w(dir / "file"); }), "file"));
 }
 
+TEST_CASE("tensorboard: event files are in order whatever the clock does", "[tensorboard]") {
+  const test::TempDir dir;
+  const std::string future = "events.out.tfevents.4000000000.host.1.0";
+  write_atomically(dir / future, "");
+  write_atomically(dir / "events.out.tfevents.99999999999999999999.host.1.0", "");  // no clock's
+  TensorBoardWriter writer(dir.path(), 3);
+  CHECK(writer.path().filename().string() > future);
+  CHECK(writer.path().filename().string().starts_with("events.out.tfevents.4000000001."));
+  writer.add_scalar("x", 1, 4);
+  writer.flush();
+  for (const std::string& event : records(read_file(writer.path())))
+    CHECK(at<double>(event, 1) >= 4000000001.0);
+}
+
 TEST_CASE("metrics: rows are on disk when log returns, and in TensorBoard", "[metrics]") {
   const test::TempDir dir;
   MetricsLog log(dir.path());
@@ -124,7 +143,7 @@ TEST_CASE("metrics: rows are on disk when log returns, and in TensorBoard", "[me
   CHECK(content.starts_with(R"({"step":10,"epoch":2,"time":)"));
   CHECK(contains(content, R"(,"split":"train","loss":0.1,"grad \"norm\"":null})"
                           "\n"));
-  const auto rows = read_metrics(dir / "metrics.jsonl");
+  const auto rows = test::rows_of(dir / "metrics.jsonl");
   REQUIRE(rows.size() == 2);
   CHECK(rows[1]["split"] == "valid");
   CHECK(rows[1]["loss"].is_null());
@@ -156,14 +175,46 @@ TEST_CASE("metrics: a resume drops later rows and a torn line, and keeps the oth
   SECTION("a torn line of zeros") { write_atomically(path, kept + std::string(40, '\0')); }
   SECTION("a last line without its end") { write_atomically(path, row(1, 5) + "\n" + row(2, 60)); }
   SECTION("nothing to drop") { write_atomically(path, kept); }
-  MetricsLog log(dir.path(), 2);
+  MetricsLog log(dir.path(), LogPosition{2});
   CHECK(read_file(path) == kept);
   log.log({.step = 3, .split = "train", .values = {{"loss", 2}}});
-  const auto rows = read_metrics(path);
+  const auto rows = test::rows_of(path);
   REQUIRE(rows.size() == 3);
   CHECK(rows[2]["loss"] == 2.0);
   CHECK(rows[2]["time"].get<double>() >= 60);
   CHECK(rows[2]["time"].get<double>() < 90);
+}
+
+TEST_CASE("metrics: a resume tells what is missing, and drops what is damaged behind the checkpoint",
+          "[metrics]") {
+  const test::TempDir dir;
+  const auto path = dir / "metrics.jsonl";
+  const std::string kept = row(1, 5) + "\n" + row(2, 60) + "\n";
+  write_atomically(path, kept + std::string(4096, '\0') + "\n" + row(3, 90) + "\n" + row(4, 95) + "\n");
+  {
+    const MetricsLog log(dir.path(), LogPosition{2, kept.size()});
+    CHECK(log.lost() == 0);
+    CHECK(log.held("train"));
+    CHECK_FALSE(log.held("valid"));
+    CHECK(read_file(path) == kept);
+  }
+  const MetricsLog log(dir.path(), LogPosition{9, kept.size() + 100});
+  CHECK(log.lost() == 100);
+  CHECK(log.last_step() == 2);
+}
+
+TEST_CASE("metrics: a line longer than any row ends no reader and fills no memory", "[metrics]") {
+  const test::TempDir dir;
+  const auto path = dir / "metrics.jsonl";
+  write_atomically(path,
+                   row(1, 5) + "\n" + std::string(3 * LineReader::longest, '[') + "\n" + row(2, 6) + "\n");
+  CHECK(contains(error_of([&] { test::rows_of(path); }), "line 2 is '[[["));
+  LineReader lines(path);
+  std::string_view line;
+  std::vector<std::size_t> sizes;
+  while (lines.next(line)) sizes.push_back(line.size());
+  CHECK(sizes == std::vector<std::size_t>{row(1, 5).size(), LineReader::longest, row(2, 6).size()});
+  CHECK(lines.end() == std::filesystem::file_size(path));
 }
 
 TEST_CASE("metrics: a log is neither mixed with another run nor repaired in the middle", "[metrics]") {
@@ -172,16 +223,16 @@ TEST_CASE("metrics: a log is neither mixed with another run nor repaired in the 
   const std::string damaged = row(1, 5) + "\n{\"step\":2,\n" + row(3, 60) + "\n";
   write_atomically(path, damaged);
   CHECK(contains(error_of([&] { MetricsLog log(dir.path()); }), "resume that run or choose another folder"));
-  CHECK(contains(error_of([&] { MetricsLog log(dir.path(), 3); }), "line 2 is '{\"step\":2,'"));
-  CHECK(contains(error_of([&] { read_metrics(path); }), "line 2"));
+  CHECK(contains(error_of([&] { MetricsLog log(dir.path(), LogPosition{3}); }), "line 2 is '{\"step\":2,'"));
+  CHECK(contains(error_of([&] { test::rows_of(path); }), "line 2"));
   CHECK(read_file(path) == damaged);
   CHECK(dir.names() == std::set<std::string>{"metrics.jsonl"});
 
   write_atomically(path, row(1, 5) + "\n" + R"({"step":2)");
-  CHECK(read_metrics(path).size() == 1);
-  CHECK(contains(error_of([&] { read_metrics(dir / "absent.jsonl"); }), "absent.jsonl"));
+  CHECK(test::rows_of(path).size() == 1);
+  CHECK(contains(error_of([&] { test::rows_of(dir / "absent.jsonl"); }), "absent.jsonl"));
   const test::TempDir empty;
-  MetricsLog resumed_without_a_file(empty.path(), 7);
+  MetricsLog resumed_without_a_file(empty.path(), LogPosition{7});
   CHECK(read_file(empty / "metrics.jsonl").empty());
 }
 

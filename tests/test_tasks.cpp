@@ -8,6 +8,7 @@
 #include "tasks/copy_memory.h"
 #include "tasks/io/image.h"
 #include "tasks/io/metrics.h"
+#include "tests/metrics_rows.h"
 #include "tasks/order.h"
 #include "tasks/train.h"
 #include "tests/catch.h"
@@ -55,7 +56,7 @@ std::vector<std::string> contents(const fs::path& folder) {
 // metrics.jsonl without the times.
 std::vector<std::string> logged(const fs::path& folder) {
   std::vector<std::string> out;
-  for (nlohmann::json row : read_metrics(folder / "metrics.jsonl")) {
+  for (nlohmann::json row : test::rows_of(folder / "metrics.jsonl")) {
     row.erase("time");
     out.push_back(row.dump());
   }
@@ -115,7 +116,7 @@ TEST_CASE("a run writes its folder and learns", "[tasks]") {
   CHECK(done.outcome.steps == 90);
   for (const char* name : {"config.json", "metrics.jsonl", "checkpoint.safetensors", "results.json", "loss.dat", "loss.gnuplot"})
     CHECK(fs::exists(folder.path() / "run" / name));
-  const auto rows = read_metrics(folder.path() / "run" / "metrics.jsonl");
+  const auto rows = test::rows_of(folder.path() / "run" / "metrics.jsonl");
   CHECK(rows.back()["loss"].get<double>() < 0.5 * rows.front()["loss"].get<double>());
   bool events = false;
   for (const auto& entry : fs::directory_iterator(folder.path() / "run"))
@@ -133,7 +134,7 @@ TEST_CASE("a DEQ learns, and its run tells what its solvers did", "[tasks]") {
                                         {"jacobian_weight", 0.01}});
   const Finished done = run(config, folder.path() / "run");
   CHECK_THAT(done.printed, mentions("forward_steps", "adjoint_residual"));
-  const auto rows = read_metrics(folder.path() / "run" / "metrics.jsonl");
+  const auto rows = test::rows_of(folder.path() / "run" / "metrics.jsonl");
   std::vector<double> losses;
   for (const auto& row : rows) {
     if (row["split"] != "train") {
@@ -169,7 +170,7 @@ TEST_CASE("a resumed run is bit-identical to one that was never stopped", "[task
       CHECK(contents(parts) == contents(folder.path() / "whole"));
       CHECK(logged(parts) == logged(folder.path() / "whole"));
       CHECK(Json::parse(read_file(parts / "results.json")).at("seconds").get<double>() >=
-            read_metrics(parts / "metrics.jsonl").front().at("time").get<double>());
+            test::rows_of(parts / "metrics.jsonl").front().at("time").get<double>());
     }
   }
 }
@@ -193,7 +194,7 @@ TEST_CASE("image regression learns, writes pictures and resumes bit-identically"
     CHECK(prediction.width == 12);
     CHECK(prediction.height == 16);
     CHECK(pair.width == 2 * 12 + 8);
-    const auto rows = read_metrics(whole / "metrics.jsonl");
+    const auto rows = test::rows_of(whole / "metrics.jsonl");
     CHECK(rows.back()["loss"].get<double>() < rows.front()["loss"].get<double>());
   }
 }
@@ -263,6 +264,118 @@ TEST_CASE("folders, pictures and checkpoints that are wrong are refused", "[task
   const fs::path checkpoint = folder.path() / "run" / checkpoint_name;
   fs::resize_file(checkpoint, fs::file_size(checkpoint) - 10);
   CHECK_THAT(error_text([&] { run(config, folder.path() / "run", true); }), mentions("checkpoint.safetensors"));
+}
+
+TEST_CASE("a run that is finished is left as it is, and one that was killed while it finished logs nothing twice", "[tasks]") {
+  const TempDir folder;
+  const Json config = tiny_copy_memory({{"epochs", 2}});
+  const fs::path path = folder.path() / "run", log = path / "metrics.jsonl";
+  run(config, path);
+  const auto rows = logged(path);
+  CHECK(rows.size() == 6 + 2 + 1);
+  const std::string whole = read_file(log);
+  const Finished again = run(config, path, true);
+  CHECK(again.outcome.finished);
+  CHECK(again.outcome.metrics.size() == 2);
+  CHECK_THAT(again.printed, mentions("finished already, after 6 steps"));
+  CHECK(read_file(log) == whole);
+  for (const std::size_t lost : {std::size_t(0), std::size_t(1), std::size_t(2)}) {  // of the rows of the end
+    fs::remove(path / "results.json");
+    fs::resize_file(log, fs::file_size(log) - (lost > 0 ? 5 : 0));
+    CHECK(run(config, path, true).outcome.finished);
+    CHECK(logged(path) == rows);
+    CHECK(fs::exists(path / "results.json"));
+  }
+}
+
+TEST_CASE("a run that ended before it saved anything can be begun again and resumed", "[tasks]") {
+  const TempDir folder;
+  const Json config = tiny_copy_memory();
+  const fs::path whole = folder.path() / "whole", path = folder.path() / "run";
+  run(config, whole);
+  for (const bool resume : {false, true}) {
+    fs::remove_all(path);
+    run(config, path, false, 0);
+    for (const char* name : {checkpoint_name, previous_name}) fs::remove(path / name);
+    std::ofstream(path / "metrics.jsonl", std::ios::trunc) << "{\"step\":";
+    CHECK(run(config, path, resume).outcome.finished);
+    CHECK(contents(path) == contents(whole));
+    CHECK(logged(path) == logged(whole));
+  }
+  CHECK_THAT(error_text([&] { run(config, path); }), mentions("run", "holds", "--resume"));
+}
+
+TEST_CASE("the checkpoint before is taken where the newest is damaged, and stays until a whole one is there", "[tasks]") {
+  const TempDir folder;
+  const Json config = tiny_copy_memory();
+  const fs::path whole = folder.path() / "whole", path = folder.path() / "run";
+  run(config, whole);
+  run(config, path, false, 7);  // checkpoints of steps 6 and 7
+  std::ofstream(path / checkpoint_name, std::ios::trunc) << "damaged";
+  CHECK(find_checkpoint(path).record.step == 6);
+  CHECK_THAT(find_checkpoint(path).remark, mentions("the newest checkpoint is left out", "of step 6"));
+  const std::string previous = read_file(path / previous_name);
+  const Finished resumed = run(config, path, true, 8);
+  CHECK_THAT(resumed.printed, mentions("the newest checkpoint is left out"));
+  CHECK(read_file(path / previous_name) == previous);
+  run(config, path, true);
+  CHECK(contents(path) == contents(whole));
+  CHECK(logged(path) == logged(whole));
+  std::ofstream(path / checkpoint_name, std::ios::trunc) << "damaged";
+  std::ofstream(path / previous_name, std::ios::trunc) << "damaged";
+  CHECK_THAT(error_text([&] { run(config, path, true); }), mentions(checkpoint_name, previous_name, "either"));
+}
+
+TEST_CASE("checkpoints by time change no bit, and a log that has lost rows is said to have", "[tasks]") {
+  const TempDir folder;
+  const fs::path whole = folder.path() / "whole", path = folder.path() / "run";
+  run(tiny_copy_memory(), whole);
+  const Json config = tiny_copy_memory({{"checkpoint_minutes", 1e-9}, {"checkpoint_every", 100}});
+  run(config, path, false, 5);
+  CHECK(find_checkpoint(path).record.step == 5);
+  CHECK(read_run_record(read_checkpoint_record(path / previous_name), "previous").step == 4);
+  const fs::path lost = folder.path() / "lost";
+  fs::copy(path, lost);
+  run(config, path, true);
+  CHECK(contents(path) == contents(whole));
+  CHECK(logged(path) == logged(whole));
+  fs::resize_file(lost / "metrics.jsonl", 0);
+  CHECK_THAT(run(config, lost, true).printed, mentions("metrics.jsonl lacks", "at step 5", "the weights are whole"));
+  CHECK(contents(lost) == contents(whole));
+}
+
+TEST_CASE("every field of a checkpoint's record is checked", "[tasks]") {
+  const TempDir folder;
+  const Json config = tiny_copy_memory({{"log_every", 5}});
+  run(config, folder.path() / "run", false, 7);
+  const SafetensorsFile file(folder.path() / "run" / checkpoint_name);
+  const Json good = read_checkpoint_record(file.path());
+  CHECK(good["loss_count"] == 2);
+  fs::create_directory(folder.path() / "bad");
+  const auto resumed_with = [&](Json record) {
+    save_safetensors(folder.path() / "bad" / checkpoint_name, file.entries(), {{"stillpoint", record.dump()}});
+    return error_text([&] { run(config, folder.path() / "bad", true, 8); });
+  };
+  for (const auto& [name, value] : std::vector<std::pair<std::string, Json>>{
+           {"step", -1}, {"step", 1000000000000000000}, {"step", 13}, {"step", 6}, {"step", 7.5}, {"step", "7"},
+           {"step", Json()}, {"step", 18446744073709551615u}, {"epoch", 3}, {"epoch", -1}, {"loss_sum", Json()},
+           {"loss_sum", "x"}, {"loss_count", 0}, {"loss_count", 3}, {"loss_count", -2}, {"log_bytes", -1},
+           {"content", 3}, {"task", 5}, {"config", 5}, {"unknown", 1}}) {
+    Json record = good;
+    record[name] = value;
+    INFO(name << " " << value);
+    CHECK_THAT(resumed_with(record), mentions(checkpoint_name));
+  }
+  for (const char* name : {"task", "config", "step", "epoch", "loss_sum", "loss_count"}) {
+    Json record = good;
+    record.erase(name);
+    INFO(name);
+    CHECK_THAT(resumed_with(record), mentions(checkpoint_name, "its record"));
+  }
+  Json old = good;
+  old.erase("log_bytes");
+  old.erase("content");
+  CHECK(resumed_with(old) == "");
 }
 
 TEST_CASE("settings of zero length are refused with their names", "[tasks]") {

@@ -10,6 +10,7 @@
 #include "tasks/train.h"
 #include "tests/device_training.h"
 #include "tests/error_text.h"
+#include "tests/metrics_rows.h"
 #include "tests/temp_dir.h"
 
 namespace stillpoint {
@@ -129,7 +130,7 @@ TEST_CASE("a DEQ's solvers are read after a replay, and asked on the way where t
     std::ostringstream out;
     train({.kind = &task_kind("copy-memory"), .config = config, .device = device, .folder = folder / name,
            .should_stop = {}}, out);
-    return read_metrics(folder / name / "metrics.jsonl");
+    return test::rows_of(folder / name / "metrics.jsonl");
   };
   const auto on_cpu = rows("cpu", Device::cpu, recorded), on_gpu = rows("gpu", Device::cuda, recorded);
   REQUIRE(on_cpu.size() == on_gpu.size());

@@ -3,8 +3,11 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,32 +24,62 @@ struct MetricsRow {
   std::vector<std::pair<std::string, double>> values = {};
 };
 
+// Where a run goes on: after this step, at which its log had so many bytes (0 where that is not known).
+struct LogPosition {
+  std::int64_t step = 0;
+  std::uint64_t bytes = 0;
+};
+
 // Appends {"step", "epoch", "time", "split", name: value, ...} per row; `time` is in seconds since the run
 // began and goes on where it was after a resume. JSON has no NaN and no infinity: they become null in the
 // file, while TensorBoard gets them as they are.
 class MetricsLog {
  public:
-  // Without `resume_step` the folder must not hold a metrics.jsonl with rows: Error. With it, rows of later
-  // steps and a torn last line are dropped, atomically, and a damaged line elsewhere is an Error with its
-  // number.
+  // Without `resume` the folder must not hold a metrics.jsonl with rows: Error. With it, the log is cut back
+  // to the rows of steps up to that one. What a crash may leave is dropped, too: a torn last line, and what
+  // is damaged behind `resume->bytes`; a damaged line elsewhere is an Error with its number.
   explicit MetricsLog(const std::filesystem::path& folder,
-                      std::optional<std::int64_t> resume_step = std::nullopt);
+                      const std::optional<LogPosition>& resume = std::nullopt);
 
   // On disk (as far as this process goes) when it returns. Throws Error on a reserved, empty or repeated
   // name.
   void log(const MetricsRow& row);
+  // After a resume: whether the log held a row of this split at the very step.
+  bool held(const std::string& split) const { return held_.splits.contains(split); }
+  // After a resume: how many bytes of `resume->bytes` are missing, and the step of the last row that is
+  // there.
+  std::uint64_t lost() const { return lost_; }
+  std::int64_t last_step() const { return held_.step; }
+  // Rows and events are on the disk when it returns, once the folder is synced, too; the log's length. Any thread may
+  // call it.
+  std::uint64_t sync();
   double seconds() const;  // since the run began, as in a row of now
   TensorBoardWriter& tensorboard() { return tensorboard_; }
 
  private:
-  double seconds_before_ = 0;  // of the part of the run before a resume
+  // The part of the log that stays at a resume.
+  struct Held {
+    std::uint64_t bytes = 0;
+    bool ended = true;  // whether the last line has its end
+    double seconds = 0;
+    std::int64_t step = 0;
+    std::set<std::string> splits = {};  // of the rows at the step of the resume
+  };
+  static Held examine(const std::filesystem::path& path, const std::optional<LogPosition>& resume);
+
+  Held held_;
+  std::uint64_t lost_ = 0;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  std::mutex writing_;
   AppendFile file_;
   TensorBoardWriter tensorboard_;
 };
 
-// All rows of a metrics.jsonl, without a torn last line, of which `torn` tells. Throws Error if the file is missing
-// or a line damaged.
-std::vector<nlohmann::json> read_metrics(const std::filesystem::path& path, bool* torn = nullptr);
+// Calls `take` with every row of a metrics.jsonl, one after the other, until it returns false; memory does
+// not grow with the file. True where the last line is torn, which is left out. Throws Error if the file is
+// missing or a line damaged, unless that line begins behind `proven` bytes and so ends the log.
+bool read_metrics(const std::filesystem::path& path,
+                  const std::function<bool(const nlohmann::json&, const LineReader&)>& take,
+                  std::uint64_t proven = any_size);
 
 }  // namespace stillpoint

@@ -3,13 +3,16 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
+#include <charconv>
 #include <chrono>
 #include <concepts>
 #include <cstring>
 
+#include "engine/crc32c.h"
 #include "kernels/error.h"
 
 namespace stillpoint {
@@ -68,36 +71,39 @@ std::string host_name() {
   return name.data();
 }
 
-fs::path event_path(const fs::path& folder) {
-  static std::atomic<unsigned> count{0};
+// TensorBoard reads the files in the order of their names, whose seconds make that the order in which they
+// were begun. Numbers of another length than those of this age of the world would not be in order, and are no
+// clock's.
+long long first_second(const fs::path& folder) {
+  constexpr std::string_view prefix = "events.out.tfevents.";
+  constexpr long long first = 1'000'000'000, last = 9'999'999'998;
   make_folder(folder);
-  // TensorBoard reads the files in the order of their names; the seconds make that the order of the runs.
-  const auto seconds = static_cast<long long>(wall_clock());
+  long long latest = first - 1;
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    const std::string name = entry.path().filename().string();
+    long long seconds = 0;
+    if (!name.starts_with(prefix)) continue;
+    std::from_chars(name.data() + prefix.size(), name.data() + name.size(), seconds);
+    if (seconds >= first && seconds <= last) latest = std::max(latest, seconds);
+  }
+  return std::clamp(static_cast<long long>(wall_clock()), latest + 1, last + 1);
+}
+
+fs::path event_path(const fs::path& folder, double seconds) {
+  static std::atomic<unsigned> count{0};
   fs::path path;
   do {
-    path = folder / text("events.out.tfevents.", seconds, ".", host_name(), ".", ::getpid(), ".", count++);
+    path = folder / text("events.out.tfevents.", static_cast<long long>(seconds), ".", host_name(), ".",
+                         ::getpid(), ".", count++);
   } while (fs::exists(path));
   return path;
 }
 
 }  // namespace
 
-std::uint32_t crc32c(std::string_view bytes) {
-  static const auto table = [] {
-    std::array<std::uint32_t, 256> t{};
-    for (std::uint32_t i = 0; i < 256; ++i) {
-      std::uint32_t c = i;
-      for (int bit = 0; bit < 8; ++bit) c = c & 1 ? c >> 1 ^ 0x82f63b78u : c >> 1;
-      t[i] = c;
-    }
-    return t;
-  }();
-  std::uint32_t crc = ~0u;
-  for (const char byte : bytes) crc = crc >> 8 ^ table[(crc ^ static_cast<unsigned char>(byte)) & 0xff];
-  return ~crc;
+std::uint32_t masked_crc32c(std::string_view bytes) {
+  return std::rotr(crc32c(bytes_of(bytes)), 15) + 0xa282ead8u;
 }
-
-std::uint32_t masked_crc32c(std::string_view bytes) { return std::rotr(crc32c(bytes), 15) + 0xa282ead8u; }
 
 std::string tf_record(std::string_view bytes) {
   const std::string length = raw(std::uint64_t{bytes.size()});
@@ -109,10 +115,10 @@ double wall_clock() {
 }
 
 TensorBoardWriter::TensorBoardWriter(const fs::path& folder, std::optional<std::int64_t> resume_step)
-    : file_(event_path(folder), AppendFile::Open::create_new) {
-  add_event(bytes_field(3, "brain.Event:2"), 0, wall_clock());
+    : now_(double(first_second(folder))), file_(event_path(folder, now_), AppendFile::Open::create_new) {
+  add_event(bytes_field(3, "brain.Event:2"), 0);
   // Event.session_log = 7 { status = 1: START } makes readers purge this step and all later ones.
-  if (resume_step) add_event(bytes_field(7, integer_field(1, 1)), *resume_step + 1, wall_clock());
+  if (resume_step) add_event(bytes_field(7, integer_field(1, 1)), *resume_step + 1);
   flush();
 }
 
@@ -124,19 +130,22 @@ TensorBoardWriter::~TensorBoardWriter() {
   }
 }
 
-void TensorBoardWriter::add_event(std::string_view fields, std::int64_t step, double wall_time) {
-  std::string event = double_field(1, wall_time) + integer_field(2, step);
+void TensorBoardWriter::add_event(std::string_view fields, std::int64_t step,
+                                  std::optional<double> wall_time) {
+  if (!wall_time) wall_time = now_ = std::max(now_, wall_clock());
+  std::string event = double_field(1, *wall_time) + integer_field(2, step);
   event += fields;
   pending_ += tf_record(event);
   if (pending_.size() >= kFlushBytes) flush();
 }
 
-void TensorBoardWriter::add_scalar(std::string_view tag, double value, std::int64_t step, double wall_time) {
+void TensorBoardWriter::add_scalar(std::string_view tag, double value, std::int64_t step,
+                                   std::optional<double> wall_time) {
   add_event(summary(tag, float_field(2, static_cast<float>(value))), step, wall_time);
 }
 
 void TensorBoardWriter::add_image(std::string_view tag, std::string_view png, std::int64_t height,
-                                  std::int64_t width, std::int64_t step, double wall_time) {
+                                  std::int64_t width, std::int64_t step, std::optional<double> wall_time) {
   constexpr std::int64_t rgb = 3;
   const std::string image =
       integer_field(1, height) + integer_field(2, width) + integer_field(3, rgb) + bytes_field(4, png);
@@ -144,7 +153,7 @@ void TensorBoardWriter::add_image(std::string_view tag, std::string_view png, st
 }
 
 void TensorBoardWriter::add_text(std::string_view tag, std::string_view markdown, std::int64_t step,
-                                 double wall_time) {
+                                 std::optional<double> wall_time) {
   // TensorProto { dtype = 1: DT_STRING (7), tensor_shape = 2 { dim = 2 { size = 1: 1 } }, string_val = 8 }
   const std::string tensor =
       integer_field(1, 7) + bytes_field(2, bytes_field(2, integer_field(1, 1))) + bytes_field(8, markdown);
@@ -157,6 +166,11 @@ void TensorBoardWriter::flush() {
   if (pending_.empty()) return;
   file_.append(pending_);
   pending_.clear();
+}
+
+void TensorBoardWriter::sync() {
+  flush();
+  file_.sync();
 }
 
 }  // namespace stillpoint

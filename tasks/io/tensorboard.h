@@ -13,8 +13,6 @@
 
 namespace stillpoint {
 
-// CRC-32C (Castagnoli, reflected polynomial 0x82f63b78).
-std::uint32_t crc32c(std::string_view bytes);
 std::uint32_t masked_crc32c(std::string_view bytes);
 std::string tf_record(std::string_view bytes);
 
@@ -22,8 +20,9 @@ std::string tf_record(std::string_view bytes);
 double wall_clock();
 
 // One new event file events.out.tfevents.<seconds>.<host>.<pid>.<n> in `folder`, which is made if missing.
-// With `resume_step`, TensorBoard is told to forget what older files in the folder say about later steps.
-// Every member throws Error if the file cannot be written.
+// Its name comes after those of all older ones, and its times never decrease, whatever the clock does. With
+// `resume_step`, TensorBoard is told to forget what older files in the folder say about later steps. Every
+// member throws Error if the file cannot be written.
 class TensorBoardWriter {
  public:
   explicit TensorBoardWriter(const std::filesystem::path& folder,
@@ -33,19 +32,23 @@ class TensorBoardWriter {
   ~TensorBoardWriter();  // flushes; a failure is then silent
 
   const std::filesystem::path& path() const { return file_.path(); }
-  // Stored as float32; NaN and infinities are stored as they are.
-  void add_scalar(std::string_view tag, double value, std::int64_t step, double wall_time = wall_clock());
+  // Now, unless a wall time is given. Stored as float32; NaN and infinities are stored as they are.
+  void add_scalar(std::string_view tag, double value, std::int64_t step,
+                  std::optional<double> wall_time = std::nullopt);
   // `png`: the bytes of an RGB PNG file of height x width pixels.
   void add_image(std::string_view tag, std::string_view png, std::int64_t height, std::int64_t width,
-                 std::int64_t step, double wall_time = wall_clock());
+                 std::int64_t step, std::optional<double> wall_time = std::nullopt);
   // Shown under TEXT.
   void add_text(std::string_view tag, std::string_view markdown, std::int64_t step,
-                double wall_time = wall_clock());
+                std::optional<double> wall_time = std::nullopt);
   void flush();
+  // On the disk, once the folder is synced, too.
+  void sync();
 
  private:
-  void add_event(std::string_view fields, std::int64_t step, double wall_time);
+  void add_event(std::string_view fields, std::int64_t step, std::optional<double> wall_time = std::nullopt);
 
+  double now_;  // the time of the latest event
   AppendFile file_;
   std::string pending_;
 };

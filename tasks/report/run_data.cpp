@@ -76,7 +76,10 @@ void read_log(RunData& run) {
   }
   bool torn = false;
   try {
-    for (const nlohmann::json& row : read_metrics(path, &torn)) add_row(run, row);
+    torn = read_metrics(path, [&](const nlohmann::json& row, const LineReader&) {
+      add_row(run, row);
+      return true;
+    });
   } catch (const Error& error) {
     run.metrics.clear();
     run.remarks.push_back(text("its log cannot be read, so no curves: ", error.what()));

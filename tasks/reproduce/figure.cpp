@@ -132,13 +132,14 @@ void write_training_curves(const std::vector<Job>& jobs, const fs::path& folder,
     const Json ran = read_json_file(path);
     const Json& settings = member(ran, "config", path.string());
     const Index steps = task_kind(job.table->task).make(settings, Device::cpu)->steps_per_epoch();
-    for (const nlohmann::json& row : read_metrics(job.folder / "metrics.jsonl")) {
-      if (row["split"] != "train" || !row.contains("loss") || !row["loss"].is_number()) continue;
+    read_metrics(job.folder / "metrics.jsonl", [&](const nlohmann::json& row, const LineReader&) {
+      if (row["split"] != "train" || !row.contains("loss") || !row["loss"].is_number()) return true;
       by_time.x.push_back(row["time"].get<double>());
       by_epoch.x.push_back(row["step"].get<double>() / double(steps));
       by_time.y.push_back(row["loss"].get<double>());
       by_epoch.y.push_back(row["loss"].get<double>());
-    }
+      return true;
+    });
     markdown += row_of(job, by_time, by_epoch);
     time.curves.push_back(std::move(by_time));
     epochs.curves.push_back(std::move(by_epoch));

@@ -29,13 +29,11 @@ std::string without_prefix(const std::string& path, const std::string& folder, c
 }  // namespace
 
 bool Job::finished() const { return fs::exists(folder / "results.json"); }
-bool Job::begun() const { return fs::exists(folder / checkpoint_name); }
+bool Job::begun() const { return has_checkpoint(folder); }
 
 Index Job::epochs_left() const {
-  const std::string path = (folder / checkpoint_name).string();
-  const Json record = read_checkpoint_record(path);
-  return whole_number_of(member(record, "config", path), "epochs", path) -
-         whole_number_of(record, "epoch", path);
+  const RunRecord record = find_checkpoint(folder).record;
+  return task_kind(record.task).train_config(record.config).epochs - record.epoch;
 }
 
 Json Job::config() const {
@@ -46,7 +44,10 @@ Json Job::config() const {
 bool Job::ran_as_planned() const {
   const fs::path path = folder / config_name;
   const Json ran = read_json_file(path);
-  return without_places(member(ran, "config", path.string())) == without_places(config());
+  // Resolved, since settings of before there was another one lack it.
+  const Json whole =
+      task_kind(table->task).resolve({{member(ran, "config", path.string()), path.string()}});
+  return without_places(whole) == without_places(config());
 }
 
 bool Job::ran_on_these_data() const {

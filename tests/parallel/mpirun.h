@@ -4,6 +4,7 @@
 
 #include "engine/files.h"
 #include "tasks/io/metrics.h"
+#include "tests/metrics_rows.h"
 #include "tests/program.h"
 #include "tests/temp_dir.h"
 
@@ -59,7 +60,7 @@ inline std::vector<std::string> small_run(const std::string& run,
 // The logged losses in order.
 inline std::vector<double> losses(const std::filesystem::path& run) {
   std::vector<double> out;
-  for (const nlohmann::json& row : read_metrics(run / "metrics.jsonl"))
+  for (const nlohmann::json& row : rows_of(run / "metrics.jsonl"))
     out.push_back(row.at("loss").get<double>());
   return out;
 }

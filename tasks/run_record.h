@@ -1,0 +1,40 @@
+// What a checkpoint says about its run beside the tensors, checked field by field as settings are.
+#pragma once
+#include <cmath>
+#include <string>
+
+#include "engine/config.h"
+
+namespace stillpoint {
+
+struct RunRecord {
+  std::string task = {};
+  Json config = Json::object();  // of the task, which checks it
+  std::int64_t step = -1, epoch = -1;
+  double loss_sum = NAN;  // since the last row of the training loss
+  std::int64_t loss_count = -1;
+  // Records of before there were these have an empty text and 0.
+  std::string content = {};    // hash of the data learnt from
+  std::int64_t log_bytes = 0;  // of metrics.jsonl when the checkpoint was written
+
+  template <class F>
+  void fields(F& f) {
+    f("step", step, "steps done", at_least(0));
+    f("epoch", epoch, "whole epochs done", at_least(0));
+    f("loss_sum", loss_sum, "sum of the losses that no row has yet");
+    f("loss_count", loss_count, "number of these losses", at_least(0));
+    f("content", content, "hash of the picture or data set");
+    f("log_bytes", log_bytes, "length of metrics.jsonl", at_least(0));
+  }
+};
+
+// Error, in the name of `source`, where a field is missing (but for content and log_bytes),
+// unknown, out of range or contradicts another.
+RunRecord read_run_record(const Json& record, const std::string& source);
+// Error where it is not that of a run of so many steps, in all and in an epoch, with a row every log_every
+// steps.
+void require_record_fits(const RunRecord& record, const std::string& source, std::int64_t steps,
+                         std::int64_t per_epoch, std::int64_t log_every);
+Json write_run_record(const RunRecord& record);
+
+}  // namespace stillpoint
