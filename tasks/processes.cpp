@@ -12,7 +12,6 @@
 #include <csignal>
 #include <cstring>
 #include <mutex>
-#include <thread>
 
 #include "kernels/error.h"
 #include "tasks/clock.h"
@@ -21,8 +20,6 @@
 
 namespace stillpoint {
 namespace {
-
-constexpr auto pause_between_looks = std::chrono::milliseconds(100);
 
 std::mutex children_lock;
 std::vector<int> running_children;  // not waited for yet
@@ -95,31 +92,6 @@ void EndOfChildren::pass_on(const std::vector<int>& children, std::ostream& out)
   out << ", told to end " << format_duration(seconds_since(*since_))
       << " ago; another Ctrl-C kills them, and a run goes on from its last checkpoint" << std::endl;
   patience_ *= 2;
-}
-
-int run_copies(const std::vector<std::string>& arguments, Index count, Index restarts, std::ostream& out) {
-  const InterruptGuard guard;
-  std::vector<int> children;
-  for (Index i = 0; i < count; ++i) children.push_back(start_copy(arguments));
-  int result = 0;
-  EndOfChildren ending;
-  while (!children.empty()) {
-    if (InterruptGuard::interrupted()) ending.pass_on(children, out);
-    const std::optional<ProcessEnd> end = poll_ended();
-    if (!end) {
-      std::this_thread::sleep_for(pause_between_looks);
-      continue;
-    }
-    std::erase(children, end->process);
-    if (end->signal != 0 && !InterruptGuard::interrupted() && restarts-- > 0) {
-      out << "worker " << end->process << " was ended by signal " << end->signal << "; started again"
-          << std::endl;
-      children.push_back(start_copy(arguments));
-    } else if (end->code != 0 && result == 0) {
-      result = end->code;
-    }
-  }
-  return result;
 }
 
 }  // namespace stillpoint

@@ -1,4 +1,4 @@
-// Several copies of this program at once.
+// Copies of this program, which run at the same time.
 #pragma once
 #include <chrono>
 #include <filesystem>
@@ -36,10 +36,5 @@ class EndOfChildren {
   std::optional<std::chrono::steady_clock::time_point> since_;
   double patience_ = 10;  // seconds; doubles with every word
 };
-
-// Runs `count` copies with the arguments and waits for them. A copy that a signal ended is started again,
-// `restarts` times in all; Ctrl-C and SIGTERM are passed on. 0 where all copies returned 0, else what the
-// first other one returned.
-int run_copies(const std::vector<std::string>& arguments, Index count, Index restarts, std::ostream& out);
 
 }  // namespace stillpoint

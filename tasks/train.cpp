@@ -45,8 +45,8 @@ class Run {
   void warn_of(const Metrics& metrics, const std::string& split, Index epoch);
   std::vector<std::string> splits() const;  // that the end of the run evaluates
   bool held(const std::string& split);      // in the log already, at this step, from before a resume
-  bool validate(Index epoch, const Metrics& solvers);
-  bool end_epoch(Index epoch);  // whether the run goes on
+  void validate(Index epoch, const Metrics& solvers);
+  void end_epoch(Index epoch);
   // Once for every split and step: metrics, and what else was found.
   const std::pair<Metrics, Json>& evaluate(const std::string& split, Index epoch);
   void save();
@@ -137,7 +137,7 @@ void Run::load() {
 }
 
 std::vector<std::string> Run::splits() const {
-  return request_.goes_on || !request_.trial.empty() ? std::vector<std::string>{"valid"} : task_->splits();
+  return !request_.trial.empty() ? std::vector<std::string>{"valid"} : task_->splits();
 }
 
 std::optional<TrainOutcome> Run::finished_before() const {
@@ -266,7 +266,7 @@ void Run::warn_of(const Metrics& metrics, const std::string& split, Index epoch)
   }
 }
 
-bool Run::validate(Index epoch, const Metrics& solvers) {
+void Run::validate(Index epoch, const Metrics& solvers) {
   const Metrics metrics = evaluate("valid", epoch).first;
   warn_of(metrics, "valid", epoch);
   metric_name_ = "valid " + metrics[0].first;
@@ -274,21 +274,17 @@ bool Run::validate(Index epoch, const Metrics& solvers) {
   if (!request_.terminal)
     progress_->message(text("epoch ", epoch, ": valid ", format_metrics(metrics),
                             solvers.empty() ? "" : "; last step's solvers: " + format_metrics(solvers)));
-  const Index count = epoch / config_.evaluate_every + (epoch % config_.evaluate_every == 0 ? 0 : 1);
-  return !request_.goes_on || request_.goes_on({epoch, count, metrics});
 }
 
-bool Run::end_epoch(Index epoch) {
-  bool goes_on = true;
+void Run::end_epoch(Index epoch) {
   if (epoch % config_.evaluate_every == 0 || epoch == config_.epochs) {
     const Metrics solvers = training_step_.statistics();
     // A GPU's ranks have no thread that saves while rank 0 evaluates.
     if (shared() && request_.device == Device::cuda) save();
-    if (leads_ && !held("valid")) goes_on = validate(epoch, solvers);
+    if (leads_ && !held("valid")) validate(epoch, solvers);
   }
   if (epoch % config_.checkpoint_every == 0 || epoch == config_.epochs) save();
   check_agreement();
-  return group_.sum({leads_ && !goes_on ? 1.0 : 0.0})[0] == 0;
 }
 
 void Run::save() {
@@ -358,17 +354,17 @@ TrainOutcome Run::run() {
   bool stopped = false;
   // An evaluation that was due at this step may be missing in the log.
   if (resumed_ && step_ > 0 && step_ < total_steps() && step_ % task_->steps_per_epoch() == 0)
-    stopped = !end_epoch(step_ / task_->steps_per_epoch());
+    end_epoch(step_ / task_->steps_per_epoch());
   while (step_ < total_steps() && !stopped) {
     step();
     if (step_ % config_.log_every == 0) log_training();
     settle();
-    if (step_ % task_->steps_per_epoch() == 0) stopped = !end_epoch(step_ / task_->steps_per_epoch());
+    if (step_ % task_->steps_per_epoch() == 0) end_epoch(step_ / task_->steps_per_epoch());
     if (config_.checkpoint_minutes > 0 && seconds_since(saved_at_) >= 60 * config_.checkpoint_minutes) save();
     const double rate = double((step_ - first_step_) * task_->examples_per_step()) / seconds_since(begun_);
     progress_->update(step_, last_loss_, metric_name_, last_metric_, rate);
     asked_ = request_.should_stop && request_.should_stop(step_);
-    stopped = stopped || (shared() ? all_stop_ : asked_);
+    stopped = shared() ? all_stop_ : asked_;
   }
   progress_->done();
   outcome.steps = step_;

@@ -10,17 +10,12 @@
 
 namespace stillpoint {
 
-struct Evaluation {
-  Index epoch, count;  // count: evaluations up to this one
-  Metrics valid;
-};
-
 struct TrainRequest {
   const TaskKind* kind = nullptr;
   Json config;  // resolved
   Device device = Device::cpu;
   std::filesystem::path folder;  // of the run; made where it is missing
-  bool other_data = false;                      // go on with data that are not those of the checkpoint
+  bool other_data = false;       // go on with data that are not those of the checkpoint
   bool resume = false;           // go on from the folder's checkpoint
   bool alone = false;            // Error where another such request trains in the folder
   bool terminal = false;         // draw one self-overwriting progress line
@@ -33,9 +28,6 @@ struct TrainRequest {
   // rank 0 alone evaluates, prints and writes. A stop follows one step after the first rank has been asked.
   kernels::Communicator* group = &kernels::Communicator::alone();
   std::function<bool()> ending = {};  // whether this process has been asked to end, by a signal
-  // A search's trial: asked after every evaluation of the validation set; false saves and returns. The test
-  // set is not looked at then, at the end either.
-  std::function<bool(const Evaluation&)> goes_on = {};
 };
 
 struct TrainOutcome {
