@@ -57,7 +57,7 @@ nlohmann::json measure(const std::string& name, double seconds, double peak) {
   const double median = ms[ms.size() / 2], gflops = w.flops / median / 1e6;
   return {{"workload", name}, {"params", w.parameters}, {"batch", w.batch}, {"ms_per_step", median},
           {"mean", mean}, {"p10", ms[ms.size() / 10]}, {"p90", ms[ms.size() * 9 / 10]}, {"steps", ms.size()},
-          {"threads", kernels::threads()}, {"gflops", gflops}, {"gemm_peak", peak},
+          {"threads", kernels::thread_count()}, {"gflops", gflops}, {"gemm_peak", peak},
           {"fraction_of_peak", gflops / peak}, {"nominal_gflops", w.nominal_flops / median / 1e6},
           {"allocations_after_warm_up", memory_stats(Device::cpu).system_allocations - allocations},
           {"peak_memory_bytes", memory_stats(Device::cpu).peak}};
@@ -70,7 +70,7 @@ int main(int argc, char** argv) {
   stillpoint::kernels::flush_subnormals();
   try {
     const stillpoint::Arguments a = stillpoint::parse(argc, argv);
-    if (a.threads > 0) stillpoint::kernels::set_threads(a.threads);
+    if (a.threads > 0) stillpoint::kernels::set_thread_count(a.threads);
     const double peak = stillpoint::measured_gemm_peak();
     for (const std::string& name : a.names)
       std::cout << stillpoint::measure(name, a.seconds, peak).dump() << std::endl;

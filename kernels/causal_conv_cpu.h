@@ -46,13 +46,13 @@ void in_parts(Index parts, const Work& work) {
 }
 
 // Whether all units are shared, so that what comes before can be done with the first one's first part.
-inline bool all_shared(Index units, bool worthwhile) { return worthwhile && units < threads(); }
+inline bool all_shared(Index units, bool worthwhile) { return worthwhile && units < thread_count(); }
 
 // work(parts, slot, unit) for units in [0, units): as many as every thread can have equally many of as one
 // piece each, what is left one after another in parts. `slot` is the scratch that the unit may use.
 template <class Work>
 void share_units(Index units, bool worthwhile, int slots, const Work& work) {
-  const Index each = worthwhile ? threads() : 1, together = units / each * each;
+  const Index each = worthwhile ? thread_count() : 1, together = units / each * each;
   parallel(together, slots, [&](Index unit, int slot) { work(Index(1), slot, unit); });
   for (Index unit = together; unit < units; ++unit) work(2 * each, 0, unit);
 }

@@ -107,7 +107,7 @@ void pack_weights(Index outputs, Index channels, Index taps, const T* w, Index o
 template <class T, class Prepare, class Work>
 void share_images(Index batch, Index products, Index elements, Prepare prepare, Work work) {
   const bool threaded = batch * products >= serial_products;
-  const Index parts = threaded ? (threads() + batch - 1) / batch : 1;
+  const Index parts = threaded ? (thread_count() + batch - 1) / batch : 1;
   const int slots = slots_for(batch * parts, threaded);
   const Buffer memory(Device::cpu, std::size_t(slots * elements) * sizeof(T));
   T* const first = static_cast<T*>(memory.data());

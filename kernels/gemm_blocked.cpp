@@ -93,9 +93,9 @@ void gemm_blocked(const HostGemm& g, const T* a, const T* b, T* c) {
     return;
   }
   Index rows = std::min(g.m, row_block), columns = std::min(g.n, column_block);
-  const bool threaded = threads() > 1 && g.m * g.n * g.k >= threaded_from;
+  const bool threaded = thread_count() > 1 && g.m * g.n * g.k >= threaded_from;
   // Halves blocks until every thread has two.
-  while (threaded && ceil_div(g.m, rows) * ceil_div(g.n, columns) < 2 * threads()) {
+  while (threaded && ceil_div(g.m, rows) * ceil_div(g.n, columns) < 2 * thread_count()) {
     if (columns >= rows && columns > 2 * tile::columns<T>)
       columns = tile::padded<T>(columns / 2);
     else if (rows > 2 * tile::rows)

@@ -248,8 +248,8 @@ Pool& pool() {
 
 }  // namespace
 
-int threads() { return inside ? 1 : pool().wanted.load(std::memory_order_relaxed); }
-void set_threads(int n) { pool().wanted = std::max(n, 1); }
+int thread_count() { return inside ? 1 : pool().wanted.load(std::memory_order_relaxed); }
+void set_thread_count(int n) { pool().wanted = std::max(n, 1); }
 
 void run_pieces(Index pieces, int slots, Piece piece, const void* body) {
   if (pool().try_run(pieces, slots, piece, body)) return;

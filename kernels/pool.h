@@ -9,9 +9,9 @@ namespace stillpoint::kernels {
 
 // Threads that a loop may use, this one included: at first $OMP_NUM_THREADS, or cores() of kernels/threads.h
 // where that is not set. 1 inside of a loop's piece.
-int threads();
+int thread_count();
 // For the whole process, from 1 on.
-void set_threads(int n);
+void set_thread_count(int n);
 
 // Runs body(piece, slot) once for every piece in [0, pieces), in any order; throws the first exception of a
 // piece on. slot < `slots` is the scratch that a piece may use: no two pieces of one slot run at once. A loop
@@ -22,7 +22,7 @@ void run_pieces(Index pieces, int slots, Piece piece, const void* body);
 
 // Slots for a loop of so many pieces: 1 where it is not worth a second thread.
 inline int slots_for(Index pieces, bool worthwhile = true) {
-  return worthwhile ? int(std::clamp<Index>(pieces, 1, threads())) : 1;
+  return worthwhile ? int(std::clamp<Index>(pieces, 1, thread_count())) : 1;
 }
 
 template <class Body>

@@ -24,8 +24,8 @@ void set_threads(int threads) {
   const kernels::Communicator* const group = kernels::Communicator::joined();
   if (threads == 0 && group != nullptr)
     threads = int(std::clamp<Index>(group->local_cores() / group->local_size(), 1, kernels::cores()));
-  if (threads > 0) kernels::set_threads(threads);
-  kernels::require_threads(kernels::threads());
+  if (threads > 0) kernels::set_thread_count(threads);
+  kernels::require_threads(kernels::thread_count());
 }
 
 void CommonFlags::add_to(CLI::App& app) {

@@ -130,7 +130,7 @@ std::string describe_system() {
       << "instructions:  " << compiled_instructions() << "\n"
       << "bf16 products: "
       << (kernels::cpu_has_bf16() ? "native" : "emulated (rounded operands, float32 arithmetic)") << "\n"
-      << "threads:       " << kernels::threads() << " (" << kernels::describe_cores() << ")\n"
+      << "threads:       " << kernels::thread_count() << " (" << kernels::describe_cores() << ")\n"
       << "subnormals:    " << (kernels::flushes_subnormals() ? "flushed to zero" : "computed with") << "\n"
       << "oneDNN:        " << onednn() << "\n"
       << "CUDA:          " << cuda() << "\n"

@@ -69,9 +69,9 @@ const TcnBlockShape shapes[] = {
 };
 
 struct ThreadCount {
-  int before = kernels::threads();
-  explicit ThreadCount(int n) { kernels::set_threads(n); }
-  ~ThreadCount() { kernels::set_threads(before); }
+  int before = kernels::thread_count();
+  explicit ThreadCount(int n) { kernels::set_thread_count(n); }
+  ~ThreadCount() { kernels::set_thread_count(before); }
 };
 
 }  // namespace

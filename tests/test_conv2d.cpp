@@ -171,19 +171,19 @@ TEST_CASE("a convolution takes its bias, and its weight adjoint gives the bias's
 }
 
 TEST_CASE("convolutions do not depend on the number of threads", "[conv2d]") {
-  const int before = kernels::threads();
+  const int before = kernels::thread_count();
   for (const Conv2dShape& s : {Conv2dShape{7, 5, 38, 14, 15, 3, 3, 1, 1, false},
                                {1, 24, 24, 20, 20, 3, 3, 1, 1, true},
                                {9, 8, 12, 16, 18, 3, 3, 2, 1, true}}) {
     Problem<float> in(s);
-    kernels::set_threads(1);
+    kernels::set_thread_count(1);
     const Results<float> alone = run(in);
     for (const int threads : {2, 3, 8}) {
-      kernels::set_threads(threads);
+      kernels::set_thread_count(threads);
       CHECK(run(in) == alone);
     }
   }
-  kernels::set_threads(before);
+  kernels::set_thread_count(before);
 }
 
 }  // namespace stillpoint

@@ -90,18 +90,18 @@ TEMPLATE_TEST_CASE("gemm_blocked equals plain loops", "[gemm]", float, double) {
 }
 
 TEMPLATE_TEST_CASE("gemm_blocked gives the same bits with any number of threads", "[gemm]", float, double) {
-  const int before = kernels::threads();
+  const int before = kernels::thread_count();
   const HostGemm g{true, false, 301, 203, 517, 301, 203, 203};
   const auto a = draw<TestType>(517 * 301, 1), b = draw<TestType>(517 * 203, 2);
   std::vector<TestType> one(301 * 203), c(one.size());
-  kernels::set_threads(1);
+  kernels::set_thread_count(1);
   kernels::gemm_blocked(g, a.data(), b.data(), one.data());
   for (int threads : {2, 3}) {
-    kernels::set_threads(threads);
+    kernels::set_thread_count(threads);
     kernels::gemm_blocked(g, a.data(), b.data(), c.data());
     CHECK(c == one);
   }
-  kernels::set_threads(before);
+  kernels::set_thread_count(before);
   std::array<std::vector<TestType>, 4> own;
   kernels::parallel(4, [&](Index i) {
     own[std::size_t(i)].resize(one.size());

@@ -23,9 +23,9 @@ namespace {
 using kernels::parallel;
 
 struct ThreadCount {
-  int before = kernels::threads();
-  explicit ThreadCount(int n) { kernels::set_threads(n); }
-  ~ThreadCount() { kernels::set_threads(before); }
+  int before = kernels::thread_count();
+  explicit ThreadCount(int n) { kernels::set_thread_count(n); }
+  ~ThreadCount() { kernels::set_thread_count(before); }
 };
 
 // How often each of n pieces was done, by a loop within each of `outer` pieces.

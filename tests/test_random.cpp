@@ -46,12 +46,12 @@ TEST_CASE("uniform and normal fills have their moments and bounds", "[random]") 
 
 TEST_CASE("draws depend on seed and order alone, not on threads or dtype", "[random]") {
   const auto draw = [](std::uint64_t seed, int threads, DType dtype) {
-    const int before = kernels::threads();
-    kernels::set_threads(threads);
+    const int before = kernels::thread_count();
+    kernels::set_thread_count(threads);
     Initializer init(seed, {dtype});
     init.normal({7}, 1);
     const std::vector<double> values = init.normal({50000}, 1).values();
-    kernels::set_threads(before);
+    kernels::set_thread_count(before);
     return values;
   };
   const std::vector<double> reference = draw(1, 1, DType::float64);

@@ -295,19 +295,19 @@ TEST_CASE("gradients of the SIM head equal central differences", "[sim_head]") {
 
 TEMPLATE_TEST_CASE("the SIM head gives the same bits with any number of threads", "[sim_head]", float,
                    double) {
-  const int before = kernels::threads();
+  const int before = kernels::thread_count();
   for (Index n : {Index(520), Index(7001)}) {
     for (const Index width : {Index(32), Index(65)}) {
       Chain<TestType> c(n, {{10, 16, fourier}, {32, width, relu}, {width, 65, relu}, {65, 10, id}}, 3);
-      kernels::set_threads(1);
+      kernels::set_thread_count(1);
       const Result<TestType> one = run(c);
       for (int threads : {2, 3}) {
-        kernels::set_threads(threads);
+        kernels::set_thread_count(threads);
         CHECK(run(c) == one);
       }
     }
   }
-  kernels::set_threads(before);
+  kernels::set_thread_count(before);
 }
 
 TEMPLATE_TEST_CASE("inference and partial gradients give the same values", "[sim_head]", float, double) {

@@ -63,12 +63,12 @@ TEST_CASE("the gradient norm agrees with plain loops for every number of threads
   check_norm<float>(Device::cpu, {});
   check_norm<double>(Device::cpu, optimiser_sizes());
   const std::vector<std::int64_t> sizes{300000, 1, 700001, 0, 77};
-  const int threads = kernels::threads();
-  kernels::set_threads(1);
+  const int threads = kernels::thread_count();
+  kernels::set_thread_count(1);
   const float alone = check_norm<float>(Device::cpu, sizes);
-  kernels::set_threads(3);
+  kernels::set_thread_count(3);
   CHECK(check_norm<float>(Device::cpu, sizes) == alone);
-  kernels::set_threads(threads);
+  kernels::set_thread_count(threads);
 }
 
 TEST_CASE("the clip factor is min(1, c / (n + 1e-6))", "[adam]") { check_clip_factor(Device::cpu); }
