@@ -70,9 +70,9 @@ TEST_CASE("only kernels name a vendor library (and info, which reports its versi
 }
 
 TEST_CASE("the top level holds the agreed entries alone", "[structure]") {
-  const std::vector<std::string> agreed{"CMakeLists.txt", "CMakePresets.json", "LICENSE", "README.md", "bench",  "build",
-                                        "cmake",          "docs",              "engine",  "kernels",   "models", "runs",
-                                        "solvers",        "tasks",             "tests",   "tune"};
+  const std::vector<std::string> agreed{"CMakeLists.txt", "CMakePresets.json", "LICENSE", "README.md", "SECURITY.md", "bench",
+                                        "build", "cmake", "docs", "engine", "kernels", "models", "runs", "solvers", "tasks",
+                                        "tests", "tune"};
   for (const auto& entry : fs::directory_iterator(root)) {
     const std::string name = entry.path().filename();
     INFO(name);

@@ -132,7 +132,7 @@ def fail(bench, most, report):
                 if returned == 0:
                     report(what, bench.wrong_end())
                 else:
-                    named = returned > 0 and ("'r" in said or " r" in said)
+                    named = returned > 0 and any(name in said for name in ("'r'", "'r/", "folder r,", "folder '.'"))
                     report(what, "" if named else f"returned {returned} without naming a file: {said}")
                 report(what + ", resumed", bench.go_on())
 
