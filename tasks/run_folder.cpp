@@ -144,13 +144,13 @@ void RunFolder::check_settings(const Json& of_checkpoint) const {
 std::string RunFolder::resume(const RunCheckpoint& from) {
   const RunRecord& record = from.record;
   newest_is_whole_ = from.path == checkpoint();
-  log_ = std::make_unique<MetricsLog>(path_, LogPosition{record.step, std::uint64_t(record.log_bytes)});
+  log_ = std::make_unique<MetricsLog>(path_, LogPosition{record.step, record.log_rows});
   write_config();  // with the places that the data have now
   sync_folder(path_);
   if (log_->lost() == 0) return "";
   const std::string lost =
-      text("metrics.jsonl lacks ", log_->lost(), " of the ", record.log_bytes, " bytes that it had at step ",
-           record.step, ": rows after step ", log_->last_step(),
+      text("metrics.jsonl lacks ", log_->lost(), " of the ", record.log_rows, " rows that it had at step ",
+           record.step, ": those after step ", log_->last_step(),
            " are missing, by a disk that lost them or by hand; the weights are whole");
   log_->tensorboard().add_text("lost rows", lost, record.step);
   return lost;
@@ -160,7 +160,7 @@ void RunFolder::save(const ParamList& params, const Optimiser& optimiser, RunRec
   check_owner();
   // Another rank than the first, which is lost, does not know how much of the log is whole.
   if (log_)
-    record.log_bytes = std::int64_t(log_->sync());
+    record.log_rows = log_->sync();
   else
     AppendFile(path_ / log_name, AppendFile::Open::append).sync();
   record.task = kind_.name();

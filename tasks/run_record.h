@@ -13,9 +13,9 @@ struct RunRecord {
   std::int64_t step = -1, epoch = -1;
   double loss_sum = NAN;  // since the last row of the training loss
   std::int64_t loss_count = -1;
-  // Records of before there were these have an empty text and 0.
+  // Records of before there were these have an empty text and -1.
   std::string content = {};    // hash of the data learnt from
-  std::int64_t log_bytes = 0;  // of metrics.jsonl when the checkpoint was written
+  std::int64_t log_rows = -1;  // of metrics.jsonl when the checkpoint was written
 
   template <class F>
   void fields(F& f) {
@@ -24,11 +24,11 @@ struct RunRecord {
     f("loss_sum", loss_sum, "sum of the losses that no row has yet");
     f("loss_count", loss_count, "number of these losses", at_least(0));
     f("content", content, "hash of the picture or data set");
-    f("log_bytes", log_bytes, "length of metrics.jsonl", at_least(0));
+    f("log_rows", log_rows, "rows of metrics.jsonl; -1: not known", at_least(-1));
   }
 };
 
-// Error, in the name of `source`, where a field is missing (but for content and log_bytes),
+// Error, in the name of `source`, where a field is missing (but for content and log_rows),
 // unknown, out of range or contradicts another.
 RunRecord read_run_record(const Json& record, const std::string& source);
 // Error where it is not that of a run of so many steps, in all and in an epoch, with a row every log_every

@@ -120,9 +120,9 @@ Run::Run(const TrainRequest& request, std::ostream& out)
 
 void Run::load() {
   folder_.check_owner();
-  if (leads_ && !request_.resume) make_folder(request_.folder);
+  if (!request_.resume) return;
   if (leads_ && request_.alone) folder_.take();
-  if (request_.resume) resumed_ = checkpoint_to_resume(request_.folder);
+  resumed_ = checkpoint_to_resume(request_.folder);
   if (!resumed_) return;
   const RunRecord& record = resumed_->record;
   require_record_fits(record, resumed_->path.string(), total_steps(), task_->steps_per_epoch(),
@@ -172,6 +172,8 @@ void Run::start() {
     if (!resumed_->remark.empty()) out_ << resumed_->remark << "\n";
     if (const std::string lost = folder_.resume(*resumed_); !lost.empty()) out_ << lost << "\n";
   } else if (leads_) {
+    make_folder(request_.folder);  // of a new run, once all ranks agree
+    if (request_.alone && !request_.resume) folder_.take();
     folder_.start(request_.resume);
     save();
   }

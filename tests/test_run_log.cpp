@@ -192,13 +192,13 @@ TEST_CASE("metrics: a resume tells what is missing, and drops what is damaged be
   const std::string kept = row(1, 5) + "\n" + row(2, 60) + "\n";
   write_atomically(path, kept + std::string(4096, '\0') + "\n" + row(3, 90) + "\n" + row(4, 95) + "\n");
   {
-    const MetricsLog log(dir.path(), LogPosition{2, kept.size()});
+    const MetricsLog log(dir.path(), LogPosition{2, 2});
     CHECK(log.lost() == 0);
     CHECK(log.held("train"));
     CHECK_FALSE(log.held("valid"));
     CHECK(read_file(path) == kept);
   }
-  const MetricsLog log(dir.path(), LogPosition{9, kept.size() + 100});
+  const MetricsLog log(dir.path(), LogPosition{9, 102});
   CHECK(log.lost() == 100);
   CHECK(log.last_step() == 2);
 }

@@ -360,7 +360,7 @@ TEST_CASE("every field of a checkpoint's record is checked", "[tasks]") {
   for (const auto& [name, value] : std::vector<std::pair<std::string, Json>>{
            {"step", -1}, {"step", 1000000000000000000}, {"step", 13}, {"step", 6}, {"step", 7.5}, {"step", "7"},
            {"step", Json()}, {"step", 18446744073709551615u}, {"epoch", 3}, {"epoch", -1}, {"loss_sum", Json()},
-           {"loss_sum", "x"}, {"loss_count", 0}, {"loss_count", 3}, {"loss_count", -2}, {"log_bytes", -1},
+           {"loss_sum", "x"}, {"loss_count", 0}, {"loss_count", 3}, {"loss_count", -2}, {"log_rows", -2},
            {"content", 3}, {"task", 5}, {"config", 5}, {"unknown", 1}}) {
     Json record = good;
     record[name] = value;
@@ -374,7 +374,7 @@ TEST_CASE("every field of a checkpoint's record is checked", "[tasks]") {
     CHECK_THAT(resumed_with(record), mentions(checkpoint_name, "its record"));
   }
   Json old = good;
-  old.erase("log_bytes");
+  old.erase("log_rows");
   old.erase("content");
   save_safetensors(folder.path() / "bad" / checkpoint_name, file.entries(), {{"stillpoint", old.dump()}});
   CHECK(run(config, folder.path() / "bad", true, 8).outcome.steps == 8);

@@ -35,22 +35,27 @@ MetricsLog::Held MetricsLog::examine(const fs::path& path, const std::optional<L
     if (step > resume->step) return false;
     held.bytes = lines.end();
     held.ended = lines.ended();
+    ++held.rows;
     held.seconds = std::max(held.seconds, row["time"].get<double>());
     held.step = step;
     if (step == resume->step) held.splits.insert(row["split"].get<std::string>());
     return true;
   };
-  read_metrics(path, take, resume && resume->bytes > 0 ? resume->bytes : any_size);
+  if (resume && resume->rows >= 0)
+    read_metrics(path, take, resume->rows);
+  else
+    read_metrics(path, take);
   return held;
 }
 
 MetricsLog::MetricsLog(const fs::path& folder, const std::optional<LogPosition>& resume)
     : held_((make_folder(folder), examine(folder / "metrics.jsonl", resume))),
+      rows_(held_.rows),
       file_(folder / "metrics.jsonl", AppendFile::Open::append),
       tensorboard_(folder, resume ? std::optional(resume->step) : std::nullopt) {
   if (file_.size() > held_.bytes) file_.cut(held_.bytes);
   if (!held_.ended) file_.append("\n");
-  if (resume && resume->bytes > file_.size()) lost_ = resume->bytes - file_.size();
+  if (resume) lost_ = std::max<std::int64_t>(0, resume->rows - rows_);
 }
 
 double MetricsLog::seconds() const {
@@ -68,29 +73,30 @@ void MetricsLog::log(const MetricsRow& row) {
   }
   const std::lock_guard one(writing_);
   file_.append(json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n");
+  ++rows_;
   for (const auto& [name, value] : row.values) {
     tensorboard_.add_scalar(row.split + "/" + name, value, row.step);
   }
   tensorboard_.flush();
 }
 
-std::uint64_t MetricsLog::sync() {
+std::int64_t MetricsLog::sync() {
   const std::lock_guard one(writing_);
   file_.sync();
   tensorboard_.sync();
-  return file_.size();
+  return rows_;
 }
 
 bool read_metrics(const fs::path& path, const std::function<bool(const Json&, const LineReader&)>& take,
-                  std::uint64_t proven) {
+                  std::int64_t proven) {
   LineReader lines(path);
   std::string_view line;
-  for (std::size_t number = 1; lines.next(line); ++number) {
+  for (std::int64_t number = 1; lines.next(line); ++number) {
     const Json row = Json::parse(line, nullptr, false);
     if (!is_row(row)) {
       // A crash can tear only the line that was being written, which is the last.
-      require(lines.at_end() || lines.begin() >= proven, "metrics: '", path.string(), "' line ", number,
-              " is '", line.substr(0, 60),
+      require(lines.at_end() || number > proven, "metrics: '", path.string(), "' line ", number, " is '",
+              line.substr(0, 60),
               "', expected a JSON object with step, time and split; repair or remove that line");
       return true;
     }

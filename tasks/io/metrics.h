@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <limits>
 #include <mutex>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -24,10 +25,10 @@ struct MetricsRow {
   std::vector<std::pair<std::string, double>> values = {};
 };
 
-// Where a run goes on: after this step, at which its log had so many bytes (0 where that is not known).
+// Where a run goes on: after this step, at which its log had so many rows (-1: not known).
 struct LogPosition {
   std::int64_t step = 0;
-  std::uint64_t bytes = 0;
+  std::int64_t rows = -1;
 };
 
 // Appends {"step", "epoch", "time", "split", name: value, ...} per row; `time` is in seconds since the run
@@ -37,7 +38,7 @@ class MetricsLog {
  public:
   // Without `resume` the folder must not hold a metrics.jsonl with rows: Error. With it, the log is cut back
   // to the rows of steps up to that one. What a crash may leave is dropped, too: a torn last line, and what
-  // is damaged behind `resume->bytes`; a damaged line elsewhere is an Error with its number.
+  // is damaged behind `resume->rows` rows; a damaged line elsewhere is an Error with its number.
   explicit MetricsLog(const std::filesystem::path& folder,
                       const std::optional<LogPosition>& resume = std::nullopt);
 
@@ -46,13 +47,12 @@ class MetricsLog {
   void log(const MetricsRow& row);
   // After a resume: whether the log held a row of this split at the very step.
   bool held(const std::string& split) const { return held_.splits.contains(split); }
-  // After a resume: how many bytes of `resume->bytes` are missing, and the step of the last row that is
-  // there.
-  std::uint64_t lost() const { return lost_; }
+  // After a resume: how many of `resume->rows` are missing, and the step of the last row that is there.
+  std::int64_t lost() const { return lost_; }
   std::int64_t last_step() const { return held_.step; }
-  // Rows and events are on the disk when it returns, once the folder is synced, too; the log's length. Any thread may
-  // call it.
-  std::uint64_t sync();
+  // Rows and events are on the disk when it returns, once the folder is synced, too; the number of rows. Any
+  // thread may call it.
+  std::int64_t sync();
   double seconds() const;  // since the run began, as in a row of now
   TensorBoardWriter& tensorboard() { return tensorboard_; }
 
@@ -60,6 +60,7 @@ class MetricsLog {
   // The part of the log that stays at a resume.
   struct Held {
     std::uint64_t bytes = 0;
+    std::int64_t rows = 0;
     bool ended = true;  // whether the last line has its end
     double seconds = 0;
     std::int64_t step = 0;
@@ -68,7 +69,7 @@ class MetricsLog {
   static Held examine(const std::filesystem::path& path, const std::optional<LogPosition>& resume);
 
   Held held_;
-  std::uint64_t lost_ = 0;
+  std::int64_t rows_, lost_ = 0;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   std::mutex writing_;
   AppendFile file_;
@@ -77,9 +78,9 @@ class MetricsLog {
 
 // Calls `take` with every row of a metrics.jsonl, one after the other, until it returns false; memory does
 // not grow with the file. True where the last line is torn, which is left out. Throws Error if the file is
-// missing or a line damaged, unless that line begins behind `proven` bytes and so ends the log.
+// missing or a line damaged, unless `proven` rows came before it, so that it ends the log.
 bool read_metrics(const std::filesystem::path& path,
                   const std::function<bool(const nlohmann::json&, const LineReader&)>& take,
-                  std::uint64_t proven = any_size);
+                  std::int64_t proven = std::numeric_limits<std::int64_t>::max());
 
 }  // namespace stillpoint

@@ -194,7 +194,7 @@ TEST_CASE("a command that is one process says so to mpirun", "[parallel]") {
   const Result result = test::run_two(folder.path(), arguments, arguments);
   CHECK(result.code != 0);
   CHECK_THAT(result.output,
-             mentions("mpirun: given 2 processes", "expected train or tune", "start report without mpirun"));
+             mentions("mpirun: given 2 processes", "expected train", "start report without mpirun"));
 }
 
 TEST_CASE("a launcher of another MPI is named", "[parallel]") {
@@ -211,7 +211,7 @@ TEST_CASE("a launcher of another MPI is named", "[parallel]") {
 TEST_CASE("a loss that is not finite ends all ranks with one error", "[parallel]") {
   const TempDir folder;
   const Result result =
-      run_ranks(folder.path(), 2, small_run("run", {"lr=1e30", "dtype=float32", "epochs=50"}));
+      run_ranks(folder.path(), 2, small_run("run", {"lr=1e6", "dtype=float32", "epochs=50"}));
   CHECK(result.code != 0);
   CHECK_THAT(result.output, mentions("rank 0: train: the ", "expected a finite number"));
   CHECK_FALSE(test::contains(result.output, "rank 1: "));
