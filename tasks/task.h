@@ -87,7 +87,7 @@ struct TrainConfig {
     f("evaluate_every", evaluate_every, "epochs between evaluations", counted());
     f("checkpoint_every", checkpoint_every, "epochs between checkpoints", counted());
     f("checkpoint_minutes", checkpoint_minutes,
-      "minutes after which a step ends with a checkpoint; 0: epochs only", at_least(0));
+      "minutes after which a step ends with a checkpoint; 0: epochs only", between(0, most_factor));
   }
 };
 

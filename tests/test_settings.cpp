@@ -264,7 +264,8 @@ TEST_CASE("exceptions of the libraries are put into words", "[settings]") {
   CHECK_THAT(words_of([] { (void)Json::array().at("config"); }), mentions("JSON: given a value of another kind"));
   CHECK_THAT(words_of([] { (void)Json("x").get<int>(); }), mentions("JSON: given a value of another kind"));
   CHECK_THAT(words_of([] { throw std::bad_alloc(); }), mentions("memory:", "lower the settings"));
-  CHECK_THAT(words_of([] { throw std::system_error(EAGAIN, std::generic_category()); }), mentions("system:", "try again"));
+  CHECK_THAT(words_of([] { throw std::system_error(EIO, std::generic_category()); }), mentions("system:", "try again"));
+  CHECK_THAT(words_of([] { throw std::system_error(EAGAIN, std::generic_category()); }), mentions("threads:", "lower --threads"));
   CHECK(words_of([] { fail("where: given x"); }) == "where: given x");
 }
 

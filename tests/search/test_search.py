@@ -283,7 +283,7 @@ class Searches(Case):
         self.folder.mkdir()
         tune_it = [str(word) for word in self.command(6, "--workers=2", "--patience=3", f"--storage={self.url.replace('search/', '')}",
                                                       scheduler="none", tcn_channels=40)]
-        script = f"""mount -t tmpfs -o size=2000k none search && head -c 1700000 /dev/zero > search/filler
+        script = f"""mount -t tmpfs -o size=8000k none search && head -c 7850000 /dev/zero > search/filler
             {shlex_join(tune_it)}; echo "code $?"; df search | tail -1; rm search/filler
             {shlex_join(tune_it)}; echo "code $?"; tail -n 3 search/*.log"""
         done = subprocess.run(["unshare", "-rm", "sh", "-c", script], cwd=self.root, env=self.environment, text=True,
