@@ -11,7 +11,7 @@ void start_within_limits();
 // Bytes that the limits leave for arrays; the largest number where there is none.
 std::size_t left_by_limits();
 
-// Whether the limits leave what libraries take beside our own arrays: oneDNN's generated code and libgomp end
+// Whether the limits leave what libraries take beside our own arrays: oneDNN's generated code ends
 // the program with a fault where a small allocation fails. True where there is no limit.
 bool leaves_room_for_libraries();
 

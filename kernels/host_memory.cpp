@@ -2,11 +2,11 @@
 #include "kernels/host_memory.h"
 
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 #include <limits>
 
 #include "kernels/address_space.h"
+#include "kernels/control_groups.h"
 #include "kernels/memory.h"
 
 namespace stillpoint::kernels {
@@ -28,40 +28,30 @@ std::size_t number_in(const fs::path& path, const std::string& key, std::size_t 
 }
 
 // Names of files of the two versions of control groups.
-struct Hierarchy {
-  const char *mount, *prefix, *limit, *usage, *reclaimable;
+struct Version {
+  const char *limit, *usage, *reclaimable;
 };
-constexpr Hierarchy hierarchies[] = {
-    {"/sys/fs/cgroup", "0::", "memory.max", "memory.current", "inactive_file"},
-    {"/sys/fs/cgroup/memory", ":memory:", "memory.limit_in_bytes", "memory.usage_in_bytes",
-     "total_inactive_file"}};
-
-// What the group and those around it leave, with the pages of files that they can drop.
-std::size_t left_in_groups(const Hierarchy& h, const std::string& group) {
-  std::size_t left = no_limit;
-  for (fs::path path = fs::path(group).relative_path();; path = path.parent_path()) {
-    const fs::path folder = fs::path(h.mount) / path;
-    const std::size_t limit = number_in(folder / h.limit, "", no_limit);
-    if (limit != no_limit) {
-      const std::size_t used = number_in(folder / h.usage, "", 0),
-                        kept = used - std::min(used, number_in(folder / "memory.stat", h.reclaimable, 0));
-      left = std::min(left, limit - std::min(limit, kept));
-    }
-    if (path.empty()) return left;
-  }
-}
+constexpr Version versions[] = {{"memory.max", "memory.current", "inactive_file"},
+                                {"memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"}};
 
 }  // namespace
 
-std::size_t free_host_memory() {
-  std::size_t left =
-      std::min(left_by_limits(), number_in("/proc/meminfo", "MemAvailable:", no_limit / 1024) * 1024);
-  std::ifstream groups("/proc/self/cgroup");
-  for (std::string line; std::getline(groups, line);)
-    for (const Hierarchy& h : hierarchies)
-      if (const std::size_t at = line.find(h.prefix); at != std::string::npos)
-        left = std::min(left, left_in_groups(h, line.substr(at + std::string(h.prefix).size())));
+std::size_t left_in_groups(const std::string& memberships, const std::string& root) {
+  std::size_t left = no_limit;
+  for (const fs::path& group : control_groups("memory", memberships, root))
+    for (const Version& v : versions) {
+      const std::size_t limit = number_in(group / v.limit, "", no_limit);
+      if (limit == no_limit) continue;
+      const std::size_t used = number_in(group / v.usage, "", 0),
+                        kept = used - std::min(used, number_in(group / "memory.stat", v.reclaimable, 0));
+      left = std::min(left, limit - std::min(limit, kept));
+    }
   return left;
+}
+
+std::size_t free_host_memory() {
+  return std::min({left_by_limits(), number_in("/proc/meminfo", "MemAvailable:", no_limit / 1024) * 1024,
+                   left_in_groups(own_memberships(), groups_root)});
 }
 
 void require_host_memory(std::initializer_list<std::int64_t> factors, const std::string& what,

@@ -11,6 +11,9 @@ namespace stillpoint::kernels {
 // Bytes that this process can still use: what the machine has available, and what its control groups leave of
 // theirs.
 std::size_t free_host_memory();
+// What the control groups (kernels/control_groups.h) leave, with the pages of files that they can drop; the
+// largest number where they have no limit.
+std::size_t left_in_groups(const std::string& memberships, const std::string& root);
 
 // Throws OutOfMemory where that is less than the product of the factors, of which the last one is the bytes
 // of an element; also where the product leaves 64 bits. `what` names what would be kept there, `remedy` what

@@ -5,13 +5,15 @@
 
 #include <algorithm>
 #include <fstream>
-#include <sstream>
 #include <vector>
 
+#include "kernels/control_groups.h"
 #include "kernels/error.h"
 
 namespace stillpoint::kernels {
 namespace {
+
+namespace fs = std::filesystem;
 
 // Where this process may run; more than CPU_SETSIZE processors need a longer set.
 int allowed_processors() {
@@ -23,54 +25,32 @@ int allowed_processors() {
   return 1;
 }
 
-double number(const std::string& path) {
+double number(const fs::path& path) {
   double value = 0;
   std::ifstream(path) >> value;  // "max" and a file that is missing leave 0
   return value;
 }
 
 // Of one group, version 2 ("150000 100000" or "max 100000") or 1 (two files, -1 for none).
-double quota_of(const std::string& folder) {
+double quota_of(const fs::path& folder) {
   double most = 0, period = 0;
-  if (std::ifstream both(folder + "/cpu.max"); both >> most >> period && period > 0) return most / period;
-  most = number(folder + "/cpu.cfs_quota_us");
-  period = number(folder + "/cpu.cfs_period_us");
+  if (std::ifstream both(folder / "cpu.max"); both >> most >> period && period > 0) return most / period;
+  most = number(folder / "cpu.cfs_quota_us");
+  period = number(folder / "cpu.cfs_period_us");
   return most > 0 && period > 0 ? most / period : 0;
 }
 
-std::string read_all(const std::string& path) {
-  std::ostringstream all;
-  all << std::ifstream(path).rdbuf();
-  return all.str();
-}
-
 double own_quota() {
-  static const double quota_at_start = quota(read_all("/proc/self/cgroup"), "/sys/fs/cgroup");
+  static const double quota_at_start = quota(own_memberships(), groups_root);
   return quota_at_start;
 }
 
 }  // namespace
 
-// Lines are "id:controllers:path"; a group's parents limit it as well. In a container the path may be that of
-// the host, and the file system that of the container alone, so what is missing on the way is passed over.
 double quota(const std::string& memberships, const std::string& root) {
   double least = 0;
-  std::istringstream lines(memberships);
-  for (std::string line; std::getline(lines, line);) {
-    const std::size_t first = line.find(':'), second = line.find(':', first + 1);
-    if (second == std::string::npos) continue;
-    const std::string controllers = text(",", line.substr(first + 1, second - first - 1), ",");
-    if (controllers != ",," && controllers.find(",cpu,") == std::string::npos) continue;
-    for (const std::string mount : {"", "/unified", "/cpu", "/cpu,cpuacct"}) {
-      std::string path = line.substr(second + 1);
-      for (;;) {
-        while (path.ends_with('/')) path.pop_back();
-        if (const double q = quota_of(root + mount + path); q > 0) least = least > 0 ? std::min(least, q) : q;
-        if (path.empty()) break;
-        path.resize(path.rfind('/'));
-      }
-    }
-  }
+  for (const fs::path& group : control_groups("cpu", memberships, root))
+    if (const double q = quota_of(group); q > 0) least = least > 0 ? std::min(least, q) : q;
   return least;
 }
 

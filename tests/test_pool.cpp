@@ -14,6 +14,7 @@
 
 #include "kernels/error.h"
 #include "kernels/gemm.h"
+#include "kernels/host_memory.h"
 #include "kernels/threads.h"
 #include "tests/catch.h"
 
@@ -98,9 +99,9 @@ TEST_CASE("a float32 product gives the same bits with any number of threads", "[
   }
 }
 
-TEST_CASE("the CPU quota of any control group on the way up counts as cores", "[threads]") {
+TEST_CASE("limits of any control group on the way up count: CPU quota and memory", "[threads]") {
   const std::filesystem::path root =
-      std::filesystem::temp_directory_path() / text("stillpoint-quota-", ::getpid());
+      std::filesystem::temp_directory_path() / text("stillpoint-groups-", ::getpid());
   const auto write = [&](const std::string& file, const std::string& content) {
     std::filesystem::create_directories((root / file).parent_path());
     std::ofstream(root / file) << content << "\n";
@@ -111,11 +112,29 @@ TEST_CASE("the CPU quota of any control group on the way up counts as cores", "[
   write("cpu/docker/x/cpu.cfs_period_us", "100000");
   write("cpu/free/cpu.cfs_quota_us", "-1");
   write("cpu/free/cpu.cfs_period_us", "100000");
-  CHECK(kernels::quota("0::/a/b", root) == 1.5);
-  CHECK(kernels::quota("0::/other/b", root) == 0);
-  CHECK(kernels::quota("4:memory:/docker/x\n3:cpu,cpuacct:/docker/x\n0::/", root) == 0.5);
-  CHECK(kernels::quota("4:memory:/docker/x\n1:cpu:/free\n", root) == 0);
-  CHECK(kernels::quota("not a group\n::\n", root) == 0);
+  const auto quota = [&](const char* memberships) {
+    return kernels::quota(memberships, root);
+  };
+  CHECK(quota("0::/a/b") == 1.5);
+  CHECK(quota("0::/other/b") == 0);
+  CHECK(quota("4:memory:/docker/x\n3:cpu,cpuacct:/docker/x\n0::/") == 0.5);
+  CHECK(quota("4:memory:/docker/x\n1:cpu:/free\n") == 0);
+  CHECK(quota("not a group\n::\n") == 0);
+  write("a b\\x2d:c/memory.max", "max");
+  write("a b\\x2d:c/memory.current", "7000");
+  write("memory/docker/memory.limit_in_bytes", "5000");
+  write("memory/docker/memory.usage_in_bytes", "4000");
+  write("memory/docker/memory.stat", "cache 9\ntotal_inactive_file 1000");
+  const auto left = [&](const char* memberships) {
+    return kernels::left_in_groups(memberships, root);
+  };
+  const std::size_t no_limit = left("");
+  CHECK(no_limit == SIZE_MAX);
+  CHECK(left("0::/a b\\x2d:c/d") == no_limit);
+  write("a b\\x2d:c/memory.max", "9000");
+  CHECK(left("0::/a b\\x2d:c/d") == 2000);
+  CHECK(left("3:cpu:/\n4:memory:/docker/x\n0::/") == 2000);
+  CHECK(left("10:cpu,cpuacct:/docker\n11:memoryless:/docker") == no_limit);
   std::filesystem::remove_all(root);
   CHECK(kernels::cores() >= 1);
 }
