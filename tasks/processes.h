@@ -29,12 +29,14 @@ std::optional<ProcessEnd> poll_ended();
 // now and then. A second Ctrl-C kills the children of this process before it ends.
 class EndOfChildren {
  public:
-  // Sends SIGINT to the children once; from some seconds later on names those that still run, now and then.
+  explicit EndOfChildren(double patience = 10) : patience_(patience) {}
+  // Sends SIGINT to the children once; `patience` seconds later names those that still run, and again when
+  // twice as many have passed.
   void pass_on(const std::vector<int>& children, std::ostream& out);
 
  private:
   std::optional<std::chrono::steady_clock::time_point> since_;
-  double patience_ = 10;  // seconds; doubles with every word
+  double patience_;  // doubles with every word
 };
 
 }  // namespace stillpoint

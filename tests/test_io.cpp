@@ -383,6 +383,14 @@ TEST_CASE("plot: trouble with gnuplot is a note, and no stale picture stays", "[
     CHECK(contains(result.note, "p: gnuplot failed: broken " + dir.path().string()));
     CHECK_FALSE((result.png || result.svg));
   }
+  SECTION("hanging") {
+    std::filesystem::create_directory(dir / "bin");
+    write_atomically(dir / "bin" / "gnuplot", "#!/bin/sh\nexec >&- 2>&-\nexec /bin/sleep 60\n");
+    ::chmod((dir / "bin" / "gnuplot").c_str(), 0755);
+    const Environment path("PATH", (dir / "bin").string());
+    CHECK(plot_curves(dir.path(), plot, std::chrono::milliseconds(200)).note ==
+          "p: gnuplot was stopped after 0.2 s");
+  }
   SECTION("no point") {
     const PlotResult result =
         plot_curves(dir.path(), {.name = "p", .log_y = true, .curves = {{"c", {1, 2}, {-1, NAN}}}});

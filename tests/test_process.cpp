@@ -3,9 +3,11 @@
 
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "engine/checkpoint.h"
 #include "engine/files.h"
+#include "tasks/processes.h"
 #include "tasks/train.h"
 #include "tests/catch.h"
 #include "tests/error_text.h"
@@ -106,6 +108,35 @@ TEST_CASE("a command that has nothing to save ends as its signal says", "[proces
                              " $p; wait $p; echo code $?")),
           0, mentions(text("code ", code)));
   }
+}
+
+TEST_CASE("Ctrl-C ends the wait for a gnuplot that hangs, and the run is finished", "[process]") {
+  const TempDir folder;
+  write_atomically(folder / "gnuplot", "#!/bin/sh\ntouch hangs\nexec sleep 60\n");
+  fs::permissions(folder / "gnuplot", fs::perms::owner_all);
+  check(shell(folder,
+              "PATH=$PWD:$PATH $S $Q & p=$!; until [ -e r/hangs ]; do sleep 0.05; done; kill -INT $p; wait "
+              "$p; echo code $?"),
+        0, mentions("loss: gnuplot was stopped since this program was told to end", "finished: ", "code 0"));
+  CHECK(fs::exists(folder / "r/results.json"));
+}
+
+TEST_CASE("children that hang after they were told to end are named", "[process]") {
+  const TempDir folder;
+  const pid_t child = test::start_command(
+      folder.path(), {"/bin/sh", "-c", "trap '' INT; touch ready; exec sleep 60"});
+  test::wait_for(folder / "ready");
+  EndOfChildren ending(0.1);
+  std::ostringstream out;
+  ending.pass_on({child}, out);
+  CHECK(out.str().empty());
+  for (int i = 0; i < 200 && out.str().empty(); ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    ending.pass_on({child}, out);
+  }
+  CHECK_THAT(out.str(), mentions(text("still running: ", child, ", told to end"), "another Ctrl-C kills them"));
+  ::kill(child, SIGKILL);
+  CHECK(test::finish(child, folder.path()).code == 128 + SIGKILL);
 }
 
 TEST_CASE("children have the signals that the program was started with", "[process]") {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <fstream>
 #include <limits>
 
 #include "tasks/io/image.h"
@@ -242,6 +243,32 @@ TEST_CASE("an interrupted reproduction goes on where it was", "[reproduce]") {
   REQUIRE(once.code == 0);
   CHECK(test_metric(paper.folder / "once", "psnr") ==
         test_metric(paper.folder / "out/table3/natural-rff-a-seed1", "psnr"));
+}
+
+TEST_CASE("a second Ctrl-C ends a reproduction whose run hangs", "[reproduce]") {
+  const SmallPaper paper;
+  paper.write_preset("image-regression/natural-rff",
+                     R"({"model": "rff", "hidden": 4, "d_psi": 4, "epochs": 100000000, "evaluate_every": 100000000,
+                         "checkpoint_every": 100000000})");
+  const pid_t parent = test::start(paper.folder.path(),
+                                   {"reproduce", "table3", "--seeds", "1", "--only", "natural-rff", "--workers", "1",
+                                    "--folder", "out", "--device", "cpu", "--threads", "1"});
+  test::wait_for(paper.folder / "out/table3/natural-rff-a-seed1/checkpoint.safetensors");
+  pid_t run = 0;
+  std::ifstream(text("/proc/", parent, "/task/", parent, "/children")) >> run;
+  REQUIRE(run > 0);
+  ::kill(run, SIGSTOP);
+  ::kill(parent, SIGINT);
+  std::this_thread::sleep_for(std::chrono::milliseconds(700));
+  CHECK(::waitpid(parent, nullptr, WNOHANG) == 0);  // it waits for the run
+  ::kill(parent, SIGINT);
+  CHECK(test::finish(parent, paper.folder.path()).code == 130);
+  const auto lives = [&] {  // a process that is dead, but not waited for, has no words
+    std::string words;
+    return bool(std::ifstream(text("/proc/", run, "/cmdline")) >> words);
+  };
+  for (int i = 0; i < 200 && lives(); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  CHECK(!lives());
 }
 
 TEST_CASE("runs that a budget does not cover are shortened", "[reproduce]") {

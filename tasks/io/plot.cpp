@@ -31,7 +31,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::chrono::seconds kTimeLimit{60};
 constexpr std::size_t kFewPoints = 30;  // up to here every point gets a mark
 
 // Okabe and Ito's palette, which the common kinds of colour blindness can tell apart; black last.
@@ -163,27 +162,44 @@ int start_gnuplot(const fs::path& folder, const std::string& script, int output,
   return posix_spawnp(&pid, program.c_str(), &spawn.actions, &spawn.attributes, arguments, environ);
 }
 
-// What the child prints until it closes its end; false if it takes longer.
-bool collect_output(int fd, Clock::time_point deadline, std::string& output) {
+// Whether a wait is over: by its limit, or because this program is told to end meanwhile.
+class GiveUp {
+ public:
+  explicit GiveUp(std::chrono::milliseconds limit) : limit_(limit) {}
+  bool operator()() const { return Clock::now() - begun_ >= limit_ || told(); }
+  std::string why() const {
+    return told() ? "since this program was told to end"
+                  : text("after ", std::chrono::duration<double>(limit_).count(), " s");
+  }
+
+ private:
+  std::chrono::milliseconds limit_;
+  Clock::time_point begun_ = Clock::now();
+  bool told_before_ = InterruptGuard::interrupted();
+  bool told() const { return !told_before_ && InterruptGuard::interrupted(); }
+};
+
+// What the child prints until it closes its end; false where that was given up.
+bool collect_output(int fd, const GiveUp& give_up, std::string& output) {
   std::array<char, 4096> chunk;
-  while (true) {
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+  while (!give_up()) {
     pollfd wait{fd, POLLIN, 0};
-    const int ready = left.count() > 0 ? ::poll(&wait, 1, static_cast<int>(left.count())) : 0;
-    if (ready < 0 && errno == EINTR) continue;
-    if (ready <= 0) return false;
+    const int ready = ::poll(&wait, 1, 20);
+    if (ready == 0 || (ready < 0 && errno == EINTR)) continue;
+    if (ready < 0) return false;
     const ssize_t n = ::read(fd, chunk.data(), chunk.size());
     if (n < 0 && errno == EINTR) continue;
     if (n <= 0) return true;
     if (output.size() < chunk.size()) output.append(chunk.data(), static_cast<std::size_t>(n));
   }
+  return false;
 }
 
-// Waits for a child that has closed its output, and kills it at the deadline; false where that was needed.
-bool end_by(pid_t pid, Clock::time_point deadline, int& status) {
+// Waits for a child that has closed its output, and kills it where that is given up: false.
+bool end_of(pid_t pid, const GiveUp& give_up, int& status) {
   for (pid_t ended = 0; (ended = ::waitpid(pid, &status, WNOHANG)) != pid;) {
     if (ended < 0 && errno != EINTR) return false;
-    if (Clock::now() >= deadline) {
+    if (give_up()) {
       ::kill(pid, SIGKILL);
       ::waitpid(pid, &status, 0);
       return false;
@@ -194,7 +210,7 @@ bool end_by(pid_t pid, Clock::time_point deadline, int& status) {
 }
 
 // Empty on success, otherwise what went wrong.
-std::string run_gnuplot(const fs::path& folder, const std::string& script) {
+std::string run_gnuplot(const fs::path& folder, const std::string& script, std::chrono::milliseconds limit) {
   int pipe[2];
   if (::pipe2(pipe, O_CLOEXEC) != 0) return "no pipe: " + std::generic_category().message(errno);
   pid_t pid = 0;
@@ -206,12 +222,11 @@ std::string run_gnuplot(const fs::path& folder, const std::string& script) {
                           : "gnuplot did not start: " + std::generic_category().message(code);
   }
   std::string output;
-  const Clock::time_point deadline = Clock::now() + kTimeLimit;
-  const bool quiet = collect_output(pipe[0], deadline, output);
+  const GiveUp give_up(limit);
+  const bool quiet = collect_output(pipe[0], give_up, output);
   ::close(pipe[0]);
   int status = 0;
-  if (!end_by(pid, deadline, status) || !quiet)
-    return text("gnuplot was stopped after ", kTimeLimit.count(), " s");
+  if (!end_of(pid, give_up, status) || !quiet) return text("gnuplot was stopped ", give_up.why());
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return "";
   output = one_line(output);
   output.erase(0, output.find_first_not_of(' '));
@@ -226,7 +241,7 @@ bool has_content(const fs::path& path) {
 
 }  // namespace
 
-PlotResult plot_curves(const fs::path& folder, const Plot& plot) {
+PlotResult plot_curves(const fs::path& folder, const Plot& plot, std::chrono::milliseconds limit) {
   check_plot(plot);
   const std::string command = plot_command(plot);
   const fs::path png = folder / (plot.name + ".png"), svg = folder / (plot.name + ".svg");
@@ -237,7 +252,7 @@ PlotResult plot_curves(const fs::path& folder, const Plot& plot) {
   fs::remove(svg, ignored);
   if (command.empty()) return {.note = plot.name + ": no point to draw"};
 
-  const std::string problem = run_gnuplot(folder, plot.name + ".gnuplot");
+  const std::string problem = run_gnuplot(folder, plot.name + ".gnuplot", limit);
   PlotResult result{has_content(png), has_content(svg), ""};
   if (!problem.empty()) result.note = plot.name + ": " + problem;
   if (problem.empty() && !(result.png && result.svg))
