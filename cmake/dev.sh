@@ -5,6 +5,7 @@
 #   cmake/dev.sh test                            the tests, on the CPU and on the SIMT emulator, then again sanitized, and
 #                                                the fuzz targets for three seconds each
 #   cmake/dev.sh build                           packages, Optuna and program only
+#   cmake/dev.sh package                         a .deb and a .tar.gz for every processor with AVX2, tested
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,6 +13,7 @@ required=(g++ cmake ninja-build nlohmann-json3-dev libeigen3-dev libcli11-dev li
 for_tests=(catch2)
 for_fuzzing=(clang libclang-rt-dev)
 for_optuna=(python3 python3-venv)
+for_packages=(dpkg-dev file python3)
 optional=(ccache libdnnl-dev libbenchmark-dev gnuplot-nox libarchive-dev libmatio-dev libopenmpi-dev openmpi-bin)
 
 installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
@@ -78,6 +80,17 @@ case "$command" in
     build release stillpoint
     [ $# -gt 0 ] || set -- train copy-memory --preset quick
     exec build/release/stillpoint "$@" ;;
+  package)
+    [ "$(uname -m)" = x86_64 ] || { echo "dev.sh: packages are for x86-64, this machine is $(uname -m)" >&2; exit 1; }
+    install_packages "${required[@]}" "${optional[@]}" "${for_packages[@]}"
+    build portable stillpoint
+    rm -rf build/portable/packages
+    (cd build/portable && cpack)
+    rm -r build/portable/packages/_CPack_Packages
+    python3 tests/test_hardening.py "$PWD/build/portable" "$PWD/build/portable/bin/stillpoint" g++
+    python3 tests/test_package.py build/portable/packages/*.tar.gz
+    echo "The packages:"
+    ls -sh "$PWD"/build/portable/packages/* ;;
   test)
     install_packages "${required[@]}" "${for_tests[@]}" "${for_fuzzing[@]}" "${optional[@]}"
     find_optuna
@@ -92,6 +105,6 @@ case "$command" in
       echo "dev.sh: no clang++ with libFuzzer; going on without the fuzz targets"
     fi ;;
   *)
-    echo "dev.sh: given '$command', expected build, run or test" >&2
+    echo "dev.sh: given '$command', expected build, package, run or test" >&2
     exit 2 ;;
 esac

@@ -43,7 +43,8 @@ void check_processor() {
     complete = false;
   }
   if (complete) return;
-  write_error("; build it here, or configure with -DSTILLPOINT_NATIVE=OFF\n");
+  write_error(
+      "; build it on this machine (-DSTILLPOINT_NATIVE=OFF makes a program for every processor with AVX2)\n");
   ::_exit(1);
 }
 #else

@@ -13,6 +13,7 @@
 #include "kernels/communicator.h"
 #include "kernels/error.h"
 #include "kernels/gemm.h"
+#include "kernels/instructions.h"
 #include "kernels/pool.h"
 #include "kernels/subnormals.h"
 #include "kernels/threads.h"
@@ -42,20 +43,6 @@ std::string processor() {
   while (std::getline(file, line))
     if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
   return "unknown";
-}
-
-std::string compiled_instructions() {
-#if defined(__AVX512F__)
-  return "AVX-512";
-#elif defined(__AVX2__) && defined(__FMA__)
-  return "AVX2 with FMA";
-#elif defined(__AVX__)
-  return "AVX";
-#elif defined(__ARM_NEON)
-  return "Arm NEON";
-#else
-  return "baseline (16-byte vectors)";
-#endif
 }
 
 std::string onednn() {
@@ -127,7 +114,7 @@ std::string describe_system() {
   out << "stillpoint:    " << STILLPOINT_VERSION << "\n"
       << "compiler:      " << __VERSION__ << "\n"
       << "processor:     " << processor() << "\n"
-      << "instructions:  " << compiled_instructions() << "\n"
+      << "instructions:  " << kernels::describe_instructions() << "\n"
       << "bf16 products: "
       << (kernels::cpu_has_bf16() ? "native" : "emulated (rounded operands, float32 arithmetic)") << "\n"
       << "threads:       " << kernels::thread_count() << " (" << kernels::describe_cores() << ")\n"

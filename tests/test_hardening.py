@@ -1,4 +1,4 @@
-"""Reads the programs of a build folder: where they look for libraries, and how they were linked.
+"""Reads the programs and shared libraries of a build folder: where they look for libraries, and how they were linked.
 
 Usage: test_hardening.py BUILD_FOLDER STILLPOINT COMPILER
 """
@@ -16,12 +16,12 @@ def output_of(*command, **options):
 
 
 def programs(folder):
-    """Dynamically linked programs: those that name an interpreter."""
+    """Dynamically linked programs, which name an interpreter, and shared libraries, which have a name."""
     for path in sorted(folder.rglob("*")):
         if "CMakeFiles" in path.parts or path.is_symlink() or not path.is_file() or not os.access(path, os.X_OK):
             continue
         with path.open("rb") as file:
-            if file.read(4) == b"\x7fELF" and " INTERP " in output_of("readelf", "-lW", path):
+            if file.read(4) == b"\x7fELF" and re.search(r" INTERP |\(SONAME\)", output_of("readelf", "-ldW", path)):
                 yield path
 
 
@@ -86,7 +86,7 @@ def main():
     assert not found, "\n".join(found)
     loaded = planted_libraries_found(stillpoint, ["info"], compiler)
     assert not loaded, f"stillpoint looked for {loaded} in the current folder"
-    print(f"{len(read)} programs are hardened; {len(loaded)} planted libraries were loaded")
+    print(f"{len(read)} programs and libraries are hardened; {len(loaded)} planted libraries were loaded")
 
 
 main()

@@ -3,7 +3,9 @@
 #include <filesystem>
 #include <fstream>
 #include <regex>
+#include <set>
 
+#include "engine/files.h"
 #include "tests/catch.h"
 
 namespace stillpoint {
@@ -66,6 +68,29 @@ TEST_CASE("only kernels name a vendor library (and info, which reports its versi
       INFO(include.file << " includes " << include.target);
       CHECK_FALSE(std::regex_search(include.target, vendor));
     }
+  }
+}
+
+TEST_CASE("tasks see nothing whose size depends on the instruction set", "[structure]") {
+  std::vector<Include> all;
+  std::set<std::string> dependent;
+  for (const std::string& folder : layers)
+    for (Include& include : includes_below(folder)) {
+      if (folder != "tasks" && read_file(root / include.file).find("__AVX") != std::string::npos)
+        dependent.insert(include.file);
+      all.push_back(std::move(include));
+    }
+  CHECK(dependent.contains("kernels/simd.h"));
+  for (std::size_t before = 0; before != dependent.size();) {
+    before = dependent.size();
+    for (const Include& include : all)
+      if (dependent.contains(include.target)) dependent.insert(include.file);
+  }
+  CHECK(dependent.contains("kernels/gemm_cpu.cpp"));
+  // In a portable build tasks and kernels are compiled for different ones.
+  for (const std::string& file : dependent) {
+    INFO(file);
+    CHECK_FALSE(file.starts_with("tasks/"));
   }
 }
 
