@@ -8,7 +8,7 @@
 
 #include "bench/workloads.h"
 #include "kernels/gemm.h"
-#include "kernels/pool.h"
+#include "kernels/step_threads.h"
 #include "kernels/subnormals.h"
 
 namespace stillpoint {
@@ -41,14 +41,16 @@ Arguments parse(int argc, char** argv) {
 nlohmann::json measure(const std::string& name, double seconds, double peak) {
   using Clock = std::chrono::steady_clock;
   const Workload w = make_workload(name);
+  kernels::MeasuredSteps steps;
+  const int threads = kernels::thread_count();
   double loss = 0;
-  for (int i = 0; i < 3; ++i) loss = w.step();
+  for (int i = 0; i < 3; ++i) loss = steps.run(w.step);
   const std::uint64_t allocations = memory_stats(Device::cpu).system_allocations;
   std::vector<double> ms;
   const auto start = Clock::now();
   while (ms.size() < 5 || std::chrono::duration<double>(Clock::now() - start).count() < seconds) {
     const auto begin = Clock::now();
-    loss = w.step();
+    loss = steps.run(w.step);
     ms.push_back(std::chrono::duration<double, std::milli>(Clock::now() - begin).count());
   }
   require(std::isfinite(loss), "step_bench: ", name, " ended with loss ", loss, ", expected a finite one");
@@ -57,7 +59,7 @@ nlohmann::json measure(const std::string& name, double seconds, double peak) {
   const double median = ms[ms.size() / 2], gflops = w.flops / median / 1e6;
   return {{"workload", name}, {"params", w.parameters}, {"batch", w.batch}, {"ms_per_step", median},
           {"mean", mean}, {"p10", ms[ms.size() / 10]}, {"p90", ms[ms.size() * 9 / 10]}, {"steps", ms.size()},
-          {"threads", kernels::thread_count()}, {"gflops", gflops}, {"gemm_peak", peak},
+          {"threads", threads}, {"gflops", gflops}, {"gemm_peak", peak},
           {"fraction_of_peak", gflops / peak}, {"nominal_gflops", w.nominal_flops / median / 1e6},
           {"allocations_after_warm_up", memory_stats(Device::cpu).system_allocations - allocations},
           {"peak_memory_bytes", memory_stats(Device::cpu).peak}};

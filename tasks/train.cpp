@@ -11,6 +11,7 @@
 #include "engine/checkpoint.h"
 #include "engine/schedule.h"
 #include "kernels/gemm.h"
+#include "kernels/step_threads.h"
 #include "tasks/clock.h"
 #include "tasks/content.h"
 #include "tasks/io/progress.h"
@@ -76,6 +77,7 @@ class Run {
   Optimiser optimiser_;
   Schedule schedule_;
   TrainingStep training_step_;
+  kernels::MeasuredSteps measured_;
   std::unique_ptr<Progress> progress_;
   Index step_ = 0;         // steps done
   Index saved_step_ = -1;  // of the checkpoint on disk
@@ -208,7 +210,8 @@ void Run::step() {
   if (schedule_.kind == ScheduleKind::one_cycle && config_.optimiser == "adam")
     optimiser_.set_beta1(schedule_.momentum_at(step_));
   // Checked after the update was queued: the parameters may be spoilt, but they are never saved.
-  const TrainingStep::Result result = training_step_.run(step_, schedule_.lr_at(step_), asked_);
+  const TrainingStep::Result result =
+      measured_.run([this] { return training_step_.run(step_, schedule_.lr_at(step_), asked_); });
   if (!std::isfinite(result.loss)) stop_non_finite("loss", result.loss);
   grad_norm_ = result.grad_norm;
   if (!std::isfinite(grad_norm_)) stop_non_finite("gradient's norm", grad_norm_);

@@ -8,6 +8,7 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <stdexcept>
 #include <thread>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "kernels/error.h"
 #include "kernels/gemm.h"
 #include "kernels/host_memory.h"
+#include "kernels/step_threads.h"
 #include "kernels/threads.h"
 #include "tests/catch.h"
 
@@ -97,6 +99,71 @@ TEST_CASE("a float32 product gives the same bits with any number of threads", "[
       CHECK(c == alone);
     }
   }
+}
+
+// Steps of 0.04 s of a processor with as many threads as are chosen.
+struct Steps {
+  kernels::ThreadChoice choice;
+  double clock = 0;
+  kernels::Usage usage = {};
+  std::map<int, double> seconds = {};  // of the last run, by number of threads
+
+  // seconds_of(threads) of a step; where more than `undisturbed` threads run they are taken off their cores.
+  template <class SecondsOf>
+  void run(double length, const SecondsOf& seconds_of, int undisturbed) {
+    seconds.clear();
+    for (double done = 0; done < length;) {
+      const int threads = choice.threads();
+      const double step = seconds_of(threads);
+      clock += step;
+      done += step;
+      seconds[threads] += step;
+      usage.processor_seconds += 0.04;
+      if (threads > undisturbed) usage.preemptions = std::int64_t(clock * 100);
+      choice.took(step, usage);
+    }
+  }
+};
+
+TEST_CASE("a step takes fewer threads while they lose their cores, and all of them afterwards", "[threads]") {
+  const auto scales = [](int threads) { return 0.04 / threads; };
+  const auto slowed = [](int threads) { return 0.12 / threads; };
+  const auto stalls = [](int threads) { return threads <= 2 ? 0.04 / threads : 0.05 * threads; };
+  Steps steps{kernels::ThreadChoice(8)};
+  steps.run(60, scales, 8);
+  steps.run(60, scales, 0);
+  steps.run(60, slowed, 8);
+  CHECK(steps.choice.threads() == 8);
+  CHECK(steps.seconds.size() == 1);  // nothing is tried alone, or where the cores are in use
+  steps.run(60, slowed, 0);
+  CHECK(steps.seconds[8] > 56);
+  CHECK(steps.seconds[4] > 0);
+  steps.run(10, stalls, 1);
+  steps.run(60, stalls, 1);
+  CHECK(steps.seconds[2] > 48);  // a trial of 4 is two steps, each 10 times as long
+  CHECK(steps.seconds[8] == 0);
+  steps.run(20, scales, 8);
+  steps.run(60, scales, 8);
+  CHECK(steps.seconds[8] > 59);
+  Steps one{kernels::ThreadChoice(1)};
+  one.run(10, stalls, 0);
+  CHECK(one.seconds.size() == 1);
+  Steps three{kernels::ThreadChoice(3)};
+  three.run(10, stalls, 1);
+  three.run(20, [](int threads) { return 0.05 * threads; }, 0);
+  CHECK(three.seconds[1] > 17);
+  three.run(20, scales, 3);
+  CHECK(three.choice.threads() == 3);
+}
+
+TEST_CASE("measured steps give what they computed and leave the pool as it was", "[threads]") {
+  const ThreadCount count(5);
+  {
+    kernels::MeasuredSteps steps;
+    CHECK(steps.run([] { return counts(1, 64); }) == std::vector<int>(64, 1));
+    kernels::set_thread_count(2);
+  }
+  CHECK(kernels::thread_count() == 5);
 }
 
 TEST_CASE("limits of any control group on the way up count: CPU quota and memory", "[threads]") {
