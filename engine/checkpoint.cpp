@@ -1,7 +1,6 @@
 // Checkpoints on top of safetensors.
 #include "engine/checkpoint.h"
 
-#include <cstring>
 #include <set>
 
 #include "engine/safetensors.h"
@@ -30,7 +29,7 @@ void check_entry(const SafetensorsFile& file, const NamedTensor& target) {
   require(file.contains(target.name), file.path().string(), ": no tensor '", target.name,
           "', expected one of shape ", to_text(target.tensor.shape()),
           ", use the checkpoint with the model that wrote it");
-  const SafetensorsEntry& entry = file.at(target.name);
+  const SafetensorsPlace& entry = file.at(target.name);
   const char* const dtype = safetensors_name(target.tensor.dtype());
   require(entry.shape == target.tensor.shape() && entry.dtype == dtype, file.path().string(), ": '",
           target.name, "' is ", entry.dtype, " of shape ", to_text(entry.shape), ", expected ", dtype,
@@ -86,9 +85,9 @@ void load_checkpoint(const std::filesystem::path& path, const ParamList& params,
             optimiser != nullptr ? " and optimiser" : "",
             ", use the checkpoint with the configuration that wrote it");
   for (const NamedTensor& target : targets) {
-    const SafetensorsEntry& entry = file.at(target.name);
+    const SafetensorsPlace& entry = file.at(target.name);
     const Tensor host = Tensor::empty(target.tensor.shape(), {target.tensor.dtype(), Device::cpu});
-    if (!entry.data.empty()) std::memcpy(host.array().data, entry.data.data(), entry.data.size());
+    file.read(entry, host.array().data);
     target.tensor.assign(host);
   }
 }

@@ -3,15 +3,12 @@
 
 #include <algorithm>
 #include <cctype>
-#include <fstream>
 #include <span>
 
 #include "kernels/error.h"
 
 namespace stillpoint {
 namespace {
-
-constexpr std::size_t head_bytes = 512;
 
 struct Kind {
   std::string_view begins, name, advice;
@@ -88,14 +85,6 @@ void refuse_other_kind(std::string_view where, const std::filesystem::path& path
   const Kind kind = kind_of(head);
   require(kind.name.empty(), where, ": given '", path.string(), "', which is ", kind.name, ", expected ",
           expected, "; ", kind.advice);
-}
-
-std::string head_of(const std::filesystem::path& path) {
-  std::ifstream in(path, std::ios::binary);
-  std::string head(head_bytes, '\0');
-  in.read(head.data(), std::streamsize(head.size()));
-  head.resize(std::size_t(in.gcount()));
-  return head;
 }
 
 }  // namespace stillpoint

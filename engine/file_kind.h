@@ -1,7 +1,6 @@
 // Files that stand where another kind is expected: recognised by their first bytes, and called by their name.
 #pragma once
 #include <filesystem>
-#include <string>
 #include <string_view>
 
 namespace stillpoint {
@@ -14,8 +13,5 @@ std::string_view file_kind(std::string_view head);
 // kind; returns if not, for the reader's own words.
 void refuse_other_kind(std::string_view where, const std::filesystem::path& path, std::string_view head,
                        std::string_view expected);
-
-// The first 512 bytes, or all of a shorter file; empty where it cannot be read.
-std::string head_of(const std::filesystem::path& path);
 
 }  // namespace stillpoint

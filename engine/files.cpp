@@ -1,4 +1,4 @@
-// Whole-file reads and crash-safe writes on POSIX calls: temporary, fsync, rename, fsync of the folder.
+// Crash-safe writes on POSIX calls: temporary, fsync, rename, fsync of the folder.
 #include "engine/files.h"
 
 #include <dirent.h>
@@ -23,37 +23,6 @@ namespace stillpoint {
 namespace {
 
 namespace fs = std::filesystem;
-
-const char* advice(int code) {
-  switch (code) {
-    case ENOSPC:
-    case EDQUOT:
-      return "free some space on that disk or choose another folder";
-    case EFBIG:
-      return "raise the limit on file sizes (ulimit -f)";
-    case EACCES:
-    case EPERM:
-    case EROFS:
-      return "check the permissions or choose another folder";
-    case ENOENT:
-      return "check the spelling, and that the folder exists";
-    case ENOTDIR:
-    case EEXIST:
-      return "a file stands where a folder is needed or the name is taken: choose another name";
-    case EISDIR:
-      return "give the name of a file, not of a folder";
-    case EMFILE:
-    case ENFILE:
-      return "close some files or raise the limit (ulimit -n)";
-    default:
-      return "check the disk and the path";
-  }
-}
-
-[[noreturn]] void fail_on(const char* where, const char* action, const fs::path& path, int code) {
-  throw MachineError(text(where, ": cannot ", action, " '", path.string(),
-                          "': ", std::generic_category().message(code), "; ", advice(code)));
-}
 
 // Returns 0 or the errno of the failure.
 int write_all(int fd, Bytes bytes) {
@@ -80,7 +49,7 @@ class Temporary {
       path_ = temporary_name(folder);
       fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     } while (fd_ < 0 && (errno == EEXIST || errno == EINTR));
-    if (fd_ < 0) fail_on("write_atomically", "create a temporary file beside", target, errno);
+    if (fd_ < 0) fail_on_file("write_atomically", "create a temporary file beside", target, errno);
     ::flock(fd_, LOCK_EX | LOCK_NB);  // tells other machines that this process lives
   }
   Temporary(const Temporary&) = delete;
@@ -146,22 +115,6 @@ bool belongs_to_the_dead(int folder, const char* name) {
   return free;
 }
 
-// What a file is that is not a regular one; empty for a regular one and for a folder.
-const char* kind_of(mode_t mode) {
-  return S_ISFIFO(mode)                   ? "a pipe"
-         : S_ISSOCK(mode)                 ? "a socket"
-         : S_ISCHR(mode) || S_ISBLK(mode) ? "a device"
-                                          : "";
-}
-
-// Whether a file of more than 2^30 bytes holds less than a thousandth of them. Some file systems report no
-// blocks at all; those know no holes either.
-bool is_hollow(int fd, const struct stat& info) {
-  constexpr off_t large = 1 << 30, block = 512, thousand = 1000;
-  return info.st_size > large && info.st_blocks * block < info.st_size / thousand &&
-         ::lseek(fd, 0, SEEK_HOLE) < info.st_size;
-}
-
 }  // namespace
 
 fs::path folder_of(const fs::path& path) {
@@ -174,22 +127,22 @@ void write_atomically(const fs::path& path, std::span<const Bytes> pieces, const
   const fs::path folder = folder_of(target);
   struct stat old {};
   const bool replaces = ::stat(target.c_str(), &old) == 0;
-  if (replaces && S_ISDIR(old.st_mode)) fail_on(where, "write", path, EISDIR);
+  if (replaces && S_ISDIR(old.st_mode)) fail_on_file(where, "write", path, EISDIR);
   require(!replaces || S_ISREG(old.st_mode), where, ": '", path.string(),
           "' is a device or a pipe, expected a regular file; give another name");
 
   Temporary temporary(folder, path);
   if (replaces && ::fchmod(temporary.fd(), old.st_mode & 07777) != 0) {
-    fail_on(where, "keep the permissions of", path, errno);
+    fail_on_file(where, "keep the permissions of", path, errno);
   }
   for (const Bytes piece : pieces) {
-    if (const int code = write_all(temporary.fd(), piece)) fail_on(where, "write", path, code);
+    if (const int code = write_all(temporary.fd(), piece)) fail_on_file(where, "write", path, code);
   }
-  if (::fsync(temporary.fd()) != 0) fail_on(where, "sync to the disk", path, errno);
-  if (const int code = temporary.close()) fail_on(where, "close", path, code);
+  if (::fsync(temporary.fd()) != 0) fail_on_file(where, "sync to the disk", path, errno);
+  if (const int code = temporary.close()) fail_on_file(where, "close", path, code);
   if (replaces && !keep.empty())
-    if (const int code = keep_old(target, keep)) fail_on(where, "keep the old file as", keep, code);
-  if (const int code = temporary.rename_to(target)) fail_on(where, "replace", path, code);
+    if (const int code = keep_old(target, keep)) fail_on_file(where, "keep the old file as", keep, code);
+  if (const int code = temporary.rename_to(target)) fail_on_file(where, "replace", path, code);
   sync_folder(folder);
 }
 
@@ -206,109 +159,6 @@ void remove_leftovers(const fs::path& folder) {
   ::closedir(entries);
 }
 
-InputFile::InputFile(const fs::path& path, const char* where, Kinds kinds) : path_(path), where_(where) {
-  const bool handed_over = kinds == Kinds::pipes_of_the_caller &&
-                           (path.string().starts_with("/dev/") || path.string().starts_with("/proc/"));
-  struct stat info {};
-  const auto check_kind = [&] {
-    if (S_ISDIR(info.st_mode)) fail_on(where_, "open", path_, EISDIR);
-    if (handed_over && S_ISFIFO(info.st_mode)) return;
-    require(*kind_of(info.st_mode) == '\0', where_, ": '", path_.string(), "' is ", kind_of(info.st_mode),
-            ", expected a regular file; give the name of one");
-  };
-  if (::stat(path.c_str(), &info) != 0) fail_on(where_, "open", path_, errno);
-  check_kind();
-  // Without waiting, should a pipe have taken the file's place since.
-  fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd_ < 0) fail_on(where_, "open", path_, errno);
-  try {
-    if (::fstat(fd_, &info) != 0) fail_on(where_, "examine", path_, errno);
-    check_kind();
-    if (S_ISFIFO(info.st_mode)) ::fcntl(fd_, F_SETFL, 0);
-    require(!is_hollow(fd_, info), where_, ": '", path_.string(), "' claims ", info.st_size,
-            " bytes, of which the disk holds ", info.st_blocks * 512,
-            ", expected a file of data; give another one");
-  } catch (...) {
-    ::close(fd_);
-    throw;
-  }
-  size_ = std::uint64_t(std::max<off_t>(info.st_size, 0));
-}
-
-InputFile::InputFile(InputFile&& other) noexcept
-    : path_(std::move(other.path_)), where_(other.where_), fd_(other.release()), size_(other.size_) {}
-
-InputFile& InputFile::operator=(InputFile&& other) noexcept {
-  std::swap(path_, other.path_);
-  std::swap(where_, other.where_);
-  std::swap(fd_, other.fd_);
-  std::swap(size_, other.size_);
-  return *this;
-}
-
-InputFile::~InputFile() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
-int InputFile::release() { return std::exchange(fd_, -1); }
-
-std::size_t InputFile::read(void* to, std::size_t count) {
-  std::size_t got = 0;
-  while (got < count) {
-    const ssize_t n = ::read(fd_, static_cast<char*>(to) + got, count - got);
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) fail_on(where_, "read", path_, errno);
-    if (n == 0) break;
-    got += std::size_t(n);
-  }
-  return got;
-}
-
-std::string read_file(const fs::path& path, std::uint64_t most, InputFile::Kinds kinds) {
-  InputFile file(path, "read_file", kinds);
-  const auto check = [&](std::uint64_t size) {
-    require(size <= most, "read_file: '", path.string(), "' has ", size, " bytes or more, expected at most ",
-            most, "; give another file");
-  };
-  check(file.size());
-  std::string bytes;
-  // One byte more than the size, so that the end of a regular file shows without another growth.
-  for (std::size_t wanted = file.size() + 1, count = 0;; wanted = bytes.size()) {
-    bytes.resize(count + wanted);
-    const std::size_t got = file.read(bytes.data() + count, wanted);
-    count += got;
-    check(count);
-    if (got == wanted) continue;
-    bytes.resize(count);
-    return bytes;
-  }
-}
-
-bool LineReader::fill() {
-  constexpr std::size_t piece = 1 << 16;
-  buffer_.resize(piece);
-  buffer_.resize(file_.read(buffer_.data(), piece));
-  at_ = 0;
-  return !buffer_.empty();
-}
-
-bool LineReader::at_end() { return at_ == buffer_.size() && !fill(); }
-
-bool LineReader::next(std::string_view& line) {
-  line_.clear();
-  begin_ = end_;
-  ended_ = false;
-  while (!ended_ && !at_end()) {
-    const std::size_t found = std::min(buffer_.find('\n', at_), buffer_.size());
-    line_.append(buffer_, at_, std::min(found - at_, longest - line_.size()));
-    ended_ = found < buffer_.size();
-    end_ += found - at_ + ended_;
-    at_ = found + ended_;
-  }
-  line = line_;
-  return end_ > begin_;
-}
-
 void make_folder(const fs::path& folder) {
   std::error_code code;
   std::vector<fs::path> made_in;
@@ -316,13 +166,13 @@ void make_folder(const fs::path& folder) {
     made_in.push_back(folder_of(made));
   fs::create_directories(folder, code);
   if (!code && !fs::is_directory(folder)) code = std::make_error_code(std::errc::not_a_directory);
-  if (code) fail_on("make_folder", "make the folder", folder, code.value());
+  if (code) fail_on_file("make_folder", "make the folder", folder, code.value());
   for (const fs::path& parent : made_in) sync_folder(parent);
 }
 
 void sync_folder(const fs::path& folder) {
   if (const int code = sync_names(folder))
-    fail_on("sync_folder", "sync to the disk the folder", folder, code);
+    fail_on_file("sync_folder", "sync to the disk the folder", folder, code);
 }
 
 void remove_own_folder(const fs::path& folder, const fs::path& root, const std::string& marker) {
@@ -335,7 +185,7 @@ void remove_own_folder(const fs::path& folder, const fs::path& root, const std::
           "' with a file ", marker, " of this program; it stays, move it away or choose another folder");
   std::error_code code;
   fs::remove_all(folder, code);
-  if (code) fail_on("remove", "remove", folder, code.value());
+  if (code) fail_on_file("remove", "remove", folder, code.value());
 }
 
 TemporaryFolder::TemporaryFolder() {
@@ -352,8 +202,15 @@ TemporaryFolder::~TemporaryFolder() {
 
 AppendFile::AppendFile(const fs::path& path, Open how) : path_(path) {
   const int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (how == Open::create_new ? O_EXCL : 0);
-  fd_ = ::open(path.c_str(), flags, 0666);
-  if (fd_ < 0) fail_on("AppendFile", "open for appending", path, errno);
+  // Without waiting for the reader of a pipe.
+  fd_ = ::open(path.c_str(), flags | O_NONBLOCK | O_NOCTTY, 0666);
+  if (fd_ < 0) fail_on_file("AppendFile", "open for appending", path, errno);
+  try {
+    require_regular_file("AppendFile", path, fd_);
+  } catch (...) {
+    ::close(fd_);
+    throw;
+  }
 }
 
 AppendFile::AppendFile(AppendFile&& other) noexcept
@@ -370,20 +227,20 @@ AppendFile::~AppendFile() {
 }
 
 void AppendFile::append(std::string_view bytes) {
-  if (const int code = write_all(fd_, bytes_of(bytes))) fail_on("AppendFile", "append to", path_, code);
+  if (const int code = write_all(fd_, bytes_of(bytes))) fail_on_file("AppendFile", "append to", path_, code);
 }
 
 void AppendFile::sync() {
-  if (::fsync(fd_) != 0 && errno != EINVAL) fail_on("AppendFile", "sync to the disk", path_, errno);
+  if (::fsync(fd_) != 0 && errno != EINVAL) fail_on_file("AppendFile", "sync to the disk", path_, errno);
 }
 
 void AppendFile::cut(std::uint64_t size) {
-  if (::ftruncate(fd_, off_t(size)) != 0) fail_on("AppendFile", "shorten", path_, errno);
+  if (::ftruncate(fd_, off_t(size)) != 0) fail_on_file("AppendFile", "shorten", path_, errno);
 }
 
 std::uint64_t AppendFile::size() const {
   struct stat info {};
-  if (::fstat(fd_, &info) != 0) fail_on("AppendFile", "examine", path_, errno);
+  if (::fstat(fd_, &info) != 0) fail_on_file("AppendFile", "examine", path_, errno);
   return std::uint64_t(info.st_size);
 }
 

@@ -1,18 +1,14 @@
 // The safetensors writer, and the reader that refuses every file which breaks a rule of the format.
 #include "engine/safetensors.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cerrno>
 #include <cstdio>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <numeric>
 #include <set>
-#include <system_error>
 #include <utility>
 
 #include "engine/crc32c.h"
@@ -98,9 +94,7 @@ bool is_newer_dtype(std::string_view dtype) {
   return dtype == "F4" || dtype == "F6_E2M3" || dtype == "F6_E3M2";
 }
 
-std::string sum_text(const std::vector<Bytes>& pieces) {
-  std::uint32_t sum = 0;
-  for (const Bytes piece : pieces) sum = crc32c(piece, sum);
+std::string sum_text(std::uint32_t sum) {
   std::array<char, kSumDigits + 1> digits{};
   std::snprintf(digits.data(), digits.size(), "%08x", sum);
   return digits.data();
@@ -114,27 +108,13 @@ std::size_t sum_place(std::string_view header) {
                                                                               : at + before.size();
 }
 
-// An open descriptor's mapping; unmapped with the last copy of the pointer.
-std::shared_ptr<const std::byte> map_file(const fs::path& path, std::uint64_t& size) {
-  const InputFile file(path, "SafetensorsFile");
-  size = file.size();
-  if (size == 0) return nullptr;
-  void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.descriptor(), 0);
-  if (address == MAP_FAILED)
-    throw MachineError(text("SafetensorsFile: cannot map '", path.string(), "': ",
-                            std::generic_category().message(errno), "; check the path and its permissions"));
-  const std::size_t length = size;
-  return {static_cast<const std::byte*>(address),
-          [length](const std::byte* p) { ::munmap(const_cast<std::byte*>(p), length); }};
-}
-
 // Turns the bytes of one file into entries; every rule of the format that fails becomes an Error.
 class Parser {
  public:
-  Parser(const fs::path& path, Bytes file) : path_(path), file_(file) {}
+  explicit Parser(const InputFile& file) : file_(file), path_(file.path()) {}
 
-  void parse(SafetensorsMetadata& metadata, std::vector<SafetensorsEntry>& entries) {
-    const std::string_view header = find_header();
+  void parse(SafetensorsMetadata& metadata, std::vector<SafetensorsPlace>& entries) {
+    const std::string header = read_header();
     const Json json = parse_header(header);
     for (const std::string& key : keys_) {
       if (key == kMetadata) {
@@ -155,22 +135,24 @@ class Parser {
          " bytes) is truncated or corrupt: ", args..., "; restore it from another copy or write it again");
   }
 
-  std::string_view find_header() {
-    const std::string_view head(reinterpret_cast<const char*>(file_.data()),
-                                std::min<std::size_t>(512, file_.size()));
+  std::string read_header() {
+    const std::string head = file_.head();
     if (head.size() <= kLengthBytes || head[kLengthBytes] != '{')
       refuse_other_kind("SafetensorsFile", path_, head, "a .safetensors file");
     demand(file_.size() >= kLengthBytes, "found ", file_.size(), " bytes, expected at least ", kLengthBytes,
            " for the header length");
     std::uint64_t length = 0;
-    std::memcpy(&length, file_.data(), kLengthBytes);
+    file_.read_at(0, &length, kLengthBytes);
     demand(length <= kMaxHeader, "the header length is ", length, " bytes, expected at most ", kMaxHeader);
     demand(length <= file_.size() - kLengthBytes, "the header length is ", length, " bytes, but only ",
            file_.size() - kLengthBytes, " bytes follow");
-    data_ = file_.subspan(kLengthBytes + length);
-    const char* begin = reinterpret_cast<const char*>(file_.data()) + kLengthBytes;
-    demand(length >= 2 && *begin == '{', "the header of ", length, " bytes does not begin with '{'");
-    return {begin, length};
+    data_begin_ = kLengthBytes + length;
+    data_size_ = file_.size() - data_begin_;
+    std::string header(length, '\0');
+    file_.read_at(kLengthBytes, header.data(), length);
+    demand(header.starts_with('{') && length >= 2, "the header of ", length,
+           " bytes does not begin with '{'");
+    return header;
   }
 
   // Also notes the order of the names, and refuses names that occur twice in one object.
@@ -190,7 +172,8 @@ class Parser {
     try {
       return Json::parse(header.begin(), header.end(), watch);
     } catch (const Json::parse_error& e) {
-      demand(false, "the header of ", header.size(), " bytes is not valid JSON from its byte ", e.byte, " on");
+      demand(false, "the header of ", header.size(), " bytes is not valid JSON from its byte ", e.byte,
+             " on");
     } catch (const Json::exception&) {
       demand(false, "the header of ", header.size(), " bytes holds a number beyond the range of float64");
     }
@@ -214,7 +197,7 @@ class Parser {
     return json.get<std::int64_t>();
   }
 
-  SafetensorsEntry read_entry(const std::string& name, const Json& json) const {
+  SafetensorsPlace read_entry(const std::string& name, const Json& json) const {
     const std::string where = "entry '" + name + "'";
     demand(json.is_object() && json.size() == 3 && json.contains("dtype") && json.contains("shape") &&
                json.contains("data_offsets"),
@@ -222,7 +205,7 @@ class Parser {
     const Json &dtype = json["dtype"], &shape = json["shape"], &offsets = json["data_offsets"];
     demand(dtype.is_string() && shape.is_array() && offsets.is_array() && offsets.size() == 2, where,
            " needs a string dtype, an array shape and two data_offsets");
-    SafetensorsEntry entry{name, dtype.get<std::string>(), {}, {}};
+    SafetensorsPlace entry{.name = name, .dtype = dtype.get<std::string>()};
     const std::int64_t size = safetensors_element_size(entry.dtype);
     require(size > 0, "SafetensorsFile: '", path_.string(), "': ", where, " has the dtype '",
             entry.dtype.substr(0, 40), "'",
@@ -230,45 +213,52 @@ class Parser {
             ", expected BOOL, U8, I8, ..., F32, F64 or C64; convert it, or take another copy");
     for (const Json& dimension : shape) entry.shape.push_back(read_size(where, dimension));
     const std::int64_t begin = read_size(where, offsets[0]), end = read_size(where, offsets[1]);
-    demand(begin <= end && static_cast<std::uint64_t>(end) <= data_.size(), where, " has the data offsets [",
-           begin, ", ", end, "], but the data part has ", data_.size(), " bytes");
+    demand(begin <= end && static_cast<std::uint64_t>(end) <= data_size_, where, " has the data offsets [",
+           begin, ", ", end, "], but the data part has ", data_size_, " bytes");
     const std::int64_t expected = byte_count(entry.shape, size);
     demand(expected == end - begin, where, " has ", end - begin, " bytes of data, but ", entry.dtype, " ",
            shape_text(entry.shape), expected < 0 ? " overflows 2^63 bytes" : text(" needs ", expected));
-    entry.data = data_.subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end - begin));
+    entry.begin = data_begin_ + static_cast<std::uint64_t>(begin);
+    entry.size = static_cast<std::uint64_t>(end - begin);
     return entry;
   }
 
-  void check_coverage(const std::vector<SafetensorsEntry>& entries) const {
-    using Range = std::pair<std::size_t, std::size_t>;
-    std::vector<std::pair<Range, const SafetensorsEntry*>> ranges;
-    for (const SafetensorsEntry& e : entries) {
-      const auto begin = static_cast<std::size_t>(e.data.data() - data_.data());
-      ranges.push_back({{begin, begin + e.data.size()}, &e});
-    }
+  void check_coverage(const std::vector<SafetensorsPlace>& entries) const {
+    using Range = std::pair<std::uint64_t, std::uint64_t>;
+    std::vector<std::pair<Range, const SafetensorsPlace*>> ranges;
+    for (const SafetensorsPlace& e : entries)
+      ranges.push_back({{e.begin - data_begin_, e.begin - data_begin_ + e.size}, &e});
     std::sort(ranges.begin(), ranges.end());
-    std::size_t at = 0;
+    std::uint64_t at = 0;
     for (const auto& [range, entry] : ranges) {
       demand(range.first == at, "entry '", entry->name, "' begins at byte ", range.first, " of the data, ",
              range.first < at ? "inside the entry that ends at " : "leaving a hole after byte ", at);
       at = range.second;
     }
-    demand(at == data_.size(), "the entries end at byte ", at, " of the data, but the data part has ",
-           data_.size(), " bytes");
+    demand(at == data_size_, "the entries end at byte ", at, " of the data, but the data part has ",
+           data_size_, " bytes");
   }
 
   // Compared as text: the same number has other spellings.
-  void check_sum(std::string_view header, const std::string& given) const {
+  void check_sum(std::string header, const std::string& given) const {
     const std::size_t digits = sum_place(header);
     demand(digits != header.npos && given.size() == kSumDigits, "its sum is not of ", kSumDigits, " digits");
-    const Bytes head = file_.first(kLengthBytes + digits),
-                tail = file_.subspan(kLengthBytes + digits + kSumDigits);
-    const std::string expected = sum_text({head, bytes_of(kNoSum), tail});
+    const std::uint64_t length = header.size();
+    header.replace(digits, kSumDigits, kNoSum);
+    std::uint32_t sum = crc32c(bytes_of(header), crc32c(std::as_bytes(std::span(&length, 1))));
+    std::vector<std::byte> piece(std::min<std::uint64_t>(data_size_, 1 << 18));
+    for (std::uint64_t at = 0; at < data_size_; at += piece.size()) {
+      piece.resize(std::min<std::uint64_t>(piece.size(), data_size_ - at));
+      file_.read_at(data_begin_ + at, piece.data(), piece.size());
+      sum = crc32c(piece, sum);
+    }
+    const std::string expected = sum_text(sum);
     demand(given == expected, "its bytes have the sum ", expected, ", but it was written with ", given);
   }
 
+  const InputFile& file_;
   const fs::path& path_;
-  Bytes file_, data_;
+  std::uint64_t data_begin_ = 0, data_size_ = 0;
   std::vector<std::string> keys_;
 };
 
@@ -295,21 +285,25 @@ void save_safetensors(const fs::path& path, const std::vector<SafetensorsEntry>&
     if (options.summed) all[kSum] = kNoSum;
     header = header_text(entries, order, all);
   } catch (const Json::exception&) {
-    fail("save_safetensors '", path.string(), "': given a name or metadata that is not UTF-8; pass UTF-8 text");
+    fail("save_safetensors '", path.string(),
+         "': given a name or metadata that is not UTF-8; pass UTF-8 text");
   }
   require(header.size() <= kMaxHeader, "save_safetensors '", path.string(), "': the header has ",
           header.size(), " bytes, expected at most ", kMaxHeader, "; shorten the metadata");
   const std::uint64_t length = header.size();
   std::vector<Bytes> pieces{std::as_bytes(std::span(&length, 1)), bytes_of(header)};
   for (const std::size_t i : order) pieces.push_back(entries[i].data);
-  if (options.summed) header.replace(sum_place(header), kSumDigits, sum_text(pieces));
+  if (options.summed) {
+    std::uint32_t sum = 0;
+    for (const Bytes piece : pieces) sum = crc32c(piece, sum);
+    header.replace(sum_place(header), kSumDigits, sum_text(sum));
+  }
   write_atomically(path, pieces, options.keep);
 }
 
-SafetensorsFile::SafetensorsFile(const fs::path& path) : path_(path) {
-  std::uint64_t size = 0;
-  mapping_ = map_file(path, size);
-  Parser(path_, Bytes(mapping_.get(), size)).parse(metadata_, entries_);
+SafetensorsFile::SafetensorsFile(const fs::path& path)
+    : file_(std::make_shared<const InputFile>(path, "SafetensorsFile")) {
+  Parser(*file_).parse(metadata_, entries_);
   for (std::size_t i = 0; i < entries_.size(); ++i) index_.emplace(entries_[i].name, i);
 }
 
@@ -317,13 +311,13 @@ bool SafetensorsFile::summed() const { return metadata_.contains(kSum); }
 
 std::vector<std::string> SafetensorsFile::names() const {
   std::vector<std::string> names;
-  for (const SafetensorsEntry& e : entries_) names.push_back(e.name);
+  for (const SafetensorsPlace& e : entries_) names.push_back(e.name);
   return names;
 }
 
-const SafetensorsEntry& SafetensorsFile::at(std::string_view name) const {
+const SafetensorsPlace& SafetensorsFile::at(std::string_view name) const {
   const auto found = index_.find(std::string(name));
-  require(found != index_.end(), "SafetensorsFile: '", path_.string(), "' has no entry '", name,
+  require(found != index_.end(), "SafetensorsFile: '", path().string(), "' has no entry '", name,
           "' among its ", entries_.size(), " entries; check that the file belongs to this model");
   return entries_[found->second];
 }

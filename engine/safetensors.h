@@ -43,28 +43,38 @@ std::int64_t safetensors_element_size(std::string_view dtype);
 void save_safetensors(const std::filesystem::path& path, const std::vector<SafetensorsEntry>& entries,
                       const SafetensorsMetadata& metadata = {}, const SafetensorsOptions& options = {});
 
-// A memory-mapped, fully checked file. Copies share the mapping; entries point into it, so they live as long
-// as one of the copies. Replacing the file by rename (save_safetensors) leaves an open one intact.
+// An entry of a file, whose `size` bytes begin at byte `begin` of it.
+struct SafetensorsPlace {
+  std::string name, dtype;
+  std::vector<std::int64_t> shape = {};
+  std::uint64_t begin = 0, size = 0;
+};
+
+// A fully checked file that is open; copies share it. Replacing the file by rename (save_safetensors) leaves
+// an open one intact.
 class SafetensorsFile {
  public:
   // Throws Error naming the file and what is wrong with it if it is missing, truncated, malformed, or another
   // one than its sum says.
   explicit SafetensorsFile(const std::filesystem::path& path);
 
-  const std::filesystem::path& path() const { return path_; }
+  const std::filesystem::path& path() const { return file_->path(); }
   const SafetensorsMetadata& metadata() const { return metadata_; }
   bool summed() const;  // whether it holds a sum, which is then right
-  const std::vector<SafetensorsEntry>& entries() const { return entries_; }  // in the order of the header
+  const std::vector<SafetensorsPlace>& entries() const { return entries_; }  // in the order of the header
   std::vector<std::string> names() const;
   bool contains(std::string_view name) const { return index_.contains(std::string(name)); }
-  // Throws Error if there is no such name. The data of a file written elsewhere may be unaligned: memcpy it.
-  const SafetensorsEntry& at(std::string_view name) const;
+  // Throws Error if there is no such name.
+  const SafetensorsPlace& at(std::string_view name) const;
+  // Copies the data of an entry of this file. Throws Error if the disk does not give them.
+  void read(const SafetensorsPlace& entry, void* to) const {
+    file_->read_at(entry.begin, to, std::size_t(entry.size));
+  }
 
  private:
-  std::filesystem::path path_;
-  std::shared_ptr<const std::byte> mapping_;
+  std::shared_ptr<const InputFile> file_;
   SafetensorsMetadata metadata_;
-  std::vector<SafetensorsEntry> entries_;
+  std::vector<SafetensorsPlace> entries_;
   std::unordered_map<std::string, std::size_t> index_;
 };
 

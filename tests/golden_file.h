@@ -1,7 +1,6 @@
 // Reading of golden files, and the measure that tests compare with.
 #pragma once
 #include <cmath>
-#include <cstring>
 #include <string>
 #include <vector>
 
@@ -31,10 +30,10 @@ class GoldenFile {
  private:
   template <class T>
   std::vector<T> read(const std::string& name, const std::string& dtype) const {
-    const SafetensorsEntry& entry = file_.at(name);
+    const SafetensorsPlace& entry = file_.at(name);
     REQUIRE(entry.dtype == dtype);
-    std::vector<T> out(entry.data.size() / sizeof(T));
-    std::memcpy(out.data(), entry.data.data(), entry.data.size());
+    std::vector<T> out(entry.size / sizeof(T));
+    file_.read(entry, out.data());
     return out;
   }
   SafetensorsFile file_;

@@ -7,6 +7,7 @@
 
 #include "engine/safetensors.h"
 #include "tests/catch.h"
+#include "tests/safetensors_data.h"
 #include "tests/temp_dir.h"
 
 using namespace stillpoint;
@@ -62,14 +63,11 @@ TEST_CASE("safetensors: what is saved is read back", "[safetensors]") {
   CHECK(file.names() == std::vector<std::string>{"bytes", "w \"\xc3\xa9\"\n", "none", "scalar"});
   for (const SafetensorsEntry& e : sample()) {
     REQUIRE(file.contains(e.name));
-    const SafetensorsEntry& read = file.at(e.name);
+    const SafetensorsPlace& read = file.at(e.name);
     CHECK(read.dtype == e.dtype);
     CHECK(read.shape == e.shape);
-    REQUIRE(read.data.size() == e.data.size());
-    CHECK((e.data.empty() || std::memcmp(read.data.data(), e.data.data(), e.data.size()) == 0));
-    // The mapping begins on a page, so this is also the alignment inside the file.
-    const auto address = reinterpret_cast<std::uintptr_t>(read.data.data());
-    CHECK(address % static_cast<std::uintptr_t>(safetensors_element_size(e.dtype)) == 0);
+    CHECK(test::data_of(file, read) == std::vector(e.data.begin(), e.data.end()));
+    CHECK(read.begin % static_cast<std::uint64_t>(safetensors_element_size(e.dtype)) == 0);
   }
   CHECK_FALSE(file.contains("absent"));
   CHECK(contains(error_of([&] { file.at("absent"); }), "no entry 'absent' among its 4 entries"));
@@ -94,7 +92,16 @@ TEST_CASE("safetensors: an open file and its copies outlive a replacement", "[sa
   const SafetensorsFile copy = *first;
   first.reset();
   save_safetensors(dir / "m", sample());
-  CHECK(std::memcmp(copy.at("b").data.data(), kBytes.data(), 3) == 0);
+  CHECK(std::memcmp(test::data_of(copy, copy.at("b")).data(), kBytes.data(), 3) == 0);
+}
+
+TEST_CASE("safetensors: a file that is shortened while it is read is an Error", "[safetensors]") {
+  const test::TempDir dir;
+  save_safetensors(dir / "m", sample());
+  const SafetensorsFile file(dir / "m");
+  std::filesystem::resize_file(dir / "m", file.at("bytes").begin + 1);
+  CHECK(contains(error_of([&] { test::data_of(file, file.at("bytes")); }),
+                 "it was shortened while it was read"));
 }
 
 TEST_CASE("safetensors: an entry that cannot be saved leaves the old file alone", "[safetensors]") {
@@ -227,9 +234,9 @@ TEST_CASE("safetensors: random damage is an Error or a valid file, never a crash
     const std::string message = error_of([&] {
       std::size_t bytes_read = 0, sum = 0;
       const SafetensorsFile file(dir / "m");
-      for (const SafetensorsEntry& e : file.entries()) {
-        for (const std::byte b : e.data) sum += std::to_integer<std::size_t>(b);
-        bytes_read += e.data.size();
+      for (const SafetensorsPlace& e : file.entries()) {
+        for (const std::byte b : test::data_of(file, e)) sum += std::to_integer<std::size_t>(b);
+        bytes_read += e.size;
       }
       REQUIRE(bytes_read == 35);
       REQUIRE(sum <= 35 * 255);

@@ -13,6 +13,7 @@
 #include "tasks/train.h"
 #include "tests/catch.h"
 #include "tests/error_text.h"
+#include "tests/safetensors_data.h"
 #include "tests/temp_dir.h"
 
 namespace stillpoint {
@@ -48,8 +49,11 @@ Finished run(const Json& config, const fs::path& folder, bool resume = false, In
 std::vector<std::string> contents(const fs::path& folder) {
   const SafetensorsFile file(folder / checkpoint_name);
   std::vector<std::string> out;
-  for (const SafetensorsEntry& entry : file.entries())
-    out.push_back(entry.name + std::string(reinterpret_cast<const char*>(entry.data.data()), entry.data.size()));
+  for (const SafetensorsPlace& entry : file.entries()) {
+    std::string data(entry.size, '\0');
+    file.read(entry, data.data());
+    out.push_back(entry.name + data);
+  }
   return out;
 }
 
@@ -350,11 +354,12 @@ TEST_CASE("every field of a checkpoint's record is checked", "[tasks]") {
   const Json config = tiny_copy_memory({{"log_every", 5}});
   run(config, folder.path() / "run", false, 7);
   const SafetensorsFile file(folder.path() / "run" / checkpoint_name);
+  const test::LoadedEntries loaded(file);
   const Json good = read_checkpoint_record(file.path());
   CHECK(good["loss_count"] == 2);
   fs::create_directory(folder.path() / "bad");
   const auto resumed_with = [&](Json record) {
-    save_safetensors(folder.path() / "bad" / checkpoint_name, file.entries(), {{"stillpoint", record.dump()}});
+    save_safetensors(folder.path() / "bad" / checkpoint_name, loaded.entries, {{"stillpoint", record.dump()}});
     return error_text([&] { run(config, folder.path() / "bad", true, 8); });
   };
   for (const auto& [name, value] : std::vector<std::pair<std::string, Json>>{
@@ -376,7 +381,7 @@ TEST_CASE("every field of a checkpoint's record is checked", "[tasks]") {
   Json old = good;
   old.erase("log_rows");
   old.erase("content");
-  save_safetensors(folder.path() / "bad" / checkpoint_name, file.entries(), {{"stillpoint", old.dump()}});
+  save_safetensors(folder.path() / "bad" / checkpoint_name, loaded.entries, {{"stillpoint", old.dump()}});
   CHECK(run(config, folder.path() / "bad", true, 8).outcome.steps == 8);
 }
 

@@ -2,11 +2,11 @@
 #include "tasks/data/cifar.h"
 
 #include <exception>
-#include <fstream>
 #include <map>
 #include <memory>
 
 #include "engine/file_kind.h"
+#include "engine/input_file.h"
 #include "kernels/error.h"
 #if STILLPOINT_LIBARCHIVE
 #include <archive.h>
@@ -43,18 +43,13 @@ ImageSet empty_set() {
 }
 
 void append_file(const std::filesystem::path& path, Index records, ImageSet& set) {
-  std::error_code code;
-  const std::uint64_t size = std::filesystem::file_size(path, code);
-  require(!code, "cifar: given ", path.string(), ", expected a file that can be read (", code.message(),
-          "), check the path");
+  const InputFile file(path, "cifar");
+  const std::uint64_t size = file.size();
   if (size != std::uint64_t(records) * record)
-    refuse_other_kind("cifar", path, head_of(path), "a batch of the binary version");
+    refuse_other_kind("cifar", path, file.head(), "a batch of the binary version");
   check_size(path.string(), size, records);
   std::vector<char> bytes(size);
-  std::ifstream in(path, std::ios::binary);
-  in.read(bytes.data(), std::streamsize(size));
-  require(std::uint64_t(in.gcount()) == size, "cifar: given ", path.string(), " of which ", in.gcount(),
-          " of ", size, " bytes can be read, expected all, check the permissions and the disk");
+  file.read_at(0, bytes.data(), size);
   append(path.string(), bytes, set);
 }
 

@@ -69,14 +69,20 @@ std::vector<DatasetInfo> make_infos() {
        .first_labels = {9, 0, 0, 3, 0, 2, 7, 2, 5, 5, 0, 9, 5, 5, 7, 9, 1, 0, 6, 4}}};
 }
 
+// A pipe or a device, too: its reader refuses it.
+bool is_no_folder(const fs::path& path) {
+  std::error_code ignored;
+  const fs::file_status status = fs::status(path, ignored);
+  return fs::exists(status) && !fs::is_directory(status);
+}
+
 // Looks for files and keeps the names that it looked for in vain.
 class Search {
  public:
-  // The first of the names that is a file in the folder; two of them stand for all where none is.
+  // The first of the names that is there and no folder; two of them stand for all where none is.
   std::optional<fs::path> file(const fs::path& folder, const std::vector<std::string>& names) {
-    std::error_code ignored;
     for (const std::string& name : names)
-      if (fs::is_regular_file(folder / name, ignored)) return folder / name;
+      if (is_no_folder(folder / name)) return folder / name;
     missing.push_back((folder / names.front()).string() + (names.size() > 1 ? " or " + names[1] : ""));
     return {};
   }
@@ -129,8 +135,7 @@ std::optional<Dataset> load_cifar(const fs::path& path, Search& search) {
   const auto dataset = [](CifarSets sets, const fs::path& source) {
     return Dataset{std::move(sets.train), std::move(sets.test), source};
   };
-  std::error_code ignored;
-  if (fs::is_regular_file(path, ignored)) return dataset(read_cifar_archive(path), path);
+  if (is_no_folder(path)) return dataset(read_cifar_archive(path), path);
   std::vector<std::vector<std::string>> names;
   for (const auto* files : {&cifar_train_files(), &cifar_test_files()})
     for (const std::string& file : *files) names.push_back({file});

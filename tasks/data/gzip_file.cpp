@@ -3,7 +3,6 @@
 #include "tasks/data/gzip_file.h"
 
 #include <algorithm>
-#include <cerrno>
 #include <cstring>
 
 #include "kernels/error.h"
@@ -17,9 +16,7 @@ constexpr std::size_t head_bytes = 512;
 }  // namespace
 
 GzipFile::GzipFile(std::string_view where, const std::filesystem::path& path)
-    : where_(where), name_(path.string()), file_(std::fopen(path.c_str(), "rb")) {
-  require(file_ != nullptr, where_, ": given ", name_, ", expected a file that can be read (",
-          std::strerror(errno), "), check the path");
+    : where_(where), name_(path.string()), file_(path, where_) {
   refill();
   packed_ = stream_.avail_in >= 2 && input_[0] == 0x1f && input_[1] == 0x8b;
   require(!packed_ || inflateInit2(&stream_, gzip_window) == Z_OK, where_,
@@ -92,9 +89,7 @@ std::size_t GzipFile::unpack(void* to, std::size_t size) {
 }
 
 void GzipFile::refill() {
-  const std::size_t got = std::fread(input_.data(), 1, input_.size(), file_.get());
-  require(std::ferror(file_.get()) == 0, where_, ": given ", name_, ", which cannot be read (",
-          std::strerror(errno), "), expected a file on a disk that works, check the path");
+  const std::size_t got = file_.read(input_.data(), input_.size());
   stream_.next_in = input_.data();
   stream_.avail_in = unsigned(got);
 }

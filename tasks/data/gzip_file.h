@@ -3,11 +3,11 @@
 #include <zlib.h>
 
 #include <array>
-#include <cstdio>
 #include <filesystem>
-#include <memory>
 #include <string>
 #include <string_view>
+
+#include "engine/input_file.h"
 
 namespace stillpoint {
 
@@ -35,11 +35,8 @@ class GzipFile {
   bool next_member();
   void refill();
 
-  struct Close {
-    void operator()(std::FILE* file) const { std::fclose(file); }
-  };
   std::string where_, name_;
-  std::unique_ptr<std::FILE, Close> file_;
+  InputFile file_;
   std::array<unsigned char, 1 << 16> input_;
   z_stream stream_{};  // its input is what is read of the file and not yet used
   bool packed_ = false, in_member_ = true;

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
-#include <fstream>
 #include <span>
 
 #include "engine/file_kind.h"
@@ -130,12 +129,7 @@ class ArrayHead {
 
 class Walk {
  public:
-  explicit Walk(const std::filesystem::path& path) : name_(path.string()), in_(path, std::ios::binary) {
-    std::error_code code;
-    size_ = std::filesystem::file_size(path, code);
-    require(!code && in_.good(), "mat: given ", name_, ", expected a file that can be read (",
-            code ? code.message() : "it cannot be opened", "), check the path");
-  }
+  explicit Walk(InputFile& file) : name_(file.path().string()), in_(file), size_(file.size()) {}
 
   std::vector<MatArray> arrays() {
     check_header();
@@ -157,7 +151,7 @@ class Walk {
 
  private:
   void check_header() {
-    const std::string head = head_of(name_);
+    const std::string head = in_.head();
     if (!head.starts_with("MATLAB")) refuse_other_kind("mat", name_, head, "a MATLAB file of version 5");
     expect_size(header_bytes);
     const std::vector<std::uint8_t> header = read(header_bytes);
@@ -178,9 +172,8 @@ class Walk {
 
   std::vector<std::uint8_t> read(std::size_t bytes) {
     std::vector<std::uint8_t> out(bytes);
-    in_.read(reinterpret_cast<char*>(out.data()), std::streamsize(bytes));
-    require(std::size_t(in_.gcount()) == bytes, "mat: given ", name_, " of which only ",
-            at_ + std::uint64_t(in_.gcount()), " of ", size_,
+    const std::size_t got = in_.read(out.data(), bytes);
+    require(got == bytes, "mat: given ", name_, " of which only ", at_ + got, " of ", size_,
             " bytes can be read, expected all, check the disk");
     at_ += bytes;
     return out;
@@ -190,8 +183,8 @@ class Walk {
   std::uint64_t skip(const std::vector<std::uint8_t>& tag, std::uint32_t bytes,
                      std::vector<std::uint8_t>& head) {
     head = read(std::min<std::size_t>(bytes, head_bytes - tag_bytes));
+    in_.skip(bytes - head.size());
     at_ += bytes - head.size();
-    in_.seekg(std::streamoff(at_));
     head.insert(head.begin(), tag.begin(), tag.end());
     return tag_bytes + std::uint64_t(bytes);
   }
@@ -237,12 +230,12 @@ class Walk {
   }
 
   std::string name_;
-  std::ifstream in_;
-  std::uint64_t size_ = 0, at_ = 0;
+  InputFile& in_;
+  std::uint64_t size_, at_ = 0;
 };
 
 }  // namespace
 
-std::vector<MatArray> check_mat_file(const std::filesystem::path& path) { return Walk(path).arrays(); }
+std::vector<MatArray> check_mat_file(InputFile& file) { return Walk(file).arrays(); }
 
 }  // namespace stillpoint

@@ -6,9 +6,10 @@
 // each is padded to 8 bytes, and one of at most 4 bytes may hold its length in the upper half of the type.
 #pragma once
 #include <cstdint>
-#include <filesystem>
 #include <string>
 #include <vector>
+
+#include "engine/input_file.h"
 
 namespace stillpoint {
 
@@ -21,8 +22,8 @@ struct MatArray {
   std::uint64_t bytes;  // of the values: prod(sizes) times the type's size
 };
 
-// Reads all of the file and keeps none of it. Error where it is truncated, damaged, of another version, or
-// holds anything but numeric arrays.
-std::vector<MatArray> check_mat_file(const std::filesystem::path& path);
+// Reads all of the file, from its beginning, and keeps none of it. Error where it is truncated, damaged, of
+// another version, or holds anything but numeric arrays.
+std::vector<MatArray> check_mat_file(InputFile& file);
 
 }  // namespace stillpoint

@@ -39,9 +39,9 @@ const MatArray& array_named(const std::vector<MatArray>& arrays, std::string_vie
 }
 
 // The number of images, where both arrays are those of such a file.
-Index checked_count(const std::filesystem::path& path, Index side) {
-  const std::string file = path.string();
-  const std::vector<MatArray> arrays = check_mat_file(path);
+Index checked_count(InputFile& open, Index side) {
+  const std::string file = open.path().string();
+  const std::vector<MatArray> arrays = check_mat_file(open);
   const MatArray &x = array_named(arrays, "X", file), &y = array_named(arrays, "y", file);
   const std::vector<std::uint64_t> image{std::uint64_t(side), std::uint64_t(side), 3};
   require(x.plain && x.kind == kind_uint8 && x.type == type_uint8 && x.sizes.size() == 4 && x.sizes[3] > 0 &&
@@ -90,8 +90,11 @@ std::vector<std::int32_t> digits(const matvar_t& y, Index count, const std::stri
 
 ImageSet read_svhn(const std::filesystem::path& path, Index side) {
   const std::string file = path.string();
-  const Index count = checked_count(path, side);
-  const std::unique_ptr<mat_t, CloseFile> mat(Mat_Open(file.c_str(), MAT_ACC_RDONLY));
+  InputFile open(path, "svhn");
+  const Index count = checked_count(open, side);
+  // By its descriptor, so that matio reads the file that was checked.
+  const std::unique_ptr<mat_t, CloseFile> mat(
+      Mat_Open(text("/proc/self/fd/", open.descriptor()).c_str(), MAT_ACC_RDONLY));
   require(mat != nullptr, "svhn: given ", file,
           ", which matio cannot open, expected a MATLAB file, fetch it again");
   ImageSet set{.count = count, .channels = 3, .height = side, .width = side, .pixels = {}, .labels = {}};

@@ -31,6 +31,11 @@ def say(text):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def is_special(path):
+    """Whether something stands there that is no regular file: opening a pipe would wait for its other end."""
+    return os.path.exists(path) and not os.path.isfile(path)
+
+
 class Lasting(Exception):
     """A fault of the machine that outlasts the plan's patience."""
 

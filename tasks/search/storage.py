@@ -12,7 +12,7 @@ import zlib
 
 import optuna
 import sqlalchemy
-from common import fail
+from common import fail, is_special
 from optuna.storages.journal import JournalFileBackend
 
 Retry = getattr(optuna.storages, "RetryHeartbeatStaleTrialCallback", None) or optuna.storages.RetryFailedTrialCallback
@@ -79,11 +79,17 @@ def name_of(url):
     return f"postgresql://{parts.username or ''}@{parts.hostname or ''}{parts.path}"
 
 
+def refuse_special(path):
+    if is_special(path):
+        fail(f"given {path}, which is no regular file, expected the file of a study; name another storage")
+
+
 def open_storage(plan):
     """(Optuna's storage, the lock of decisions)"""
     url = plan["storage"]
     if url.startswith("journal:") or (url.endswith(".log") and "://" not in url):
         path = url.removeprefix("journal:")
+        refuse_special(path)
         return (optuna.storages.JournalStorage(JournalFileBackend(path, Flock(path + ".lock", path))),
                 lambda: Flock(path + ".claims"))
     heartbeat = {"heartbeat_interval": max(1, round(plan["heartbeat"])), "grace_period": max(1, round(4 * plan["heartbeat"])),
@@ -92,6 +98,7 @@ def open_storage(plan):
               "failed_trial_callback"] = Retry(plan["retries"], inherit_intermediate_values=True)
     if url.startswith("sqlite:///") or "://" not in url:
         path = url.removeprefix("sqlite:///")
+        refuse_special(path)
         connect = lambda: sqlite3.connect(path, timeout=60, check_same_thread=False)
         return (optuna.storages.RDBStorage("sqlite:///study", engine_kwargs={"creator": connect}, **heartbeat),
                 lambda: Flock(path + ".claims"))

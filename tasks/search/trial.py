@@ -10,7 +10,7 @@ import subprocess
 import time
 import uuid
 
-from common import INTERRUPTED, LASTING, Lost, say
+from common import INTERRUPTED, LASTING, Lost, is_special, say
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 from study import history
@@ -46,7 +46,7 @@ class TrialRun:
 
     def open_log(self):
         return os.open(f"{self.folder_of(self.trial.number)}.log",
-                       os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+                       os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
 
     def folder_of(self, number):
         """Named by the number and nothing else of the study, so that no row of it leads elsewhere."""
@@ -99,6 +99,8 @@ class TrialRun:
 
     def rows(self):
         """New rows of the validation set. A resumed run begins by cutting its log back: known steps come again."""
+        if is_special(self.metrics):
+            raise OSError(f"{self.metrics} is no regular file, expected one; move it away")
         with contextlib.suppress(FileNotFoundError), open(self.metrics, "rb") as file:
             found = os.fstat(file.fileno())
             if self.file != found.st_ino or found.st_size < self.offset:

@@ -15,7 +15,7 @@ import time
 import warnings
 
 import optuna
-from common import INTERRUPTED, LASTING, Lasting, Output, fail, say
+from common import INTERRUPTED, LASTING, Lasting, Output, fail, is_special, say
 from draws import drawn, sampler
 from optuna.trial import TrialState
 from study import Search
@@ -127,7 +127,7 @@ def summarise(plan):
     best = search.study.best_trial
     settings, run = {**plan["fixed"], **best.params}, search.folder / f"{best.number:05d}" / "config.json"
     with contextlib.suppress(OSError, ValueError, KeyError):
-        settings = json.loads(run.read_text())["config"]
+        settings = settings if is_special(run) else json.loads(run.read_text())["config"]
     write(search.folder / "best.json", json.dumps(settings, indent=2) + "\n")
     say(f"best: trial {best.number}, valid {plan['metric']} {best.value:.4g}\n{json.dumps(best.params, indent=2)}\n"
           f"Train with its settings:\n  stillpoint train {plan['task']} --config {shlex.quote(str(search.folder / 'best.json'))}")

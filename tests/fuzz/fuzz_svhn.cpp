@@ -8,7 +8,10 @@ using namespace stillpoint;
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static fuzz::MemoryFile file;
   const std::filesystem::path path = file.with(fuzz::text_of(data, size));
-  fuzz::allow_errors([&] { check_mat_file(path); });
+  fuzz::allow_errors([&] {
+    InputFile open(path);
+    check_mat_file(open);
+  });
   fuzz::allow_errors([&] {
     const ImageSet set = read_svhn(path, 1);
     fuzz::demand(set.count > 0 && Index(set.labels.size()) == set.count &&
