@@ -25,6 +25,7 @@ struct DeqConfig {
   double jacobian_weight = 0;
   std::int64_t check_every = 0;
 
+  static Check stepped(double low = 0) { return between(low, 1e4); }  // each keeps or records a state
   template <class F>
   void fields(F& f) {
     f("deq_features", d, "features of a position; a multiple of the heads", wide());
@@ -34,9 +35,9 @@ struct DeqConfig {
     f("solver", solver, "method of the forward solve", one_of({"broyden", "anderson", "picard"}));
     f("adjoint_solver", adjoint_solver, "method of the backward solve",
       one_of({"broyden", "anderson", "picard", "gmres"}));
-    f("solver_steps", steps, "largest number of evaluations in the forward solve", wide(0));
+    f("solver_steps", steps, "largest number of evaluations in the forward solve", stepped());
     f("adjoint_steps", adjoint_steps, "largest number of vector-Jacobian products in the backward solve",
-      wide(0));
+      stepped());
     f("solver_tolerance", tolerance, "root mean square of f(z) - z at which a sample has converged",
       between(0, most_factor));
     f("adjoint_tolerance", adjoint_tolerance, "relative residual at which the backward solve has converged",
@@ -45,7 +46,7 @@ struct DeqConfig {
     f("line_search", line_search, "shorten Broyden's forward steps by Armijo's rule where they do not help");
     f("gradient", gradient, "gradient through the equilibrium",
       one_of({"implicit", "phantom", "jfb", "unrolled", "reversible"}));
-    f("gradient_steps", gradient_steps, "recorded steps of phantom, unrolled and reversible", wide());
+    f("gradient_steps", gradient_steps, "recorded steps of phantom, unrolled and reversible", stepped(1));
     f("gradient_damping", gradient_damping, "damping of phantom and reversible steps", between(0.001, 1));
     f("reuse_inverse", reuse_inverse,
       "start the backward solve from the forward solve's inverse Jacobian (Broyden)");

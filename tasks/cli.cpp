@@ -18,6 +18,7 @@
 #include "tasks/cli_values.h"
 #include "tasks/console.h"
 #include "tasks/content.h"
+#include "tasks/idle_settings.h"
 #include "tasks/image_classification.h"
 #include "tasks/info.h"
 #include "tasks/interrupt.h"
@@ -55,20 +56,6 @@ struct TrainFlags {
   }
 };
 
-// The first free name. The folder is made, so that no other process takes it.
-fs::path new_run_folder(const std::string& task, const std::string& model) {
-  make_folder("runs");
-  for (int n = 1;; ++n) {
-    char number[16];
-    std::snprintf(number, sizeof number, "-%03d", n);
-    const fs::path folder = fs::path("runs") / (task + "-" + model + number);
-    std::error_code error;
-    if (fs::create_directory(folder, error)) return folder;
-    require(!error || fs::exists(folder), "train: given folder ", folder.string(),
-            ", cannot make it: ", error.message());
-  }
-}
-
 TrainRequest resumed_request(const TaskKind& kind, const TrainFlags& flags) {
   // Of a trial the search knows the settings, and where its data are now.
   SettingsFlags others = flags.settings;
@@ -78,8 +65,9 @@ TrainRequest resumed_request(const TaskKind& kind, const TrainFlags& flags) {
       "--resume: given together with settings, expected --resume without them (with --device, --threads, and "
       "IMAGE or --data where those have moved), the run keeps its own settings");
   const RunRecord record = settings_to_resume(flags.resume);
-  require(record.task == kind.name(), "--resume: ", flags.resume, " is a run of ", record.task, ", expected one of ",
-          kind.name(), ", use `stillpoint train ", shell_quoted(record.task), " --resume ...`");
+  require(record.task == kind.name(), "--resume: ", flags.resume, " is a run of ", record.task,
+          ", expected one of ", kind.name(), ", use `stillpoint train ", shell_quoted(record.task),
+          " --resume ...`");
   std::vector<SettingsLayer> layers{{record.config, flags.resume}};
   for (SettingsLayer& place : flags.settings.layers(kind)) layers.push_back(std::move(place));
   return {.kind = &kind,
@@ -104,11 +92,15 @@ int train_command(const CLI::App& app, const TaskKind& kind, const TrainFlags& f
     request = resumed_request(kind, flags);
   } else {
     request.kind = &kind;
-    request.config = kind.resolve(flags.settings.layers(kind));
-    if (!flags.run.empty())
-      request.folder = flags.run;
-    else if (group.rank() == 0)
-      request.folder = new_run_folder(kind.name(), request.config.value("model", "model"));
+    const std::vector<SettingsLayer> layers = flags.settings.layers(kind);
+    request.config = kind.resolve(layers);
+    refuse_idle_settings(kind, layers, request.config);
+    request.folder = flags.run;
+    if (flags.run.empty() && group.rank() == 0) {
+      OwnFolder own = new_run_folder(text(kind.name(), "-", request.config.at("model").get<std::string>()));
+      request.folder = own.path;
+      request.lock = std::move(own.lock);
+    }
   }
   request.folder = group.broadcast(request.folder.string());
   request.alone = true;
@@ -128,9 +120,7 @@ int train_command(const CLI::App& app, const TaskKind& kind, const TrainFlags& f
           << " is saved. Resume with:\n  " << outcome.resume << std::endl;
     return stopped_code;
   } catch (...) {
-    std::error_code error;
-    if (flags.run.empty() && flags.resume.empty() && group.rank() == 0)
-      fs::remove(request.folder, error);  // where nothing was written to it
+    if (flags.run.empty() && flags.resume.empty() && group.rank() == 0) remove_if_empty(request.folder);
     throw;
   }
 }
@@ -348,7 +338,7 @@ int run_command(const std::vector<std::string>& arguments, std::ostream& out, st
       if (task_apps[i]->parsed())
         return left(train_command(*task_apps[i], *task_kinds()[i], train_flags[i], out, err));
     for (std::size_t i = 0; i < tuned_apps.size(); ++i)
-      if (tuned_apps[i]->parsed()) tune_flags[i].run(*task_kinds()[i]);
+      if (tuned_apps[i]->parsed()) tune_flags[i].run(*tuned_apps[i], *task_kinds()[i]);
   } catch (const CLI::Success& e) {
     return app.exit(e, out, err);
   } catch (const CLI::ParseError& e) {

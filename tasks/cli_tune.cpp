@@ -4,13 +4,16 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <set>
 
 #include "engine/files.h"
 #include "engine/words.h"
 #include "kernels/threads.h"
 #include "tasks/cli_values.h"
+#include "tasks/idle_settings.h"
 #include "tasks/presets.h"
 #include "tasks/search/space.h"
 #include "tasks/shipped.h"
@@ -26,6 +29,7 @@ SearchSpace space_of(const TuneFlags& flags, const TaskKind& kind, const std::st
   if (flags.grace > 0) space.grace = flags.grace;
   if (flags.reduction > 0) space.reduction = flags.reduction;
   if (flags.most > 0) space.most = flags.most;
+  if (flags.scheduler == "none") space.grace = std::min(space.grace, space.most);  // no rungs
   space.check_rungs();
   return space;
 }
@@ -80,7 +84,8 @@ void TuneFlags::add_to(CLI::App& app, std::string_view task) {
          "learn from the trials before")
       ->transform(choice({"random", "tpe", "cmaes", "gp"}))
       ->capture_default_str();
-  app.add_option("--scheduler", scheduler, "asha: stop trials that fall behind; none: run each to its end")
+  app.add_option("--scheduler", scheduler,
+                 "asha: stop trials that fall behind; none: run each to its end, or to --most")
       ->transform(choice({"asha", "none"}))
       ->capture_default_str();
   app.add_option("--grace", grace, "evaluations before a trial may be stopped; default: the space's")
@@ -150,11 +155,13 @@ Json TuneFlags::plan(const TaskKind& kind) const {
   const std::string at = fs::absolute(folder.empty() ? fs::path("tune") / name : fs::path(folder)).string();
   Json fixed = chosen.settings;
   for (const SettingsLayer& layer : layers)
-    for (const auto& [setting, value] : layer.object.items())
-      fixed[setting] = resolved.at(setting);
+    for (const auto& [setting, value] : layer.object.items()) fixed[setting] = resolved.at(setting);
   // A draw that does not fit the task, or a task that cannot be made here, is one error now and not one per
   // trial.
   const Json config = kind.resolve({{fixed, "search space"}, {chosen.first_draw(), "draw"}});
+  std::set<std::string> drawn;
+  for (const auto& [setting, draw] : chosen.draws.items()) drawn.insert(setting);
+  refuse_idle_settings(kind, layers, config, drawn);
   const Index cores = kernels::cores();
   if (!dry) kind.make(config, common.apply());
   return {{"program", path_to_text(fs::read_symlink("/proc/self/exe"))},
@@ -184,7 +191,8 @@ Json TuneFlags::plan(const TaskKind& kind) const {
           {"dry", dry}};
 }
 
-void TuneFlags::run(const TaskKind& kind) const {
+void TuneFlags::run(const CLI::App& app, const TaskKind& kind) const {
+  if (scheduler == "none") refuse_idle(app, {"--grace", "--reduction"}, "--scheduler none");
   Json driver = Json::object();
   for (const char* part : {"common", "draws", "storage", "study", "trial", "tune"})
     driver[part] = std::string(shipped_file(text("search/", part, ".py")));

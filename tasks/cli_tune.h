@@ -17,7 +17,7 @@ struct TuneFlags {
   void add_to(CLI::App& app, std::string_view task);
   // Checks the settings of a trial here, and becomes Python with the driver, tasks/search. Error
   // where no trial could be trained, or there is no Python.
-  [[noreturn]] void run(const TaskKind& kind) const;
+  [[noreturn]] void run(const CLI::App& app, const TaskKind& kind) const;
 
  private:
   Json plan(const TaskKind& kind) const;

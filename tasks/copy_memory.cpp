@@ -17,6 +17,7 @@ namespace stillpoint {
 namespace {
 
 constexpr Index digits = 10, classes = 10, sequences_per_evaluation = 50;
+constexpr Index most_tokens = Index(1) << 22;   // in a step: seconds of work for the default model
 constexpr Index equilibria_per_evaluation = 5;  // a solver's history is larger than a network's activations
 
 // Sums over positions that metrics are made of.
@@ -24,6 +25,10 @@ struct Totals {
   double loss = 0, recalled_loss = 0;
   Index correct = 0, positions = 0, whole = 0, sequences = 0;
 };
+
+Index training_count(const CopyMemoryConfig& config) {
+  return config.train_sequences + (config.retrain ? config.valid_sequences : 0);
+}
 
 // -log p_y in float64: exact to rounding even where p_y is 1 - 1e-16.
 double token_loss(const double* logits, Index label) {
@@ -72,7 +77,7 @@ CopyMemory::CopyMemory(const CopyMemoryConfig& config, Device device)
       options_{dtype_of(config.train), device},
       data_(CopyMemoryData::make(config.train_sequences + config.valid_sequences + config.test_sequences,
                                  config.blank, std::uint64_t(config.data_seed))),
-      training_count_(config.train_sequences + (config.retrain ? config.valid_sequences : 0)),
+      training_count_(training_count(config)),
       order_{std::uint64_t(config.train.seed), training_count_, config.shuffle} {
   Initializer init(std::uint64_t(config.train.seed), options_);
   if (config.model == "deq")
@@ -182,10 +187,9 @@ Metrics CopyMemory::evaluate(const std::string& split) {
 
 CopyMemoryData CopyMemoryData::make(Index sequences, Index blank, std::uint64_t seed) {
   CopyMemoryData data{blank + 2 * digits, {}, {}};
-  kernels::require_host_memory(
-      {sequences, data.length, sizeof(float) + sizeof(std::int32_t)},
-      text(sequences, " sequences of copy-memory, each of ", data.length, " tokens"),
-      "lower train_sequences, valid_sequences, test_sequences or blank");
+  kernels::require_host_memory({sequences, data.length, sizeof(float) + sizeof(std::int32_t)},
+                               text(sequences, " sequences of copy-memory, each of ", data.length, " tokens"),
+                               "lower train_sequences, valid_sequences, test_sequences or blank");
   data.x.assign(std::size_t(sequences * data.length), 0);
   data.y.assign(std::size_t(sequences * data.length), 0);
   for (Index n = 0; n < sequences; ++n) {
@@ -248,6 +252,9 @@ SequenceLift load_copy_memory_lift(const std::filesystem::path& checkpoint) {
 }
 
 std::unique_ptr<Task> make_copy_memory(const CopyMemoryConfig& config, Device device) {
+  const Index sequences = std::min(config.batch, training_count(config)), length = config.blank + 2 * digits;
+  require(length <= most_tokens / sequences, "copy-memory: given ", sequences, " sequences of ", length,
+          " tokens in a step, expected at most ", most_tokens, " tokens, lower blank or batch");
   return std::make_unique<CopyMemory>(config, device);
 }
 

@@ -1,9 +1,12 @@
 // A folder that one process works in at a time.
 #pragma once
 #include <filesystem>
+#include <memory>
 #include <string>
 
 namespace stillpoint {
+
+inline constexpr const char* lock_name = ".lock";
 
 // From construction to destruction, or to the end of the process however it ends; the lock is `.lock` in the
 // folder. inherited: processes that this one starts hold it, too, so that it lasts until they are gone. Error
@@ -13,12 +16,20 @@ class FolderLock {
  public:
   FolderLock(const std::filesystem::path& folder, const std::string& who, const std::string& advice,
              bool inherited = false);
+  // Null where another holds it.
+  static std::shared_ptr<FolderLock> if_free(const std::filesystem::path& folder);
   ~FolderLock();
   FolderLock(const FolderLock&) = delete;
   FolderLock& operator=(const FolderLock&) = delete;
 
+  bool protects() const { return protects_; }  // whether the file system has locks
+
  private:
+  explicit FolderLock(int file) : file_(file) {}
+  bool lock();  // false where another holds it
+
   int file_;
+  bool protects_ = false;
 };
 
 }  // namespace stillpoint

@@ -2,6 +2,7 @@
 #include "tasks/run_folder.h"
 
 #include <cmath>
+#include <cstdio>
 #include <iostream>
 
 #include "engine/checkpoint.h"
@@ -32,7 +33,40 @@ Index steps_saved_in(const fs::path& run) {
   }
 }
 
+// Whether it is a folder, no link to one, with nothing in it but perhaps a lock.
+bool is_empty_folder(const fs::path& folder) {
+  std::error_code error;
+  if (!fs::is_directory(fs::symlink_status(folder, error))) return false;
+  for (fs::directory_iterator at(folder, error), end; !error && at != end; at.increment(error))
+    if (at->path().filename() != lock_name) return false;
+  return !error;
+}
+
 }  // namespace
+
+OwnFolder new_run_folder(const std::string& name) {
+  make_folder("runs");
+  for (int n = 1;; ++n) {
+    char number[16];
+    std::snprintf(number, sizeof number, "-%03d", n);
+    const fs::path folder = fs::path("runs") / (name + number);
+    std::error_code error;
+    const bool is_new = fs::create_directory(folder, error);
+    require(!error || fs::exists(folder), "train: given folder ", folder.string(),
+            ", cannot make it: ", error.message(), ", expected one that can be written, check the disk");
+    if (!is_new && !is_empty_folder(folder)) continue;
+    std::shared_ptr<FolderLock> lock = FolderLock::if_free(folder);
+    // Another process may have been here between the look and the lock.
+    if (lock && (is_new || lock->protects()) && is_empty_folder(folder)) return {folder, std::move(lock)};
+  }
+}
+
+void remove_if_empty(const fs::path& folder) {
+  if (!is_empty_folder(folder)) return;
+  std::error_code ignored;
+  fs::remove(folder / lock_name, ignored);
+  fs::remove(folder, ignored);
+}
 
 bool has_checkpoint(const fs::path& run) {
   return fs::exists(run / checkpoint_name) || fs::exists(run / previous_name);
@@ -100,8 +134,10 @@ std::string RunFolder::resume_command() const {
   return text("stillpoint train ", kind_.name(), " --resume ", shell_path(path_));
 }
 
-void RunFolder::take() {
-  lock_.emplace(path_, "train", "wait for it, stop it, or choose another --run");
+void RunFolder::take(std::shared_ptr<FolderLock> held) {
+  lock_ = held
+              ? std::move(held)
+              : std::make_shared<FolderLock>(path_, "train", "wait for it, stop it, or choose another --run");
   remove_leftovers(path_);
 }
 

@@ -35,6 +35,16 @@ RunRecord settings_to_resume(const std::filesystem::path& run);
 // The path of find_checkpoint; what remark there is goes to standard error.
 std::filesystem::path checkpoint_of(const std::filesystem::path& run_or_file);
 
+// A folder that no other process takes for its run.
+struct OwnFolder {
+  std::filesystem::path path;
+  std::shared_ptr<FolderLock> lock;
+};
+// runs/NAME-001, -002, ...: the first one that is new, or that a process which ended at once has left empty.
+OwnFolder new_run_folder(const std::string& name);
+// Removes a folder that holds nothing, or nothing but a lock.
+void remove_if_empty(const std::filesystem::path& folder);
+
 class RunFolder {
  public:
   // `trial`: as in TrainRequest.
@@ -46,8 +56,8 @@ class RunFolder {
   std::filesystem::path checkpoint() const;
   std::string resume_command() const;
 
-  // Keeps others out of the folder and removes what dead processes left half-written.
-  void take();
+  // Keeps others out of the folder, unless `held` does, and removes what dead processes left half-written.
+  void take(std::shared_ptr<FolderLock> held = nullptr);
   // Error where another worker of a search has taken the folder over.
   void check_owner() const;
   // A run from its beginning: config.json and an empty log, both on the disk. Error where the folder holds
@@ -80,7 +90,7 @@ class RunFolder {
   std::string content_;
   std::filesystem::path path_;
   std::string trial_;
-  std::optional<FolderLock> lock_;
+  std::shared_ptr<FolderLock> lock_;
   std::unique_ptr<MetricsLog> log_;
   bool newest_is_whole_ = false;  // the checkpoint under the newest name
 };

@@ -1,101 +1,15 @@
-// Training: steps, logs, evaluations, checkpoints, interruption.
+// Training: loading or starting a run, its steps, interruption.
 #include "tasks/train.h"
 
-#include <cmath>
-#include <exception>
 #include <iostream>
-#include <map>
-#include <optional>
 #include <utility>
 
 #include "engine/checkpoint.h"
-#include "engine/schedule.h"
 #include "kernels/gemm.h"
-#include "kernels/step_threads.h"
-#include "tasks/clock.h"
 #include "tasks/content.h"
-#include "tasks/io/progress.h"
-#include "tasks/ranks.h"
-#include "tasks/run_folder.h"
-#include "tasks/training_step.h"
+#include "tasks/run.h"
 
 namespace stillpoint {
-namespace {
-
-std::string format_metrics(const Metrics& metrics) {
-  std::string out;
-  for (const auto& [name, value] : metrics)
-    out += (out.empty() ? "" : ", ") + name + " " + format_number(value);
-  return out;
-}
-
-// One run from its first step of this process to its last.
-class Run {
- public:
-  Run(const TrainRequest& request, std::ostream& out);
-  TrainOutcome train();
-
- private:
-  void load();
-  void start();
-  std::optional<TrainOutcome> finished_before() const;
-  TrainOutcome run();
-  void step();
-  void log_training();
-  void settle();
-  void warn_of(const Metrics& metrics, const std::string& split, Index epoch);
-  std::vector<std::string> splits() const;  // that the end of the run evaluates
-  bool held(const std::string& split);      // in the log already, at this step, from before a resume
-  void validate(Index epoch, const Metrics& solvers);
-  void end_epoch(Index epoch);
-  // Once for every split and step: metrics, and what else was found.
-  const std::pair<Metrics, Json>& evaluate(const std::string& split, Index epoch);
-  void save();
-  void write_checkpoint(const ParamList& params);  // with these values of the buffers
-  std::string save_last_step();
-  void check_agreement() const;
-  void finish(TrainOutcome& outcome);
-  [[noreturn]] void stop_non_finite(const char* what, double value) const;
-  Index total_steps() const {
-    Index steps = 0;
-    require(!__builtin_mul_overflow(config_.epochs, task_->steps_per_epoch(), &steps), "train: given ",
-            config_.epochs, " epochs of ", task_->steps_per_epoch(),
-            " steps, expected less than 2^63 steps in all, lower epochs");
-    return steps;
-  }
-  bool shared() const { return group_.size() > 1; }
-
-  const TrainRequest& request_;
-  kernels::Communicator& group_;
-  const bool leads_;  // the rank that evaluates, prints and writes
-  std::ostream nowhere_{nullptr};
-  std::ostream& out_;
-  TrainConfig config_;
-  std::unique_ptr<Task> task_;
-  RunFolder folder_;
-  ParamList params_;
-  Optimiser optimiser_;
-  Schedule schedule_;
-  TrainingStep training_step_;
-  kernels::MeasuredSteps measured_;
-  std::unique_ptr<Progress> progress_;
-  Index step_ = 0;         // steps done
-  Index saved_step_ = -1;  // of the checkpoint on disk
-  Clock::time_point saved_at_ = Clock::now();
-  std::optional<RunCheckpoint> resumed_;
-  Index evaluated_step_ = -1;
-  std::map<std::string, std::pair<Metrics, Json>> evaluated_;  // at that step
-  double loss_sum_ = 0;                                        // since the last logged row
-  Index loss_count_ = 0;
-  double last_loss_ = 0, grad_norm_ = 0, last_metric_ = NAN;
-  std::string metric_name_;
-  bool asked_ = false, all_stop_ = false;  // whether this rank was asked to stop, and whether all do
-  Clock::time_point begun_ = Clock::now();
-  Index first_step_ = 0;
-  BufferCopy buffers_;  // as they were after the last step, where there are several ranks
-  std::optional<LastWords> last_words_;
-  std::unique_lock<std::mutex> changing_;  // of what it saves
-};
 
 Run::Run(const TrainRequest& request, std::ostream& out)
     : request_(request),
@@ -138,10 +52,6 @@ void Run::load() {
   optimiser_.set_steps(step_);
 }
 
-std::vector<std::string> Run::splits() const {
-  return !request_.trial.empty() ? std::vector<std::string>{"valid"} : task_->splits();
-}
-
 std::optional<TrainOutcome> Run::finished_before() const {
   if (!request_.resume) return std::nullopt;
   using Found = std::optional<std::vector<std::pair<std::string, Metrics>>>;
@@ -175,7 +85,7 @@ void Run::start() {
     if (const std::string lost = folder_.resume(*resumed_); !lost.empty()) out_ << lost << "\n";
   } else if (leads_) {
     make_folder(request_.folder);  // of a new run, once all ranks agree
-    if (request_.alone && !request_.resume) folder_.take();
+    if (request_.alone && !request_.resume) folder_.take(request_.lock);
     folder_.start(request_.resume);
     save();
   }
@@ -198,14 +108,6 @@ void Run::check_agreement() const {
                     "use equal machines with equal builds of this program on all ranks");
 }
 
-void Run::stop_non_finite(const char* what, double value) const {
-  const std::string kept = saved_step_ < 0 ? "no checkpoint was saved yet"
-                                           : text("the checkpoint of step ", saved_step_,
-                                                  " is kept: ", folder_.checkpoint().string());
-  fail("train: the ", what, " is ", value, " at step ", step_ + 1, " (epoch ",
-       step_ / task_->steps_per_epoch() + 1, "), expected a finite number; ", kept, "; lower lr or set clip");
-}
-
 void Run::step() {
   if (schedule_.kind == ScheduleKind::one_cycle && config_.optimiser == "adam")
     optimiser_.set_beta1(schedule_.momentum_at(step_));
@@ -222,65 +124,6 @@ void Run::step() {
   all_stop_ = result.asked;
 }
 
-// The step is whole, and logged: from here on it may be saved as the last one.
-void Run::settle() {
-  if (!last_words_) return;
-  buffers_.take(params_);
-  changing_.unlock();
-}
-
-void Run::log_training() {
-  Metrics values{{"loss", loss_sum_ / double(loss_count_)},
-                 {"grad_norm", grad_norm_},
-                 {"lr", schedule_.lr_at(step_ - 1)}};
-  std::exception_ptr lost;  // with it the step is whole all the same: its row has no solvers' statistics
-  try {
-    const Metrics solvers = training_step_.statistics();
-    values.insert(values.end(), solvers.begin(), solvers.end());
-  } catch (const kernels::RankLost&) {
-    lost = std::current_exception();
-  }
-  folder_.check_owner();
-  if (leads_) folder_.log().log({step_, (step_ - 1) / task_->steps_per_epoch() + 1, "train", values});
-  loss_sum_ = 0;
-  loss_count_ = 0;
-  if (!lost) return;
-  settle();
-  std::rethrow_exception(lost);
-}
-
-bool Run::held(const std::string& split) { return step_ == first_step_ && folder_.log().held(split); }
-
-const std::pair<Metrics, Json>& Run::evaluate(const std::string& split, Index epoch) {
-  if (std::exchange(evaluated_step_, step_) != step_) evaluated_.clear();
-  if (const auto known = evaluated_.find(split); known != evaluated_.end()) return known->second;
-  const Metrics metrics = task_->evaluate(split);
-  folder_.check_owner();
-  if (!held(split)) folder_.log().log({step_, epoch, split, metrics});
-  return evaluated_[split] = {metrics, task_->details()};
-}
-
-// A model may be far off for a while and find back, so training goes on; only its own loss ends it.
-void Run::warn_of(const Metrics& metrics, const std::string& split, Index epoch) {
-  for (const auto& [name, value] : metrics) {
-    if (name != "loss" || std::isfinite(value)) continue;
-    const std::string warning = text("warning: the ", split, " loss is ", value, " after epoch ", epoch,
-                                     ", expected a finite number; training goes on, lower lr if it stays so");
-    progress_->message(warning);
-    folder_.log().tensorboard().add_text("warning", warning, step_);
-  }
-}
-
-void Run::validate(Index epoch, const Metrics& solvers) {
-  const Metrics metrics = evaluate("valid", epoch).first;
-  warn_of(metrics, "valid", epoch);
-  metric_name_ = "valid " + metrics[0].first;
-  last_metric_ = metrics[0].second;
-  if (!request_.terminal)
-    progress_->message(text("epoch ", epoch, ": valid ", format_metrics(metrics),
-                            solvers.empty() ? "" : "; last step's solvers: " + format_metrics(solvers)));
-}
-
 void Run::end_epoch(Index epoch) {
   if (epoch % config_.evaluate_every == 0 || epoch == config_.epochs) {
     const Metrics solvers = training_step_.statistics();
@@ -290,49 +133,6 @@ void Run::end_epoch(Index epoch) {
   }
   if (epoch % config_.checkpoint_every == 0 || epoch == config_.epochs) save();
   check_agreement();
-}
-
-void Run::save() {
-  if (!leads_) return;
-  if (!last_words_) return write_checkpoint(params_);
-  const std::lock_guard whole(last_words_->state());
-  write_checkpoint(params_);
-}
-
-std::string Run::save_last_step() {
-  write_checkpoint(buffers_.in_place_of_buffers(params_));
-  return text("step ", saved_step_, " of ", total_steps(),
-              " is saved. Go on, on any number of ranks, with:\n  ", folder_.resume_command());
-}
-
-void Run::write_checkpoint(const ParamList& params) {
-  if (saved_step_ == step_) return;
-  folder_.save(params, optimiser_,
-               {.step = step_,
-                .epoch = step_ / task_->steps_per_epoch(),
-                .loss_sum = loss_sum_,
-                .loss_count = loss_count_});
-  saved_at_ = Clock::now();
-  saved_step_ = step_;
-}
-
-void Run::finish(TrainOutcome& outcome) {
-  Json results = {{"task", request_.kind->name()},
-                  {"parameters", params_.count()},
-                  {"steps", step_},
-                  {"seconds", folder_.log().seconds()},
-                  {"metrics", Json::object()}};
-  for (const std::string& split : splits()) {
-    const auto& [metrics, details] = evaluate(split, config_.epochs);
-    outcome.metrics.push_back({split, metrics});
-    for (const auto& [name, value] : metrics) results["metrics"][split][name] = value;
-    if (!details.empty()) results["details"][split] = details;
-    out_ << split << ": " << format_metrics(metrics) << "\n";
-  }
-  task_->write_results(request_.folder, &folder_.log().tensorboard(), step_);
-  folder_.log().tensorboard().flush();
-  if (const std::string note = folder_.plot(); !note.empty()) out_ << note << "\n";
-  folder_.write_results(results);  // last: what has them is finished
 }
 
 TrainOutcome Run::train() {
@@ -385,8 +185,6 @@ TrainOutcome Run::run() {
        << format_duration(outcome.seconds) << "; results in " << shown(request_.folder.string()) << std::endl;
   return outcome;
 }
-
-}  // namespace
 
 void use_precision(const TrainConfig& config) {
   kernels::set_precision(config.precision == "bf16"   ? kernels::Precision::bf16

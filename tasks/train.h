@@ -14,11 +14,12 @@ struct TrainRequest {
   const TaskKind* kind = nullptr;
   Json config;  // resolved
   Device device = Device::cpu;
-  std::filesystem::path folder;  // of the run; made where it is missing
-  bool other_data = false;       // go on with data that are not those of the checkpoint
-  bool resume = false;           // go on from the folder's checkpoint
-  bool alone = false;            // Error where another such request trains in the folder
-  bool terminal = false;         // draw one self-overwriting progress line
+  std::filesystem::path folder;           // of the run; made where it is missing
+  bool other_data = false;                // go on with data that are not those of the checkpoint
+  bool resume = false;                    // go on from the folder's checkpoint
+  bool alone = false;                     // Error where another such request trains in the folder
+  std::shared_ptr<FolderLock> lock = {};  // of the folder, where the caller has it
+  bool terminal = false;                  // draw one self-overwriting progress line
   // A search's trial: its worker's token, which the folder's file `trial_name` holds as long as the trial is
   // that worker's; Error before a row or a checkpoint is written once another worker has it. The test set is
   // not looked at.

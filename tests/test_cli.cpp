@@ -132,6 +132,33 @@ TEST_CASE("Ctrl-C finishes the step, saves, and the printed command resumes", "[
   CHECK(read_checkpoint_record(folder.path() / "r" / checkpoint_name).at("step").get<Index>() > step);
 }
 
+TEST_CASE("a run folder that a killed process has left empty is used again", "[cli]") {
+  const TempDir folder;
+  fs::create_directories(folder / "runs/copy-memory-tcn-001");
+  fs::create_directories(folder / "runs/copy-memory-tcn-002");
+  test::write_bytes(folder / "runs/copy-memory-tcn-002/.lock", "");  // killed a little later
+  fs::create_directories(folder / "runs/copy-memory-tcn-003");
+  test::write_bytes(folder / "runs/copy-memory-tcn-003/notes", "");
+  const auto next = [&] {
+    const Result result =
+        run(folder.path(), {"train", "copy-memory", "--model", "tcn", "--threads", "1", "--set",
+                            "train_sequences=4", "--set", "valid_sequences=1", "--set", "blank=1", "--set",
+                            "test_sequences=1", "--set", "epochs=1", "--set", "tcn_blocks=1"});
+    INFO(result.output);
+    CHECK(result.code == 0);
+    const std::size_t at = result.output.find("run folder runs/");
+    return at == std::string::npos ? "" : result.output.substr(at + 16, 19);
+  };
+  CHECK(next() == "copy-memory-tcn-001");
+  {
+    const FolderLock other(folder / "runs/copy-memory-tcn-002", "train", "wait");  // of a process that begins
+    CHECK(next() == "copy-memory-tcn-004");
+  }
+  CHECK(next() == "copy-memory-tcn-002");
+  CHECK(next() == "copy-memory-tcn-005");
+  CHECK(fs::exists(folder / "runs/copy-memory-tcn-003/notes"));
+}
+
 TEST_CASE("selftest checks every op and model", "[cli]") {
   const TempDir folder;
   const Result done = run(folder.path(), {"selftest", "--device", "cpu", "--threads", "1", "--no-timing"});
@@ -182,10 +209,14 @@ TEST_CASE("spectrum of a trained DEQ tells its case and what eq. 7 predicts", "[
     std::vector<std::string> arguments{"train",    "copy-memory", "--model",   model,
                                        "--device", "cpu",         "--threads", "1",
                                        "--run",    name,          "--set",     text("dtype=", dtype)};
-    for (const char* setting :
-         {"blank=2", "train_sequences=200", "valid_sequences=2", "test_sequences=20", "epochs=1", "batch=10",
-          "deq_features=8", "deq_heads=2", "deq_inner=8", "tcn_blocks=2", "lr=0.01"})
-      arguments.insert(arguments.end(), {"--set", setting});
+    std::vector<std::string> settings{
+        "blank=2", "train_sequences=200", "valid_sequences=2", "test_sequences=20", "epochs=1", "batch=10",
+        "lr=0.01"};
+    if (model == "deq")
+      settings.insert(settings.end(), {"deq_features=8", "deq_heads=2", "deq_inner=8"});
+    else
+      settings.push_back("tcn_blocks=2");
+    for (const std::string& setting : settings) arguments.insert(arguments.end(), {"--set", setting});
     const Result done = run(folder.path(), arguments);
     INFO(done.output);
     REQUIRE(done.code == 0);

@@ -91,7 +91,8 @@ TEST_CASE("a hang-up ends training with a checkpoint, and not under nohup", "[pr
 TEST_CASE("a second Ctrl-C ends the program at once, and one that was sent twice does not", "[process]") {
   const TempDir folder;
   // A step of many seconds.
-  const std::string slow = "$S $LONG --set batch=4000 --set train_sequences=4000 --set blank=4000" + started;
+  const std::string slow =
+      "$S $LONG --set batch=2000 --set train_sequences=2000 --set blank=2000 --set tcn_blocks=16" + started;
   check(shell(folder,
               slow + "kill -INT $p; kill -INT $p; sleep 0.7; kill -0 $p && echo lives; kill -INT $p; wait "
                      "$p; echo code $?"),

@@ -47,12 +47,23 @@ inline Result run_two(const std::filesystem::path& folder, const std::vector<std
 // A copy-memory run of a fraction of a second; `changes` come last.
 inline std::vector<std::string> small_run(const std::string& run,
                                           const std::vector<std::string>& changes = {}) {
+  std::string model = "single";
+  for (const std::string& change : changes)
+    if (change.starts_with("model=")) model = change.substr(6);
+  std::vector<std::string> settings{
+      "blank=10", "train_sequences=12", "valid_sequences=3", "test_sequences=3", "batch=5", "epochs=3",
+      "lr=0.01",  "log_every=1",        "dtype=float64"};
+  const auto add = [&](std::initializer_list<const char*> more) {
+    settings.insert(settings.end(), more.begin(), more.end());
+  };
+  if (model == "deq")
+    add({"deq_features=8", "deq_heads=2", "deq_inner=8"});
+  else
+    add({"tcn_blocks=2", "tcn_channels=4"});
+  if (model == "single" || model == "two") add({"d_phi=8", "hidden=8"});
+  if (model == "two") add({"d_psi=8"});
   std::vector<std::string> out{"train", "copy-memory", "--device", "cpu", "--threads", "1", "--run", run};
-  for (const char* setting :
-       {"blank=10", "train_sequences=12", "valid_sequences=3", "test_sequences=3", "batch=5", "epochs=3",
-        "tcn_blocks=2", "tcn_channels=4", "d_phi=8", "d_psi=8", "hidden=8", "deq_features=8", "deq_heads=2",
-        "deq_inner=8", "lr=0.01", "log_every=1", "dtype=float64"})
-    out.insert(out.end(), {"--set", setting});
+  for (const std::string& setting : settings) out.insert(out.end(), {"--set", setting});
   for (const std::string& change : changes) out.insert(out.end(), {"--set", change});
   return out;
 }

@@ -49,17 +49,17 @@ def commands(folder):
     write_picture(folder / "picture.png")
     write_digits(folder / "digits")
     endless = settings(epochs=1000000, log_every=7)
-    copy = settings(blank=10, train_sequences=20, valid_sequences=2, test_sequences=2, batch=4, tcn_blocks=3)
+    copy = settings(blank=10, train_sequences=20, valid_sequences=2, test_sequences=2, batch=4)
     small_solver = settings(solver_steps=6, adjoint_steps=6, deq_features=8, deq_heads=2, deq_inner=8)
     out = []
     for model in ("tcn", "single", "two", "deq"):
-        out.append(["copy-memory", "--model", model, *copy, *(small_solver if model == "deq" else [])])
+        out.append(["copy-memory", "--model", model, *copy, *(small_solver if model == "deq" else settings(tcn_blocks=3))])
     for model in ("rff", "single", "two"):
         out.append(["image-regression", "--model", model, str(folder / "picture.png")])
     for model, channels in (("sim", "2"), ("sim2", "2"), ("mondeq-single", "2"), ("mondeq-multi", "2,2,2")):
-        values = settings(batch=10, max_iterations=10)
+        values = settings(batch=10)
         if model.startswith("mondeq"):
-            values += ["--set", f'channels="{channels}"']
+            values += ["--set", f'channels="{channels}"', *settings(max_iterations=10)]
         out.append(["image-classification", "--model", model, "--data", str(folder / "digits"), *values])
     return [["train", *words, *endless, "--device", "cpu"] for words in out]
 
