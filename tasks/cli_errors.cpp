@@ -10,6 +10,7 @@
 
 #include "engine/words.h"
 #include "kernels/communicator.h"
+#include "kernels/error.h"
 #include "tasks/console.h"
 
 namespace stillpoint {
@@ -34,6 +35,25 @@ const CLI::App& innermost(const CLI::App& app) {
   return chosen.empty() ? app : innermost(*chosen.back());
 }
 
+// What CLI11 says of a flag, in the project's words; those of its validators are that already.
+std::string flag_problem(const CLI::App& at, const CLI::ParseError& error) {
+  const std::string said = error.what();
+  const std::size_t dashes = said.find("--"), at_flag = dashes == said.npos ? 0 : dashes;
+  const std::string flag = said.substr(at_flag, said.find_first_of(": =", at_flag) - at_flag);
+  if (dynamic_cast<const CLI::ValidationError*>(&error) != nullptr) return said;
+  if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr)
+    return text(at.get_name(), ": given no ", flag, ", expected it, name one");
+  const CLI::Option* const option = at.get_option_no_throw(flag);
+  if (option == nullptr)
+    return text(at.get_name(), ": given words that do not fit together, expected those that --help lists, ",
+                "correct them");
+  if (option->get_items_expected_max() == 0)
+    return text(flag, ": given a value, expected none, leave the value out");
+  if (option->count() > 1)
+    return text(flag, ": given more than once, expected it once, leave out the others");
+  return text(flag, ": given without a value, expected one, write it behind the flag");
+}
+
 // What was wrong with the words after the last command that was understood.
 std::string usage_problem(const CLI::App& at, const CLI::ParseError& error) {
   const std::vector<std::string> commands = command_names(at);
@@ -50,7 +70,7 @@ std::string usage_problem(const CLI::App& at, const CLI::ParseError& error) {
   }
   if (!commands.empty())
     return text(where, ": given no command, expected one of ", join(commands), ", name one");
-  return error.what();
+  return flag_problem(at, error);
 }
 
 }  // namespace
@@ -63,11 +83,11 @@ std::string explained(const std::exception& error) {
   if (const char* const words = constant_words(error)) return words;
   if (dynamic_cast<const nlohmann::json::exception*>(&error) != nullptr)
     return "JSON: given a value of another kind than this program writes there, expected files that it "
-           "wrote, "
-           "use another run";
+           "wrote, use another run";
   if (const auto* const of_system = dynamic_cast<const std::system_error*>(&error))
     return text("system: a call failed: ", of_system->code().message(), ", expected it to work, try again");
-  return error.what();
+  if (dynamic_cast<const Error*>(&error) != nullptr) return error.what();
+  return "program: ran into a fault of its own, expected none, please report the command and its files";
 }
 
 // Of several ranks the first one tells what befell them all; another one, where that is not ended by the

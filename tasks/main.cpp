@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "kernels/address_space.h"
+#include "kernels/error.h"
 #include "kernels/subnormals.h"
 #include "tasks/cli.h"
 #include "tasks/console.h"
@@ -31,7 +32,8 @@ void print(const char* words) noexcept {
     print("ended by std::terminate without an exception; please report this");
   } catch (const std::exception& error) {
     const char* const words = stillpoint::constant_words(error);
-    print(words != nullptr ? words : error.what());
+    const bool ours = dynamic_cast<const stillpoint::Error*>(&error) != nullptr;
+    print(words != nullptr ? words : ours ? error.what() : "ended by a fault of its own; please report this");
   } catch (...) {
     print("ended by an exception without words; please report this");
   }

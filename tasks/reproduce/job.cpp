@@ -45,16 +45,17 @@ bool Job::ran_as_planned() const {
   const fs::path path = folder / config_name;
   const Json ran = read_json_file(path);
   // Resolved, since settings of before there was another one lack it.
-  const Json whole =
-      task_kind(table->task).resolve({{member(ran, "config", path.string()), path.string()}});
+  const Json whole = task_kind(table->task).resolve({{member(ran, "config", path.string()), path.string()}});
   return without_places(whole) == without_places(config());
 }
 
 bool Job::ran_on_these_data() const {
   static std::map<std::string, std::string> contents;  // by the settings that name data: read once
-  const Json now = config(), ran = read_json_file((folder / config_name).string());
-  const std::string recorded = ran.value("content", "");
-  if (recorded.empty()) return true;  // of before there was a record
+  const std::string path = (folder / config_name).string();
+  const Json now = config(), ran = read_json_file(path);
+  if (ran.is_object() && !ran.contains("content")) return true;  // of before there was a record
+  const std::string recorded = string_of(ran, "content", path);
+  if (recorded.empty()) return true;
   std::string key;
   for (const char* name : {"image", "background", "dataset", "data"})
     if (now.contains(name)) key += now[name].get<std::string>() + '\n';

@@ -78,9 +78,9 @@ void Runner::end(const ProcessEnd& end) {
   running_.erase(at);
   ++ended_;
   Json attempt = attempt_of(*run.job);
-  const double seconds = attempt.value("seconds", 0.0) + seconds_since(run.begun);
+  const double seconds = attempt["seconds"].get<double>() + seconds_since(run.begun);
   attempt["seconds"] = seconds;
-  attempt["processor_seconds"] = attempt.value("processor_seconds", 0.0) + end.processor_seconds;
+  attempt["processor_seconds"] = attempt["processor_seconds"].get<double>() + end.processor_seconds;
   attempt["threads"] = options_.threads;
   write_atomically(run.job->folder / attempt_name, attempt.dump(2) + "\n");
   out_ << "[" << ended_ << "/" << total_ << "] " << shown(run.job->name()) << ": ";
@@ -120,7 +120,13 @@ int Runner::run() {
 
 Json attempt_of(const Job& job) {
   const fs::path path = job.folder / attempt_name;
-  return fs::exists(path) ? read_json_file(path.string()) : Json{{"command", job.command()}};
+  Json attempt = fs::exists(path) ? read_json_file(path) : Json{{"command", job.command()}};
+  for (const char* taken : {"seconds", "processor_seconds"})
+    if (attempt.is_object() && !attempt.contains(taken))
+      attempt[taken] = 0.0;
+    else
+      number_of(attempt, taken, path.string());
+  return attempt;
 }
 
 int run_jobs(const std::vector<Job>& jobs, const RunnerOptions& options, std::ostream& out) {

@@ -38,8 +38,8 @@ FinishedRun read_run(const Job& job) {
           .parameters = whole_number_of(results, "parameters", results_path),
           .epochs = whole_number_of(config, "epochs", config_path),
           .batch = whole_number_of(config, "batch", config_path),
-          .seconds = attempt.value("seconds", 0.0),
-          .processor_seconds = attempt.value("processor_seconds", 0.0),
+          .seconds = attempt.at("seconds").get<double>(),
+          .processor_seconds = attempt.at("processor_seconds").get<double>(),
           .command = string_of(attempt, "command", (job.folder / attempt_name).string())};
 }
 
