@@ -30,7 +30,8 @@ function(add_portable_core target level folder)
   install(TARGETS ${target} LIBRARY DESTINATION ${folder})
 endfunction()
 
-if(NOT STILLPOINT_PORTABLE)
+# With CUDA the work is the GPU's: its code is compiled once, beside host code for AVX2.
+if(NOT STILLPOINT_PORTABLE OR STILLPOINT_HAS_CUDA)
   add_stillpoint_core(stillpoint_core STATIC)
   return()
 endif()
