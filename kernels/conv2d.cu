@@ -4,6 +4,7 @@
 
 #include "kernels/conv2d_cpu.h"
 #include "kernels/launch.h"
+#include "kernels/library_plans.h"
 #if STILLPOINT_CUDNN
 #include "kernels/conv2d_cuda.h"
 #endif
@@ -101,13 +102,29 @@ struct Conv2dWeightAdjoint {
   }
 };
 
+// On CUDA, where cuDNN is not built in or refuses.
+void keep_plain(const char* pass, const Conv2dShape& s) {
+  LibraryPlan plan;
+  plan.library = "plain kernel";
+  plan.work = describe_conv2d(pass, s);
+  plan.found = true;
+  keep_plan(plan);
+}
+
 }  // namespace
+
+std::string describe_conv2d(const char* pass, const Conv2dShape& s) {
+  return text("convolution ", pass, " (", s.batch, ",", s.in_channels, ",", s.height, ",", s.width, ") by (",
+              s.out_channels, ",", s.in_channels, ",", s.kernel_height, ",", s.kernel_width, "), stride ",
+              s.stride, ", padding ", s.padding, s.circular ? ", circular" : "");
+}
 
 void conv2d(const Conv2dShape& s, const Array& x, const Array& w, const Array& y) {
   if (y.device == Device::cpu) return conv2d_cpu(s, x, w, {}, y);
 #if STILLPOINT_CUDNN
-  if (y.device == Device::cuda && conv2d_cuda(s, x, w, y)) return;
+  if (conv2d_cuda(s, x, w, y)) return;
 #endif
+  keep_plain("forward", s);
   dispatch_real(y.dtype, "conv2d", [&](auto zero) {
     using T = decltype(zero);
     each(y.device, y.size, Conv2d<T>{x.as<T>(), w.as<T>(), y.as<T>(), s});
@@ -117,8 +134,9 @@ void conv2d(const Conv2dShape& s, const Array& x, const Array& w, const Array& y
 void conv2d_data_adjoint(const Conv2dShape& s, const Array& y, const Array& w, const Array& x) {
   if (x.device == Device::cpu) return conv2d_data_adjoint_cpu(s, y, w, x);
 #if STILLPOINT_CUDNN
-  if (x.device == Device::cuda && conv2d_data_adjoint_cuda(s, y, w, x)) return;
+  if (conv2d_data_adjoint_cuda(s, y, w, x)) return;
 #endif
+  keep_plain("data adjoint", s);
   dispatch_real(x.dtype, "conv2d_data_adjoint", [&](auto zero) {
     using T = decltype(zero);
     each(x.device, x.size, Conv2dDataAdjoint<T>{y.as<T>(), w.as<T>(), x.as<T>(), s});
@@ -128,8 +146,9 @@ void conv2d_data_adjoint(const Conv2dShape& s, const Array& y, const Array& w, c
 void conv2d_weight_adjoint(const Conv2dShape& s, const Array& y, const Array& x, const Array& w) {
   if (w.device == Device::cpu) return conv2d_weight_adjoint_cpu(s, y, x, w, {});
 #if STILLPOINT_CUDNN
-  if (w.device == Device::cuda && conv2d_weight_adjoint_cuda(s, y, x, w)) return;
+  if (conv2d_weight_adjoint_cuda(s, y, x, w)) return;
 #endif
+  keep_plain("weight adjoint", s);
   dispatch_real(w.dtype, "conv2d_weight_adjoint", [&](auto zero) {
     using T = decltype(zero);
     each_row(w.device, w.size, s.batch * s.out_height() * s.out_width(),

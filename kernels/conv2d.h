@@ -1,5 +1,7 @@
 // Two-dimensional convolution with its two adjoints: a family closed under differentiation.
 #pragma once
+#include <string>
+
 #include "kernels/array.h"
 #include "kernels/scalar.h"
 
@@ -24,5 +26,8 @@ struct Conv2dShape {
 void conv2d(const Conv2dShape& shape, const Array& x, const Array& w, const Array& y);
 void conv2d_data_adjoint(const Conv2dShape& shape, const Array& y, const Array& w, const Array& x);
 void conv2d_weight_adjoint(const Conv2dShape& shape, const Array& y, const Array& x, const Array& w);
+
+// "convolution <pass> (N,Ci,H,W) by (Co,Ci,Kh,Kw), ...", in the list of plans (kernels/library_plans.h).
+std::string describe_conv2d(const char* pass, const Conv2dShape& shape);
 
 }  // namespace stillpoint::kernels

@@ -6,6 +6,8 @@
 #include <map>
 #include <mutex>
 
+#include "kernels/library_plans.h"
+
 namespace stillpoint::cuda {
 
 void check(cudnnStatus_t status, const char* call, const char* file, int line) {
@@ -33,24 +35,31 @@ cudnnHandle_t handle() {
   return made;
 }
 
-// False where cuDNN does not support what it was asked about (codes 3000 to 3999).
+// False where cuDNN refuses what it was asked about: plain kernels do the work then. A failed execution
+// (codes from 5000 on) is an earlier kernel's, and the end.
 bool is_supported(cudnnStatus_t status, const char* call, int line) {
-  if (int(status) / 1000 == 3) return false;
-  cuda::check(status, call, __FILE__, line);
-  return true;
+  if (int(status) >= 5000) cuda::check(status, call, __FILE__, line);
+  return status == CUDNN_STATUS_SUCCESS;
 }
 
 bool wants_fma(const Conv2dKey& key) {
   return key.dtype == DType::float32 && key.precision == Precision::float32;
 }
 
-// Tensor cores take float32 as tf32.
+// Tensor cores take float32 as tf32. DEFAULT is what the descriptor asks for, so with FMA there it is FMA,
+// too.
 bool rounds_as_asked(cudnnMathType_t math, const Conv2dKey& key) {
-  if (math == CUDNN_FMA_MATH) return true;
-  return !wants_fma(key) && (math == CUDNN_DEFAULT_MATH || math == CUDNN_TENSOR_OP_MATH);
+  return math == CUDNN_FMA_MATH || math == CUDNN_DEFAULT_MATH ||
+         (!wants_fma(key) && math == CUDNN_TENSOR_OP_MATH);
 }
 
-void describe(Conv2dPlan& plan, const Conv2dKey& key) {
+const char* name_of(Conv2dPass pass) {
+  return pass == Conv2dPass::forward        ? "forward"
+         : pass == Conv2dPass::data_adjoint ? "data adjoint"
+                                            : "weight adjoint";
+}
+
+void fill_descriptors(Conv2dPlan& plan, const Conv2dKey& key) {
   const Conv2dShape& s = key.shape;
   const cudnnDataType_t type = key.dtype == DType::float64 ? CUDNN_DATA_DOUBLE : CUDNN_DATA_FLOAT;
   const int batch = int(s.batch), in = int(s.in_channels), out = int(s.out_channels);
@@ -83,7 +92,8 @@ void choose(Conv2dPlan& plan, const Conv2dKey& key, const Query& query, const Wo
     const Perf& f = found[std::size_t(i)];
     if (f.status != CUDNN_STATUS_SUCCESS || f.determinism != CUDNN_DETERMINISTIC) continue;
     if (!rounds_as_asked(f.mathType, key)) continue;
-    STILLPOINT_CUDA_CHECK(cudnnSetConvolutionMathType(plan.convolution, f.mathType));
+    plan.math = wants_fma(key) ? CUDNN_FMA_MATH : f.mathType;
+    STILLPOINT_CUDA_CHECK(cudnnSetConvolutionMathType(plan.convolution, plan.math));
     if (!is_supported(workspace_of(f.algo, &plan.workspace_bytes), "the workspace of a convolution",
                       __LINE__))
       continue;
@@ -93,7 +103,7 @@ void choose(Conv2dPlan& plan, const Conv2dKey& key, const Query& query, const Wo
 }
 
 void fill_plan(Conv2dPlan& p, const Conv2dKey& key) {
-  describe(p, key);
+  fill_descriptors(p, key);
   switch (key.pass) {
     case Conv2dPass::forward:
       choose<cudnnConvolutionFwdAlgoPerf_t>(
@@ -148,6 +158,14 @@ Conv2dPlan make_plan(const Conv2dKey& key) {
     destroy_descriptors(p);
     throw;
   }
+  keep_plan({.library = "cuDNN",
+             .work = text(describe_conv2d(name_of(key.pass), key.shape), " in ", name_of(key.dtype)),
+             .found = p.found,
+             .algorithm = text(p.algorithm),
+             .math = p.math == CUDNN_FMA_MATH       ? "FMA"
+                     : p.math == CUDNN_DEFAULT_MATH ? "default"
+                                                    : "tensor cores",
+             .workspace_bytes = p.workspace_bytes});
   return p;
 }
 

@@ -29,6 +29,7 @@ struct Conv2dPlan {
   cudnnFilterDescriptor_t w = nullptr;
   cudnnConvolutionDescriptor_t convolution = nullptr;
   int algorithm = 0;  // of the pass's own enumeration
+  cudnnMathType_t math = CUDNN_DEFAULT_MATH;
   std::size_t workspace_bytes = 0;
   bool found = false;  // false: cuDNN has no deterministic algorithm of that precision for this shape
 };

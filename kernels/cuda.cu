@@ -3,6 +3,8 @@
 
 #include <string_view>
 
+#include "kernels/work_graph.h"
+
 namespace stillpoint::cuda {
 namespace {
 
@@ -14,7 +16,17 @@ const char* remedy(std::string_view error) {
   if (error == "cudaErrorMemoryAllocation") return "use a smaller batch or model";
   if (error == "cudaErrorNoKernelImageForDevice")
     return "build with CMAKE_CUDA_ARCHITECTURES set to this GPU's compute capability";
-  return "run the program under compute-sanitizer to find the kernel at fault";
+  if (error == "cudaErrorUnsupportedPtxVersion" || error == "cudaErrorInvalidPtx" ||
+      error == "cudaErrorJitCompilerNotFound")
+    return "update the NVIDIA driver, or build with CMAKE_CUDA_ARCHITECTURES set to this GPU's compute capability";
+  if (error == "cudaErrorLaunchOutOfResources" || error == "cudaErrorInvalidConfiguration")
+    return "report the kernel and this GPU's name: it asks for more than the GPU has";
+  if (error == "cudaErrorDevicesUnavailable" || error == "cudaErrorDeviceAlreadyInUse")
+    return "see with nvidia-smi who uses the GPU";
+  if (error == "cudaErrorECCUncorrectable" || error == "cudaErrorNvlinkUncorrectable")
+    return "the GPU's hardware is at fault: reset it or use another";
+  if (!kernels::runs_synchronously()) return "run again with STILLPOINT_SYNC=1 to see the kernel at fault";
+  return "run the program under compute-sanitizer to see the place in the kernel";
 }
 
 Queue make_queue() {
@@ -51,6 +63,13 @@ void check(cublasStatus_t status, const char* call, const char* file, int line) 
   if (status == CUBLAS_STATUS_SUCCESS) return;
   fail(call, " at ", file, ":", line, ": ", cublasGetStatusName(status), " (", cublasGetStatusString(status),
        "), expected success, check that the CUDA toolkit and driver match and that memory is left");
+}
+
+void finish_where_asked(const char* name, const char* file, int line) {
+  if (!kernels::runs_synchronously()) return;
+  cudaStreamCaptureStatus capturing = cudaStreamCaptureStatusNone;
+  STILLPOINT_CUDA_CHECK(cudaStreamIsCapturing(queue().stream, &capturing));
+  if (capturing == cudaStreamCaptureStatusNone) check(cudaStreamSynchronize(queue().stream), name, file, line);
 }
 
 DeviceFacts device_facts() {

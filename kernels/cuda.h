@@ -27,6 +27,10 @@ struct Queue {
 };
 Queue& queue();
 
+// With STILLPOINT_SYNC=1 in the environment: waits for the kernel `name` unless work is recorded, so that its error
+// names it.
+void finish_where_asked(const char* name, const char* file, int line);
+
 // What the CUDA runtime says of this machine.
 struct DeviceFacts {
   int driver = 0, runtime = 0;  // as 1000 major + 10 minor; driver 0: none is installed

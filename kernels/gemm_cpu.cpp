@@ -76,6 +76,14 @@ void use_one_onednn_thread() {
 #endif
 }
 
+const char* name_of(Precision precision) {
+  return precision == Precision::bf16 ? "bf16" : precision == Precision::tf32 ? "tf32" : "float32";
+}
+Precision precision_named(std::string_view name) {
+  for (const Precision p : {Precision::float32, Precision::tf32, Precision::bf16})
+    if (name == name_of(p)) return p;
+  fail("precision: given ", name, ", expected float32, tf32 or bf16");
+}
 void set_precision(Precision precision) { chosen = precision; }
 Precision precision() { return chosen; }
 

@@ -8,6 +8,7 @@
 #include <mutex>
 
 #include "kernels/launch.h"
+#include "kernels/library_plans.h"
 #include "kernels/memory_cuda.h"
 
 namespace stillpoint::kernels {
@@ -30,7 +31,7 @@ Buffer rounded_to_bf16(const Array& x) {
   return y;
 }
 
-// y = y + b, then ReLU where asked; b may be null.
+// y = y + b, then ReLU where asked, which keeps a NaN; b may be null.
 template <class T>
 struct LinearEpilogue {
   const T* b;
@@ -92,10 +93,10 @@ void product_rounded(const Swapped& g, const void* a, const void* b, float beta,
                                      CUBLAS_GEMM_DEFAULT));
 }
 
-// One cublasLt product y' (out,rows) = w x' with its epilogue.
+// One cublasLt product y' (out,rows) = w x', and the bias in its epilogue.
 struct LtKey {
   Index rows, in, out;
-  bool relu, bias;
+  bool bias;
   Precision precision;
   auto operator<=>(const LtKey&) const = default;
 };
@@ -111,17 +112,28 @@ void set_attribute(cublasLtMatmulDesc_t product, cublasLtMatmulDescAttributes_t 
   STILLPOINT_CUDA_CHECK(cublasLtMatmulDescSetAttribute(product, attribute, &value, sizeof value));
 }
 
+// cublasLt's number of the algorithm and of its tile.
+std::string algorithm_of(const cublasLtMatmulAlgo_t& algo) {
+  const auto read = [&](cublasLtMatmulAlgoConfigAttributes_t attribute) {
+    std::int32_t value = -1;
+    std::size_t size = 0;
+    cublasLtMatmulAlgoConfigGetAttribute(&algo, attribute, &value, sizeof value, &size);
+    return value;
+  };
+  return text(read(CUBLASLT_ALGO_CONFIG_ID), ", tile ", read(CUBLASLT_ALGO_CONFIG_TILE_ID));
+}
+
 LtPlan make_plan(const LtKey& key) {
   const bool bf16 = key.precision == Precision::bf16;
   const cudaDataType type = bf16 ? CUDA_R_16BF : CUDA_R_32F;
   const cublasComputeType_t compute =
       key.precision == Precision::tf32 ? CUBLAS_COMPUTE_32F_FAST_TF32 : CUBLAS_COMPUTE_32F;
-  const cublasLtEpilogue_t epilogues[2][2] = {{CUBLASLT_EPILOGUE_DEFAULT, CUBLASLT_EPILOGUE_BIAS},
-                                              {CUBLASLT_EPILOGUE_RELU, CUBLASLT_EPILOGUE_RELU_BIAS}};
+  // cublasLt's own ReLU may make a NaN 0, after which nothing would stop a run whose weights are not finite.
+  const cublasLtEpilogue_t epilogue = key.bias ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_DEFAULT;
   LtPlan plan;
   STILLPOINT_CUDA_CHECK(cublasLtMatmulDescCreate(&plan.product, compute, CUDA_R_32F));
   set_attribute(plan.product, CUBLASLT_MATMUL_DESC_TRANSA, CUBLAS_OP_T);
-  set_attribute(plan.product, CUBLASLT_MATMUL_DESC_EPILOGUE, epilogues[key.relu][key.bias]);
+  set_attribute(plan.product, CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue);
   const auto in = std::uint64_t(key.in), out = std::uint64_t(key.out), rows = std::uint64_t(key.rows);
   STILLPOINT_CUDA_CHECK(cublasLtMatrixLayoutCreate(&plan.w, type, in, out, key.in));
   STILLPOINT_CUDA_CHECK(cublasLtMatrixLayoutCreate(&plan.x, type, in, rows, key.in));
@@ -137,10 +149,20 @@ LtPlan make_plan(const LtKey& key) {
   const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
       queue.blas_lt, plan.product, plan.w, plan.x, plan.y, plan.y, preference, 1, &result, &found);
   STILLPOINT_CUDA_CHECK(cublasLtMatmulPreferenceDestroy(preference));
-  if (status != CUBLAS_STATUS_NOT_SUPPORTED)
+  // Other products than cublasLt's do the work wherever it answers with an error that is not the machine's.
+  if (status == CUBLAS_STATUS_ALLOC_FAILED || status == CUBLAS_STATUS_INTERNAL_ERROR)
     cuda::check(status, "cublasLtMatmulAlgoGetHeuristic", __FILE__, __LINE__);
   plan.found = status == CUBLAS_STATUS_SUCCESS && found > 0;
   plan.algo = result.algo;
+  keep_plan({.library = "cublasLt",
+             .work = text("linear (", key.rows, ",", key.in, ") -> (", key.rows, ",", key.out, ")",
+                          key.bias ? " with bias" : ""),
+             .found = plan.found,
+             .algorithm = plan.found ? algorithm_of(plan.algo) : "",
+             .math = bf16                               ? "bf16"
+                     : key.precision == Precision::tf32 ? "tf32"
+                                                        : "float32",
+             .workspace_bytes = result.workspaceSize});
   return plan;
 }
 
@@ -168,7 +190,7 @@ bool fused_product(const LtKey& key, const void* x, const void* w, const Array& 
 
 bool linear_by_lt(const LinearShape& s, const Array& x, const Array& w, const Array& b, const Array& y) {
   if (!is_aligned(x) || !is_aligned(w) || !is_aligned(b) || !is_aligned(y)) return false;
-  const LtKey key{s.rows, s.in, s.out, s.relu, b.data != nullptr, precision()};
+  const LtKey key{s.rows, s.in, s.out, b.data != nullptr, precision()};
   if (key.precision != Precision::bf16) return fused_product(key, x.data, w.data, b, y);
   const Buffer x16 = rounded_to_bf16(x), w16 = rounded_to_bf16(w);
   return fused_product(key, x16.data(), w16.data(), b, y);
@@ -199,7 +221,8 @@ void linear_cuda(const LinearShape& shape, const Array& x, const Array& w, const
     if (shape.in == 0) {
       zero_cuda(y.data, std::size_t(y.size) * sizeof(T));
     } else {
-      if (std::is_same_v<T, float> && linear_by_lt(shape, x, w, b, y)) return;
+      if (std::is_same_v<T, float> && linear_by_lt(shape, x, w, b, y))
+        return linear_epilogue<T>(shape, {}, y);
       gemm_cuda({.m = shape.rows, .n = shape.out, .k = shape.in, .transpose_b = true}, x, w, y);
     }
     linear_epilogue<T>(shape, b, y);

@@ -60,7 +60,12 @@ struct WarpTeam {
   template <class T, class F>
   __device__ T sum(Index n, F f) const {
     T total = T(0);
-    for (Index i = lane; i < n; i += 32) total += f(i);
+    if constexpr (sizeof(T) == 4) {
+      for (Index i = lane; i < n; i += 32) total += f(i);
+    } else {  // unrolled, a float64 softmax takes more registers than there are: it spills on sm_120, max on sm_100
+      STILLPOINT_UNROLL(1)
+      for (Index i = lane; i < n; i += 32) total += f(i);
+    }
     for (int step = 16; step > 0; step /= 2) total += __shfl_xor_sync(0xffffffffu, total, step);
     return total;
   }
@@ -69,7 +74,7 @@ struct WarpTeam {
     T best = f(lane < n ? lane : Index(0));
     if constexpr (sizeof(T) == 4) {
       for (Index i = lane + 32; i < n; i += 32) best = maximum<T>(best, f(i));
-    } else {  // unrolled, it takes the registers of a float64 softmax on sm_100, which then spills
+    } else {  // as in sum
       STILLPOINT_UNROLL(1)
       for (Index i = lane + 32; i < n; i += 32) best = maximum<T>(best, f(i));
     }
@@ -100,7 +105,8 @@ struct LaunchShape {
   std::size_t shared_bytes = 0;
 };
 
-// The one place where a kernel starts; an error names the kernel.
+// The one place where a kernel starts. An error of the launch names the kernel; an error of its execution does so
+// with STILLPOINT_SYNC=1, and later calls report it otherwise.
 template <class... Params, class... Args>
 void launch(const char* name, void (*kernel)(Params...), const LaunchShape& shape, Args&&... args) {
   cudaLaunchConfig_t config = {};
@@ -108,11 +114,12 @@ void launch(const char* name, void (*kernel)(Params...), const LaunchShape& shap
   config.blockDim = shape.block;
   config.dynamicSmemBytes = shape.shared_bytes;
   config.stream = cuda::queue().stream;
-  constexpr std::size_t granted = 48 * 1024;  // more dynamic shared memory has to be asked for
-  if (shape.shared_bytes > granted)
+  constexpr std::size_t granted = 48 * 1024;  // of static and dynamic shared memory; more has to be asked for
+  if (shape.shared_bytes >= granted)
     cuda::check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(shape.shared_bytes)),
                 name, __FILE__, __LINE__);
   cuda::check(cudaLaunchKernelEx(&config, kernel, Params(args)...), name, __FILE__, __LINE__);
+  cuda::finish_where_asked(name, __FILE__, __LINE__);
 }
 
 // The block's dynamic shared memory; tensor cores load from multiples of 32 bytes.

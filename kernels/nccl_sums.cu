@@ -3,6 +3,7 @@
 
 #include <nccl.h>
 
+#include <cstdlib>
 #include <cstring>
 #include <system_error>
 #include <thread>
@@ -57,6 +58,8 @@ std::string NcclSums::make_id() {
 }
 
 NcclSums::NcclSums(Index rank, Index size, const std::string& id) : handles_(std::make_unique<Handles>()) {
+  // NCCL would register captured sums' memory for other processes, which memory of a stream's pool cannot be.
+  ::setenv("NCCL_GRAPH_REGISTER", "0", 0);
   ncclUniqueId of_all;
   require(id.size() == sizeof of_all.internal, "nccl: given an id of ", id.size(), " bytes, expected ",
           sizeof of_all.internal, ", use equal builds of this program on all ranks");

@@ -1,6 +1,9 @@
 // Work graphs: memory and states; the recording itself is CUDA's.
 #include "kernels/work_graph.h"
 
+#include <cstdlib>
+#include <string_view>
+
 #include "kernels/error.h"
 #if STILLPOINT_CUDA
 #include "kernels/work_graph_cuda.h"
@@ -20,7 +23,15 @@ WorkGraph::~WorkGraph() = default;
 WorkGraph::WorkGraph(WorkGraph&&) noexcept = default;
 WorkGraph& WorkGraph::operator=(WorkGraph&&) noexcept = default;
 
-bool WorkGraph::available(Device device) { return device == Device::cuda; }
+bool runs_synchronously() {
+  static const bool asked = [] {
+    const char* const value = std::getenv("STILLPOINT_SYNC");
+    return value != nullptr && value != std::string_view("") && value != std::string_view("0");
+  }();
+  return asked;
+}
+
+bool WorkGraph::available(Device device) { return device == Device::cuda && !runs_synchronously(); }
 
 void WorkGraph::warm_up(const std::function<void()>& work) {
   if (recording_ == nullptr) recording_ = std::make_unique<Recording>();

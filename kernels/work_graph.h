@@ -7,6 +7,10 @@
 
 namespace stillpoint::kernels {
 
+// Whether STILLPOINT_SYNC=1 asks for every kernel to be waited for, so that an error names the kernel at fault; nothing
+// is recorded then.
+bool runs_synchronously();
+
 // Replays repeat the recorded work on the recorded addresses: what it reads and writes has to stay where it is, so its
 // temporary memory comes from an arena of its own.
 class WorkGraph {
@@ -16,7 +20,7 @@ class WorkGraph {
   WorkGraph(WorkGraph&&) noexcept;
   WorkGraph& operator=(WorkGraph&&) noexcept;
 
-  // Whether a device can record; a CPU cannot.
+  // Whether work of a device can be recorded here: not of a CPU, and not where kernels run synchronously.
   static bool available(Device device);
   // Runs `work` as it is, with the graph's memory: makes what recording may not (memory, library plans).
   void warm_up(const std::function<void()>& work);

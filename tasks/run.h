@@ -30,6 +30,7 @@ class Run {
   void step();
   void log_training();
   void settle();
+  void warn_of_plain_kernels() const;
   void warn_of(const Metrics& metrics, const std::string& split, Index epoch);
   std::vector<std::string> splits() const;  // that the end of the run evaluates
   bool held(const std::string& split);      // in the log already, at this step, from before a resume

@@ -1,7 +1,9 @@
 // What a run writes: rows of the log, evaluations, checkpoints, results.
+#include <algorithm>
 #include <exception>
 #include <utility>
 
+#include "kernels/library_plans.h"
 #include "tasks/run.h"
 
 namespace stillpoint {
@@ -66,6 +68,16 @@ const std::pair<Metrics, Json>& Run::evaluate(const std::string& split, Index ep
   return evaluated_[split] = {metrics, task_->details()};
 }
 
+// Nothing else shows that such a run is slow.
+void Run::warn_of_plain_kernels() const {
+  const std::vector<kernels::LibraryPlan> plans = kernels::kept_plans();
+  const auto plain = std::count_if(plans.begin(), plans.end(),
+                                   [](const kernels::LibraryPlan& p) { return p.library == "plain kernel"; });
+  if (plain > 0)
+    progress_->message(text("warning: ", plain, " shapes of convolutions run on plain kernels, which are slow, ",
+                            "expected cuDNN to do them; `stillpoint info` says whether it is built in"));
+}
+
 // A model may be far off for a while and find back, so training goes on; only its own loss ends it.
 void Run::warn_of(const Metrics& metrics, const std::string& split, Index epoch) {
   for (const auto& [name, value] : metrics) {
@@ -124,6 +136,8 @@ void Run::finish(TrainOutcome& outcome) {
     if (!details.empty()) results["details"][split] = details;
     out_ << split << ": " << format_metrics(metrics) << "\n";
   }
+  for (const kernels::LibraryPlan& plan : kernels::kept_plans())
+    results["library_plans"].push_back(describe(plan));
   task_->write_results(request_.folder, &folder_.log().tensorboard(), step_);
   folder_.log().tensorboard().flush();
   if (const std::string note = folder_.plot(); !note.empty()) out_ << note << "\n";

@@ -122,6 +122,7 @@ void Run::step() {
   ++loss_count_;
   ++step_;
   all_stop_ = result.asked;
+  if (step_ == first_step_ + 1) warn_of_plain_kernels();
 }
 
 void Run::end_epoch(Index epoch) {
@@ -187,9 +188,7 @@ TrainOutcome Run::run() {
 }
 
 void use_precision(const TrainConfig& config) {
-  kernels::set_precision(config.precision == "bf16"   ? kernels::Precision::bf16
-                         : config.precision == "tf32" ? kernels::Precision::tf32
-                                                      : kernels::Precision::float32);
+  kernels::set_precision(kernels::precision_named(config.precision));
 }
 
 TrainOutcome train(const TrainRequest& request, std::ostream& out) { return Run(request, out).train(); }

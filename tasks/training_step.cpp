@@ -23,6 +23,7 @@ OptimiserConfig optimiser_config(const TrainConfig& c) {
 
 TrainingStep::TrainingStep(Task& task, Optimiser& optimiser, const ParamList& params, Options options)
     : task_(task), optimiser_(optimiser), params_(params.tensors()), options_(std::move(options)) {
+  options_.recorded = options_.recorded && kernels::WorkGraph::available(options_.device);
   if (!shared()) return;
   require_agreement(*options_.group, hash_of(name_of(options_.device)), "a device",
                     "name it to all ranks with --device");

@@ -1,8 +1,8 @@
 // Steps of training on the CUDA path against the CPU's, recorded and not.
 #pragma once
-#include "simt/machine.h"
 #include "tasks/selftest.h"
 #include "tests/catch.h"
+#include "tests/cuda_machine.h"
 
 namespace stillpoint {
 

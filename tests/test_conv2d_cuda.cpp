@@ -3,11 +3,12 @@
 #include <algorithm>
 
 #include "kernels/conv2d_plan_cuda.h"
+#include "kernels/gemm.h"
+#include "kernels/library_plans.h"
 #include "kernels/work_graph.h"
-#include "simt/machine.h"
+#include "tests/cuda_machine.h"
 #include "tests/device_array.h"
 #include "tests/error_text.h"
-#include "tests/scoped_precision.h"
 
 namespace stillpoint::kernels {
 namespace {
@@ -72,6 +73,7 @@ double longest_sum(const Pass& pass, const Conv2dShape& s) {
   return std::max(1.0, *std::max_element(terms.begin(), terms.end()));
 }
 
+#if STILLPOINT_SIMT
 bool logged(const std::string& part) {
   const auto log = simt::launch_log();
   return std::any_of(log.begin(), log.end(),
@@ -82,9 +84,12 @@ bool logged(const std::string& part) {
 void check_launches(const Pass& pass, const Conv2dShape& s, bool by_cudnn) {
   CHECK(logged(by_cudnn ? pass.call : pass.body));
   const bool border = by_cudnn && s.circular && s.padding > 0;
-  CHECK(simt::launch_log().size() == (border ? 2u : 1u));
+  CHECK_COUNTED(simt::launch_log().size() == (border ? 2u : 1u));
   if (border) CHECK(logged(pass.to == &Places::x ? "FoldBorder<" : "WrapBorder<"));
 }
+#else
+void check_launches(const Pass&, const Conv2dShape&, bool) {}
+#endif
 
 struct Run {
   Conv2dShape shape;
@@ -181,6 +186,22 @@ TEST_CASE("convolutions that cuDNN does not take go to the bodies", "[cuda][conv
   const DeviceArray<float> none(Device::cuda, {}), w(Device::cuda, std::vector<float>(9, 1));
   conv2d_weight_adjoint({0, 1, 1, 4, 4, 3, 3, 1, 1, false}, none.array(), none.array(), w.array());
   CHECK(w.host() == std::vector<float>(9, 0));
+}
+
+TEST_CASE("what does a convolution is kept for people to read", "[cuda][conv2d]") {
+  const Conv2dShape taken{1, 1, 1, 6, 7, 3, 3, 1, 1, false}, long_taps{1, 1, 2, 2, 70, 1, 65, 1, 0, false};
+  check<float>({.shape = taken});
+  check<float>({.shape = long_taps, .by_cudnn = false});
+  const auto kept = [](const std::string& library, const Conv2dShape& s) {
+    std::string lines;
+    for (const LibraryPlan& plan : kept_plans())
+      if (plan.library == library && plan.work.starts_with(describe_conv2d("forward", s))) lines += describe(plan);
+    return lines;
+  };
+  CHECK_THAT(kept("cuDNN", taken), mentions("convolution forward (1,1,6,7) by (1,1,3,3)", "algorithm", "FMA"));
+  CHECK(kept("plain kernel", taken).empty());
+  CHECK_THAT(kept("cuDNN", long_taps), mentions("not found"));
+  CHECK_THAT(kept("plain kernel", long_taps), mentions("(1,1,2,70)"));
 }
 
 TEST_CASE("a recorded convolution needs its warm-up and repeats its bits", "[cuda][conv2d]") {

@@ -38,6 +38,17 @@ TEST_CASE("ranks with a GPU each have one process's losses, and the same bits ag
   CHECK(read_file(folder / "first" / checkpoint_name) == read_file(folder / "second" / checkpoint_name));
 }
 
+TEST_CASE("a run that waits for every kernel has the bits of one that does not", "[parallel][cuda]") {
+  const TempDir folder;
+  REQUIRE(test::run(folder.path(), on_gpu("recorded", 2)).code == 0);
+  ::setenv("STILLPOINT_SYNC", "1", 1);
+  const Result result = test::run(folder.path(), on_gpu("waiting", 2));
+  ::unsetenv("STILLPOINT_SYNC");
+  INFO(result.output);
+  REQUIRE(result.code == 0);
+  CHECK(test::losses(folder / "waiting") == test::losses(folder / "recorded"));
+}
+
 TEST_CASE("a GPU that waits for a killed rank is let go, and the last step saved", "[parallel][cuda]") {
   const TempDir folder;
   const Result result = test::kill_rank(folder, 2, on_gpu("run", 200), "run", 1);

@@ -296,6 +296,8 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
   *returned = 0;
   Matmul p{*desc, 0, 0, nullptr, nullptr, nullptr, nullptr, *a, *b, *c, *d, 0, 0, 0};
   if (check(p) != CUBLAS_STATUS_SUCCESS) return CUBLAS_STATUS_NOT_SUPPORTED;
+  // Rows of bf16 that do not start at multiples of 16 bytes are an error of the call.
+  if (p.la.type == CUDA_R_16BF && (p.la.ld % 8 != 0 || p.lb.ld % 8 != 0)) return CUBLAS_STATUS_INVALID_VALUE;
   cublasLtMatmulHeuristicResult_t found = {};
   found.workspaceSize = std::min<std::size_t>(wanted_workspace, preference->workspace_bytes);
   found.algo.data[0] = algorithm_mark;
@@ -303,6 +305,16 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
   found.wavesCount = 1;
   results[0] = found;
   *returned = 1;
+  return CUBLAS_STATUS_SUCCESS;
+}
+
+cublasStatus_t cublasLtMatmulAlgoConfigGetAttribute(const cublasLtMatmulAlgo_t* algo,
+                                                    cublasLtMatmulAlgoConfigAttributes_t, void* value,
+                                                    std::size_t bytes, std::size_t* written) {
+  if (algo == nullptr || algo->data[0] != algorithm_mark || bytes != sizeof(std::int32_t))
+    return CUBLAS_STATUS_INVALID_VALUE;
+  std::memset(value, 0, bytes);
+  *written = bytes;
   return CUBLAS_STATUS_SUCCESS;
 }
 
