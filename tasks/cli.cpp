@@ -239,7 +239,8 @@ struct ReportFlags {
   int run(std::ostream& out, std::ostream& err) const {
     const report::Written written = report::write_report({runs.begin(), runs.end()}, output);
     const std::size_t count = runs.size() - written.left_out.size();
-    for (const std::string& why : written.left_out) err << "stillpoint: left out: " << shown_message(why) << "\n";
+    for (const std::string& why : written.left_out)
+      err << "stillpoint: left out: " << shown_message(why) << "\n";
     out << "written to " << shown(output) << ": " << count << (count == 1 ? " run, " : " runs, ")
         << (written.bytes + 1023) / 1024 << " KiB\n";
     return written.left_out.empty() ? 0 : 1;
@@ -305,8 +306,14 @@ int run_command(const std::vector<std::string>& arguments, std::ostream& out, st
   CLI::App* const selftest_app =
       app.add_subcommand("selftest", "check every op and model on this machine, and time them");
   selftest_flags.add_to(*selftest_app);
-  bool no_timing = false;
-  selftest_app->add_flag("--no-timing", no_timing, "checks alone");
+  SelftestRequest selftest_request;
+  std::string selftest_precision = "float32", plans_precision = "float32";
+  bool no_timing = false, plans = false;
+  selftest_app->add_option("--only", selftest_request.only,
+                           "shell pattern of checks and times: 'op *', 'model copy-memory *'");
+  add_precision(*selftest_app, selftest_precision);
+  selftest_app->add_flag("--json", selftest_request.json, "an object per line");
+  selftest_app->add_flag("--no-timing", no_timing, "checks only");
   SpectrumFlags spectrum_flags;
   CLI::App* const spectrum_app =
       app.add_subcommand("spectrum", "the Koopman spectrum of a textbook system or a trained DEQ");
@@ -319,16 +326,27 @@ int run_command(const std::vector<std::string>& arguments, std::ostream& out, st
       "reproduce", "a table or figure of the paper: search, training, seeds, beside its numbers");
   reproduce_flags.add_to(*reproduce_app);
   CLI::App* const info_app = app.add_subcommand("info", "device, instruction set, libraries");
+  info_app->add_flag("--plans", plans, "what cuDNN and cublasLt chose for a step of every model on CUDA");
+  add_precision(*info_app, plans_precision);
 
   try {
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
     app.parse(reversed);
     refuse_empty(app);
+    if (info_app->parsed() && plans) {
+      device_named("cuda");
+      return print_plans(kernels::precision_named(plans_precision), out), 0;
+    }
     if (info_app->parsed()) return out << describe_system(), 0;
     require(train_app->parsed() || kernels::launched_processes() <= 1, "mpirun: given ",
             kernels::launched_processes(), " processes for a command that is one, expected train, start ",
             app.get_subcommands()[0]->get_name(), " without mpirun");
-    if (selftest_app->parsed()) return selftest(selftest_flags.apply(), !no_timing, out) ? 0 : 1;
+    if (selftest_app->parsed()) {
+      selftest_request.device = selftest_flags.apply();
+      selftest_request.precision = kernels::precision_named(selftest_precision);
+      selftest_request.timing = !no_timing;
+      return selftest(selftest_request, out) ? 0 : 1;
+    }
     if (eval_app->parsed()) return eval_command(*eval_app, eval_flags, out);
     if (predict_app->parsed()) return predict_command(predict_flags, out, err);
     if (spectrum_app->parsed()) return spectrum_flags.run(out), 0;

@@ -2,6 +2,7 @@
 #include "tasks/cli_flags.h"
 
 #include <algorithm>
+#include <iostream>
 
 #include "kernels/address_space.h"
 #include "kernels/communicator.h"
@@ -28,6 +29,11 @@ void set_threads(int threads) {
   kernels::require_threads(kernels::thread_count());
 }
 
+void add_precision(CLI::App& app, std::string& precision) {
+  app.add_option("--precision", precision, "of matrix products: float32, tf32 or bf16")
+      ->transform(choice({"float32", "tf32", "bf16"}));
+}
+
 void CommonFlags::add_to(CLI::App& app) {
   app.add_option("--device", device, "auto, cpu or cuda")->transform(choice({"auto", "cpu", "cuda"}));
   add_threads(app, threads);
@@ -38,7 +44,10 @@ Device CommonFlags::apply() const {
   if (kernels::Communicator* const group = kernels::Communicator::joined();
       group != nullptr && device != "cpu")
     group->use_own_gpu();
-  return device_named(device);
+  const Device chosen = device_named(device);
+  if (const std::string why = why_not_cuda(); device == "auto" && chosen == Device::cpu && !why.empty())
+    std::cerr << "stillpoint: running on the CPU: " << why << std::endl;
+  return chosen;
 }
 
 void SettingsFlags::add_to(CLI::App& app, std::string_view task) {

@@ -14,6 +14,7 @@ namespace stillpoint {
 
 void add_threads(CLI::App& app, int& threads);
 void set_threads(int threads);
+void add_precision(CLI::App& app, std::string& precision);
 
 struct CommonFlags {
   std::string device = "auto";

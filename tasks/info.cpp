@@ -134,6 +134,16 @@ std::string describe_system() {
   return out.str();
 }
 
+std::string why_not_cuda() {
+  std::string why_not;
+  if (cuda_works(&why_not)) return {};
+#if !STILLPOINT_CUDA
+  // Nobody expects a GPU of a machine that has none.
+  if (::access("/proc/driver/nvidia/version", F_OK) != 0 && ::access("/dev/dxg", F_OK) != 0) return {};
+#endif
+  return why_not;
+}
+
 Device device_named(const std::string& name) {
   if (name == "cpu") return Device::cpu;
   std::string why_not;

@@ -13,5 +13,7 @@ std::string describe_system();
 // "auto", "cpu" or "cuda" to a device. "auto" takes a GPU where one works; "cuda" is an Error that says why
 // where none does.
 Device device_named(const std::string& name);
+// Why a user who may expect a GPU gets none; empty where one works, and where nothing here was made for one.
+std::string why_not_cuda();
 
 }  // namespace stillpoint

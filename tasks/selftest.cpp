@@ -1,47 +1,133 @@
 // Op table, first steps, timings.
 #include "tasks/selftest.h"
 
+#include <fnmatch.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <functional>
 #include <iomanip>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <optional>
 
 #include "engine/cases/op_check.h"
+#include "kernels/library_plans.h"
 #include "tasks/selftest_models.h"
 #include "tasks/training_step.h"
 
 namespace stillpoint {
 namespace {
 
-class Report {
- public:
-  explicit Report(std::ostream& out) : out_(out) {}
-  void check(const std::string& what, bool passed, const std::string& details) {
-    out_ << (passed ? "ok    " : "FAIL  ") << what << (details.empty() ? "" : ": " + details) << std::endl;
-    failures_ += passed ? 0 : 1;
-  }
-  int failures() const { return failures_; }
+using kernels::Precision;
 
- private:
-  std::ostream& out_;
-  int failures_ = 0;
+struct Outcome {
+  bool passed;
+  std::string details;
 };
 
-// One line per op; its largest error as a fraction of what is allowed.
-void check_ops(Device device, Report& report) {
+class Report {
+ public:
+  Report(const SelftestRequest& request, std::ostream& out) : request_(request), out_(out) {}
+
+  bool wants(const std::string& what) const { return ::fnmatch(request_.only.c_str(), what.c_str(), 0) == 0; }
+
+  // What a check throws is its failure, and no other's.
+  void check(const std::string& what, const std::function<Outcome()>& run) {
+    if (!wants(what)) return;
+    const Outcome outcome = guarded([&] { return run(); });
+    failures_ += outcome.passed ? 0 : 1;
+    print(what, outcome, {{"check", what}, {"passed", outcome.passed}, {"details", outcome.details}});
+  }
+
+  // `run` returns milliseconds.
+  void time(const std::string& what, const std::function<double()>& run) {
+    if (!wants(what)) return;
+    double ms = std::numeric_limits<double>::quiet_NaN();
+    const Outcome outcome = guarded([&] {
+      ms = run();
+      std::ostringstream words;
+      words << std::fixed << std::setprecision(3) << ms << " ms a step";
+      return Outcome{true, words.str()};
+    });
+    failures_ += outcome.passed ? 0 : 1;
+    print(what, outcome,
+          {{"time", what}, {"passed", outcome.passed}, {"ms", ms}, {"details", outcome.details}});
+  }
+
+  // Whether all passed.
+  bool end() {
+    require(done_ > 0, "selftest: given --only ", request_.only,
+            ", expected a pattern of a check such as 'op *' or ",
+            "'model copy-memory *', run selftest without it to see their names");
+    const std::string where =
+        text(" on ", name_of(request_.device), request_.precision == Precision::float32 ? "" : " in ",
+             request_.precision == Precision::float32 ? "" : kernels::name_of(request_.precision));
+    if (request_.json)
+      out_ << Json{{"checks", done_},
+                   {"failed", failures_},
+                   {"device", name_of(request_.device)},
+                   {"precision", kernels::name_of(request_.precision)}}
+           << std::endl;
+    else
+      out_ << (failures_ == 0 ? "all checks passed" : text(failures_, " checks failed")) << where
+           << std::endl;
+    return failures_ == 0;
+  }
+
+ private:
+  const SelftestRequest& request_;
+  std::ostream& out_;
+  int failures_ = 0, done_ = 0;
+
+  template <class F>
+  static Outcome guarded(const F& run) {
+    try {
+      return run();
+    } catch (const std::exception& e) {
+      return {false, e.what()};
+    }
+  }
+
+  void print(const std::string& what, const Outcome& outcome, const Json& object) {
+    ++done_;
+    if (request_.json)
+      out_ << object << std::endl;
+    else
+      out_ << (outcome.passed ? object.contains("time") ? "time  " : "ok    " : "FAIL  ") << what
+           << (outcome.details.empty() ? "" : ": " + outcome.details) << std::endl;
+  }
+};
+
+// The largest error as a fraction of what is allowed; any error where none is.
+Outcome judge(const std::vector<OpCheck>& checks) {
+  double worst = 0;
+  std::string where;
+  for (const OpCheck& check : checks) {
+    const double fraction = check.error == 0 ? 0 : check.error / check.allowed;
+    if (fraction <= worst || std::isnan(worst)) continue;  // NaN is worse than any number
+    worst = fraction;
+    where = check.what;
+  }
+  std::ostringstream details;
+  details << std::setprecision(2) << worst << " of the allowed error" << (worst <= 1 ? "" : " in " + where);
+  return {worst <= 1, details.str()};
+}
+
+void check_ops(const SelftestRequest& request, Report& report) {
   for (const OpCase& c : op_cases()) {
-    double worst = 0;
-    std::string where;
-    for (const auto& list : {check_values(c, device), check_gradients(c, device)})
-      for (const OpCheck& check : list) {
-        const double fraction = check.error / check.allowed;
-        if (fraction <= worst || std::isnan(worst)) continue;  // NaN is worse than any number
-        worst = fraction;
-        where = check.what;
-      }
-    std::ostringstream details;
-    details << std::setprecision(2) << worst << " of the allowed error" << (worst <= 1 ? "" : " in " + where);
-    report.check("op " + c.name, worst <= 1, details.str());
+    report.check("op " + c.name, [&] {
+      std::vector<OpCheck> checks = check_values(c, request.device, request.precision);
+      for (const OpCheck& check : check_gradients(c, request.device, request.precision))
+        checks.push_back(check);
+      return judge(checks);
+    });
+    report.check("nan " + c.name, [&] {
+      for (const OpCheck& check : check_nan(c, request.device))
+        if (!check.passed()) return Outcome{false, text(check.error, " places lack it with ", check.what)};
+      return Outcome{true, "stays a NaN"};
+    });
   }
 }
 
@@ -54,40 +140,61 @@ double largest_relative_difference(const std::vector<double>& a, const std::vect
   return most;
 }
 
-void check_models(Device device, Report& report) {
+// Rounding of eight steps. In float32 on a GPU against the CPU's; rounded products against exact ones.
+double allowed_difference(Precision precision) {
+  switch (precision) {
+    case Precision::tf32:
+      return 1e-2;
+    case Precision::bf16:
+      return 5e-2;
+    case Precision::float32:
+      break;
+  }
+  return 2e-4;
+}
+
+void check_models(const SelftestRequest& request, Report& report) {
   constexpr Index steps = 8;
-  constexpr double allowed = 2e-4;  // float32 rounding, grown over the steps
+  const Device device = request.device;
   const SelftestFiles files(32, 30);
   for (const SelftestModel& c : selftest_models()) {
     const TaskKind& kind = task_kind(c.task);
     const Json config = small_config(c, files);
-    const FirstSteps here = first_steps(kind, config, device, steps);
-    const FirstSteps reference =
-        device == Device::cpu
-            ? first_steps(kind, kind.resolve({{config, "selftest"}, {{{"dtype", "float64"}}, "selftest"}}),
-                          Device::cpu, steps)
-            : first_steps(kind, config, Device::cpu, steps);
-    const double difference = largest_relative_difference(here.losses, reference.losses);
-    report.check(
-        text("model ", c.task, " ", c.model), difference <= allowed,
-        text(steps, " losses within ", difference, " of ", device == Device::cpu ? "float64" : "the CPU's"));
+    std::optional<FirstSteps> taken;
+    const auto here = [&]() -> const FirstSteps& {
+      const kernels::ScopedPrecision scope(request.precision);
+      if (!taken) taken = first_steps(kind, config, device, steps);
+      return *taken;
+    };
+    report.check(text("model ", c.task, " ", c.model), [&] {
+      const Json exact = kind.resolve({{config, "selftest"}, {{{"dtype", "float64"}}, "selftest"}});
+      const FirstSteps reference =
+          first_steps(kind, device == Device::cpu ? exact : config, Device::cpu, steps);
+      const double difference = largest_relative_difference(here().losses, reference.losses);
+      return Outcome{difference <= allowed_difference(request.precision),
+                     text(steps, " losses within ", difference, " of ",
+                          device == Device::cpu ? "float64" : "the CPU's")};
+    });
     if (device == Device::cpu || !c.recorded) continue;
-    const FirstSteps plain = first_steps(kind, config, device, steps, false);
-    report.check(text("graph ", c.task, " ", c.model),
-                 here.replays > 0 && plain.losses == here.losses && plain.grad_norms == here.grad_norms,
-                 text(here.replays, " replayed steps, ",
-                      plain.losses == here.losses ? "equal to" : "not equal to", " unrecorded ones"));
+    report.check(text("graph ", c.task, " ", c.model), [&] {
+      const FirstSteps& recorded = here();
+      const kernels::ScopedPrecision scope(request.precision);
+      const FirstSteps plain = first_steps(kind, config, device, steps, false);
+      const bool equal = plain.losses == recorded.losses && plain.grad_norms == recorded.grad_norms;
+      return Outcome{recorded.replays > 0 && equal, text(recorded.replays, " replayed steps, ",
+                                                         equal ? "" : "not ", "equal to unrecorded ones")};
+    });
   }
 }
 
-void time_models(Device device, std::ostream& out) {
+void time_models(const SelftestRequest& request, Report& report) {
+  const kernels::ScopedPrecision scope(request.precision);
   const SelftestFiles files(512, 160);
-  for (const SelftestModel& c : selftest_models()) {
-    const Index steps = device == Device::cpu ? c.timed_on_cpu : 100;
-    const FirstSteps run = first_steps(task_kind(c.task), full_config(c, files), device, steps);
-    out << "time  " << c.task << " " << c.model << ", " << c.batch << ": " << std::fixed
-        << std::setprecision(3) << run.milliseconds << " ms a step" << std::defaultfloat << std::endl;
-  }
+  for (const SelftestModel& c : selftest_models())
+    report.time(text(c.task, " ", c.model, ", ", c.batch), [&] {
+      const Index steps = request.device == Device::cpu ? c.timed_on_cpu : 100;
+      return first_steps(task_kind(c.task), full_config(c, files), request.device, steps).milliseconds;
+    });
 }
 
 }  // namespace
@@ -117,16 +224,20 @@ FirstSteps first_steps(const TaskKind& kind, const Json& config, Device device, 
   return run;
 }
 
-bool selftest(Device device, bool timing, std::ostream& out) {
-  Report report(out);
-  check_ops(device, report);
-  check_models(device, report);
-  if (timing) time_models(device, out);
-  if (report.failures() == 0)
-    out << "all checks passed on " << name_of(device) << std::endl;
-  else
-    out << report.failures() << " checks failed on " << name_of(device) << std::endl;
-  return report.failures() == 0;
+bool selftest(const SelftestRequest& request, std::ostream& out) {
+  Report report(request, out);
+  check_ops(request, report);
+  check_models(request, report);
+  if (request.timing) time_models(request, report);
+  return report.end();
+}
+
+void print_plans(Precision precision, std::ostream& out) {
+  const kernels::ScopedPrecision scope(precision);
+  const SelftestFiles files(512, 160);
+  for (const SelftestModel& c : selftest_models())
+    first_steps(task_kind(c.task), full_config(c, files), Device::cuda, 1);
+  for (const kernels::LibraryPlan& plan : kernels::kept_plans()) out << describe(plan) << "\n";
 }
 
 }  // namespace stillpoint

@@ -4,6 +4,7 @@
 #include <ostream>
 
 #include "kernels/communicator.h"
+#include "kernels/gemm.h"
 #include "tasks/registry.h"
 
 namespace stillpoint {
@@ -18,10 +19,22 @@ struct FirstSteps {
 FirstSteps first_steps(const TaskKind& kind, const Json& config, Device device, Index steps,
                        bool recorded = true, kernels::Communicator& group = kernels::Communicator::alone());
 
-// Checks, on `device`: every row of the op table (values against its oracle, gradients against float64 on the
-// CPU); the first steps of every model against the CPU and, on a GPU, recorded against unrecorded steps,
-// which have to be equal; then, where `timing`, times a step of every model at the paper's sizes. Prints a
-// line per check; returns whether all passed.
-bool selftest(Device device, bool timing, std::ostream& out);
+struct SelftestRequest {
+  Device device = Device::cpu;
+  kernels::Precision precision = kernels::Precision::float32;  // of products
+  std::string only = "*";                                      // shell pattern of what is checked and timed
+  bool timing = true;
+  bool json = false;  // an object per line in place of words
+};
+// Checks, on a device: every row of the op table (values against its oracle, gradients against float64 on the
+// CPU, NaN in, NaN out); the first steps of every model against the CPU and, on a GPU, recorded against
+// unrecorded steps, which have to be equal; then times a step of every model at the paper's sizes. Prints a
+// line per check, whatever the others do; returns whether all passed. Throws an Error where nothing fits
+// `only`.
+bool selftest(const SelftestRequest& request, std::ostream& out);
+
+// Takes a step of every model at the paper's sizes on CUDA and prints what cuDNN and cublasLt chose for each
+// of its products and convolutions.
+void print_plans(kernels::Precision precision, std::ostream& out);
 
 }  // namespace stillpoint

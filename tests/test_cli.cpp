@@ -169,6 +169,33 @@ TEST_CASE("selftest checks every op and model", "[cli]") {
   CHECK(done.output.find("FAIL") == std::string::npos);
 }
 
+TEST_CASE("selftest checks the parts and in the precision that are asked for", "[cli]") {
+  const TempDir folder;
+  const auto selftest = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"selftest", "--device", "cpu", "--threads", "1", "--no-timing"});
+    return run(folder.path(), arguments);
+  };
+  const Result some = selftest({"--only", "op soft*", "--precision", "bf16"});
+  INFO(some.output);
+  CHECK(some.code == 0);
+  CHECK_THAT(some.output, mentions("ok    op softmax:", "all checks passed on cpu in bf16"));
+  CHECK(some.output.find("matmul") == std::string::npos);
+  std::istringstream lines(selftest({"--only", "nan linear*", "--json"}).output);
+  int checks = 0;
+  for (std::string line; std::getline(lines, line);) {
+    const Json object = Json::parse(line);
+    if (object.contains("check")) {
+      ++checks;
+      CHECK(object.at("passed") == true);
+    }
+    if (object.contains("checks")) CHECK(object.at("checks") == checks);
+  }
+  CHECK(checks == 2);
+  const Result none = selftest({"--only", "op nothing"});
+  CHECK(none.code == 1);
+  CHECK_THAT(none.output, mentions("--only op nothing", "expected a pattern of a check"));
+}
+
 TEST_CASE("eval rounds products as the run did", "[cli]") {
   const TempDir folder;
   std::vector<std::string> arguments{"train",    "copy-memory", "--run",     "run",

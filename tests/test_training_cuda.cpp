@@ -67,6 +67,7 @@ TEST_CASE("float64, SGD and a last batch of another size are recorded too", "[cu
   for (std::size_t i = 0; i < 12; ++i) CHECK(recorded.losses[i] == Approx(cpu.losses[i]).epsilon(1e-9));
 }
 
+#if STILLPOINT_SIMT
 TEST_CASE("a replayed step is one launch and the uploads of its batch", "[cuda][training]") {
   const TaskKind& kind = task_kind("copy-memory");
   const auto calls = [&](Index count) {
@@ -104,6 +105,7 @@ TEST_CASE("a training step of copy memory is 38 launches and no library call", "
                                      {ours + "each_element", 5}});
   }
 }
+#endif
 
 TEST_CASE("a run on the GPU resumes bit-identically and evaluates as the CPU does", "[cuda][training]") {
   const Late late(5);
@@ -155,6 +157,7 @@ TEST_CASE("a DEQ's solvers are read after a replay, and asked on the way where t
   }
 }
 
+#if STILLPOINT_SIMT
 TEST_CASE("a batch that does not fit is refused with the number of examples that would", "[cuda][training]") {
   struct Capacity {
     explicit Capacity(std::size_t bytes) { simt::set_device_capacity(bytes); }
@@ -182,13 +185,23 @@ TEST_CASE("a batch that does not fit is refused with the number of examples that
   CHECK(first_steps(kind, sized(fit * 3 / 4), Device::cuda, 2).losses.size() == 2);
   CHECK_THAT(error_text([&] { first_steps(kind, sized(fit * 2), Device::cuda, 2); }), mentions("examples of a batch fit"));
 }
+#endif
 
-TEST_CASE("selftest passes on the emulated GPU", "[cuda][training]") {
+TEST_CASE("selftest passes on the emulated GPU in every precision", "[cuda][training]") {
+  using kernels::Precision;
+  const auto [precision, only] = GENERATE(table<Precision, std::string>({{Precision::float32, "*"},
+                                                                         {Precision::tf32, "op *"},
+                                                                         {Precision::tf32, "graph copy*two"},
+                                                                         {Precision::bf16, "op *"},
+                                                                         {Precision::bf16, "model image-*single"}}));
   std::ostringstream out;
-  const bool passed = selftest(Device::cuda, false, out);
+  const bool passed =
+      selftest({.device = Device::cuda, .precision = precision, .only = only, .timing = false}, out);
   INFO(out.str());
   CHECK(passed);
-  CHECK_THAT(out.str(), mentions("ok    op sim_head", "ok    graph copy-memory two", "all checks passed on cuda"));
+  CHECK_THAT(out.str(), mentions("all checks passed on cuda"));
+  if (only == "*")
+    CHECK_THAT(out.str(), mentions("ok    op sim_head", "ok    nan linear_relu", "ok    graph copy-memory two"));
 }
 
 TEST_CASE("recorded work may neither wait for the device nor take new memory", "[cuda][training]") {

@@ -80,42 +80,79 @@ std::vector<OpCheck> against_differences(const OpCase& c, const std::vector<Valu
   return checks;
 }
 
-double epsilon(DType dtype) {
-  return dtype == DType::float64 ? std::numeric_limits<double>::epsilon()
-                                 : double(std::numeric_limits<float>::epsilon());
+double epsilon(DType dtype, kernels::Precision precision) {
+  if (dtype == DType::float64) return std::numeric_limits<double>::epsilon();
+  switch (precision) {
+    case kernels::Precision::tf32: return 0x1p-10;
+    case kernels::Precision::bf16: return 0x1p-7;
+    case kernels::Precision::float32: break;
+  }
+  return std::numeric_limits<float>::epsilon();
+}
+
+// f in a precision, and the eps that its results may be off by.
+struct Rounded {
+  std::vector<Values> results;
+  double eps;
+};
+Rounded rounded(DType dtype, kernels::Precision precision, const std::function<std::vector<Values>()>& f) {
+  const auto in = [&](kernels::Precision p) {
+    const kernels::ScopedPrecision scope(p);
+    return f();
+  };
+  std::vector<Values> results = in(precision);
+  const bool changed = precision != kernels::Precision::float32 && in(kernels::Precision::float32) != results;
+  return {std::move(results), epsilon(dtype, changed ? precision : kernels::Precision::float32)};
 }
 
 constexpr DType real_types[] = {DType::float64, DType::float32};
 
 }  // namespace
 
-std::vector<OpCheck> check_values(const OpCase& c, Device device) {
+std::vector<OpCheck> check_values(const OpCase& c, Device device, kernels::Precision precision) {
   const std::vector<Values> values = draw_all(c, false);
   const Values expected = c.oracle(values);
   std::vector<OpCheck> checks;
   for (const DType dtype : real_types) {
-    const Values found = c.op(make_inputs(c, values, {dtype, device})).values();
-    checks.push_back({text(c.name, " in ", name_of(dtype), " on ", name_of(device)), distance(found, expected),
-                      16 * epsilon(dtype) * std::sqrt(double(c.terms)) * std::max(1.0, norm(expected))});
+    const auto [found, eps] = rounded(dtype, precision, [&] {
+      return std::vector<Values>{c.op(make_inputs(c, values, {dtype, device})).values()};
+    });
+    checks.push_back({text(c.name, " in ", name_of(dtype), " on ", name_of(device)), distance(found[0], expected),
+                      16 * eps * std::sqrt(double(c.terms)) * std::max(1.0, norm(expected))});
   }
   return checks;
 }
 
-std::vector<OpCheck> check_gradients(const OpCase& c, Device device) {
+std::vector<OpCheck> check_gradients(const OpCase& c, Device device, kernels::Precision precision) {
   const std::vector<Values> values = draw_all(c, c.kinked);
   const auto gradients = [&](TensorOptions options) {
     const std::vector<Tensor> x = make_inputs(c, values, options);
     const Tensor y = c.op(x);
-    return grad(y, pick(x, differentiable(c)), direction(y, 7));
+    std::vector<Values> found;
+    for (const Tensor& g : grad(y, pick(x, differentiable(c)), direction(y, 7))) found.push_back(g.values());
+    return found;
   };
-  const std::vector<Tensor> expected = gradients({DType::float64, Device::cpu});
+  const std::vector<Values> expected = gradients({DType::float64, Device::cpu});
   std::vector<OpCheck> checks;
   for (const DType dtype : real_types) {
-    const std::vector<Tensor> found = gradients({dtype, device});
+    const auto [found, eps] = rounded(dtype, precision, [&] { return gradients({dtype, device}); });
     for (std::size_t i = 0; i < found.size(); ++i)
       checks.push_back({text(c.name, " gradient ", i, " in ", name_of(dtype), " on ", name_of(device)),
-                        distance(found[i].values(), expected[i].values()),
-                        64 * epsilon(dtype) * std::sqrt(double(c.terms)) * std::max(1.0, norm(expected[i].values()))});
+                        distance(found[i], expected[i]),
+                        64 * eps * std::sqrt(double(c.terms)) * std::max(1.0, norm(expected[i]))});
+  }
+  return checks;
+}
+
+std::vector<OpCheck> check_nan(const OpCase& c, Device device) {
+  std::vector<OpCheck> checks;
+  for (const std::size_t i : differentiable(c)) {
+    std::vector<Values> values = draw_all(c, false);
+    values[i][values[i].size() / 2] = std::numeric_limits<double>::quiet_NaN();
+    const Values expected = c.oracle(values), found = c.op(make_inputs(c, values, {DType::float32, device})).values();
+    double lost = 0;
+    for (std::size_t j = 0; j < expected.size(); ++j) lost += std::isnan(expected[j]) && !std::isnan(found[j]) ? 1 : 0;
+    checks.push_back({text(c.name, ", NaN in input ", i, " on ", name_of(device)), lost, 0});
   }
   return checks;
 }

@@ -1,6 +1,7 @@
 // Checks of a row of the op-case table, for the tests and for `stillpoint selftest`.
 #pragma once
 #include "engine/cases/op_cases.h"
+#include "kernels/gemm.h"
 
 namespace stillpoint {
 
@@ -11,10 +12,15 @@ struct OpCheck {
   bool passed() const { return error <= allowed; }  // false for NaN
 };
 
+// Both take `precision` for the products. What it changes, in float32, may be off by that rounding; what it does
+// not change is held to float32's.
 // Values in float64 and float32 against the oracle: within 16 eps sqrt(k) of its norm.
-std::vector<OpCheck> check_values(const OpCase& c, Device device);
+std::vector<OpCheck> check_values(const OpCase& c, Device device, kernels::Precision precision = {});
 // Gradients in both types against those of float64 on the CPU: within 64 eps sqrt(k).
-std::vector<OpCheck> check_gradients(const OpCase& c, Device device);
+std::vector<OpCheck> check_gradients(const OpCase& c, Device device, kernels::Precision precision = {});
+// A NaN in each input makes a NaN in float32 wherever it makes one of the oracle: the number of places that
+// lack it, 0 allowed.
+std::vector<OpCheck> check_nan(const OpCase& c, Device device);
 // Gradients in float64 against central differences: within 1e-6.
 std::vector<OpCheck> check_by_differences(const OpCase& c);
 // Second derivatives in float64 against central differences of the gradient: within 1e-6.
