@@ -6,6 +6,8 @@
 #                                                the fuzz targets for three seconds each
 #   cmake/dev.sh build                           packages, Optuna and program only
 #   cmake/dev.sh package                         a .deb and a .tar.gz for every processor with AVX2, tested
+#   cmake/dev.sh gpu [OPTIONS OF bench/gpu_hour.py]   the first hour on a GPU: checks and times, in gpu-hour/summary.md
+#   cmake/dev.sh pack [OPTIONS OF bench/gpu_pack.py]  the same to carry to a machine without a network
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -91,6 +93,12 @@ case "$command" in
     python3 tests/test_package.py build/portable/packages/*.tar.gz
     echo "The packages:"
     ls -sh "$PWD"/build/portable/packages/* ;;
+  gpu)
+    exec python3 bench/gpu_hour.py "$@" ;;
+  pack)
+    cmake --preset gpu -B build/pack -DSTILLPOINT_NATIVE=OFF "-DCMAKE_CUDA_ARCHITECTURES=80-real;90-real;100-real"
+    cmake --build build/pack --target stillpoint test_cuda test_cuda_tasks
+    exec python3 bench/gpu_pack.py --build build/pack "$@" ;;
   test)
     install_packages "${required[@]}" "${for_tests[@]}" "${for_fuzzing[@]}" "${optional[@]}"
     find_optuna
@@ -105,6 +113,6 @@ case "$command" in
       echo "dev.sh: no clang++ with libFuzzer; going on without the fuzz targets"
     fi ;;
   *)
-    echo "dev.sh: given '$command', expected build, package, run or test" >&2
+    echo "dev.sh: given '$command', expected build, gpu, pack, package, run or test" >&2
     exit 2 ;;
 esac

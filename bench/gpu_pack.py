@@ -1,0 +1,89 @@
+"""Packs what `bench/gpu_hour.py` needs on a machine with a GPU and without a network: one .tar.xz of at most 60 MiB.
+
+    python3 bench/gpu_pack.py --build build/pack [--data FOLDER] [--out stillpoint-gpu.tar.xz]
+
+Carries the program and its tests of the GPU, the libraries that such machines lack (not NVIDIA's, not the C library's), and,
+for a build there, the sources and an overlay of headers and static libraries. Unpack it and run `sh stillpoint-gpu/run.sh`.
+"""
+import argparse
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+LIMIT = 60 << 20
+# Every machine with such a GPU and PyTorch has these.
+THERE = re.compile(r"^(ld-linux|linux-vdso|lib(c|m|dl|rt|pthread|resolv|stdc\+\+|gcc_s|cuda|cudart|cublas|cublasLt|cudnn|nccl|nvidia)[-.\d]*\.so|"
+                   r"lib(c|m|dl|rt|pthread|stdc\+\+|gcc_s)\.so|lib(cuda|cudart|cublas|cublasLt|cudnn|nccl)\w*\.so)")
+OVERLAY_HEADERS = ("nlohmann", "CLI", "eigen3/Eigen", "png.h", "pngconf.h", "pnglibconf.h", "jpeglib.h", "jmorecfg.h", "jerror.h",
+                   "x86_64-linux-gnu/jconfig.h", "zlib.h", "zconf.h", "x86_64-linux-gnu/zconf.h")
+OVERLAY_LIBRARIES = ("libpng16.a", "libpng.a", "libjpeg.a", "libz.a")
+RUN = """#!/bin/sh
+# The hour on this machine's GPU: sh run.sh [OPTIONS OF gpu_hour.py]
+here=$(cd "$(dirname "$0")" && pwd)
+nvidia=$(python3 -c 'import glob, os, sys
+print(":".join(sorted({os.path.dirname(f) for p in sys.path for f in glob.glob(p + "/nvidia/*/lib/lib*.so.*")})))')
+LD_LIBRARY_PATH=$here/lib:$nvidia:/usr/local/cuda/lib64:$LD_LIBRARY_PATH
+export LD_LIBRARY_PATH
+exec python3 "$here/source/bench/gpu_hour.py" --program "$here/bin/stillpoint" --tests "$here/bin" --data "$here/data" "$@"
+"""
+
+
+def libraries_of(program):
+    printed = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
+    for name, path in re.findall(r"^\s*(\S+) => (/\S+)", printed, re.M):
+        if not THERE.match(name):
+            yield name, path
+
+
+def copy_overlay(to):
+    include = to / "include"
+    for header in OVERLAY_HEADERS:
+        source = pathlib.Path("/usr/include") / header
+        if source.is_dir():
+            shutil.copytree(source, include / source.name, dirs_exist_ok=True)
+        elif source.exists():
+            include.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, include / source.name)
+    (to / "lib").mkdir(parents=True, exist_ok=True)
+    for library in OVERLAY_LIBRARIES:
+        for source in pathlib.Path("/usr/lib").glob(f"*-linux-gnu/{library}"):
+            shutil.copy(source, to / "lib" / library)
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--build", required=True, help="a build folder with CUDA; build it for sm_80, sm_90 and sm_100")
+    p.add_argument("--data", help="folder of data for tables 2 and 3")
+    p.add_argument("--out", default="stillpoint-gpu.tar.xz")
+    a = p.parse_args()
+    build = pathlib.Path(a.build)
+    with tempfile.TemporaryDirectory() as temporary:
+        top = pathlib.Path(temporary) / "stillpoint-gpu"
+        for folder in ("bin", "lib", "data"):
+            (top / folder).mkdir(parents=True)
+        programs = [build / "stillpoint", build / "tests/test_cuda", build / "tests/test_cuda_tasks"]
+        for program in programs:
+            if not program.exists():
+                sys.exit(f"gpu_pack: given {a.build}, which lacks {program.name}, expected a build with CUDA and tests")
+            subprocess.run(["strip", "-o", top / "bin" / program.name, program], check=True)
+            for name, path in libraries_of(program):
+                shutil.copy(path, top / "lib" / name)
+        if a.data:
+            shutil.copytree(a.data, top / "data", dirs_exist_ok=True)
+        archive = subprocess.run(["git", "-C", ROOT, "archive", "--prefix=source/", "HEAD"], check=True, capture_output=True).stdout
+        subprocess.run(["tar", "-x", "-C", top], input=archive, check=True)
+        copy_overlay(top / "overlay")
+        (top / "run.sh").write_text(RUN)
+        subprocess.run(["tar", "-C", temporary, "-cJf", pathlib.Path(a.out).resolve(), top.name], check=True)
+    size = pathlib.Path(a.out).stat().st_size
+    print(f"{a.out}: {size / (1 << 20):.1f} MiB")
+    if size > LIMIT:
+        sys.exit(f"gpu_pack: {a.out} has {size} bytes, expected at most {LIMIT}, carry less data")
+
+
+if __name__ == "__main__":
+    main()
