@@ -18,7 +18,10 @@ finish() {
 }
 trap finish EXIT
 (cd "$folder" && "${as_owner[@]}" "$programs/initdb" -D "$folder/data" -U stillpoint -A trust -N >/dev/null)
-server -l "$folder/log" -o "-k $folder -c listen_addresses= -c fsync=off" start
+options="-k $folder -c listen_addresses= -c fsync=off"
+server -l "$folder/log" -o "$options" start
 export STILLPOINT_TEST_POSTGRES_DATA=$folder/data
-export STILLPOINT_TEST_POSTGRES_RESTART="cd $folder && ${as_owner[*]} $programs/pg_ctl -D $folder/data -s -w -m immediate restart"
+# Down for longer than a heartbeat, so that some worker misses it.
+control="cd $folder && ${as_owner[*]} $programs/pg_ctl -D $folder/data -s -w"
+export STILLPOINT_TEST_POSTGRES_RESTART="($control -m immediate stop); sleep 2; $control -l $folder/log -o '$options' start"
 STILLPOINT_TEST_POSTGRES="postgresql://stillpoint@/postgres?host=$folder" "$@"
