@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import struct
 import subprocess
@@ -77,7 +78,7 @@ class Hour:
         if self.left() < 10:
             return self.note(name, "no time left", 0), ""
         start = time.monotonic()
-        log = self.folder / "logs" / (name.replace(" ", "-").replace(",", "") + ".txt")
+        log = self.folder / "logs" / (re.sub(r"\W+", "-", name) + ".txt")
         with log.open("wb") as out:
             process = subprocess.Popen([str(c) for c in command], stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
                                        cwd=self.work, env={**os.environ, **(environment or {})}, start_new_session=True)
@@ -109,7 +110,7 @@ class Hour:
 
     def train(self, name, seconds, *arguments):
         """Times a step by the rows of the log: the mean after the first of them."""
-        run = self.work / name.replace(" ", "-").replace(",", "")
+        run = self.work / re.sub(r"\W+", "-", name)
         self.step("step: " + name, seconds, [self.program, "train", *arguments, "--device", "cuda", "--run", run])
         rows = []
         if (run / "metrics.jsonl").exists():
@@ -167,7 +168,7 @@ class Hour:
             for precision in ("float32", "tf32"):
                 self.train(f"CIFAR SIM, batch {batch}, {precision}", 20, "image-classification", "--preset", "cifar10-sim", "--data",
                            self.data / "cifar", "--set", *self.assignments({"epochs": 1, "batch": batch, "precision": precision,
-                                                                           "log_every": 20}))
+                                                                           "schedule": "constant", "log_every": 20}))
         self.train("CIFAR monDEQ, batch 128", 25, "image-classification", "--preset", "cifar10-mondeq-single", "--data",
                    self.data / "cifar", "--set", *self.assignments({"epochs": 1, "batch": 128, "log_every": 40, "tune_alpha": "false"}))
 

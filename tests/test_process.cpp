@@ -21,8 +21,10 @@ namespace fs = std::filesystem;
 using test::Result;
 using test::TempDir;
 
-// A shell's command; $S is the program, $Q trains in 10 steps in the folder r, $LONG without end.
+// A shell's command; $S is the program, $Q trains in 10 steps in the folder r, $LONG without end. What an earlier
+// command printed is removed: `started` would take it for this one's.
 Result shell(const TempDir& folder, const std::string& command) {
+  fs::remove(folder / "out");
   const std::string small =
       "train copy-memory --model tcn --device cpu --threads 1 --run r --set blank=4 --set train_sequences=40 "
       "--set valid_sequences=2 --set test_sequences=2 --set batch=4 --set tcn_blocks=2 --set tcn_channels=4 ";
