@@ -2,9 +2,9 @@
 
     python3 bench/gpu_hour.py [--program STILLPOINT --tests FOLDER] [--folder gpu-hour] [--limit 480] [--only PART...]
 
-Without a program it builds one first, in build/gpu. Runs one step after another, in the order of what teaches most. Each has a time limit and a verdict of its own: passed,
-failed, out of time, no GPU, not installed. The folder gets `summary.md`, written anew after every step, and a log of each.
-`cmake/dev.sh gpu` builds and starts this; docs/gpu.md says how to read what comes out.
+Without a program it builds one first, in build/gpu. The steps run one after another, in the order of what teaches most, each
+with a time limit and a verdict of its own: passed, failed, out of time, no GPU, not installed. The folder gets
+`summary.md`, written anew after every step, and a log of each. docs/gpu.md says how to read what comes out.
 """
 import argparse
 import json
