@@ -64,7 +64,7 @@ class Multiprocessor(NamedTuple):
 
 
 MULTIPROCESSORS = {"sm_80": Multiprocessor(164 * 1024), "sm_90": Multiprocessor(228 * 1024),
-                   "sm_100": Multiprocessor(228 * 1024)}
+                   "sm_100": Multiprocessor(228 * 1024), "sm_120": Multiprocessor(100 * 1024, warps=48, blocks=24)}
 SYSTEM_SHARED = 1024  # of every block; on sm_90 and later the assembler counts it where shared memory is used
 
 

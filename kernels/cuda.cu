@@ -25,6 +25,8 @@ const char* remedy(std::string_view error) {
     return "see with nvidia-smi who uses the GPU";
   if (error == "cudaErrorECCUncorrectable" || error == "cudaErrorNvlinkUncorrectable")
     return "the GPU's hardware is at fault: reset it or use another";
+  if (error == "cudaErrorInsufficientDriver" || error == "cudaErrorNoDevice")
+    return "install an NVIDIA driver for this CUDA version, or use --device cpu";
   if (!kernels::runs_synchronously()) return "run again with STILLPOINT_SYNC=1 to see the kernel at fault";
   return "run the program under compute-sanitizer to see the place in the kernel";
 }

@@ -97,7 +97,9 @@ void check_linear(const LinearCase& test, Precision p) {
 
 TEST_CASE("CUDA memory is allocated, copied in every direction, zeroed and refused", "[cuda][memory]") {
   std::string why_not = "unset";
-  REQUIRE(cuda_available(&why_not));
+  const bool available = cuda_available(&why_not);
+  INFO(why_not);
+  REQUIRE(available);
   CHECK(why_not.empty());
   CHECK_THAT(cuda_summary(), mentions("cuda:", "compute capability", "multiprocessors", "MiB"));
   const auto [free, total] = cuda_memory_info();
@@ -142,6 +144,7 @@ TEST_CASE("a machine that cannot run the engine says what to do", "[cuda][errors
 }
 
 TEST_CASE("a failed call names itself, its place and a remedy", "[cuda][errors]") {
+  cuda::queue();
   CHECK_NOTHROW(STILLPOINT_CUDA_CHECK(cudaSuccess));
   CHECK_THAT(
       error_text([] { STILLPOINT_CUDA_CHECK(cudaSetDevice(99)); }),

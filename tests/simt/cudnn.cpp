@@ -97,7 +97,7 @@ cudnnStatus_t cudnnDestroy(cudnnHandle_t handle) {
   return status == CUDNN_STATUS_SUCCESS ? destroy(handle) : status;
 }
 cudnnStatus_t cudnnSetStream(cudnnHandle_t handle, cudaStream_t stream) {
-  if (handle == nullptr) return CUDNN_STATUS_NOT_INITIALIZED;
+  if (handle == nullptr) return CUDNN_STATUS_BAD_PARAM;
   if (!is_stream(stream)) return CUDNN_STATUS_BAD_PARAM;
   handle->stream = stream;
   return CUDNN_STATUS_SUCCESS;
