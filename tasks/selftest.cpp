@@ -31,7 +31,9 @@ class Report {
  public:
   Report(const SelftestRequest& request, std::ostream& out) : request_(request), out_(out) {}
 
-  bool wants(const std::string& what) const { return ::fnmatch(request_.only.c_str(), what.c_str(), 0) == 0; }
+  bool wants(const std::string& what) const {
+    return ::fnmatch(request_.only.c_str(), what.c_str(), FNM_EXTMATCH) == 0;
+  }
 
   // What a check throws is its failure, and no other's.
   void check(const std::string& what, const std::function<Outcome()>& run) {
