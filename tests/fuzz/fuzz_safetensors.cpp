@@ -13,13 +13,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     std::size_t bytes = 0;
     unsigned sum = 0;
     for (const SafetensorsPlace& entry : read.entries()) {
-      std::vector<std::byte> data(entry.size);
-      read.read(entry, data.data());
-      bytes += data.size();
-      for (const std::byte b : data) sum += unsigned(b);
+      std::vector<std::byte> values(entry.size);
+      read.read(entry, values.data());
+      bytes += values.size();
+      for (const std::byte b : values) sum += unsigned(b);
       std::int64_t expected = safetensors_element_size(entry.dtype);
       for (const std::int64_t dimension : entry.shape) expected *= dimension;
-      fuzz::demand(expected == std::int64_t(data.size()) && &read.at(entry.name) == &entry);
+      fuzz::demand(expected == std::int64_t(values.size()) && &read.at(entry.name) == &entry);
     }
     fuzz::demand(bytes <= size && sum <= 255 * size);
   });
