@@ -31,13 +31,9 @@ PROFILED = ("gpu__time_duration.sum,dram__bytes.sum,sm__inst_executed_pipe_fma.s
 
 
 def write_data(folder):
-    """Synthetic sets in the published formats of MNIST and CIFAR-10: what a step costs does not depend on the pictures."""
+    """A synthetic set in the published format of CIFAR-10, and a picture: what a step costs does not depend on the pixels."""
     draw = random.Random(1)
-    (folder / "mnist").mkdir(parents=True)
-    (folder / "cifar").mkdir()
-    for name, n in (("train", 4096), ("t10k", 256)):
-        (folder / "mnist" / f"{name}-images-idx3-ubyte").write_bytes(struct.pack(">4i", 0x803, n, 28, 28) + draw.randbytes(784 * n))
-        (folder / "mnist" / f"{name}-labels-idx1-ubyte").write_bytes(struct.pack(">2i", 0x801, n) + bytes(i % 10 for i in range(n)))
+    (folder / "cifar").mkdir(parents=True)
     records = b"".join(bytes([i % 10]) + draw.randbytes(3072) for i in range(10000))
     for name in [*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"]:
         (folder / "cifar" / name).write_bytes(records)
@@ -124,14 +120,11 @@ class Hour:
         preset = settings.pop("preset", None)
         values = {**COPY, "batch": batch, "train_sequences": batch * steps, **settings}
         values["log_every"] = max(1, steps // 6)
-        self.train(name, seconds, "copy-memory", *(["--preset", preset] if preset else []), "--set", *self.assignments(values))
+        self.train(name, seconds, "copy-memory", *(["--preset", preset] if preset else []), *self.assignments(values))
 
     @staticmethod
     def assignments(values):
-        out = []
-        for key, value in values.items():
-            out += ["--set", f"{key}={value}"]
-        return out[1:]
+        return [word for key, value in values.items() for word in ("--set", f"{key}={value}")]
 
     def identify(self):
         parts = []
@@ -163,18 +156,18 @@ class Hour:
             self.copy(f"copy-memory DEQ, batch {batch}", 25, batch, steps, preset="paper-deq")
         for precision in ("float32", "tf32", "bf16"):
             self.train(f"pixels single, {precision}", 15, "image-regression", self.data / "picture.png", "--model", "single",
-                       "--set", *self.assignments({"epochs": 300, "precision": precision, "log_every": 50, "evaluate_every": 300}))
+                       *self.assignments({"epochs": 300, "precision": precision, "log_every": 50, "evaluate_every": 300}))
         for batch in (128, 512):
             for precision in ("float32", "tf32"):
                 self.train(f"CIFAR SIM, batch {batch}, {precision}", 20, "image-classification", "--preset", "cifar10-sim", "--data",
-                           self.data / "cifar", "--set", *self.assignments({"epochs": 1, "batch": batch, "precision": precision,
+                           self.data / "cifar", *self.assignments({"epochs": 1, "batch": batch, "precision": precision,
                                                                            "schedule": "constant", "log_every": 20}))
         self.train("CIFAR monDEQ, batch 128", 25, "image-classification", "--preset", "cifar10-mondeq-single", "--data",
-                   self.data / "cifar", "--set", *self.assignments({"epochs": 1, "batch": 128, "log_every": 40, "tune_alpha": "false"}))
+                   self.data / "cifar", *self.assignments({"epochs": 1, "batch": 128, "log_every": 40, "tune_alpha": "false"}))
 
     def watch(self):
         """Sanitizers on small steps, counters of the kernels of one: own kernels only."""
-        small = ["train", "copy-memory", "--device", "cuda", "--set", *self.assignments(
+        small = ["train", "copy-memory", "--device", "cuda", *self.assignments(
             {**COPY, "model": "two", "batch": 2, "blank": 30, "train_sequences": 6})]
         for tool in ("memcheck", "racecheck", "initcheck", "synccheck"):
             self.step(f"compute-sanitizer {tool}", 40, ["compute-sanitizer", "--tool", tool, "--kernel-name", "kns=stillpoint",
@@ -183,7 +176,7 @@ class Hour:
         for name, preset, skipped, kernels in (("copy memory", "paper-single", 200, 80), ("DEQ", "paper-deq", 1500, 120)):
             self.step(f"counters of {name}", 45, ["ncu", "--clock-control", "none", "--graph-profiling", "node", "--metrics", PROFILED,
                                                   "--csv", "-s", skipped, "-c", kernels, self.program, "train", "copy-memory",
-                                                  "--preset", preset, "--device", "cuda", "--set",
+                                                  "--preset", preset, "--device", "cuda",
                                                   *self.assignments({**COPY, "batch": 1, "train_sequences": 30}),
                                                   "--run", self.work / f"ncu-{preset}"], tool="ncu")
 

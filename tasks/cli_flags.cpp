@@ -45,8 +45,9 @@ Device CommonFlags::apply() const {
       group != nullptr && device != "cpu")
     group->use_own_gpu();
   const Device chosen = device_named(device);
-  if (const std::string why = why_not_cuda(); device == "auto" && chosen == Device::cpu && !why.empty())
-    std::cerr << "stillpoint: running on the CPU: " << why << std::endl;
+  if (device == "auto" && chosen == Device::cpu)
+    if (const std::string why = why_not_cuda(); !why.empty())
+      std::cerr << "stillpoint: running on the CPU: " << why << std::endl;
   return chosen;
 }
 

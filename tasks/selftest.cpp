@@ -31,10 +31,6 @@ class Report {
  public:
   Report(const SelftestRequest& request, std::ostream& out) : request_(request), out_(out) {}
 
-  bool wants(const std::string& what) const {
-    return ::fnmatch(request_.only.c_str(), what.c_str(), FNM_EXTMATCH) == 0;
-  }
-
   // What a check throws is its failure, and no other's.
   void check(const std::string& what, const std::function<Outcome()>& run) {
     if (!wants(what)) return;
@@ -63,14 +59,14 @@ class Report {
     require(done_ > 0, "selftest: given --only ", request_.only,
             ", expected a pattern of a check such as 'op *' or ",
             "'model copy-memory *', run selftest without it to see their names");
-    const std::string where =
-        text(" on ", name_of(request_.device), request_.precision == Precision::float32 ? "" : " in ",
-             request_.precision == Precision::float32 ? "" : kernels::name_of(request_.precision));
+    const std::string precision = kernels::name_of(request_.precision);
+    const std::string where = text(" on ", name_of(request_.device),
+                                   request_.precision == Precision::float32 ? "" : " in " + precision);
     if (request_.json)
       out_ << Json{{"checks", done_},
                    {"failed", failures_},
                    {"device", name_of(request_.device)},
-                   {"precision", kernels::name_of(request_.precision)}}
+                   {"precision", precision}}
            << std::endl;
     else
       out_ << (failures_ == 0 ? "all checks passed" : text(failures_, " checks failed")) << where
@@ -82,6 +78,10 @@ class Report {
   const SelftestRequest& request_;
   std::ostream& out_;
   int failures_ = 0, done_ = 0;
+
+  bool wants(const std::string& what) const {
+    return ::fnmatch(request_.only.c_str(), what.c_str(), FNM_EXTMATCH) == 0;
+  }
 
   template <class F>
   static Outcome guarded(const F& run) {
@@ -102,12 +102,12 @@ class Report {
   }
 };
 
-// The largest error as a fraction of what is allowed; any error where none is.
+// The largest error as a fraction of what is allowed.
 Outcome judge(const std::vector<OpCheck>& checks) {
   double worst = 0;
   std::string where;
   for (const OpCheck& check : checks) {
-    const double fraction = check.error == 0 ? 0 : check.error / check.allowed;
+    const double fraction = check.error / check.allowed;
     if (fraction <= worst || std::isnan(worst)) continue;  // NaN is worse than any number
     worst = fraction;
     where = check.what;
