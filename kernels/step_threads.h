@@ -1,29 +1,31 @@
 // How many threads a step that is done again and again takes beside others' programs: the step is measured.
 #pragma once
 #include <chrono>
-#include <cstdint>
+#include <functional>
 
 #include "kernels/pool.h"
 
 namespace stillpoint::kernels {
 
-// What the threads of this process have used so far.
+// What the threads of this process have used so far, in seconds of all of them.
 struct Usage {
-  std::int64_t preemptions = 0;  // how often one was taken off a core
-  double processor_seconds = 0;
+  double ran = 0;     // on a core
+  double waited = 0;  // ready to run, while the cores were with others
 };
+Usage usage_of_threads();
 
-// All threads where they keep their cores. Where they are taken off them, and a step uses so little of the
-// cores that fewer threads could have done as much, it tries half as many for a moment, now and then, and
-// from fewer twice as many; fewer are kept while they shorten the mean step by a tenth. A mean, since a
-// median hides the slices of time in which a step does not run.
+// All threads while they get the cores. While they wait for cores, and a step uses so little of the cores that
+// fewer threads could have done as much, it tries half as many for a moment, now and then, and from fewer twice
+// as many; fewer are kept while they shorten the mean step by a tenth. A mean, since a median hides the slices
+// of time in which a step does not run.
 class ThreadChoice {
  public:
   explicit ThreadChoice(int most) : most_(most), best_(most) {}
 
   int most() const { return most_; }
   int threads() const { return tried_ > 0 ? tried_ : best_; }  // for the next step
-  void took(double seconds, const Usage& usage);               // a step with them
+  // A step with them; at the end of a window of time `usage` is asked.
+  void took(double seconds, const std::function<Usage()>& usage = usage_of_threads);
 
  private:
   int most_, best_, tried_ = 0, other_ = 0;  // tried_: 0 where there is no trial; other_: of the last one
@@ -48,15 +50,14 @@ class MeasuredSteps {
   auto run(const Step& step) {
     const Clock::time_point start = Clock::now();
     const auto result = step();
-    took(std::chrono::duration<double>(Clock::now() - start).count());
+    choice_.took(std::chrono::duration<double>(Clock::now() - start).count());
+    set_thread_count(choice_.threads());
     return result;
   }
 
  private:
   using Clock = std::chrono::steady_clock;
   ThreadChoice choice_;
-
-  void took(double seconds);
 };
 
 }  // namespace stillpoint::kernels

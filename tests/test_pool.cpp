@@ -104,23 +104,21 @@ TEST_CASE("a float32 product gives the same bits with any number of threads", "[
 // Steps of 0.04 s of a processor with as many threads as are chosen.
 struct Steps {
   kernels::ThreadChoice choice;
-  double clock = 0;
   kernels::Usage usage = {};
   std::map<int, double> seconds = {};  // of the last run, by number of threads
 
-  // seconds_of(threads) of a step; where more than `undisturbed` threads run they are taken off their cores.
+  // seconds_of(threads) of a step; where more than `undisturbed` threads run half of them wait for a core.
   template <class SecondsOf>
   void run(double length, const SecondsOf& seconds_of, int undisturbed) {
     seconds.clear();
     for (double done = 0; done < length;) {
       const int threads = choice.threads();
       const double step = seconds_of(threads);
-      clock += step;
       done += step;
       seconds[threads] += step;
-      usage.processor_seconds += 0.04;
-      if (threads > undisturbed) usage.preemptions = std::int64_t(clock * 100);
-      choice.took(step, usage);
+      usage.ran += 0.04;
+      if (threads > undisturbed) usage.waited += 0.5 * step * threads;
+      choice.took(step, [&] { return usage; });
     }
   }
 };
