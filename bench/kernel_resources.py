@@ -1,6 +1,6 @@
 """Tables registers, shared memory, stack and occupancy of every CUDA kernel in a program, and refuses spills.
 
-    python3 bench/kernel_resources.py build/release/stillpoint [--update docs/kernels.md]
+    python3 bench/kernel_resources.py build/release/stillpoint [--update docs/kernel_resources.md]
 
 Reads what the assembler recorded in the machine code (`cuobjdump --dump-resource-usage`, and `-elf` for the most
 threads of a block, which is what every kernel is launched with). A register that does not fit is spilled to the
@@ -25,7 +25,7 @@ TRIGONOMETRY = ("the CUDA library's sine and cosine keep an array on the stack f
                 "arguments (beyond 1e5 in float32)")
 FRAMES = [
     (r"each_element<(Map<(Sine|Cosine),|Lift<|FourierEpilogue<|FillNormal<)", 40, TRIGONOMETRY),
-    (r"chain_forward_(fused|mma)<", 40, TRIGONOMETRY),
+    (r"sim_head_forward_(fused|mma)<", 40, TRIGONOMETRY),
     (r"each_element<AndersonWeights<", 2496, "a thread solves a system of up to 17 unknowns, whose entries it indexes at "
                                              "run time"),
 ]
@@ -34,15 +34,15 @@ FRAMES = [
 BODY_TEMPLATES = ("each_element", "each_warp_row", "tile_product", "column_sums")
 
 
-# Dynamic shared memory of a block in float32 at the paper's sizes: the largest of the tables in docs/kernels.md.
+# Dynamic shared memory of a block in float32 at the paper's sizes: the largest of the tables in docs/kernel_resources.md.
 DYNAMIC_SHARED = {
-    "tcn_forward": 17440,
-    "tcn_backward": 27808,
-    "tcn_reduce": 512 * 4,
-    "chain_forward_fused": 34288,
-    "chain_backward_fused": 38896,
-    "chain_forward_mma": 37120,
-    "chain_backward_mma": 41728,
+    "tcn_block_forward_fused": 17440,
+    "tcn_block_backward_fused": 27808,
+    "tcn_block_reduce": 512 * 4,
+    "sim_head_forward_fused": 34288,
+    "sim_head_backward_fused": 38896,
+    "sim_head_forward_mma": 37120,
+    "sim_head_backward_mma": 41728,
     "column_sums": 256 * 4,
     "tile_product": 2 * 16 * 68 * 4,
     "relative_attention_query_tile": 8636,  # of the widest head

@@ -7,9 +7,9 @@
 #include <numeric>
 
 #include "bench/workloads.h"
-#include "kernels/gemm.h"
-#include "kernels/step_threads.h"
-#include "kernels/subnormals.h"
+#include "kernels/gemm/gemm.h"
+#include "kernels/host/step_threads.h"
+#include "kernels/launch/subnormals.h"
 
 namespace stillpoint {
 namespace {

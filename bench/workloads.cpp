@@ -5,8 +5,8 @@
 #include <chrono>
 #include <memory>
 
-#include "kernels/gemm.h"
-#include "kernels/random.h"
+#include "kernels/gemm/gemm.h"
+#include "kernels/random/random.h"
 #include "models/deq.h"
 #include "models/image_sim.h"
 #include "models/sim.h"

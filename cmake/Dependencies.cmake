@@ -114,25 +114,30 @@ endif()
 
 # The group of ranks sums by NCCL as well, in the libraries of the folder that calls this.
 function(stillpoint_sum_by_nccl)
-  set_property(SOURCE ${CMAKE_SOURCE_DIR}/kernels/communicator.cpp APPEND PROPERTY COMPILE_DEFINITIONS STILLPOINT_NCCL=1)
+  set_property(SOURCE ${CMAKE_SOURCE_DIR}/kernels/group/communicator.cpp APPEND PROPERTY COMPILE_DEFINITIONS STILLPOINT_NCCL=1)
 endfunction()
 
-# Settings of the library that holds kernels, engine, solvers and models; also used for its emulated twin.
-function(stillpoint_core_settings target)
-  set_source_files_properties(${CMAKE_SOURCE_DIR}/solvers/spectrum.cpp ${CMAKE_SOURCE_DIR}/solvers/principal_basis.cpp
-    PROPERTIES COMPILE_OPTIONS "${STILLPOINT_FALSE_WARNINGS}")
-  target_link_libraries(${target} PUBLIC stillpoint_options OpenMP::OpenMP_CXX nlohmann_json::nlohmann_json
-    Eigen3::Eigen)
+# What each layer needs beside the one below it; also used for the emulated twins.
+function(stillpoint_kernel_settings target)
+  target_link_libraries(${target} PUBLIC stillpoint_options OpenMP::OpenMP_CXX)
   if(TARGET onednn)
     target_link_libraries(${target} PUBLIC onednn)
     target_compile_definitions(${target} PUBLIC STILLPOINT_ONEDNN=1)
   endif()
   if(MPI_CXX_FOUND)  # for one file: no other one sees its header
     target_link_libraries(${target} PUBLIC $<LINK_ONLY:MPI::MPI_CXX>)
-    set_source_files_properties(${CMAKE_SOURCE_DIR}/kernels/communicator.cpp PROPERTIES
+    set_source_files_properties(${CMAKE_SOURCE_DIR}/kernels/group/communicator.cpp PROPERTIES
       INCLUDE_DIRECTORIES "${MPI_CXX_INCLUDE_DIRS}"
       COMPILE_DEFINITIONS "STILLPOINT_MPI=1;OMPI_SKIP_MPICXX=1;MPICH_SKIP_MPICXX=1")
   endif()
+endfunction()
+function(stillpoint_engine_settings target)
+  target_link_libraries(${target} PUBLIC nlohmann_json::nlohmann_json)
+endfunction()
+function(stillpoint_solver_settings target)
+  set_source_files_properties(${CMAKE_SOURCE_DIR}/solvers/koopman/spectrum.cpp
+    ${CMAKE_SOURCE_DIR}/solvers/koopman/principal_basis.cpp PROPERTIES COMPILE_OPTIONS "${STILLPOINT_FALSE_WARNINGS}")
+  target_link_libraries(${target} PUBLIC Eigen3::Eigen)
 endfunction()
 
 function(stillpoint_cuda_settings target)
@@ -151,8 +156,12 @@ function(stillpoint_cuda_settings target)
     "$<$<AND:$<COMPILE_LANGUAGE:CUDA>,$<BOOL:${STILLPOINT_WERROR}>>:-Werror=all-warnings>")
 endfunction()
 
-function(stillpoint_task_settings target core)
-  target_link_libraries(${target} PUBLIC ${core} CLI11::CLI11 PNG::PNG JPEG::JPEG)
-  stillpoint_data_settings(${target})
-  target_compile_definitions(${target} PRIVATE STILLPOINT_VERSION="${PROJECT_VERSION}")
+# PREFIX_cases, the table of op cases, and PREFIX_tasks on top of the layers PREFIX_*.
+function(add_stillpoint_tasks prefix)
+  add_library(${prefix}_cases STATIC ${STILLPOINT_CASE_SOURCES})
+  target_link_libraries(${prefix}_cases PUBLIC ${prefix}_engine)
+  add_library(${prefix}_tasks STATIC ${STILLPOINT_TASK_SOURCES})
+  target_link_libraries(${prefix}_tasks PUBLIC ${prefix}_models ${prefix}_cases CLI11::CLI11 PNG::PNG JPEG::JPEG)
+  stillpoint_data_settings(${prefix}_tasks)
+  target_compile_definitions(${prefix}_tasks PRIVATE STILLPOINT_VERSION="${PROJECT_VERSION}")
 endfunction()

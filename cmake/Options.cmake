@@ -39,7 +39,7 @@ if(STILLPOINT_SANITIZE)
   target_link_options(stillpoint_options INTERFACE -fsanitize=address,undefined)
 endif()
 
-# Programs are hardened as Debian hardens its own; tests/test_hardening.py reads the result.
+# Programs are hardened as Debian hardens its own; tests/project/test_hardening.py reads the result.
 include(CheckCXXCompilerFlag)
 include(CheckLinkerFlag)
 foreach(flag -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection)

@@ -1,26 +1,40 @@
-# The core library in its two shapes. It is part of the program, compiled as everything else is; or, in a portable build, a
-# shared library that is compiled twice, for processors with AVX2 and for those with AVX-512: the dynamic linker looks into
-# glibc-hwcaps first and loads the one that the processor can run.
-function(add_stillpoint_core target kind)
-  add_library(${target} ${kind} ${STILLPOINT_CORE_SOURCES} ${STILLPOINT_BODY_SOURCES})
-  stillpoint_core_settings(${target})
-  if(STILLPOINT_HAS_CUDA)
-    target_sources(${target} PRIVATE ${STILLPOINT_CUDA_SOURCES})
-    if(TARGET cudnn)
-      target_sources(${target} PRIVATE ${STILLPOINT_CUDNN_SOURCES})
-    endif()
-    if(TARGET nccl)
-      target_sources(${target} PRIVATE ${STILLPOINT_NCCL_SOURCES})
-    endif()
-    stillpoint_cuda_settings(${target})
-  else()
-    set_source_files_properties(${STILLPOINT_BODY_SOURCES} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "-xc++")
+# The layers in their two shapes. They are static libraries of the program, each linked to the one below it; or, in a portable
+# build, one shared library that is compiled twice, for processors with AVX2 and for those with AVX-512: the dynamic linker
+# looks into glibc-hwcaps first and loads the one that the processor can run.
+set(STILLPOINT_DEVICE_SOURCES)
+if(STILLPOINT_HAS_CUDA)
+  list(APPEND STILLPOINT_DEVICE_SOURCES ${STILLPOINT_CUDA_SOURCES})
+  if(TARGET cudnn)
+    list(APPEND STILLPOINT_DEVICE_SOURCES ${STILLPOINT_CUDNN_SOURCES})
   endif()
+  if(TARGET nccl)
+    list(APPEND STILLPOINT_DEVICE_SOURCES ${STILLPOINT_NCCL_SOURCES})
+  endif()
+else()
+  set_source_files_properties(${STILLPOINT_BODY_SOURCES} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "-xc++")
+endif()
+
+# PREFIX_kernels, PREFIX_engine, PREFIX_solvers, PREFIX_models, with more sources of kernels as further arguments.
+function(add_stillpoint_layers prefix)
+  add_library(${prefix}_kernels STATIC ${STILLPOINT_kernels_SOURCES} ${STILLPOINT_BODY_SOURCES} ${ARGN})
+  stillpoint_kernel_settings(${prefix}_kernels)
+  set(below ${prefix}_kernels)
+  foreach(layer engine solvers models)
+    add_library(${prefix}_${layer} STATIC ${STILLPOINT_${layer}_SOURCES})
+    target_link_libraries(${prefix}_${layer} PUBLIC ${below})
+    set(below ${prefix}_${layer})
+  endforeach()
+  stillpoint_engine_settings(${prefix}_engine)
+  stillpoint_solver_settings(${prefix}_solvers)
 endfunction()
 
 # Each library keeps its inline functions and its calls to itself: those of the program are compiled for AVX2.
 function(add_portable_core target level folder)
-  add_stillpoint_core(${target} SHARED)
+  add_library(${target} SHARED ${STILLPOINT_kernels_SOURCES} ${STILLPOINT_BODY_SOURCES} ${STILLPOINT_engine_SOURCES}
+    ${STILLPOINT_solvers_SOURCES} ${STILLPOINT_models_SOURCES})
+  stillpoint_kernel_settings(${target})
+  stillpoint_engine_settings(${target})
+  stillpoint_solver_settings(${target})
   set_target_properties(${target} PROPERTIES STILLPOINT_LEVEL ${level} OUTPUT_NAME stillpoint_core INSTALL_RPATH ""
     LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/${folder})
   target_compile_definitions(${target} PRIVATE STILLPOINT_LEVEL="x86-64-${level}")
@@ -32,7 +46,10 @@ endfunction()
 
 # With CUDA the work is the GPU's: its code is compiled once, beside host code for AVX2.
 if(NOT STILLPOINT_PORTABLE OR STILLPOINT_HAS_CUDA)
-  add_stillpoint_core(stillpoint_core STATIC)
+  add_stillpoint_layers(stillpoint ${STILLPOINT_DEVICE_SOURCES})
+  if(STILLPOINT_HAS_CUDA)
+    stillpoint_cuda_settings(stillpoint_kernels)
+  endif()
   return()
 endif()
 
@@ -44,6 +61,10 @@ set(CMAKE_INSTALL_RPATH_USE_LINK_PATH OFF)  # a package takes the system's libra
 add_portable_core(stillpoint_core v3 ${folder})
 add_portable_core(stillpoint_core_v4 v4 ${folder}/glibc-hwcaps/x86-64-v4)
 add_dependencies(stillpoint_core stillpoint_core_v4)
+foreach(layer kernels engine solvers models)
+  add_library(stillpoint_${layer} INTERFACE)
+  target_link_libraries(stillpoint_${layer} INTERFACE stillpoint_core)
+endforeach()
 
 # `cpack` in the build folder writes both packages.
 install(FILES LICENSE DESTINATION share/doc/stillpoint RENAME copyright)

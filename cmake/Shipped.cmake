@@ -1,12 +1,12 @@
 # The files that travel inside the program, as text. Another one is one more pattern here;
-# shipped_file("search/tune.py") (tasks/shipped.h) is its text then.
+# shipped_file("search/tune.py") (tasks/settings/shipped.h) is its text then.
 file(GLOB shipped CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}/tasks
   ${CMAKE_SOURCE_DIR}/tasks/presets/*/*.json
   ${CMAKE_SOURCE_DIR}/tasks/spaces/*.json
   ${CMAKE_SOURCE_DIR}/tasks/search/*.py)
 
 set(STILLPOINT_SHIPPED_SOURCE ${CMAKE_BINARY_DIR}/shipped.cpp)
-set(source "// Written by cmake/Shipped.cmake.\n#include \"tasks/shipped.h\"\n\nnamespace stillpoint {\n\n"
+set(source "// Written by cmake/Shipped.cmake.\n#include \"tasks/settings/shipped.h\"\n\nnamespace stillpoint {\n\n"
   "std::span<const ShippedFile> shipped_files() {\n  static constexpr ShippedFile files[] = {\n")
 list(JOIN source "" source)
 foreach(name ${shipped})

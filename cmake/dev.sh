@@ -89,8 +89,8 @@ case "$command" in
     rm -rf build/portable/packages
     (cd build/portable && cpack)
     rm -r build/portable/packages/_CPack_Packages
-    python3 tests/test_hardening.py "$PWD/build/portable" "$PWD/build/portable/bin/stillpoint" g++
-    python3 tests/test_package.py build/portable/packages/*.tar.gz
+    python3 tests/project/test_hardening.py "$PWD/build/portable" "$PWD/build/portable/bin/stillpoint" g++
+    python3 tests/project/test_package.py build/portable/packages/*.tar.gz
     echo "The packages:"
     ls -sh "$PWD"/build/portable/packages/* ;;
   gpu)

@@ -6,7 +6,7 @@
 
 #include "engine/node.h"
 #include "engine/ops.h"
-#include "kernels/range.h"
+#include "kernels/device/range.h"
 
 namespace stillpoint {
 namespace {

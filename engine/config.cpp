@@ -7,8 +7,8 @@
 #include <limits>
 #include <set>
 
-#include "engine/file_kind.h"
-#include "engine/files.h"
+#include "engine/io/file_kind.h"
+#include "engine/io/files.h"
 
 namespace stillpoint {
 namespace {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "engine/words.h"
-#include "kernels/error.h"
+#include "kernels/device/error.h"
 
 namespace stillpoint {
 

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "engine/tensor.h"
-#include "kernels/shared_batch.h"
+#include "kernels/group/shared_batch.h"
 
 namespace stillpoint {
 

@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "kernels/random.h"
+#include "kernels/random/random.h"
 
 namespace stillpoint {
 

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "engine/tensor.h"
-#include "kernels/sim_head.h"
+#include "kernels/sim_head/sim_head.h"
 
 namespace stillpoint {
 
@@ -13,6 +13,7 @@ Tensor subtract(const Tensor& a, const Tensor& b);
 Tensor multiply(const Tensor& a, const Tensor& b);
 Tensor divide(const Tensor& a, const Tensor& b);
 Tensor affine(const Tensor& x, double alpha, double beta);  // alpha x + beta
+Tensor clone(const Tensor& x);  // the values in memory of their own
 Tensor negate(const Tensor& x);
 Tensor relu(const Tensor& x);
 Tensor exponential(const Tensor& x);
@@ -56,7 +57,7 @@ Tensor lift(const Tensor& p);
 Tensor lift_adjoint(const Tensor& y, const Tensor& g);
 Tensor lift_tangent(const Tensor& y, const Tensor& u);
 
-// Dilated causal convolution, x (N,Ci,T), w (Co,Ci,K) -> (N,Co,T); see kernels/conv1d.h.
+// Dilated causal convolution, x (N,Ci,T), w (Co,Ci,K) -> (N,Co,T); see kernels/conv1d/conv1d.h.
 struct Conv1dOptions {
   Index dilation = 1;
 };
@@ -64,7 +65,7 @@ Tensor conv1d(const Tensor& x, const Tensor& w, Conv1dOptions options = {});
 Tensor conv1d_data_adjoint(const Tensor& y, const Tensor& w, Conv1dOptions options);
 Tensor conv1d_weight_adjoint(const Tensor& y, const Tensor& x, Index taps, Conv1dOptions options);
 
-// Two-dimensional convolution, x (N,Ci,H,W), w (Co,Ci,Kh,Kw) -> (N,Co,Ho,Wo); see kernels/conv2d.h. A circular border
+// Two-dimensional convolution, x (N,Ci,H,W), w (Co,Ci,Kh,Kw) -> (N,Co,Ho,Wo); see kernels/conv2d/conv2d.h. A circular border
 // wraps around instead of being zero.
 struct Conv2dOptions {
   Index stride = 1, padding = 0;
@@ -95,13 +96,13 @@ Tensor max_pool2d(const Tensor& x, Index size);
 // w_o = g_o v_o / ||v_o|| over all axes of v but the first (Salimans, Kingma 2016).
 Tensor weight_norm(const Tensor& v, const Tensor& g);
 
-// One TCN residual block; see kernels/causal_conv.h. down_w (C,Ci), down_b (C) undefined where Ci == C.
+// One TCN residual block; see kernels/tcn_block/tcn_block.h. down_w (C,Ci), down_b (C) undefined where Ci == C.
 struct TcnBlockParams {
   Tensor v1, g1, b1, v2, g2, b2, down_w, down_b;
 };
-Tensor causal_conv_block(const Tensor& x, const TcnBlockParams& params, Conv1dOptions options);
+Tensor tcn_block(const Tensor& x, const TcnBlockParams& params, Conv1dOptions options);
 // The same from conv1d, weight_norm, relu: the reference, and what the block's higher derivatives go through.
-Tensor causal_conv_block_reference(const Tensor& x, const TcnBlockParams& params, Conv1dOptions options);
+Tensor tcn_block_reference(const Tensor& x, const TcnBlockParams& params, Conv1dOptions options);
 
 // One layer of the fused head: act(z w^T + b); fourier doubles the width; b may be undefined.
 using kernels::Activation;
@@ -109,7 +110,7 @@ struct HeadLayer {
   Tensor w, b;
   Activation activation = Activation::identity;
 };
-// x (P,in) through the layers over tiles of positions; see kernels/sim_head.h.
+// x (P,in) through the layers over tiles of positions; see kernels/sim_head/sim_head.h.
 Tensor sim_head(const Tensor& x, const std::vector<HeadLayer>& layers);
 // The same from linear, relu, lift.
 Tensor sim_head_reference(const Tensor& x, const std::vector<HeadLayer>& layers);
@@ -121,7 +122,7 @@ Tensor random_fourier_features(const Tensor& x, const Tensor& omega);
 // (x - mean) / sqrt(variance + 1e-5) over the last axis, without gain and bias (Ba, Kiros, Hinton 2016).
 Tensor layer_norm(const Tensor& x);
 
-// Causal multi-head attention with relative positions; see kernels/relative_attention.h. qkv (N,L,3HE), r (L,HE) with
+// Causal multi-head attention with relative positions; see kernels/relative_attention/relative_attention.h. qkv (N,L,3HE), r (L,HE) with
 // distance p in row p, b_w and b_r (H,E) -> (N,L,HE).
 Tensor relative_attention(const Tensor& qkv, const Tensor& r, const Tensor& b_w, const Tensor& b_r);
 // The same from matmul, softmax and shapes, with L x L scores: the reference, and what higher derivatives go through.

@@ -1,7 +1,7 @@
 // Optimisers.
 #include "engine/optim.h"
 
-#include "kernels/adam.h"
+#include "kernels/update/update.h"
 
 namespace stillpoint {
 

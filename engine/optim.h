@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "engine/params.h"
-#include "kernels/upload.h"
+#include "kernels/device/upload.h"
 
 namespace stillpoint {
 

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "kernels/error.h"
+#include "kernels/device/error.h"
 
 namespace stillpoint {
 namespace {

@@ -2,7 +2,7 @@
 #include "engine/tensor.h"
 
 #include "engine/node.h"
-#include "kernels/elementwise.h"
+#include "kernels/elementwise/elementwise.h"
 
 namespace stillpoint {
 namespace {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "kernels/array.h"
+#include "kernels/device/array.h"
 
 namespace stillpoint {
 

@@ -6,7 +6,7 @@
 #include <numeric>
 #include <utility>
 
-#include "kernels/error.h"
+#include "kernels/device/error.h"
 
 namespace stillpoint {
 namespace {

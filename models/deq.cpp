@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "solvers/jacobian.h"
+#include "solvers/fixed_point/jacobian.h"
 
 namespace stillpoint {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "engine/config.h"
 #include "models/layers.h"
-#include "solvers/equilibrium.h"
+#include "solvers/fixed_point/equilibrium.h"
 
 namespace stillpoint {
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "kernels/sim_head.h"
+#include "kernels/sim_head/sim_head.h"
 
 namespace stillpoint {
 namespace {

@@ -1,7 +1,7 @@
 // The lift of images and the models on it.
 #include "models/image_sim.h"
 
-#include "kernels/batch_norm.h"
+#include "kernels/batch_norm/batch_norm.h"
 
 namespace stillpoint {
 

@@ -6,7 +6,7 @@
 
 #include "engine/config.h"
 #include "models/layers.h"
-#include "models/monotone_inverse.h"
+#include "solvers/monotone/monotone_inverse.h"
 
 namespace stillpoint {
 

@@ -10,7 +10,7 @@ WeightNormConv::WeightNormConv(Initializer& init, Index in, Index out, Index tap
 
 Tensor TcnBlock::operator()(const Tensor& x, bool fused) const {
   const TcnBlockParams p{conv1.v, conv1.g, conv1.b, conv2.v, conv2.g, conv2.b, down.w, down.b};
-  return fused ? causal_conv_block(x, p, {dilation}) : causal_conv_block_reference(x, p, {dilation});
+  return fused ? tcn_block(x, p, {dilation}) : tcn_block_reference(x, p, {dilation});
 }
 
 Tcn::Tcn(Initializer& init, const TcnConfig& config, Index in) {

@@ -5,13 +5,13 @@
 #include <exception>
 #include <iostream>
 
-#include "kernels/address_space.h"
-#include "kernels/error.h"
-#include "kernels/subnormals.h"
-#include "tasks/cli.h"
-#include "tasks/console.h"
-#include "tasks/instruction_sets.h"
-#include "tasks/interrupt.h"
+#include "kernels/host/address_space.h"
+#include "kernels/device/error.h"
+#include "kernels/launch/subnormals.h"
+#include "tasks/command/cli.h"
+#include "tasks/command/console.h"
+#include "tasks/process/instruction_sets.h"
+#include "tasks/process/interrupt.h"
 
 #define STILLPOINT_TEXT(macro) #macro
 #define STILLPOINT_COMPILED_FOR(macro, name) STILLPOINT_TEXT(macro)[0] == '1',

@@ -1,10 +1,7 @@
 // Drawing of inputs for the op-case table.
 #include "engine/cases/op_cases.h"
 
-#include "kernels/philox.h"
-#if STILLPOINT_CUDA
-#include "kernels/memory_cuda.h"
-#endif
+#include "kernels/launch/philox.h"
 
 namespace stillpoint {
 
@@ -50,14 +47,6 @@ std::vector<Tensor> make_inputs(const OpCase& c, const std::vector<Values>& valu
     out.push_back(c.inputs[i].constant ? x : x.variable());
   }
   return out;
-}
-
-std::vector<Device> available_devices() {
-#if STILLPOINT_CUDA
-  std::string why_not;
-  if (kernels::cuda_available(&why_not)) return {Device::cpu, Device::cuda};
-#endif
-  return {Device::cpu};
 }
 
 }  // namespace stillpoint

@@ -45,7 +45,5 @@ std::vector<OpCase> op_cases();
 Values draw_values(const OpInput& input, std::uint64_t stream, bool away_from_zero);
 // Tensors for a case's values.
 std::vector<Tensor> make_inputs(const OpCase& c, const std::vector<Values>& values, TensorOptions options);
-// CPU, and CUDA where this build and machine have it.
-std::vector<Device> available_devices();
 
 }  // namespace stillpoint

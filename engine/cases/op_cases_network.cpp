@@ -169,13 +169,13 @@ void add_block_cases(std::vector<OpCase>& cases) {
                                   {{out, out, k}, Draw::nonzero}, {{out}, Draw::nonzero},
                                   {{out}}};
       if (in != out) inputs.insert(inputs.end(), {{{out, in}}, {{out}}});
-      cases.push_back({.name = fused ? "causal_conv_block" : "causal_conv_block_reference",
+      cases.push_back({.name = fused ? "tcn_block" : "tcn_block_reference",
                        .inputs = inputs,
                        .op = [s, fused](const Ts& x) {
                          TcnBlockParams p{x[1], x[2], x[3], x[4], x[5], x[6], {}, {}};
                          if (x.size() > 7) p.down_w = x[7], p.down_b = x[8];
                          const Conv1dOptions options{Index(s.d)};
-                         return fused ? causal_conv_block(x[0], p, options) : causal_conv_block_reference(x[0], p, options);
+                         return fused ? tcn_block(x[0], p, options) : tcn_block_reference(x[0], p, options);
                        },
                        .oracle = [s](const Vs& x) {
                          Values a = convolved(s, x[0], normalised(x[1], x[2]));

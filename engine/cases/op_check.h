@@ -1,7 +1,7 @@
 // Checks of a row of the op-case table, for the tests and for `stillpoint selftest`.
 #pragma once
 #include "engine/cases/op_cases.h"
-#include "kernels/gemm.h"
+#include "kernels/gemm/gemm.h"
 
 namespace stillpoint {
 

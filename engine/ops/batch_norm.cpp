@@ -1,12 +1,12 @@
 // Batch normalisation with ReLU; its higher derivatives go through the composition of plain ops.
-#include "kernels/batch_norm.h"
+#include "kernels/batch_norm/batch_norm.h"
 
 #include <algorithm>
 #include <limits>
 
 #include "engine/ops.h"
 #include "engine/ops/check.h"
-#include "kernels/shared_batch.h"
+#include "kernels/group/shared_batch.h"
 
 namespace stillpoint {
 namespace {

@@ -1,5 +1,5 @@
 // Causal convolution and its two adjoints, closed under differentiation; weight normalisation.
-#include "kernels/conv1d.h"
+#include "kernels/conv1d/conv1d.h"
 
 #include "engine/ops.h"
 #include "engine/ops/check.h"

@@ -1,11 +1,11 @@
 // Two-dimensional convolution and its two adjoints, closed under differentiation.
-#include "kernels/conv2d.h"
+#include "kernels/conv2d/conv2d.h"
 
 #include <algorithm>
 
 #include "engine/ops.h"
 #include "engine/ops/check.h"
-#include "kernels/conv2d_bias.h"
+#include "kernels/conv2d/conv2d_bias.h"
 
 namespace stillpoint {
 namespace {

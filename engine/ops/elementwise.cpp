@@ -1,5 +1,5 @@
 // Element-wise ops and their derivatives; a comment says what each gradient reads.
-#include "kernels/elementwise.h"
+#include "kernels/elementwise/elementwise.h"
 
 #include "engine/ops.h"
 #include "engine/ops/check.h"
@@ -75,6 +75,8 @@ Tensor affine(const Tensor& x, double alpha, double beta) {
   kernels::affine(x.array(), alpha, beta, y.array());
   return record(y, "affine", {x}, [alpha](const VjpContext& c) { return Tensors{affine(c.g, alpha, 0)}; });
 }
+
+Tensor clone(const Tensor& x) { return affine(x, 1, 0); }
 
 Tensor negate(const Tensor& x) {
   return record(map(Unary::negate, x), "negate", {x}, [](const VjpContext& c) { return Tensors{negate(c.g)}; });

@@ -1,5 +1,5 @@
 // Embedding and its adjoint, each the other's derivative.
-#include "kernels/embedding.h"
+#include "kernels/embedding/embedding.h"
 
 #include "engine/ops.h"
 #include "engine/ops/check.h"

@@ -1,5 +1,5 @@
 // Layer normalisation; its higher derivatives go through the composition of plain ops.
-#include "kernels/layer_norm.h"
+#include "kernels/layer_norm/layer_norm.h"
 
 #include "engine/ops.h"
 #include "engine/ops/check.h"

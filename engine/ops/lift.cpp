@@ -1,5 +1,5 @@
 // The random Fourier lift family {lift, adjoint, tangent}, closed under differentiation.
-#include "kernels/lift.h"
+#include "kernels/lift/lift.h"
 
 #include "engine/ops.h"
 #include "engine/ops/check.h"

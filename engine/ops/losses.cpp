@@ -3,11 +3,11 @@
 
 #include "engine/ops.h"
 #include "engine/ops/check.h"
-#include "kernels/elementwise.h"
-#include "kernels/mse.h"
-#include "kernels/softmax.h"
-#include "kernels/softmax_xent.h"
-#include "kernels/strided.h"
+#include "kernels/elementwise/elementwise.h"
+#include "kernels/losses/mse.h"
+#include "kernels/losses/softmax.h"
+#include "kernels/losses/softmax_xent.h"
+#include "kernels/strided/strided.h"
 
 namespace stillpoint {
 namespace {

@@ -1,5 +1,5 @@
 // Maximum pooling and the two maps along its places, closed under differentiation.
-#include "kernels/max_pool.h"
+#include "kernels/max_pool/max_pool.h"
 
 #include <limits>
 

@@ -1,5 +1,5 @@
 // Causal relative attention as one op; its higher derivatives go through the composition of plain ops.
-#include "kernels/relative_attention.h"
+#include "kernels/relative_attention/relative_attention.h"
 
 #include <cmath>
 #include <limits>

@@ -1,5 +1,5 @@
 // The fused SIM head and the layers that are its special cases; higher derivatives go through the composition.
-#include "kernels/sim_head.h"
+#include "kernels/sim_head/sim_head.h"
 
 #include "engine/ops.h"
 #include "engine/ops/check.h"
@@ -37,8 +37,8 @@ std::vector<HeadLayer> layers_of(const Plan& plan, const Tensors& inputs) {
 
 Array array_or_null(const Tensor& x) { return x.defined() ? x.array() : Array{}; }
 
-std::vector<kernels::ChainLayer> chain_of(const std::vector<HeadLayer>& layers) {
-  std::vector<kernels::ChainLayer> chain;
+std::vector<kernels::SimHeadLayer> kernel_layers_of(const std::vector<HeadLayer>& layers) {
+  std::vector<kernels::SimHeadLayer> chain;
   for (const HeadLayer& layer : layers)
     chain.push_back({layer.w.dim(1), layer.w.dim(0), layer.activation, layer.w.array(), array_or_null(layer.b),
                      layer.w.requires_grad() || layer.b.requires_grad()});
@@ -64,13 +64,13 @@ Tensors fused_vjp(const VjpContext& c, const Plan& plan, const Tensor& saved) {
   Tensors gradients;
   for (std::size_t i = 0; i < c.inputs.size(); ++i)
     gradients.push_back(c.wants(i) ? Tensor::empty(c.inputs[i].shape(), c.g.options()) : Tensor());
-  kernels::ChainGrads out{array_or_null(gradients[0]), {}, {}};
+  kernels::SimHeadGrads out{array_or_null(gradients[0]), {}, {}};
   std::size_t next = 1;
   for (bool has_bias : plan.has_bias) {
     out.dw.push_back(array_or_null(gradients[next++]));
     out.db.push_back(has_bias ? array_or_null(gradients[next++]) : Array{});
   }
-  kernels::chain_backward(c.g.dim(0), chain_of(layers_of(plan, c.inputs)), c.inputs[0].array(), c.y.array(),
+  kernels::sim_head_backward(c.g.dim(0), kernel_layers_of(layers_of(plan, c.inputs)), c.inputs[0].array(), c.y.array(),
                           saved.array(), c.g.array(), out);
   return gradients;
 }
@@ -80,16 +80,16 @@ Tensors fused_vjp(const VjpContext& c, const Plan& plan, const Tensor& saved) {
 // reads x, the weights and the inner activations (in the kernel's own layout)
 Tensor sim_head(const Tensor& x, const std::vector<HeadLayer>& layers) {
   const Index width = checked_width(x, layers);
-  const std::vector<kernels::ChainLayer> chain = chain_of(layers);
-  if (!kernels::chain_rounds_as_asked(chain, x.dtype(), x.device())) return sim_head_reference(x, layers);
+  const std::vector<kernels::SimHeadLayer> chain = kernel_layers_of(layers);
+  if (!kernels::sim_head_rounds_as_asked(chain, x.dtype(), x.device())) return sim_head_reference(x, layers);
   Tensor y = Tensor::empty({x.dim(0), width}, x.options());
   const Tensors inputs = inputs_of(x, layers);
   bool differentiated = false;
   for (const Tensor& input : inputs) differentiated = differentiated || (Recording::on() && input.requires_grad());
   const Tensor saved = differentiated
-                           ? Tensor::empty({kernels::chain_saved_size(x.dim(0), chain, x.device())}, x.options())
+                           ? Tensor::empty({kernels::sim_head_saved_size(x.dim(0), chain, x.device())}, x.options())
                            : Tensor();
-  kernels::chain_forward(x.dim(0), chain, x.array(), y.array(), array_or_null(saved));
+  kernels::sim_head_forward(x.dim(0), chain, x.array(), y.array(), array_or_null(saved));
   Plan plan;
   for (const HeadLayer& layer : layers) {
     plan.activations.push_back(layer.activation);

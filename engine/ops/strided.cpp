@@ -1,5 +1,5 @@
 // Shape ops and sums: each is the adjoint of another (expand/sum_to, slice/pad, permute/permute).
-#include "kernels/strided.h"
+#include "kernels/strided/strided.h"
 
 #include <algorithm>
 

@@ -5,9 +5,9 @@
 #include <map>
 #include <memory>
 
-#include "engine/file_kind.h"
-#include "engine/input_file.h"
-#include "kernels/error.h"
+#include "engine/io/file_kind.h"
+#include "engine/io/input_file.h"
+#include "kernels/device/error.h"
 #if STILLPOINT_LIBARCHIVE
 #include <archive.h>
 #include <archive_entry.h>

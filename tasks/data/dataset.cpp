@@ -10,7 +10,7 @@
 #include "tasks/data/cifar.h"
 #include "tasks/data/idx.h"
 #include "tasks/data/svhn.h"
-#include "tasks/order.h"
+#include "tasks/training/order.h"
 
 namespace stillpoint {
 namespace {

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "kernels/error.h"
+#include "kernels/device/error.h"
 
 namespace stillpoint {
 namespace {

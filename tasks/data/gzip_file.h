@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "engine/input_file.h"
+#include "engine/io/input_file.h"
 
 namespace stillpoint {
 

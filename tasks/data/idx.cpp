@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <array>
 
-#include "engine/file_kind.h"
-#include "kernels/error.h"
+#include "engine/io/file_kind.h"
+#include "kernels/device/error.h"
 #include "tasks/data/gzip_file.h"
 
 namespace stillpoint {

@@ -6,9 +6,9 @@
 #include <optional>
 #include <utility>
 
-#include "kernels/philox.h"
+#include "kernels/launch/philox.h"
 #include "tasks/data/worker.h"
-#include "tasks/order.h"
+#include "tasks/training/order.h"
 
 namespace stillpoint {
 namespace {

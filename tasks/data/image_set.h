@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "kernels/array.h"
+#include "kernels/device/array.h"
 
 namespace stillpoint {
 

@@ -8,8 +8,8 @@
 #include <cstring>
 #include <span>
 
-#include "engine/file_kind.h"
-#include "kernels/error.h"
+#include "engine/io/file_kind.h"
+#include "kernels/device/error.h"
 
 namespace stillpoint {
 namespace {

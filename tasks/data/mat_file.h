@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/input_file.h"
+#include "engine/io/input_file.h"
 
 namespace stillpoint {
 

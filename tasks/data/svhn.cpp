@@ -6,7 +6,7 @@
 #include <memory>
 #include <string_view>
 
-#include "kernels/error.h"
+#include "kernels/device/error.h"
 #if STILLPOINT_MATIO
 #include <matio.h>
 

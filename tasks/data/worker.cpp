@@ -3,7 +3,7 @@
 
 #include <utility>
 
-#include "kernels/error.h"
+#include "kernels/device/error.h"
 
 namespace stillpoint {
 

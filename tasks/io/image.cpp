@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <charconv>
 
-#include "engine/file_kind.h"
-#include "engine/files.h"
+#include "engine/io/file_kind.h"
+#include "engine/io/files.h"
 #include "engine/words.h"
-#include "kernels/error.h"
+#include "kernels/device/error.h"
 #include "tasks/io/image_formats.h"
 
 namespace stillpoint {

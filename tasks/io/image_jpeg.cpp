@@ -10,7 +10,7 @@
 #include <functional>
 #include <vector>
 
-#include "kernels/error.h"
+#include "kernels/device/error.h"
 #include "tasks/io/image_formats.h"
 
 namespace stillpoint::image_formats {

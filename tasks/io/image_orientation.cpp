@@ -1,7 +1,7 @@
 // The one tag of EXIF data that says how a picture is to be shown, and its eight meanings.
 #include <utility>
 
-#include "kernels/error.h"
+#include "kernels/device/error.h"
 #include "tasks/io/image_formats.h"
 
 namespace stillpoint::image_formats {

@@ -9,7 +9,7 @@
 #include <new>
 #include <vector>
 
-#include "kernels/error.h"
+#include "kernels/device/error.h"
 #include "tasks/io/image_formats.h"
 
 namespace stillpoint {

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <string_view>
 
-#include "kernels/error.h"
+#include "kernels/device/error.h"
 
 namespace stillpoint {
 namespace {

@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "engine/files.h"
+#include "engine/io/files.h"
 #include "tasks/io/tensorboard.h"
 
 namespace stillpoint {

@@ -19,10 +19,10 @@
 #include <system_error>
 #include <thread>
 
-#include "engine/files.h"
-#include "kernels/error.h"
-#include "tasks/clock.h"
-#include "tasks/interrupt.h"
+#include "engine/io/files.h"
+#include "kernels/device/error.h"
+#include "tasks/process/clock.h"
+#include "tasks/process/interrupt.h"
 
 extern char** environ;
 

@@ -13,7 +13,7 @@
 #include <limits>
 #include <vector>
 
-#include "kernels/error.h"
+#include "kernels/device/error.h"
 
 namespace stillpoint {
 namespace {

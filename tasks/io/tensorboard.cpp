@@ -12,8 +12,8 @@
 #include <concepts>
 #include <cstring>
 
-#include "engine/crc32c.h"
-#include "kernels/error.h"
+#include "engine/io/crc32c.h"
+#include "kernels/device/error.h"
 
 namespace stillpoint {
 namespace {

@@ -9,7 +9,7 @@
 #include <string>
 #include <string_view>
 
-#include "engine/files.h"
+#include "engine/io/files.h"
 
 namespace stillpoint {
 

@@ -3,8 +3,8 @@
 #include <cmath>
 #include <cstdio>
 
-#include "tasks/report/chart.h"
-#include "tasks/report/scale.h"
+#include "tasks/drawing/chart.h"
+#include "tasks/drawing/scale.h"
 #include "tasks/report/sections.h"
 
 namespace stillpoint::report {

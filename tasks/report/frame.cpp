@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstdio>
 
-#include "tasks/report/scale.h"
+#include "tasks/drawing/scale.h"
 
 namespace stillpoint::report {
 namespace {

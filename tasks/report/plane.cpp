@@ -3,11 +3,11 @@
 #include <cmath>
 #include <cstdio>
 
-#include "kernels/error.h"
-#include "tasks/report/chart.h"
+#include "kernels/device/error.h"
+#include "tasks/drawing/chart.h"
 #include "tasks/report/frame.h"
-#include "tasks/report/scale.h"
-#include "tasks/spectrum_files.h"
+#include "tasks/drawing/scale.h"
+#include "tasks/spectra/spectrum_files.h"
 
 namespace stillpoint::report {
 namespace {

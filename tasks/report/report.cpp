@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <set>
 
-#include "engine/files.h"
+#include "engine/io/files.h"
 #include "tasks/report/html.h"
 #include "tasks/report/sections.h"
 

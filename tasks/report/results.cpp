@@ -3,9 +3,9 @@
 #include <cmath>
 
 #include "tasks/io/progress.h"
-#include "tasks/registry.h"
-#include "tasks/report/chart.h"
-#include "tasks/report/scale.h"
+#include "tasks/settings/registry.h"
+#include "tasks/drawing/chart.h"
+#include "tasks/drawing/scale.h"
 #include "tasks/report/sections.h"
 
 namespace stillpoint::report {

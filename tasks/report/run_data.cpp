@@ -4,9 +4,9 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/files.h"
+#include "engine/io/files.h"
 #include "tasks/io/metrics.h"
-#include "tasks/train.h"
+#include "tasks/training/train.h"
 
 namespace stillpoint::report {
 namespace {

@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <sstream>
 
-#include "engine/files.h"
+#include "engine/io/files.h"
 #include "tasks/report/run_data.h"
 
 namespace stillpoint::report {

@@ -6,8 +6,8 @@
 #include <cstdio>
 #include <numeric>
 
-#include "tasks/report/chart.h"
-#include "tasks/report/scale.h"
+#include "tasks/drawing/chart.h"
+#include "tasks/drawing/scale.h"
 
 namespace stillpoint::report {
 namespace {

@@ -5,10 +5,10 @@
 #include <limits>
 #include <sstream>
 
-#include "engine/files.h"
-#include "tasks/clock.h"
-#include "tasks/interrupt.h"
-#include "tasks/train.h"
+#include "engine/io/files.h"
+#include "tasks/process/clock.h"
+#include "tasks/process/interrupt.h"
+#include "tasks/training/train.h"
 
 namespace stillpoint {
 

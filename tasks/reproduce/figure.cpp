@@ -4,15 +4,15 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "engine/files.h"
-#include "solvers/systems.h"
+#include "engine/io/files.h"
+#include "solvers/koopman/systems.h"
 #include "tasks/io/image.h"
 #include "tasks/io/metrics.h"
 #include "tasks/io/plot.h"
 #include "tasks/io/progress.h"
 #include "tasks/reproduce/runner.h"
-#include "tasks/spectrum.h"
-#include "tasks/train.h"
+#include "tasks/spectra/spectrum_command.h"
+#include "tasks/training/train.h"
 
 namespace stillpoint {
 namespace {

@@ -5,10 +5,10 @@
 #include <cmath>
 #include <map>
 
-#include "engine/checkpoint.h"
-#include "tasks/presets.h"
+#include "engine/io/checkpoint.h"
+#include "tasks/settings/presets.h"
 #include "tasks/search/space.h"
-#include "tasks/train.h"
+#include "tasks/training/train.h"
 
 namespace stillpoint {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "tasks/cli_flags.h"
+#include "tasks/command/cli_flags.h"
 #include "tasks/reproduce/paper.h"
 
 namespace stillpoint {

@@ -1,7 +1,7 @@
 // The paper's numbers.
 #include "tasks/reproduce/paper.h"
 
-#include "kernels/error.h"
+#include "kernels/device/error.h"
 
 namespace stillpoint {
 namespace {

@@ -7,16 +7,16 @@
 #include <map>
 #include <thread>
 
-#include "engine/files.h"
-#include "tasks/clock.h"
-#include "tasks/folder_lock.h"
-#include "tasks/info.h"
-#include "tasks/interrupt.h"
+#include "engine/io/files.h"
+#include "tasks/process/clock.h"
+#include "tasks/training/folder_lock.h"
+#include "tasks/selftest/info.h"
+#include "tasks/process/interrupt.h"
 #include "tasks/io/progress.h"
-#include "tasks/processes.h"
+#include "tasks/process/processes.h"
 #include "tasks/reproduce/budget.h"
 #include "tasks/reproduce/figure.h"
-#include "tasks/reproduce/table.h"
+#include "tasks/reproduce/paper_table.h"
 
 namespace stillpoint {
 namespace {

@@ -5,12 +5,12 @@
 #include <chrono>
 #include <thread>
 
-#include "engine/files.h"
-#include "tasks/clock.h"
-#include "tasks/interrupt.h"
+#include "engine/io/files.h"
+#include "tasks/process/clock.h"
+#include "tasks/process/interrupt.h"
 #include "tasks/io/progress.h"
-#include "tasks/processes.h"
-#include "tasks/registry.h"
+#include "tasks/process/processes.h"
+#include "tasks/settings/registry.h"
 
 namespace stillpoint {
 namespace {

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tasks/presets.h"
+#include "tasks/settings/presets.h"
 
 namespace stillpoint {
 namespace {

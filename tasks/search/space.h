@@ -4,7 +4,7 @@
 #include <string>
 
 #include "engine/config.h"
-#include "kernels/array.h"
+#include "kernels/device/array.h"
 
 namespace stillpoint {
 

@@ -6,7 +6,7 @@
 #include <filesystem>
 #include <string_view>
 
-#include "kernels/error.h"
+#include "kernels/device/error.h"
 
 namespace stillpoint::fuzz {
 

@@ -1,7 +1,7 @@
 // Configurations: an input is a JSON file of settings, read as each task reads its own, and one --set flag.
-#include "tasks/copy_memory.h"
-#include "tasks/image_classification.h"
-#include "tasks/image_regression.h"
+#include "tasks/paper/copy_memory.h"
+#include "tasks/paper/image_classification.h"
+#include "tasks/paper/image_regression.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace stillpoint;

@@ -1,7 +1,7 @@
 // A checkpoint's record: an input is its JSON text.
 #include <cmath>
 
-#include "tasks/run_record.h"
+#include "tasks/training/run_record.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace stillpoint;

@@ -2,7 +2,7 @@
 // holds.
 #include <fstream>
 
-#include "engine/files.h"
+#include "engine/io/files.h"
 #include "tasks/report/run_data.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -1,7 +1,7 @@
 // safetensors: an input is a file; every byte of what it is taken to hold is read.
 #include <numeric>
 
-#include "engine/safetensors.h"
+#include "engine/io/safetensors.h"
 #include "tests/fuzz/fuzz.h"
 
 using namespace stillpoint;

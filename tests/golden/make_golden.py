@@ -1,4 +1,4 @@
-"""Writes the golden files of tests/test_golden.cpp, tests/test_optim.cpp and tests/test_solvers.cpp with PyTorch in
+"""Writes the golden files of tests/models/test_golden.cpp, tests/engine/test_optim.cpp and tests/solvers/test_solvers.cpp with PyTorch in
 float64; Broyden's iterates are checked against SciPy's.
 
     python3 make_golden.py [FOLDER]

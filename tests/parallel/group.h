@@ -1,6 +1,6 @@
 // The ranks that run these tests together, under mpirun.
 #pragma once
-#include "kernels/communicator.h"
+#include "kernels/group/communicator.h"
 
 namespace stillpoint::test {
 

@@ -2,11 +2,11 @@
 #pragma once
 #include <cstdlib>
 
-#include "engine/files.h"
+#include "engine/io/files.h"
 #include "tasks/io/metrics.h"
-#include "tests/metrics_rows.h"
-#include "tests/program.h"
-#include "tests/temp_dir.h"
+#include "tests/support/metrics_rows.h"
+#include "tests/support/program.h"
+#include "tests/support/temp_dir.h"
 
 namespace stillpoint::test {
 

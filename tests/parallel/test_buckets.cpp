@@ -1,10 +1,10 @@
 // Buckets of gradients and the group, of one rank.
 #include "engine/gradient_buckets.h"
 #include "engine/ops.h"
-#include "tasks/ranks.h"
-#include "tests/catch.h"
-#include "tests/error_text.h"
-#include "tests/temp_dir.h"
+#include "tasks/process/ranks.h"
+#include "tests/support/catch.h"
+#include "tests/support/error_text.h"
+#include "tests/support/temp_dir.h"
 
 namespace stillpoint {
 namespace {

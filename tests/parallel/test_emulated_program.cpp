@@ -2,11 +2,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "engine/checkpoint.h"
-#include "engine/safetensors.h"
-#include "tasks/train.h"
-#include "tests/catch.h"
-#include "tests/error_text.h"
+#include "engine/io/checkpoint.h"
+#include "engine/io/safetensors.h"
+#include "tasks/training/train.h"
+#include "tests/support/catch.h"
+#include "tests/support/error_text.h"
 #include "tests/parallel/lost_rank.h"
 
 namespace stillpoint {

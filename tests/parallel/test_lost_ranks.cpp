@@ -1,8 +1,8 @@
 // A rank that dies, and runs that go on from what it left.
-#include "engine/checkpoint.h"
-#include "tasks/train.h"
-#include "tests/catch.h"
-#include "tests/error_text.h"
+#include "engine/io/checkpoint.h"
+#include "tasks/training/train.h"
+#include "tests/support/catch.h"
+#include "tests/support/error_text.h"
 #include "tests/parallel/lost_rank.h"
 
 namespace stillpoint {

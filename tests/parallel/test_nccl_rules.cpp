@@ -1,11 +1,11 @@
 // What the emulator's NCCL refuses, in tests that all ranks run.
 #include <nccl.h>
 
-#include "kernels/cuda.h"
+#include "kernels/device/cuda.h"
 #include "simt/machine.h"
-#include "tests/catch.h"
-#include "tests/device_array.h"
-#include "tests/error_text.h"
+#include "tests/support/catch.h"
+#include "tests/support/device_array.h"
+#include "tests/support/error_text.h"
 #include "tests/parallel/group.h"
 
 namespace stillpoint {

@@ -3,10 +3,10 @@
 #include <fstream>
 
 #include "tasks/io/image.h"
-#include "tasks/train.h"
-#include "tests/catch.h"
-#include "tests/data_files.h"
-#include "tests/error_text.h"
+#include "tasks/training/train.h"
+#include "tests/support/catch.h"
+#include "tests/support/data_files.h"
+#include "tests/support/error_text.h"
 #include "tests/parallel/mpirun.h"
 
 namespace stillpoint {

@@ -1,12 +1,12 @@
 // What `tune` checks before it starts the driver: spaces, flags, storages.
-#include "engine/files.h"
-#include "tasks/presets.h"
-#include "tasks/registry.h"
+#include "engine/io/files.h"
+#include "tasks/settings/presets.h"
+#include "tasks/settings/registry.h"
 #include "tasks/search/space.h"
-#include "tests/catch.h"
-#include "tests/error_text.h"
-#include "tests/program.h"
-#include "tests/temp_dir.h"
+#include "tests/support/catch.h"
+#include "tests/support/error_text.h"
+#include "tests/support/program.h"
+#include "tests/support/temp_dir.h"
 
 namespace stillpoint {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "tests/catch.h"
+#include "tests/support/catch.h"
 
 namespace simt_check {
 

@@ -1,0 +1,75 @@
+// Writing files so that a crash leaves either the old one or the new one, folders, and files that only grow.
+#pragma once
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "engine/io/input_file.h"
+
+namespace stillpoint {
+
+// Writes the pieces one after the other to a temporary file beside `path`, syncs it to the disk, renames it
+// over `path` and syncs the folder. A symbolic link is followed; the permissions of an old file are kept.
+// With `keep`, a path in the same folder, the old file stays under that name, so that at every moment one of
+// the two is whole. Throws Error, with the temporary removed and the old file untouched, if any of that
+// fails.
+void write_atomically(const std::filesystem::path& path, std::span<const Bytes> pieces,
+                      const std::filesystem::path& keep = {});
+void write_atomically(const std::filesystem::path& path, std::string_view bytes);
+// Removes the temporaries that writes of processes that are dead by now have left in the folder.
+void remove_leftovers(const std::filesystem::path& folder);
+
+// Makes the folder and its parents, on the disk when it returns. Throws Error if that fails or if a file has
+// the name.
+void make_folder(const std::filesystem::path& folder);
+// The names in the folder are on the disk when it returns. Throws Error if that fails.
+void sync_folder(const std::filesystem::path& folder);
+// The folder that holds this path.
+std::filesystem::path folder_of(const std::filesystem::path& path);
+
+// Removes a folder that this program has made in `root`, with its contents, following no link; nothing where
+// it is missing. Throws Error if it is a link, lies elsewhere, or holds something and no file `marker`.
+void remove_own_folder(const std::filesystem::path& folder, const std::filesystem::path& root,
+                       const std::string& marker);
+
+// A new folder for temporary files, removed with its contents when this ends.
+class TemporaryFolder {
+ public:
+  TemporaryFolder();
+  ~TemporaryFolder();
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+
+ private:
+  std::filesystem::path path_;
+};
+
+// A file that only grows, for logs. Move-only. Every member throws Error naming the file if the system
+// refuses.
+class AppendFile {
+ public:
+  enum class Open { append, create_new };
+
+  AppendFile(const std::filesystem::path& path, Open how);
+  AppendFile(AppendFile&& other) noexcept;
+  AppendFile& operator=(AppendFile&& other) noexcept;
+  ~AppendFile();
+
+  const std::filesystem::path& path() const { return path_; }
+  // Hands the bytes to the system; after a return they survive the end of this process.
+  void append(std::string_view bytes);
+  // The bytes survive a power cut after a return, once the folder is synced, too.
+  void sync();
+  std::uint64_t size() const;
+  void cut(std::uint64_t size);  // drops what comes after
+
+ private:
+  std::filesystem::path path_;
+  int fd_ = -1;
+};
+
+}  // namespace stillpoint

@@ -1,0 +1,79 @@
+// Matrix products, closed under differentiation through their transposes.
+#include "engine/ops.h"
+#include "engine/ops/check.h"
+#include "kernels/elementwise/elementwise.h"
+#include "kernels/gemm/gemm.h"
+
+namespace stillpoint {
+namespace {
+
+using Tensors = std::vector<Tensor>;
+
+Tensor linear_forward(const char* op, const Tensor& x, const Tensor& w, const Tensor& b, bool with_relu) {
+  require_rank(op, "w", w, 2);
+  require(x.rank() >= 1 && x.dim(-1) == w.dim(1), op, ": given x of shape ", to_text(x.shape()), " and w of ",
+          to_text(w.shape()), ", expected x's last size to be w's second, check the layer");
+  require_same_kind(op, x, w);
+  if (b.defined()) require_shape(op, "b", b, {w.dim(0)});
+  Shape shape = x.shape();
+  shape.back() = w.dim(0);
+  Tensor y = Tensor::empty(shape, x.options());
+  const Index rows = count(Shape(x.shape().begin(), x.shape().end() - 1));
+  kernels::linear({rows, w.dim(1), w.dim(0), with_relu}, x.array(), w.array(), b.defined() ? b.array() : Array{},
+                  y.array());
+  return y;
+}
+
+// Cotangents of p = x w^T + b given dp: reads x and w.
+Tensors linear_vjp(const VjpContext& c, const Tensor& g) {
+  const Tensor &x = c.inputs[0], &w = c.inputs[1];
+  const Tensor rows_g = reshape(g, {-1, w.dim(0)});
+  Tensors gradients(c.inputs.size());
+  if (c.wants(0)) gradients[0] = reshape(matmul(rows_g, w), x.shape());
+  if (c.wants(1)) gradients[1] = matmul(rows_g, reshape(x, {-1, w.dim(1)}), {.transpose_a = true});
+  if (c.inputs.size() > 2 && c.wants(2)) gradients[2] = reshape(sum_to(rows_g, {1, w.dim(0)}), {w.dim(0)});
+  return gradients;
+}
+
+Tensors with_optional_bias(const Tensor& x, const Tensor& w, const Tensor& b) {
+  return b.defined() ? Tensors{x, w, b} : Tensors{x, w};
+}
+
+}  // namespace
+
+// reads both operands
+Tensor matmul(const Tensor& a, const Tensor& b, MatmulOptions options) {
+  require_rank("matmul", "a", a, 2);
+  require_rank("matmul", "b", b, 2);
+  require_same_kind("matmul", a, b);
+  const auto [ta, tb] = options;
+  const Index m = a.dim(ta ? 1 : 0), k = a.dim(ta ? 0 : 1), n = b.dim(tb ? 0 : 1);
+  require(b.dim(tb ? 1 : 0) == k, "matmul: given ", to_text(a.shape()), ta ? " transposed" : "", " and ",
+          to_text(b.shape()), tb ? " transposed" : "", ", expected equal inner sizes, check the transposes");
+  Tensor y = Tensor::empty({m, n}, a.options());
+  kernels::gemm({.m = m, .n = n, .k = k, .transpose_a = ta, .transpose_b = tb}, a.array(), b.array(), y.array());
+  return record(y, "matmul", {a, b}, [ta = ta, tb = tb](const VjpContext& c) {
+    const Tensor &p = c.inputs[0], &q = c.inputs[1];
+    Tensor dp, dq;
+    if (c.wants(0)) dp = ta ? matmul(q, c.g, {tb, true}) : matmul(c.g, q, {false, !tb});
+    if (c.wants(1)) dq = tb ? matmul(c.g, p, {true, ta}) : matmul(p, c.g, {!ta, false});
+    return Tensors{dp, dq};
+  });
+}
+
+Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b) {
+  return record(linear_forward("linear", x, w, b, false), "linear", with_optional_bias(x, w, b),
+                [](const VjpContext& c) { return linear_vjp(c, c.g); });
+}
+
+// reads the output, x and w
+Tensor linear_relu(const Tensor& x, const Tensor& w, const Tensor& b) {
+  return record(linear_forward("linear_relu", x, w, b, true), "linear_relu", with_optional_bias(x, w, b),
+                [](const VjpContext& c) {
+                  const Tensor mask = Tensor::empty(c.y.shape(), c.y.options());
+                  kernels::unary(kernels::Unary::step, c.y.array(), mask.array());
+                  return linear_vjp(c, multiply(c.g, mask));
+                });
+}
+
+}  // namespace stillpoint

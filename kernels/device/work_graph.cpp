@@ -1,0 +1,67 @@
+// Work graphs: memory and states; the recording itself is CUDA's.
+#include "kernels/device/work_graph.h"
+
+#include <cstdlib>
+#include <string_view>
+
+#include "kernels/device/error.h"
+#if STILLPOINT_CUDA
+#include "kernels/device/cuda_work_graph.h"
+#endif
+
+namespace stillpoint::kernels {
+
+struct WorkGraph::Recording {
+  MemoryArena arena{Device::cuda};
+#if STILLPOINT_CUDA
+  CudaGraph graph;
+#endif
+};
+
+WorkGraph::WorkGraph() = default;
+WorkGraph::~WorkGraph() = default;
+WorkGraph::WorkGraph(WorkGraph&&) noexcept = default;
+WorkGraph& WorkGraph::operator=(WorkGraph&&) noexcept = default;
+
+bool runs_synchronously() {
+  static const bool asked = [] {
+    const char* const value = std::getenv("STILLPOINT_SYNC");
+    return value != nullptr && value != std::string_view("") && value != std::string_view("0");
+  }();
+  return asked;
+}
+
+bool WorkGraph::available(Device device) { return device == Device::cuda && !runs_synchronously(); }
+
+void WorkGraph::warm_up(const std::function<void()>& work) {
+  if (recording_ == nullptr) recording_ = std::make_unique<Recording>();
+  const MemoryArena::Use use(recording_->arena);
+  work();
+}
+
+void WorkGraph::record([[maybe_unused]] const std::function<void()>& work) {
+  require(recording_ != nullptr, "work graph: given work to record first, expected it to be warmed up, call warm_up");
+#if STILLPOINT_CUDA
+  const MemoryArena::Use use(recording_->arena);
+  recording_->graph.record(work);
+#else
+  fail("work graph: built without CUDA, expected a build with it, run the work as it is");
+#endif
+}
+
+bool WorkGraph::recorded() const {
+#if STILLPOINT_CUDA
+  return recording_ != nullptr && recording_->graph.recorded();
+#else
+  return false;
+#endif
+}
+
+void WorkGraph::replay() const {
+  require(recorded(), "work graph: given nothing to replay, expected recorded work, call record");
+#if STILLPOINT_CUDA
+  recording_->graph.replay();
+#endif
+}
+
+}  // namespace stillpoint::kernels

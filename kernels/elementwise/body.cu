@@ -1,0 +1,217 @@
+// Bodies of the element-wise kernels and their dispatch by type.
+#include "kernels/elementwise/elementwise.h"
+
+#include "kernels/launch/launch.h"
+
+namespace stillpoint::kernels {
+namespace {
+
+struct Negate {
+  template <class T>
+  STILLPOINT_HD static T of(T x) {
+    return -x;
+  }
+};
+// A NaN stays a NaN.
+struct Relu {
+  template <class T>
+  STILLPOINT_HD static T of(T x) {
+    return x < T(0) ? T(0) : x;
+  }
+};
+struct Step {
+  template <class T>
+  STILLPOINT_HD static T of(T x) {
+    return x > T(0) ? T(1) : T(0);
+  }
+};
+struct Exponential {
+  template <class T>
+  STILLPOINT_HD static T of(T x) {
+    return exponential(x);
+  }
+};
+struct Logarithm {
+  template <class T>
+  STILLPOINT_HD static T of(T x) {
+    return logarithm(x);
+  }
+};
+struct SquareRoot {
+  template <class T>
+  STILLPOINT_HD static T of(T x) {
+    return square_root(x);
+  }
+};
+struct Reciprocal {
+  template <class T>
+  STILLPOINT_HD static T of(T x) {
+    return T(1) / x;
+  }
+};
+struct Sine {
+  template <class T>
+  STILLPOINT_HD static T of(T x) {
+    return sine(x);
+  }
+};
+struct Cosine {
+  template <class T>
+  STILLPOINT_HD static T of(T x) {
+    return cosine(x);
+  }
+};
+struct Tanh {
+  template <class T>
+  STILLPOINT_HD static T of(T x) {
+    return hyperbolic_tangent(x);
+  }
+};
+struct Square {
+  template <class T>
+  STILLPOINT_HD static T of(T x) {
+    return x * x;
+  }
+};
+struct Add {
+  template <class T>
+  STILLPOINT_HD static T of(T a, T b) {
+    return a + b;
+  }
+};
+struct Subtract {
+  template <class T>
+  STILLPOINT_HD static T of(T a, T b) {
+    return a - b;
+  }
+};
+struct Multiply {
+  template <class T>
+  STILLPOINT_HD static T of(T a, T b) {
+    return a * b;
+  }
+};
+struct Divide {
+  template <class T>
+  STILLPOINT_HD static T of(T a, T b) {
+    return a / b;
+  }
+};
+
+template <class F, class T>
+struct Map {
+  const T* x;
+  T* y;
+  STILLPOINT_HD void operator()(Index i) const { y[i] = F::of(x[i]); }
+};
+template <class F, class T>
+struct Zip {
+  const T *a, *b;
+  T* y;
+  STILLPOINT_HD void operator()(Index i) const { y[i] = F::of(a[i], b[i]); }
+};
+template <class T>
+struct Affine {
+  const T* x;
+  T* y;
+  T alpha, beta;
+  STILLPOINT_HD void operator()(Index i) const { y[i] = alpha * x[i] + beta; }
+};
+template <class T>
+struct Fill {
+  T* y;
+  T value;
+  STILLPOINT_HD void operator()(Index i) const { y[i] = value; }
+};
+template <class From, class To>
+struct Cast {
+  const From* x;
+  To* y;
+  STILLPOINT_HD void operator()(Index i) const { y[i] = To(x[i]); }
+};
+
+void check_sizes(const char* where, const Array& x, const Array& y) {
+  require(x.size == y.size && x.device == y.device, where, ": given ", x.size, " elements on ",
+          name_of(x.device), ", expected ", y.size, " on ", name_of(y.device), ", check the shapes");
+}
+
+template <class F>
+void map(const Array& x, const Array& y) {
+  dispatch_real(y.dtype, "unary", [&](auto zero) {
+    using T = decltype(zero);
+    each(y.device, y.size, Map<F, T>{x.as<T>(), y.as<T>()});
+  });
+}
+
+template <class F>
+void zip(const Array& a, const Array& b, const Array& y) {
+  dispatch_real(y.dtype, "binary", [&](auto zero) {
+    using T = decltype(zero);
+    each(y.device, y.size, Zip<F, T>{a.as<T>(), b.as<T>(), y.as<T>()});
+  });
+}
+
+template <class From>
+void cast_from(const Array& x, const Array& y) {
+  if (y.dtype == DType::int32)
+    return each(y.device, y.size, Cast<From, std::int32_t>{x.as<From>(), y.as<std::int32_t>()});
+  dispatch_real(y.dtype, "cast", [&](auto zero) {
+    using T = decltype(zero);
+    each(y.device, y.size, Cast<From, T>{x.as<From>(), y.as<T>()});
+  });
+}
+
+}  // namespace
+
+void unary(Unary f, const Array& x, const Array& y) {
+  check_sizes("unary", x, y);
+  switch (f) {
+    case Unary::negate: return map<Negate>(x, y);
+    case Unary::relu: return map<Relu>(x, y);
+    case Unary::step: return map<Step>(x, y);
+    case Unary::exponential: return map<Exponential>(x, y);
+    case Unary::logarithm: return map<Logarithm>(x, y);
+    case Unary::square_root: return map<SquareRoot>(x, y);
+    case Unary::reciprocal: return map<Reciprocal>(x, y);
+    case Unary::sine: return map<Sine>(x, y);
+    case Unary::cosine: return map<Cosine>(x, y);
+    case Unary::tanh: return map<Tanh>(x, y);
+    case Unary::square: return map<Square>(x, y);
+  }
+}
+
+void binary(Binary f, const Array& a, const Array& b, const Array& y) {
+  check_sizes("binary", a, y);
+  check_sizes("binary", b, y);
+  switch (f) {
+    case Binary::add: return zip<Add>(a, b, y);
+    case Binary::subtract: return zip<Subtract>(a, b, y);
+    case Binary::multiply: return zip<Multiply>(a, b, y);
+    case Binary::divide: return zip<Divide>(a, b, y);
+  }
+}
+
+void affine(const Array& x, double alpha, double beta, const Array& y) {
+  check_sizes("affine", x, y);
+  dispatch_real(y.dtype, "affine", [&](auto zero) {
+    using T = decltype(zero);
+    each(y.device, y.size, Affine<T>{x.as<T>(), y.as<T>(), T(alpha), T(beta)});
+  });
+}
+
+void fill(const Array& y, double value) {
+  if (y.dtype == DType::int32)
+    return each(y.device, y.size, Fill<std::int32_t>{y.as<std::int32_t>(), std::int32_t(value)});
+  dispatch_real(y.dtype, "fill", [&](auto zero) {
+    using T = decltype(zero);
+    each(y.device, y.size, Fill<T>{y.as<T>(), T(value)});
+  });
+}
+
+void cast(const Array& x, const Array& y) {
+  check_sizes("cast", x, y);
+  if (x.dtype == DType::int32) return cast_from<std::int32_t>(x, y);
+  dispatch_real(x.dtype, "cast", [&](auto zero) { cast_from<decltype(zero)>(x, y); });
+}
+
+}  // namespace stillpoint::kernels

@@ -1,0 +1,310 @@
+// Relative attention on the CPU: vectors of keys, a head of a sample at a time.
+#include "kernels/relative_attention/relative_attention_cpu.h"
+
+#include <cmath>
+#include <limits>
+
+#include "kernels/host/pool.h"
+#include "kernels/relative_attention/relative_attention_dispatch.h"
+#include "kernels/launch/simd_math.h"
+
+namespace stillpoint::kernels {
+namespace {
+
+using simd::Vector;
+template <class T>
+inline constexpr Index lanes = simd::width<T>;
+
+// Scores that pay for a second thread.
+constexpr Index threaded_from = 16384;
+// Queries that backward takes together, so that gradients of keys are read and written half as often.
+constexpr int tile_queries = 2;
+
+// Element (channel c, position j) at data[c * stride + j].
+template <class T>
+struct Channels {
+  T* data;
+  Index stride;
+  T* operator[](Index c) const { return data + c * stride; }
+};
+
+// One head of one sample, its keys and values by channel. E features, of which those past `features` are
+// zero.
+template <class T, int E>
+struct Head {
+  Index length, features, row, part;  // of qkv: elements from position to position, and from q to k to v
+  const T *qkv, *b_w, *b_r;
+  Channels<T> k, v, r;  // r: distance p at L - 1 - p, so that the keys j of query i are at L - 1 - i + j
+  T* scores;            // tile_queries rows
+  Index stride;
+  T scale;  // 1 / sqrt(features)
+
+  static constexpr Index arrays = 3 * E + tile_queries;
+  // Reads past a query's last key stay within a row, in zeros.
+  static Index stride_for(Index length) {
+    return (length + tile_queries + lanes<T> - 1) / lanes<T> * lanes<T> + lanes<T>;
+  }
+
+  Head(const RelativeAttentionShape& s, const RelativeAttentionInputs& in, Index unit, T* memory)
+      : length(s.length),
+        features(s.features),
+        row(3 * s.heads * s.features),
+        part(s.heads * s.features),
+        stride(stride_for(s.length)),
+        scale(T(1 / std::sqrt(double(s.features)))) {
+    const Index head = unit % s.heads;
+    qkv = in.qkv.as<T>() + unit / s.heads * length * row + head * features;
+    b_w = in.b_w.as<T>() + head * features;
+    b_r = in.b_r.as<T>() + head * features;
+    k = {memory, stride};
+    v = {k[E], stride};
+    r = {v[E], stride};
+    scores = r[E];
+    std::fill(memory, scores, T(0));
+    const T* const keys = in.r.as<T>() + head * features;
+    for (Index j = 0; j < length; ++j)
+      for (Index c = 0; c < features; ++c) {
+        k[c][j] = qkv[j * row + part + c];
+        v[c][j] = qkv[j * row + 2 * part + c];
+        r[c][length - 1 - j] = keys[j * part + c];
+      }
+  }
+  // Vectors that hold keys 0 to i, and where query i's distances begin.
+  Index vectors(Index i) const { return i / lanes<T> + 1; }
+  Index shift(Index i) const { return length - 1 - i; }
+
+  // factor (q_i + bias) by channel
+  void query(Index i, const T* bias, T factor, Vector<T> (&to)[E]) const {
+    for (int c = 0; c < E; ++c)
+      to[c] = c < features ? simd::splat(factor * (qkv[i * row + c] + bias[c])) : Vector<T>{};
+  }
+  // finish(j, s) for the vectors of keys that query i sees: s in base 2, s_ij log2(e), and -inf past key i.
+  template <class Finish>
+  void each_score(Index i, Finish finish) const {
+    Vector<T> qw[E], qr[E];
+    const T factor = scale * T(1.4426950408889634);
+    query(i, b_w, factor, qw);
+    query(i, b_r, factor, qr);
+    const auto score = [&](Index j) {
+      Vector<T> by_key{}, by_distance{};
+      for (int c = 0; c < E; ++c) {
+        by_key += qw[c] * simd::load(k[c] + j);
+        by_distance += qr[c] * simd::load(r[c] + shift(i) + j);
+      }
+      return by_key + by_distance;
+    };
+    Index j = 0;
+    for (; j + lanes<T> <= i; j += lanes<T>) finish(j, score(j));
+    Vector<T> last = score(j);
+    for (Index l = i + 1 - j; l < lanes<T>; ++l) last[l] = -std::numeric_limits<T>::infinity();
+    finish(j, last);
+  }
+};
+
+template <class T, int E>
+void forward_head(const Head<T, E>& head, T* y, T* log_sum) {
+  for (Index i = 0; i < head.length; ++i, y += head.part) {
+    Vector<T> tops = simd::splat(-std::numeric_limits<T>::infinity());
+    head.each_score(i, [&](Index j, Vector<T> s) {
+      tops = s > tops ? s : tops;
+      simd::store(head.scores + j, s);
+    });
+    T top = tops[0];
+    for (Index l = 1; l < lanes<T>; ++l) top = std::max<T>(top, tops[l]);
+    Vector<T> total{}, sums[E]{};
+    for (Index n = 0; n < head.vectors(i); ++n) {
+      const Index j = n * lanes<T>;
+      const Vector<T> a = simd::power_of_two(simd::load(head.scores + j) - top);
+      total += a;
+      for (int c = 0; c < E; ++c) sums[c] += a * simd::load(head.v[c] + j);
+    }
+    const T sum = simd::sum<T>(total);
+    for (Index c = 0; c < head.features; ++c) y[c] = simd::sum<T>(sums[c]) / sum;
+    log_sum[i] = (top + std::log2(sum)) * T(0.6931471805599453);
+  }
+}
+
+// Gradients of one head: of k, v and r by channel like the head's own; of q where it lies in qkv; of b_w and
+// b_r.
+template <class T, int E>
+struct HeadGradients {
+  Channels<T> k, v, r;
+  T* q;
+  T b_w[E] = {}, b_r[E] = {};
+};
+
+// Queries i to i + Q - 1. Parameters: those of r, b_w and b_r, too.
+template <int Q, bool Parameters, class T, int E>
+void backward_queries(const Head<T, E>& head, HeadGradients<T, E>& grads, Index i, const T* y, const T* dy,
+                      const T* log_sum) {
+  const Index vectors = head.vectors(i + Q - 1), end = vectors * lanes<T>;
+  Vector<T> out[Q][E], along[Q];  // dy, and dy . y
+  T* a[Q];
+  for (int q = 0; q < Q; ++q) {
+    a[q] = head.scores + q * head.stride;
+    const T norm = log_sum[i + q] * T(1.4426950408889634);
+    head.each_score(i + q,
+                    [&](Index j, Vector<T> s) { simd::store(a[q] + j, simd::power_of_two(s - norm)); });
+    std::fill(a[q] + head.vectors(i + q) * lanes<T>, a[q] + end, T(0));
+    T sum = T(0);
+    for (int c = 0; c < E; ++c) {
+      const T g = c < head.features ? dy[(i + q) * head.part + c] : T(0);
+      out[q][c] = simd::splat(g);
+      if (c < head.features) sum += g * y[(i + q) * head.part + c];
+    }
+    along[q] = simd::splat(sum);
+  }
+  for (Index j = 0; j < end; j += lanes<T>) {  // dv_j += a_ij dy_i; dS_ij in place of a_ij
+    Vector<T> weight[Q], ds[Q];
+    for (int q = 0; q < Q; ++q) {
+      weight[q] = simd::load(a[q] + j);
+      ds[q] = -along[q];
+    }
+    for (int c = 0; c < E; ++c) {
+      const Vector<T> value = simd::load(head.v[c] + j);
+      Vector<T> dv = simd::load(grads.v[c] + j);
+      for (int q = 0; q < Q; ++q) {
+        ds[q] += out[q][c] * value;
+        dv += weight[q] * out[q][c];
+      }
+      simd::store(grads.v[c] + j, dv);
+    }
+    for (int q = 0; q < Q; ++q) simd::store(a[q] + j, weight[q] * ds[q] * head.scale);
+  }
+  Vector<T> qw[Q][E], dq[Q][E]{};
+  for (int q = 0; q < Q; ++q) head.query(i + q, head.b_w, T(1), qw[q]);
+  for (Index j = 0; j < end; j += lanes<T>)  // dk_j += dS_ij (q_i + b_w), dq_i += dS_ij (k_j + r_{i-j})
+    for (int c = 0; c < E; ++c) {
+      const Vector<T> key = simd::load(head.k[c] + j);
+      Vector<T> dk = simd::load(grads.k[c] + j);
+      for (int q = 0; q < Q; ++q) {
+        const Vector<T> ds = simd::load(a[q] + j);
+        dk += ds * qw[q][c];
+        dq[q][c] += ds * (Parameters ? key : key + simd::load(head.r[c] + head.shift(i + q) + j));
+      }
+      simd::store(grads.k[c] + j, dk);
+    }
+  Vector<T> by_distance[Q][E]{};
+  if constexpr (Parameters)
+    for (int q = 0; q < Q; ++q) {  // dr_{i-j} += dS_ij (q_i + b_r)
+      Vector<T> qr[E];
+      head.query(i + q, head.b_r, T(1), qr);
+      for (Index j = 0; j < end; j += lanes<T>) {
+        const Vector<T> ds = simd::load(a[q] + j);
+        for (int c = 0; c < E; ++c) {
+          T* const dr = grads.r[c] + head.shift(i + q) + j;
+          by_distance[q][c] += ds * simd::load(head.r[c] + head.shift(i + q) + j);
+          simd::store(dr, simd::load(dr) + ds * qr[c]);
+        }
+      }
+    }
+  for (int q = 0; q < Q; ++q)
+    for (Index c = 0; c < head.features; ++c) {
+      const T w = simd::sum<T>(dq[q][c]), r = simd::sum<T>(by_distance[q][c]);
+      grads.q[(i + q) * head.row + c] = w + r;
+      grads.b_w[c] += w;
+      grads.b_r[c] += r;
+    }
+}
+
+template <bool Parameters, class T, int E>
+void backward_head(const Head<T, E>& head, HeadGradients<T, E>& grads, const T* y, const T* dy,
+                   const T* log_sum) {
+  std::fill(grads.k.data, grads.r[Parameters ? E : 0], T(0));
+  Index i = 0;
+  for (; i + tile_queries <= head.length; i += tile_queries)
+    backward_queries<tile_queries, Parameters>(head, grads, i, y, dy, log_sum);
+  for (; i < head.length; ++i) backward_queries<1, Parameters>(head, grads, i, y, dy, log_sum);
+  for (Index j = 0; j < head.length; ++j)
+    for (Index c = 0; c < head.features; ++c) {
+      grads.q[j * head.row + head.part + c] = grads.k[c][j];
+      grads.q[j * head.row + 2 * head.part + c] = grads.v[c][j];
+    }
+}
+
+// work(unit, scratch) for the heads of all samples, with scratch of `elements` per slot.
+template <class T, class Work>
+void each_head(const RelativeAttentionShape& s, Index elements, Work work) {
+  const Index units = s.batch * s.heads;
+  const int slots = slots_for(units, units * s.length * s.length / 2 >= threaded_from);
+  const Buffer scratch(Device::cpu, std::size_t(slots * elements) * sizeof(T));
+  parallel(units, slots,
+           [&](Index unit, int slot) { work(unit, static_cast<T*>(scratch.data()) + slot * elements); });
+}
+
+// Gradients of r, b_w and b_r of every sample apart, (N, (L + 2) H E); a sample alone writes where they go.
+template <class T>
+struct ParameterSums {
+  Index width, length, batch;  // H E
+  RelativeAttentionInputs grads;
+  Buffer sums;
+
+  ParameterSums(const RelativeAttentionShape& s, const RelativeAttentionInputs& to)
+      : width(s.heads * s.features), length(s.length), batch(s.batch), grads(to) {
+    if (grads.r.data != nullptr)
+      sums = Buffer(Device::cpu, std::size_t(batch * (length + 2) * width) * sizeof(T));
+  }
+  T* of_sample(Index n) const { return static_cast<T*>(sums.data()) + n * (length + 2) * width; }
+  // In the order of the samples.
+  void add() const {
+    T* const to[] = {grads.r.as<T>(), grads.b_w.as<T>(), grads.b_r.as<T>()};
+    const Index begin[] = {0, length * width, (length + 1) * width, (length + 2) * width};
+    for (int part = 0; part < 3; ++part)
+      for (Index x = begin[part]; x < begin[part + 1]; ++x) {
+        T total = T(0);
+        for (Index n = 0; n < batch; ++n) total += of_sample(n)[x];
+        to[part][x - begin[part]] = total;
+      }
+  }
+};
+
+}  // namespace
+
+void relative_attention_forward_cpu(const RelativeAttentionShape& s, const RelativeAttentionInputs& inputs,
+                                    const Array& y, const Array& log_sum) {
+  dispatch_head("relative_attention_forward", s, y.dtype, [&](auto zero, auto features) {
+    using T = decltype(zero);
+    using OneHead = Head<T, features>;
+    each_head<T>(s, OneHead::arrays * OneHead::stride_for(s.length), [&](Index unit, T* scratch) {
+      const OneHead head(s, inputs, unit, scratch);
+      forward_head(head, y.as<T>() + unit / s.heads * s.length * head.part + unit % s.heads * s.features,
+                   log_sum.as<T>() + unit * s.length);
+    });
+  });
+}
+
+void relative_attention_backward_cpu(const RelativeAttentionShape& s, const RelativeAttentionInputs& inputs,
+                                     const Array& y, const Array& log_sum, const Array& dy,
+                                     const RelativeAttentionInputs& grads) {
+  dispatch_head("relative_attention_backward", s, dy.dtype, [&](auto zero, auto features) {
+    using T = decltype(zero);
+    constexpr int E = features;
+    using OneHead = Head<T, E>;
+    const bool parameters = grads.r.data != nullptr;
+    const ParameterSums<T> sums(s, grads);
+    const Index stride = OneHead::stride_for(s.length), own = OneHead::arrays * stride;
+    each_head<T>(s, own + 3 * E * stride, [&](Index unit, T* scratch) {
+      const OneHead head(s, inputs, unit, scratch);
+      const Index n = unit / s.heads, feature = unit % s.heads * s.features;
+      const Index outputs = n * s.length * head.part + feature;
+      T* const memory = scratch + own;
+      HeadGradients<T, E> of{{memory, stride},
+                             {memory + E * stride, stride},
+                             {memory + 2 * E * stride, stride},
+                             grads.qkv.as<T>() + n * s.length * head.row + feature};
+      const T *const value = y.as<T>() + outputs, *const g = dy.as<T>() + outputs,
+                     *const norm = log_sum.as<T>() + unit * s.length;
+      if (!parameters) return backward_head<false>(head, of, value, g, norm);
+      backward_head<true>(head, of, value, g, norm);
+      T* const to = sums.of_sample(n) + feature;
+      for (Index c = 0; c < s.features; ++c) {
+        for (Index p = 0; p < s.length; ++p) to[p * head.part + c] = of.r[c][s.length - 1 - p];
+        to[s.length * head.part + c] = of.b_w[c];
+        to[(s.length + 1) * head.part + c] = of.b_r[c];
+      }
+    });
+    if (parameters) sums.add();
+  });
+}
+
+}  // namespace stillpoint::kernels

@@ -1,0 +1,15 @@
+// Relative attention on CUDA; contracts of relative_attention.h, checked there, with arrays on CUDA.
+#pragma once
+#include "kernels/relative_attention/relative_attention.h"
+
+namespace stillpoint::kernels {
+
+void relative_attention_forward_cuda(const RelativeAttentionShape& shape,
+                                     const RelativeAttentionInputs& inputs, const Array& y,
+                                     const Array& log_sum);
+void relative_attention_backward_cuda(const RelativeAttentionShape& shape,
+                                      const RelativeAttentionInputs& inputs, const Array& y,
+                                      const Array& log_sum, const Array& dy,
+                                      const RelativeAttentionInputs& grads);
+
+}  // namespace stillpoint::kernels

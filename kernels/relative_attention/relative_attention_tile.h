@@ -1,0 +1,175 @@
+// Relative attention's tiles on CUDA: what a block keeps in shared memory, and the scores from it.
+#pragma once
+#include <cmath>
+#include <limits>
+
+#include "kernels/launch/launch.h"
+#include "kernels/relative_attention/relative_attention_cuda.h"
+
+namespace stillpoint::kernels {
+
+// A block owns `tile` queries, keys or distances of one head, `splits` threads each, which share the sum over
+// the other side; that side comes in tiles, too, so that their differences lie in a window of 2 tile - 1
+// rows.
+inline constexpr int attention_tile = 32, attention_splits = 4, attention_window = 2 * attention_tile - 1;
+// Kernels ask for two blocks a multiprocessor: told nothing, the compiler spills for more.
+inline constexpr int attention_threads = attention_tile * attention_splits,
+                     attention_warps = attention_threads / 32;
+
+// Elements from row to row in shared memory, odd so that rows lie in different banks.
+template <int E>
+inline constexpr int value_stride = E | 1;
+template <int E>
+inline constexpr int key_stride = (E + 1) | 1;  // a key (E), then bias . key
+template <int E>
+inline constexpr int query_stride = (2 * E + 2) | 1;  // q (E), dy (E), log_sum log2(e), dy . y
+
+template <class T>
+struct AttentionArgs {
+  const T *qkv, *r, *b_w, *b_r;
+  T *y, *log_sum;
+  const T* dy;
+  T *dqkv, *dr, *b_w_sums, *b_r_sums;  // sums (sets, E) of b_w's and b_r's gradient; null: not wanted
+  Index batch, length, heads, features, tiles;
+  T scale;  // 1 / sqrt(features)
+
+  AttentionArgs(const RelativeAttentionShape& s, const RelativeAttentionInputs& in, const Array& value,
+                const Array& norm)
+      : qkv(in.qkv.as<T>()),
+        r(in.r.as<T>()),
+        b_w(in.b_w.as<T>()),
+        b_r(in.b_r.as<T>()),
+        y(value.as<T>()),
+        log_sum(norm.as<T>()),
+        dy(nullptr),
+        dqkv(nullptr),
+        dr(nullptr),
+        b_w_sums(nullptr),
+        b_r_sums(nullptr),
+        batch(s.batch),
+        length(s.length),
+        heads(s.heads),
+        features(s.features),
+        tiles((s.length + attention_tile - 1) / attention_tile),
+        scale(T(1 / std::sqrt(double(s.features)))) {}
+};
+
+// Rows of one head of one sample: element (row, c) at data[row * stride + c].
+template <class T>
+struct HeadRows {
+  T* data;
+  Index stride;
+};
+
+// One head of one sample.
+template <class T>
+struct AttentionHead {
+  HeadRows<const T> q, k, v, r, y, dy;
+  HeadRows<T> dq, dk, dv;
+  const T *b_w, *b_r, *log_sum;
+  Index length;
+  int features;
+
+  __device__ AttentionHead(const AttentionArgs<T>& a, Index n, Index head)
+      : b_w(a.b_w + head * a.features),
+        b_r(a.b_r + head * a.features),
+        log_sum(a.log_sum + (n * a.heads + head) * a.length),
+        length(a.length),
+        features(int(a.features)) {
+    const Index width = a.heads * a.features, own = head * a.features, three = 3 * width;
+    const Index in = n * a.length * three + own, out = n * a.length * width + own;
+    q = {a.qkv + in, three};
+    k = {a.qkv + in + width, three};
+    v = {a.qkv + in + 2 * width, three};
+    r = {a.r + own, width};
+    y = {a.y + out, width};
+    if (a.dy == nullptr) return;
+    dy = {a.dy + out, width};
+    dq = {a.dqkv + in, three};
+    dk = {a.dqkv + in + width, three};
+    dv = {a.dqkv + in + 2 * width, three};
+  }
+  __device__ bool inside(Index row) const { return row >= 0 && row < length; }
+  // Row `row`, and zeros outside the length and past the features.
+  template <int E>
+  __device__ void load(const HeadRows<const T>& rows, Index row, T (&to)[E]) const {
+    STILLPOINT_UNROLL(16)
+    for (int c = 0; c < E; ++c) to[c] = inside(row) && c < features ? rows.data[row * rows.stride + c] : T(0);
+  }
+  template <int E>
+  __device__ T dot_bias(const T* bias, const T (&key)[E]) const {
+    T sum = T(0);
+    STILLPOINT_UNROLL(16)
+    for (int c = 0; c < E; ++c)
+      if (c < features) sum += bias[c] * key[c];
+    return sum;
+  }
+
+  // Into shared memory, a thread per row: keys first .. first + rows - 1 with their products with the bias.
+  template <int E>
+  __device__ void stage_keys(const HeadRows<const T>& rows, const T* bias, Index first, int count,
+                             T* to) const {
+    for (int m = int(threadIdx.x); m < count; m += attention_threads) {
+      T key[E];
+      load(rows, first + m, key);
+      T* const out = to + m * key_stride<E>;
+      STILLPOINT_UNROLL(16)
+      for (int c = 0; c < E; ++c) out[c] = key[c];
+      out[E] = dot_bias(bias, key);
+    }
+  }
+  template <int E>
+  __device__ void stage_values(const HeadRows<const T>& rows, Index first, int count, T* to) const {
+    for (int m = int(threadIdx.x); m < count; m += attention_threads) {
+      T value[E];
+      load(rows, first + m, value);
+      STILLPOINT_UNROLL(16)
+      for (int c = 0; c < E; ++c) to[m * value_stride<E> + c] = value[c];
+    }
+  }
+  // Queries first .. first + tile - 1 with what backward needs of them.
+  template <int E>
+  __device__ void stage_queries(Index first, T* to) const {
+    for (int m = int(threadIdx.x); m < attention_tile; m += attention_threads) {
+      T query[E], g[E], value[E], along = T(0);
+      load(q, first + m, query);
+      load(dy, first + m, g);
+      load(y, first + m, value);
+      T* const out = to + m * query_stride<E>;
+      STILLPOINT_UNROLL(16)
+      for (int c = 0; c < E; ++c) {
+        out[c] = query[c];
+        out[E + c] = g[c];
+        along += g[c] * value[c];
+      }
+      out[2 * E] = inside(first + m) ? log_sum[first + m] * T(1.4426950408889634) : T(0);
+      out[2 * E + 1] = along;
+    }
+  }
+};
+
+// q . (k + r) + b_w . k + b_r . r for a key and a distance with their products with the biases behind them.
+template <int E, class T, class Query, class Key, class Distance>
+__device__ T attention_score(const Query& q, const Key& k, const Distance& r) {
+  T sum = k[E] + r[E];
+  STILLPOINT_UNROLL(16)
+  for (int c = 0; c < E; ++c) sum += q[c] * (k[c] + r[c]);
+  return sum;
+}
+template <int E, class T, class A, class B>
+__device__ T attention_dot(const A& a, const B& b) {
+  T sum = T(0);
+  STILLPOINT_UNROLL(16)
+  for (int c = 0; c < E; ++c) sum += a[c] * b[c];
+  return sum;
+}
+
+// Sum over the threads of a warp whose numbers differ in the bits from `first` to below `end`; all of them
+// get it.
+template <class T>
+__device__ T attention_sum(T value, int first, int end) {
+  for (int step = first; step < end; step *= 2) value += __shfl_xor_sync(0xffffffffu, value, step);
+  return value;
+}
+
+}  // namespace stillpoint::kernels

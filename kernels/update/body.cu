@@ -1,0 +1,287 @@
+// Bodies of the optimisers: tables of tensors go to a kernel by value, and a team takes a chunk of one
+// tensor.
+#include "kernels/update/update.h"
+
+#include <utility>
+
+#include "kernels/launch/launch.h"
+
+namespace stillpoint::kernels {
+namespace {
+
+constexpr int most_tensors = 80;  // a table of four pointers each stays below the 4 KiB of kernel parameters
+constexpr Index chunk = 256;      // of a warp: two rounds of loads, since a small model's step is all latency
+
+// Chunks of tensors in a row: tensor t has size[t] elements and its first chunk is chunk number first[t].
+template <class Pointers>
+struct Table {
+  Pointers tensor[most_tensors];
+  Index size[most_tensors];
+  std::int32_t first[most_tensors + 1];
+  std::int32_t count;
+
+  Index chunks() const { return first[count]; }
+  Index elements() const {
+    Index total = 0;
+    for (int t = 0; t < count; ++t) total += size[t];
+    return total;
+  }
+  void add(const Pointers& pointers, Index elements) {
+    tensor[count] = pointers;
+    size[count] = elements;
+    first[count + 1] = first[count] + std::int32_t((elements + chunk - 1) / chunk);
+    ++count;
+  }
+  // The last tensor whose first chunk is number `at` or earlier, and that has chunks.
+  STILLPOINT_HD int find(Index at) const {
+    int low = 0, high = count;
+    while (high - low > 1) {
+      const int middle = (low + high) / 2;
+      if (first[middle] <= at)
+        low = middle;
+      else
+        high = middle;
+    }
+    return low;
+  }
+};
+
+template <class T>
+struct StatePointers {
+  T* param;
+  const T* grad;
+  T *m, *v;
+};
+
+template <class T>
+struct AdamChunk {
+  Table<StatePointers<T>> table;
+  const T *clip, *coefficients;
+  T beta2, eps, weight_decay;
+  template <class Team>
+  STILLPOINT_HD void operator()(Index row, Team team) const {
+    const int t = table.find(row);
+    const Index begin = (row - table.first[t]) * chunk;
+    T* const p = table.tensor[t].param + begin;
+    const T* const grad = table.tensor[t].grad + begin;
+    T* const m = table.tensor[t].m + begin;
+    T* const v = table.tensor[t].v + begin;
+    const T factor = clip == nullptr ? T(1) : clip[0];
+    const T size = coefficients[0], root = coefficients[1], b1 = coefficients[2];
+    const T b2 = beta2, c2 = T(1) - beta2, decay = weight_decay, e = eps;
+    team.each(minimum(chunk, table.size[t] - begin), [=](Index i) {
+      const T g = factor * grad[i] + decay * p[i];
+      const T mean = m[i] + b1 * (g - m[i]);
+      const T square = b2 * v[i] + c2 * g * g;
+      m[i] = mean;
+      v[i] = square;
+      p[i] -= size * mean / (square_root(square) * root + e);
+    });
+  }
+};
+
+template <class T>
+struct SgdChunk {
+  Table<StatePointers<T>> table;
+  const T *clip, *coefficients;
+  T weight_decay;
+  template <class Team>
+  STILLPOINT_HD void operator()(Index row, Team team) const {
+    const int t = table.find(row);
+    const Index begin = (row - table.first[t]) * chunk, n = minimum(chunk, table.size[t] - begin);
+    T* const p = table.tensor[t].param + begin;
+    const T* const grad = table.tensor[t].grad + begin;
+    T* const m = table.tensor[t].m + begin;
+    const T factor = clip == nullptr ? T(1) : clip[0], decay = weight_decay;
+    const T rate = coefficients[0], keep = coefficients[1];
+    team.each(n, [=](Index i) {
+      const T step = keep * m[i] + (factor * grad[i] + decay * p[i]);
+      m[i] = step;
+      p[i] -= rate * step;
+    });
+  }
+};
+
+template <class T>
+struct SquaresChunk {
+  Table<const T*> table;
+  double* sums;
+  template <class Team>
+  STILLPOINT_HD void operator()(Index row, Team team) const {
+    const int t = table.find(row);
+    const Index begin = (row - table.first[t]) * chunk;
+    const T* const g = table.tensor[t] + begin;
+    const double sum = team.template sum<double>(minimum(chunk, table.size[t] - begin),
+                                                 [=](Index i) { return double(g[i]) * double(g[i]); });
+    if (team.leader()) sums[row] = sum;
+  }
+};
+
+constexpr Index group = 512;
+
+struct SumGroup {
+  const double* sums;
+  double* out;
+  Index n;
+  template <class Team>
+  STILLPOINT_HD void operator()(Index row, Team team) const {
+    const double* const s = sums + row * group;
+    const double total =
+        team.template sum<double>(minimum(group, n - row * group), [=](Index i) { return s[i]; });
+    if (team.leader()) out[row] = total;
+  }
+};
+
+template <class T>
+struct RootOfSum {
+  const double* sums;
+  Index n;
+  T* norm;
+  template <class Team>
+  STILLPOINT_HD void operator()(Index, Team team) const {
+    const double* const s = sums;
+    const double total = team.template sum<double>(n, [=](Index i) { return s[i]; });
+    if (team.leader()) norm[0] = T(square_root(total));
+  }
+};
+
+template <class T>
+struct ClipFactor {
+  const T* norm;
+  T* factor;
+  T max_norm;
+  STILLPOINT_HD void operator()(Index) const {
+    const T wanted = max_norm / (norm[0] + T(1e-6));
+    factor[0] = wanted >= T(1) ? T(1) : wanted;
+  }
+};
+
+void check_array(const char* where, const Array& array, const Array& like) {
+  require(array.size == like.size && array.dtype == like.dtype && array.device == like.device, where,
+          ": given ", array.size, " elements of ", name_of(array.dtype), " on ", name_of(array.device),
+          ", expected ", like.size, " of ", name_of(like.dtype), " on ", name_of(like.device),
+          ", pass matching arrays");
+}
+
+void require_step(const char* where, std::int64_t step) {
+  require(step >= 1, where, ": given step ", step, ", expected 1 or later, count steps from 1");
+}
+
+void check_coefficients(const char* where, const Array& coefficients, std::int64_t count, const Array& like) {
+  require(coefficients.size == count && coefficients.dtype == like.dtype && coefficients.device == like.device,
+          where, ": given ", coefficients.size, " coefficients of ", name_of(coefficients.dtype), " on ",
+          name_of(coefficients.device), ", expected ", count, " of ", name_of(like.dtype), " on ",
+          name_of(like.device), ", upload them in the parameters' type");
+}
+
+// Four elements of an optimiser step cost what one of a heavier body does: threads pay from 4 serial_below
+// on.
+template <class Body>
+void over_chunks(Device device, const Body& body) {
+  const Index chunks = body.table.chunks();
+  if (chunks > 0) each_row(device, chunks, body.table.elements() / (4 * chunks), body);
+}
+
+// Fills tables of up to most_tensors tensors and runs `body` with each.
+template <class T, class Body>
+void over_tables(std::span<const AdamTensor> tensors, Body body) {
+  for (std::size_t next = 0; next < tensors.size();) {
+    body.table.count = 0;
+    body.table.first[0] = 0;
+    for (; next < tensors.size() && body.table.count < most_tensors; ++next) {
+      const AdamTensor& t = tensors[next];
+      if (t.param.size == 0) continue;
+      const auto pointer = [](const Array& a) { return a.data == nullptr ? nullptr : a.as<T>(); };
+      body.table.add({t.param.as<T>(), t.grad.as<T>(), pointer(t.m), pointer(t.v)}, t.param.size);
+    }
+    over_chunks(tensors[0].param.device, body);
+  }
+}
+
+template <class T>
+const T* clip_pointer(const Array* clip_factor) {
+  return clip_factor == nullptr ? nullptr : clip_factor->as<T>();
+}
+
+}  // namespace
+
+std::array<double, 3> adam_coefficients(double lr, double beta1, double beta2, std::int64_t step) {
+  require_step("adam", step);
+  return {lr / (1 - std::pow(beta1, double(step))), 1 / std::sqrt(1 - std::pow(beta2, double(step))), 1 - beta1};
+}
+
+std::array<double, 2> sgd_coefficients(double lr, double momentum, std::int64_t step) {
+  require_step("sgd", step);
+  return {lr, step == 1 ? 0 : momentum};
+}
+
+void adam_step(std::span<const AdamTensor> tensors, const AdamOptions& o, const Array& coefficients,
+               const Array* clip_factor) {
+  if (tensors.empty()) return;
+  for (const AdamTensor& t : tensors)
+    for (const Array* a : {&t.grad, &t.m, &t.v}) check_array("adam_step", *a, t.param);
+  check_coefficients("adam_step", coefficients, 3, tensors[0].param);
+  dispatch_real(tensors[0].param.dtype, "adam_step", [&](auto zero) {
+    using T = decltype(zero);
+    AdamChunk<T> body{};
+    body.clip = clip_pointer<T>(clip_factor);
+    body.coefficients = coefficients.as<T>();
+    body.beta2 = T(o.beta2);
+    body.eps = T(o.eps);
+    body.weight_decay = T(o.weight_decay);
+    over_tables<T>(tensors, body);
+  });
+}
+
+void sgd_step(std::span<const AdamTensor> tensors, double weight_decay, const Array& coefficients,
+              const Array* clip_factor) {
+  if (tensors.empty()) return;
+  for (const AdamTensor& t : tensors)
+    for (const Array* a : {&t.grad, &t.m}) check_array("sgd_step", *a, t.param);
+  check_coefficients("sgd_step", coefficients, 2, tensors[0].param);
+  dispatch_real(tensors[0].param.dtype, "sgd_step", [&](auto zero) {
+    using T = decltype(zero);
+    SgdChunk<T> body{};
+    body.clip = clip_pointer<T>(clip_factor);
+    body.coefficients = coefficients.as<T>();
+    body.weight_decay = T(weight_decay);
+    over_tables<T>(tensors, body);
+  });
+}
+
+void global_norm(std::span<const Array> gradients, const Array& norm) {
+  dispatch_real(norm.dtype, "global_norm", [&](auto zero) {
+    using T = decltype(zero);
+    Index chunks = 0;
+    for (const Array& g : gradients) chunks += (g.size + chunk - 1) / chunk;
+    Buffer scratch(norm.device, std::size_t(chunks) * sizeof(double));
+    double* sums = static_cast<double*>(scratch.data());
+    Index done = 0;
+    for (std::size_t next = 0; next < gradients.size();) {
+      SquaresChunk<T> body{};
+      body.sums = sums + done;
+      for (; next < gradients.size() && body.table.count < most_tensors; ++next)
+        if (gradients[next].size > 0) body.table.add(gradients[next].as<T>(), gradients[next].size);
+      over_chunks(norm.device, body);
+      done += body.table.chunks();
+    }
+    for (; chunks > 4 * group; chunks = (chunks + group - 1) / group) {
+      const Index groups = (chunks + group - 1) / group;
+      Buffer fewer(norm.device, std::size_t(groups) * sizeof(double));
+      double* const out = static_cast<double*>(fewer.data());
+      each_row(norm.device, groups, group, SumGroup{sums, out, chunks});
+      scratch = std::move(fewer);
+      sums = out;
+    }
+    each_row(norm.device, 1, chunks, RootOfSum<T>{sums, chunks, norm.as<T>()});
+  });
+}
+
+void clip_factor(const Array& norm, double max_norm, const Array& factor) {
+  dispatch_real(norm.dtype, "clip_factor", [&](auto zero) {
+    using T = decltype(zero);
+    each(norm.device, 1, ClipFactor<T>{norm.as<T>(), factor.as<T>(), T(max_norm)});
+  });
+}
+
+}  // namespace stillpoint::kernels

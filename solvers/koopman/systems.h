@@ -1,0 +1,33 @@
+// Textbook maps whose behaviour is known, and dictionaries to lift their states with.
+#pragma once
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "solvers/koopman/spectrum.h"
+
+namespace stillpoint {
+
+// z (n,2) -> f(z) (n,2), one row per state.
+struct System {
+  std::string name, summary;
+  Settling settling;
+  std::function<Tensor(const Tensor& z)> map;
+  bool linear = true;
+};
+const std::vector<System>& textbook_systems();
+// Error with the nearest name where there is none.
+const System& textbook_system(const std::string& name);
+
+// States (n,d) -> features (n,D), float64.
+using Dictionary = std::function<Tensor(const Tensor& states)>;
+Dictionary identity_dictionary();
+// All products of up to `degree` coordinates, the constant 1 first.
+Dictionary monomial_dictionary(Index degree);
+// The constant 1 and random Fourier features of a Gaussian kernel, drawn from the seed.
+Dictionary fourier_dictionary(Index features, double bandwidth, std::uint64_t seed, Index dimension);
+
+// States of `count` trajectories from starts drawn evenly from [-1,1]^2: z_0, ..., z_steps, each (count,2).
+std::vector<Tensor> trajectories(const System& system, Index count, Index steps, std::uint64_t seed);
+
+}  // namespace stillpoint

@@ -1,0 +1,379 @@
+// Subcommands and flags; settings come from the tasks' field lists.
+#include "tasks/command/cli.h"
+
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+
+#include "engine/io/checkpoint.h"
+#include "kernels/group/communicator.h"
+#include "kernels/group/launch_environment.h"
+#include "tasks/command/cli_errors.h"
+#include "tasks/command/cli_reproduce.h"
+#include "tasks/command/cli_spectrum.h"
+#include "tasks/command/cli_tune.h"
+#include "tasks/command/cli_values.h"
+#include "tasks/command/console.h"
+#include "tasks/training/content.h"
+#include "tasks/settings/idle_settings.h"
+#include "tasks/paper/image_classification.h"
+#include "tasks/selftest/info.h"
+#include "tasks/process/interrupt.h"
+#include "tasks/io/progress.h"
+#include "tasks/settings/presets.h"
+#include "tasks/report/report.h"
+#include "tasks/selftest/selftest.h"
+#include "tasks/training/train.h"
+
+namespace stillpoint {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::size_t longest_path =
+    4096;  // PATH_MAX: names of files in output that programs read stay whole
+
+void add_other_data(CLI::App& app, bool& other_data) {
+  app.add_flag("--other-data", other_data, "go on although the picture or data set is not the run's");
+}
+
+struct TrainFlags {
+  CommonFlags common;
+  SettingsFlags settings;
+  std::string run, resume, trial;
+  bool other_data = false;
+
+  void add_to(CLI::App& app, std::string_view task) {
+    settings.add_to(app, task);
+    app.add_option("--run", run, "run folder; default runs/TASK-MODEL-NNN");
+    app.add_option("--resume", resume, "run folder to go on from, bit-identically");
+    if (task != "copy-memory") add_other_data(app, other_data);
+    app.add_option("--trial", trial, "token of the worker of a search whose trial this is")->group("");
+    common.add_to(app);
+  }
+};
+
+TrainRequest resumed_request(const TaskKind& kind, const TrainFlags& flags) {
+  // Of a trial the search knows the settings, and where its data are now.
+  SettingsFlags others = flags.settings;
+  others.image = others.data = "";
+  require(
+      (!others.any() || !flags.trial.empty()) && flags.run.empty(),
+      "--resume: given together with settings, expected --resume without them (with --device, --threads, and "
+      "IMAGE or --data where those have moved), the run keeps its own settings");
+  const RunRecord record = settings_to_resume(flags.resume);
+  require(record.task == kind.name(), "--resume: ", flags.resume, " is a run of ", record.task,
+          ", expected one of ", kind.name(), ", use `stillpoint train ", shell_quoted(record.task),
+          " --resume ...`");
+  std::vector<SettingsLayer> layers{{record.config, flags.resume}};
+  for (SettingsLayer& place : flags.settings.layers(kind)) layers.push_back(std::move(place));
+  return {.kind = &kind,
+          .config = kind.resolve(layers),
+          .folder = flags.resume,
+          .other_data = flags.other_data,
+          .resume = true,
+          .should_stop = {}};
+}
+
+int train_command(const CLI::App& app, const TaskKind& kind, const TrainFlags& flags, std::ostream& out,
+                  std::ostream& err) {
+  if (flags.settings.preset == "list") {
+    refuse_others(app, "--preset", "--preset list");
+    for (const std::string& name : preset_names(kind.name())) out << name << "\n";
+    return 0;
+  }
+  kernels::Communicator& group = kernels::Communicator::world();
+  const Device device = flags.common.apply();
+  TrainRequest request;
+  if (!flags.resume.empty()) {
+    request = resumed_request(kind, flags);
+  } else {
+    request.kind = &kind;
+    const std::vector<SettingsLayer> layers = flags.settings.layers(kind);
+    request.config = kind.resolve(layers);
+    refuse_idle_settings(kind, layers, request.config);
+    request.folder = flags.run;
+    if (flags.run.empty() && group.rank() == 0) {
+      OwnFolder own = new_run_folder(text(kind.name(), "-", request.config.at("model").get<std::string>()));
+      request.folder = own.path;
+      request.lock = std::move(own.lock);
+    }
+  }
+  request.folder = group.broadcast(request.folder.string());
+  request.alone = true;
+  request.trial = flags.trial;
+  request.group = &group;
+  request.device = device;
+  request.terminal = is_terminal(STDOUT_FILENO) && group.size() == 1;  // mpirun's pipe may look like one
+  request.ending = InterruptGuard::interrupted;
+  // A console that is gone has nobody behind it who would want the rest: `train | head`, a lost terminal.
+  request.should_stop = [&out](Index) { return InterruptGuard::interrupted() || !out; };
+  const InterruptGuard guard;
+  try {
+    const TrainOutcome outcome = train(request, out);
+    if (outcome.finished) return 0;
+    if (!out && group.rank() == 0)
+      err << "stillpoint: standard output cannot be written any more; step " << outcome.steps
+          << " is saved. Resume with:\n  " << outcome.resume << std::endl;
+    return stopped_code;
+  } catch (...) {
+    if (flags.run.empty() && flags.resume.empty() && group.rank() == 0) remove_if_empty(request.folder);
+    throw;
+  }
+}
+
+struct EvalFlags {
+  CommonFlags common;
+  std::string checkpoint, split, image, data, output;
+  bool other_data = false;
+
+  void add_to(CLI::App& app) {
+    app.add_option("CHECKPOINT", checkpoint, "a run folder or its checkpoint.safetensors")->required();
+    app.add_option("--split", split, "one split only");
+    app.add_option("--image", image, "image-regression: where the picture is now");
+    app.add_option("--data", data, "image-classification: where the data set is now");
+    add_other_data(app, other_data);
+    app.add_option("--output", output, "folder for what the task shows (pictures)");
+    common.add_to(app);
+  }
+};
+
+int eval_command(const CLI::App& app, const EvalFlags& flags, std::ostream& out) {
+  const Device device = flags.common.apply();
+  const fs::path path = checkpoint_of(flags.checkpoint);
+  const RunRecord record = find_checkpoint(path).record;
+  const TaskKind& kind = task_kind(record.task);
+  for (const char* place : {"image", "data"})
+    if (!record.config.contains(place)) refuse_idle(app, {text("--", place)}, text("a run of ", kind.name()));
+  std::vector<SettingsLayer> layers{{record.config, path.string()}};
+  if (!flags.image.empty())
+    layers.push_back({{{"image", path_to_text(fs::absolute(flags.image))}}, "--image"});
+  if (!flags.data.empty()) layers.push_back({{{"data", path_to_text(fs::absolute(flags.data))}}, "--data"});
+  const Json config = kind.resolve(layers);
+  use_precision(kind.train_config(config));
+  const std::unique_ptr<Task> task = kind.make(config, device);
+  if (!task->shows_results()) refuse_idle(app, {"--output"}, text("a run of ", kind.name()));
+  if (task->content().empty()) refuse_idle(app, {"--other-data"}, text("a run of ", kind.name()));
+  if (!flags.other_data) require_same_content("eval", record.content, task->content());
+  load_checkpoint(path, task->params(), nullptr);
+  Json result = {{"task", kind.name()}, {"step", record.step}};
+  if (const std::string note = task->note(); !note.empty()) result["note"] = note;
+  const std::vector<std::string> splits =
+      flags.split.empty() ? task->splits() : std::vector<std::string>{flags.split};
+  for (const std::string& split : splits) {
+    for (const auto& [name, value] : task->evaluate(split)) result[split][name] = value;
+    const Json details = task->details();
+    for (const auto& [name, value] : details.items()) result[split][name] = value;
+  }
+  if (!flags.output.empty()) {
+    make_folder(flags.output);
+    task->write_results(flags.output, nullptr, record.step);
+  }
+  out << result.dump(2) << "\n";
+  return 0;
+}
+
+struct PredictFlags {
+  CommonFlags common;
+  std::string checkpoint;
+  std::vector<std::string> images;
+  std::string background = "white";
+  bool inverted = false;
+
+  void add_to(CLI::App& app) {
+    app.add_option("CHECKPOINT", checkpoint,
+                   "a run folder of image-classification or its checkpoint.safetensors")
+        ->required();
+    app.add_option("IMAGE", images, "PNG or JPEG files; each is scaled to the size of the data set's images")
+        ->required();
+    app.add_option("--background", background,
+                   "colour behind what is transparent: white, black, grey or #RRGGBB")
+        ->capture_default_str();
+    app.add_flag("--invert", inverted,
+                 "dark ink on white, where the data set has light ink on black (MNIST)");
+    common.add_to(app);
+  }
+};
+
+// A picture that cannot be read is named; the others are predicted all the same.
+int predict_command(const PredictFlags& flags, std::ostream& out, std::ostream& err) {
+  const Device device = flags.common.apply();
+  const fs::path path = checkpoint_of(flags.checkpoint);
+  const Colour background = colour_named(flags.background);
+  std::vector<Image> images;
+  std::vector<std::string> names;
+  for (const std::string& name : flags.images) {
+    try {
+      images.push_back(read_image(name, background));
+      names.push_back(name);
+      if (!images.back().note.empty())
+        err << "stillpoint: " << shown(name, longest_path) << " is " << images.back().note << "\n";
+    } catch (const Error& error) {
+      err << "stillpoint: " << shown_message(error.what()) << "\n";
+    }
+  }
+  const auto predictions = predict_images(path, images, flags.inverted, device);
+  for (std::size_t k = 0; k < images.size(); ++k) {
+    out << shown(names[k], longest_path) << ":";
+    for (std::size_t i = 0; i < 3; ++i) {
+      char percent[16];
+      std::snprintf(percent, sizeof percent, " %.2f %%", 100 * predictions[k][i].probability);
+      out << (i == 0 ? " " : ", ") << predictions[k][i].label << percent;
+    }
+    out << "\n";
+  }
+  return names.size() == flags.images.size() ? 0 : 1;
+}
+
+struct ReportFlags {
+  std::vector<std::string> runs;
+  std::string output = "report.html";
+
+  void add_to(CLI::App& app) {
+    app.add_option("RUN", runs, "run folders; those of one task on the same data are compared")->required();
+    app.add_option("--output", output, "the HTML file to write")->capture_default_str();
+  }
+  int run(std::ostream& out, std::ostream& err) const {
+    const report::Written written = report::write_report({runs.begin(), runs.end()}, output);
+    const std::size_t count = runs.size() - written.left_out.size();
+    for (const std::string& why : written.left_out)
+      err << "stillpoint: left out: " << shown_message(why) << "\n";
+    out << "written to " << shown(output) << ": " << count << (count == 1 ? " run, " : " runs, ")
+        << (written.bytes + 1023) / 1024 << " KiB\n";
+    return written.left_out.empty() ? 0 : 1;
+  }
+};
+
+// An empty value is one that a script's variable lost.
+void refuse_empty(const CLI::App& app) {
+  for (const CLI::Option* option : app.get_options())
+    for (const std::string& value : option->results())
+      require(!value.empty(), option->get_name(),
+              ": given an empty text, expected a value, name one or leave it out");
+  for (const CLI::App* command : app.get_subcommands()) refuse_empty(*command);
+}
+
+// The exit code of a command that may have had several ranks, which go in order.
+int left(int code) {
+  kernels::Communicator::leave();
+  return code;
+}
+
+// What a trial of a search returns after a fault of the machine, so that it is tried again (EX_TEMPFAIL of
+// sysexits.h).
+constexpr int machine_fault = 75;
+
+bool is_machine_fault(const std::exception& error) {
+  return dynamic_cast<const MachineError*>(&error) || dynamic_cast<const std::bad_alloc*>(&error);
+}
+
+int run_command(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
+  CLI::App app("Stable invariant models and deep equilibrium models on CPU and CUDA.", "stillpoint");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", STILLPOINT_VERSION);
+
+  CLI::App* const train_app = app.add_subcommand("train", "train a model on a task");
+  train_app->require_subcommand(1);
+  std::vector<TrainFlags> train_flags(task_kinds().size());
+  std::vector<CLI::App*> task_apps;
+  for (std::size_t i = 0; i < task_kinds().size(); ++i) {
+    const TaskKind& kind = *task_kinds()[i];
+    task_apps.push_back(train_app->add_subcommand(kind.name(), kind.summary()));
+    train_flags[i].add_to(*task_apps.back(), kind.name());
+    task_apps.back()->footer("Settings for --set, --config and presets, with their defaults:\n" +
+                             kind.help());
+  }
+  CLI::App* const tune_app =
+      app.add_subcommand("tune", "search settings of a task: Optuna, random search with successive halving");
+  tune_app->require_subcommand(1);
+  std::vector<TuneFlags> tune_flags(task_kinds().size());
+  std::vector<CLI::App*> tuned_apps;
+  for (std::size_t i = 0; i < task_kinds().size(); ++i) {
+    tuned_apps.push_back(tune_app->add_subcommand(task_kinds()[i]->name(), task_kinds()[i]->summary()));
+    tune_flags[i].add_to(*tuned_apps.back(), task_kinds()[i]->name());
+  }
+  EvalFlags eval_flags;
+  CLI::App* const eval_app = app.add_subcommand("eval", "evaluate a checkpoint");
+  eval_flags.add_to(*eval_app);
+  PredictFlags predict_flags;
+  CLI::App* const predict_app =
+      app.add_subcommand("predict", "the classes of pictures, by a trained image-classification model");
+  predict_flags.add_to(*predict_app);
+  CommonFlags selftest_flags;
+  CLI::App* const selftest_app =
+      app.add_subcommand("selftest", "check every op and model on this machine, and time them");
+  selftest_flags.add_to(*selftest_app);
+  SelftestRequest selftest_request;
+  std::string selftest_precision = "float32", plans_precision = "float32";
+  bool no_timing = false, plans = false;
+  selftest_app->add_option("--only", selftest_request.only,
+                           "shell pattern of checks and times: 'op *', 'model copy-memory *'");
+  add_precision(*selftest_app, selftest_precision);
+  selftest_app->add_flag("--json", selftest_request.json, "an object per line");
+  selftest_app->add_flag("--no-timing", no_timing, "checks only");
+  SpectrumFlags spectrum_flags;
+  CLI::App* const spectrum_app =
+      app.add_subcommand("spectrum", "the Koopman spectrum of a textbook system or a trained DEQ");
+  spectrum_flags.add_to(*spectrum_app);
+  ReportFlags report_flags;
+  CLI::App* const report_app = app.add_subcommand("report", "one HTML page about one or several runs");
+  report_flags.add_to(*report_app);
+  ReproduceFlags reproduce_flags;
+  CLI::App* const reproduce_app = app.add_subcommand(
+      "reproduce", "a table or figure of the paper: search, training, seeds, beside its numbers");
+  reproduce_flags.add_to(*reproduce_app);
+  CLI::App* const info_app = app.add_subcommand("info", "device, instruction set, libraries");
+  info_app->add_flag("--plans", plans, "what cuDNN and cublasLt chose for a step of every model on CUDA");
+  add_precision(*info_app, plans_precision);
+
+  try {
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+    app.parse(reversed);
+    refuse_empty(app);
+    if (info_app->parsed() && plans) {
+      device_named("cuda");
+      return print_plans(kernels::precision_named(plans_precision), out), 0;
+    }
+    if (info_app->parsed()) return out << describe_system(), 0;
+    require(train_app->parsed() || kernels::launched_processes() <= 1, "mpirun: given ",
+            kernels::launched_processes(), " processes for a command that is one, expected train, start ",
+            app.get_subcommands()[0]->get_name(), " without mpirun");
+    if (selftest_app->parsed()) {
+      selftest_request.device = selftest_flags.apply();
+      selftest_request.precision = kernels::precision_named(selftest_precision);
+      selftest_request.timing = !no_timing;
+      return selftest(selftest_request, out) ? 0 : 1;
+    }
+    if (eval_app->parsed()) return eval_command(*eval_app, eval_flags, out);
+    if (predict_app->parsed()) return predict_command(predict_flags, out, err);
+    if (spectrum_app->parsed()) return spectrum_flags.run(out), 0;
+    if (reproduce_app->parsed()) return reproduce_flags.run(out);
+    if (report_app->parsed()) return report_flags.run(out, err);
+    for (std::size_t i = 0; i < task_apps.size(); ++i)
+      if (task_apps[i]->parsed())
+        return left(train_command(*task_apps[i], *task_kinds()[i], train_flags[i], out, err));
+    for (std::size_t i = 0; i < tuned_apps.size(); ++i)
+      if (tuned_apps[i]->parsed()) tune_flags[i].run(*tuned_apps[i], *task_kinds()[i]);
+  } catch (const CLI::Success& e) {
+    return app.exit(e, out, err);
+  } catch (const CLI::ParseError& e) {
+    return usage_error(app, e, err);
+  } catch (const std::exception& e) {
+    const bool trial =
+        std::any_of(train_flags.begin(), train_flags.end(), [](auto& f) { return !f.trial.empty(); });
+    const int code = tell(e, err);
+    return trial && is_machine_fault(e) ? machine_fault : code;
+  }
+  return 2;
+}
+
+}  // namespace
+
+int run_command_line(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
+  return exit_code(run_command(arguments, out, err), out, err);
+}
+
+}  // namespace stillpoint

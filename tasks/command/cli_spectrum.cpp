@@ -1,0 +1,83 @@
+// From flags to a spectrum.
+#include "tasks/command/cli_spectrum.h"
+
+#include "solvers/koopman/systems.h"
+#include "tasks/command/cli_values.h"
+
+namespace stillpoint {
+
+void SpectrumFlags::add_to(CLI::App& app) {
+  app_ = &app;
+  app.add_option("SYSTEM", request.system, "a textbook system, below, or a run folder or checkpoint of a DEQ")
+      ->required();
+  app.add_option("--dictionary", request.dictionary,
+                 "what lifts the states; auto: fourier of systems that are not linear, else identity")
+      ->transform(choice({"auto", "identity", "monomials", "fourier"}))
+      ->capture_default_str();
+  app.add_option("--features", request.features, "of fourier, even")
+      ->transform(whole_number(2, 2000))
+      ->capture_default_str();
+  app.add_option("--bandwidth", request.bandwidth, "of fourier")
+      ->transform(number(0, 1e6, true))
+      ->capture_default_str();
+  app.add_option("--degree", request.degree, "of monomials")
+      ->transform(whole_number(1, 20))
+      ->capture_default_str();
+  app.add_option("--trajectories", request.trajectories,
+                 "random starts in [-1,1]^2; of a DEQ, inputs of its training set")
+      ->transform(whole_number(1, 100000))
+      ->capture_default_str();
+  app.add_option("--steps", request.steps, "of each")
+      ->transform(whole_number(1, 10000))
+      ->capture_default_str();
+  app.add_option("--truncation", request.truncation,
+                 "singular values below it times the largest are left out")
+      ->transform(number(0, 1))
+      ->capture_default_str();
+  app.add_option("--tolerance", request.tolerance,
+                 "of modulus one; 0: 10 times the error of the fit, of a DEQ 1e-6")
+      ->transform(number(0, 1))
+      ->capture_default_str();
+  app.add_option("--seed", request.seed, "of starts and frequencies")
+      ->transform(whole_number(0))
+      ->capture_default_str();
+  app.add_option("--output", output, "folder for spectrum.json, eigenvalues.csv and the figure");
+  app.add_option("--held-out", request.held_out, "of a DEQ: inputs of its test set")
+      ->transform(whole_number(1, 100000))
+      ->capture_default_str();
+  app.add_option("--sizes", request.sizes,
+                 "of a DEQ: principal coordinates of the state in each dictionary, as in 8,16")
+      ->transform(whole_number(1, 1000))
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->capture_default_str();
+  app.add_option("--phi", request.phi,
+                 "of a DEQ: run of a SIM of the same task, whose lift of x stands for x");
+  add_threads(app, threads);
+  app.footer("Systems:\n" + describe_systems());
+}
+
+void SpectrumFlags::refuse_idle_flags() const {
+  const bool trained = std::filesystem::exists(request.system);
+  if (!trained) refuse_idle(*app_, {"--held-out", "--sizes", "--phi"}, "a textbook system");
+  const bool identity = trained || textbook_system(request.system).linear;
+  const std::string dictionary = request.dictionary != "auto" ? request.dictionary
+                                 : identity                   ? "identity"
+                                                              : "fourier";
+  const std::string what = "the dictionary " + dictionary;
+  if (dictionary != "fourier") refuse_idle(*app_, {"--features", "--bandwidth"}, what);
+  if (dictionary != "monomials") refuse_idle(*app_, {"--degree"}, what);
+  if (trained && dictionary != "fourier") refuse_idle(*app_, {"--seed"}, "a DEQ and " + what);
+}
+
+void SpectrumFlags::run(std::ostream& out) {
+  refuse_idle_flags();
+  request.output = output;
+  set_threads(threads);
+  if (std::filesystem::exists(request.system))
+    run_deq_spectrum(request, out);
+  else
+    run_spectrum(request, out);
+}
+
+}  // namespace stillpoint

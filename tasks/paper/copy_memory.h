@@ -1,0 +1,60 @@
+// Copy memory (Bai, Kolter, Koltun 2018; SIM paper Table 1): recall ten digits after T blanks.
+#pragma once
+#include "models/deq.h"
+#include "models/sim.h"
+#include "tasks/training/task.h"
+
+namespace stillpoint {
+
+struct CopyMemoryConfig {
+  TrainConfig train{.epochs = 20, .lr = 1e-3, .eps = 1e-5, .clip = 1.0};
+  std::string model = "single";
+  std::int64_t blank = 500, batch = 1;
+  std::int64_t train_sequences = 4500, valid_sequences = 500, test_sequences = 500;
+  std::int64_t data_seed = 1111;
+  bool shuffle = false, retrain = false;
+  TcnConfig tcn;
+  HeadConfig head;
+  DeqConfig deq;
+
+  template <class F>
+  void fields(F& f) {
+    f("model", model, "single- or two-tier SIM, the TCN alone, or the DEQ-Transformer",
+      one_of({"single", "two", "tcn", "deq"}));
+    f("blank", blank, "T, the blanks between the digits and their recall", between(1, most_long));
+    f("batch", batch, "sequences per step", counted());
+    f("train_sequences", train_sequences, "sequences to train on", counted());
+    f("valid_sequences", valid_sequences, "sequences to validate on", counted());
+    f("test_sequences", test_sequences, "sequences to test on", counted());
+    f("data_seed", data_seed, "seed of the digits", at_least(0));
+    f("shuffle", shuffle, "visit the sequences of an epoch in a new order (the original does not)");
+    f("retrain", retrain, "train on training and validation sequences together");
+    tcn.fields(f);
+    head.fields(f);
+    deq.fields(f);
+    train.fields(f);
+  }
+};
+
+// Sequences of length T + 20: ten digits 1..8, T - 1 zeros, eleven 9s; target T + 10 zeros, then the digits.
+struct CopyMemoryData {
+  Index length;
+  std::vector<float> x;         // (n, length)
+  std::vector<std::int32_t> y;  // (n, length)
+  static CopyMemoryData make(Index sequences, Index blank, std::uint64_t seed);
+};
+
+// The DEQ-Transformer of a checkpoint with the first sequences of its training and its test set. Error where
+// the checkpoint holds another model or the sets are smaller.
+struct TrainedDeq {
+  DeqTransformer model;
+  Tensor fit, held_out;    // token ids int32 (n,length)
+  Tensor held_out_labels;  // int32 (n length)
+};
+TrainedDeq load_copy_memory_deq(const std::filesystem::path& checkpoint, Index fit, Index held_out);
+// phi of a checkpoint's SIM; Error where it holds another model.
+SequenceLift load_copy_memory_lift(const std::filesystem::path& checkpoint);
+
+std::unique_ptr<Task> make_copy_memory(const CopyMemoryConfig& config, Device device);
+
+}  // namespace stillpoint

@@ -1,0 +1,254 @@
+// Image classification: data, batches, evaluation with its confusion matrix, prediction of one image.
+#include "tasks/paper/image_classification.h"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+#include <variant>
+
+#include "engine/io/checkpoint.h"
+#include "tasks/training/content.h"
+#include "tasks/data/scale_image.h"
+#include "tasks/training/solver_metrics.h"
+#include "tasks/training/train.h"
+
+namespace stillpoint {
+namespace {
+
+constexpr Index classes = 10, images_per_evaluation = 250;
+
+TensorOptions options_of(const ImageClassificationConfig& config, Device device) {
+  return {dtype_of(config.train), device};
+}
+
+// The paper's, for images of one or three channels: they give the parameter counts of its Table 2.
+std::string paper_channels(const std::string& model, Index image_channels) {
+  const bool grey = image_channels == 1;
+  if (model == "sim") return grey ? "24" : "38";
+  if (model == "sim2") return grey ? "21" : "36";
+  if (model == "mondeq-single") return grey ? "56" : "81";
+  return grey ? "16,32,32" : "16,32,60";
+}
+
+using Model = std::variant<ImageSim, ConvMonDeq>;
+
+Model make_model(const ImageClassificationConfig& config, TensorOptions options) {
+  const DatasetInfo& info = dataset_info(config.dataset);
+  const bool tiers = config.model == "mondeq-multi", mondeq = tiers || config.model == "mondeq-single";
+  const std::string channels =
+      config.channels.empty() ? paper_channels(config.model, info.channels) : config.channels;
+  const std::vector<Index> numbers = parse_channels(channels);
+  require(tiers == (numbers.size() > 1), "image-classification: given channels ", channels, " for model ",
+          config.model, ", expected ", tiers ? "several numbers, as in 16,32,60" : "one number",
+          ", change channels or model");
+  Initializer init(std::uint64_t(config.train.seed), options);
+  if (!mondeq)
+    return ImageSim(init, {info.channels, info.height, info.width}, numbers[0], config.head, classes,
+                    config.model == "sim2");
+  MonDeqConfig of_model = config.mondeq;
+  of_model.channels = channels;
+  return ConvMonDeq(init, of_model, info.channels, info.height, classes);
+}
+
+ParamList params_of_model(Model& model) {
+  return std::visit([](auto& m) { return params_of(m); }, model);
+}
+
+Tensor logits_of(const Model& model, const Tensor& x) {
+  if (const auto* const sim = std::get_if<ImageSim>(&model)) return (*sim)(x, false);
+  return std::get<ConvMonDeq>(model)(x);
+}
+
+// Rows are labels, columns what was predicted; counts of images.
+using Confusion = std::vector<std::vector<Index>>;
+
+// What evaluating a split adds up.
+struct Totals {
+  double loss = 0;
+  Confusion confusion = Confusion(classes, std::vector<Index>(classes, 0));
+  Index images() const {
+    Index n = 0;
+    for (const auto& row : confusion) n = std::accumulate(row.begin(), row.end(), n);
+    return n;
+  }
+  Index correct() const {
+    Index n = 0;
+    for (std::size_t c = 0; c < classes; ++c) n += confusion[c][c];
+    return n;
+  }
+};
+
+double log_sum_exp(const double* x) {
+  const double most = *std::max_element(x, x + classes);
+  double sum = 0;
+  for (Index c = 0; c < classes; ++c) sum += std::exp(x[c] - most);
+  return most + std::log(sum);
+}
+
+class ImageClassification : public Task {
+ public:
+  ImageClassification(const ImageClassificationConfig& config, Device device);
+  ParamList params() override { return params_of_model(model_); }
+  Index steps_per_epoch() const override { return batches_->steps_per_epoch(); }
+  Index examples_per_step() const override { return std::min(config_.batch, Index(split_.train.size())); }
+  std::vector<Tensor> batch(Index step) const override { return typed(batches_->batch(step)); }
+  Tensor loss(const std::vector<Tensor>& batch) override;
+  void before_step(Index step, const std::vector<Tensor>& batch) override;
+  // A monDEQ's solver asks on the way whether it has converged.
+  bool recordable() const override { return std::holds_alternative<ImageSim>(model_); }
+  std::function<Metrics()> statistics() const override;
+  std::vector<std::string> splits() const override;
+  std::string content() const override { return content_of(data_); }
+  Metrics evaluate(const std::string& split) override;
+  Json details() const override;
+  void write_results(const std::filesystem::path& folder, TensorBoardWriter*, Index) override;
+
+ private:
+  std::vector<Tensor> typed(std::vector<Tensor> batch) const {
+    if (options_.dtype != DType::float32) batch[0] = batch[0].to(options_.dtype);
+    return batch;
+  }
+  std::vector<Index> rows_of(const std::string& split) const;
+
+  ImageClassificationConfig config_;
+  TensorOptions options_;
+  const DatasetInfo& info_;
+  Dataset data_;
+  Split split_;
+  std::unique_ptr<ImageBatches> batches_;
+  Model model_;
+  PendingReport forward_;  // of a monDEQ's latest loss
+  std::shared_ptr<PendingReport> adjoint_;
+  Totals latest_;  // of the latest evaluation
+};
+
+ImageClassification::ImageClassification(const ImageClassificationConfig& config, Device device)
+    : config_(config),
+      options_(options_of(config, device)),
+      info_(dataset_info(config.dataset)),
+      data_(of_this_machine([&] { return load_dataset(config.dataset, config.data); })),
+      split_(split_rows(data_.train.count, std::uint64_t(config.train.seed), config.retrain)),
+      batches_(std::make_unique<ImageBatches>(data_.train, split_.train, info_,
+                                              ImageBatches::Options{.seed = std::uint64_t(config.train.seed),
+                                                                    .batch_size = config.batch,
+                                                                    .augmented = config.augment})),
+      model_(make_model(config, options_)) {}
+
+std::vector<std::string> ImageClassification::splits() const { return {"valid", "test"}; }
+
+Tensor ImageClassification::loss(const std::vector<Tensor>& batch) {
+  if (const auto* const sim = std::get_if<ImageSim>(&model_))
+    return softmax_cross_entropy((*sim)(batch[0], true), batch[1]);
+  const MonDeqValue value = std::get<ConvMonDeq>(model_).value(batch[0]);
+  forward_ = value.solution.forward;
+  adjoint_ = value.solution.adjoint;
+  return softmax_cross_entropy(value.logits, batch[1]);
+}
+
+// The recipe of Winston and Kolter 2020: at batch 30 and in the middle of every epoch.
+void ImageClassification::before_step(Index step, const std::vector<Tensor>& batch) {
+  auto* const model = std::get_if<ConvMonDeq>(&model_);
+  const Index place = step % steps_per_epoch();
+  if (model == nullptr || !config_.tune_alpha || (place != 30 && place != steps_per_epoch() / 2)) return;
+  model->step.set(tuned_step_size(model->step.get(), config_.mondeq.max_iterations,
+                                  [&](double alpha) { return model->iterations(batch[0], alpha); }));
+}
+
+std::function<Metrics()> ImageClassification::statistics() const {
+  const auto* const model = std::get_if<ConvMonDeq>(&model_);
+  if (model == nullptr) return {};
+  return [forward = forward_, adjoint = adjoint_, alpha = model->step.get()] {
+    Metrics metrics = solver_metrics(forward, adjoint);
+    metrics.emplace_back("alpha", alpha);
+    return metrics;
+  };
+}
+
+Metrics ImageClassification::evaluate(const std::string& split) {
+  require(split == "valid" || split == "test" || split == "train", "image-classification: given split '",
+          split, "', expected train, valid or test, choose one");
+  const ImageSet& set = split == "test" ? data_.test : data_.train;
+  const ImageBatches batches(set, rows_of(split), info_,
+                             {.batch_size = images_per_evaluation, .shuffled = false});
+  const Recording off(false);
+  latest_ = {};
+  for (Index step = 0; step < batches.steps_per_epoch(); ++step) {
+    const std::vector<Tensor> batch = typed(batches.batch(step));
+    const std::vector<double> logits = logits_of(model_, batch[0].to(options_.device)).values();
+    const std::vector<double> labels = batch[1].values();
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+      const double* const row = &logits[i * classes];
+      const std::size_t label = std::size_t(labels[i]);
+      latest_.loss += log_sum_exp(row) - row[label];
+      ++latest_.confusion[label][std::size_t(std::max_element(row, row + classes) - row)];
+    }
+  }
+  const double images = double(latest_.images());
+  return {{"accuracy", double(latest_.correct()) / images}, {"loss", latest_.loss / images}};
+}
+
+std::vector<Index> ImageClassification::rows_of(const std::string& split) const {
+  if (split == "test") return all_rows(data_.test.count);
+  return split == "valid" ? split_.valid : split_.train;
+}
+
+Json ImageClassification::details() const {
+  Json of_class = Json::object();
+  for (std::size_t c = 0; c < classes; ++c) {
+    const std::vector<Index>& row = latest_.confusion[c];
+    const Index images = std::accumulate(row.begin(), row.end(), Index(0));
+    of_class[info_.classes[c]] = images > 0 ? Json(double(row[c]) / double(images)) : Json();
+  }
+  return {{"accuracy_of_class", of_class}, {"confusion", latest_.confusion}};
+}
+
+// confusion.csv of the latest evaluation: a row per label, a column per predicted class.
+void ImageClassification::write_results(const std::filesystem::path& folder, TensorBoardWriter*, Index) {
+  std::string table = "label";
+  for (const std::string& name : info_.classes) table += text(',', name);
+  for (std::size_t c = 0; c < classes; ++c) {
+    table += text('\n', info_.classes[c]);
+    for (Index n : latest_.confusion[c]) table += text(',', n);
+  }
+  write_atomically(folder / "confusion.csv", table + "\n");
+}
+
+// Of the one image of a set.
+std::vector<Prediction> predict(const Model& model, const ImageSet& set, const DatasetInfo& info,
+                                const ImageClassificationConfig& config, Device device) {
+  const ImageBatches one(set, {0}, info, {.batch_size = 1, .shuffled = false, .prefetched = false});
+  const Recording off(false);
+  const Tensor x = one.batch(0)[0].to(options_of(config, device).dtype).to(device);
+  const std::vector<double> p = softmax(logits_of(model, x)).values();
+  std::vector<Prediction> out;
+  for (std::size_t c = 0; c < classes; ++c) out.push_back({info.classes[c], p[c]});
+  std::stable_sort(out.begin(), out.end(),
+                   [](const Prediction& a, const Prediction& b) { return a.probability > b.probability; });
+  return out;
+}
+
+}  // namespace
+
+std::vector<std::vector<Prediction>> predict_images(const std::filesystem::path& checkpoint,
+                                                    const std::vector<Image>& images, bool inverted,
+                                                    Device device) {
+  const RunRecord record = find_checkpoint(checkpoint).record;
+  require(record.task == "image-classification", "predict: given ", checkpoint.string(), ", a checkpoint of ",
+          record.task, ", expected one of image-classification, choose another");
+  ImageClassificationConfig config;
+  read_config(config, record.config, checkpoint.string());
+  use_precision(config.train);
+  const DatasetInfo& info = dataset_info(config.dataset);
+  Model model = make_model(config, options_of(config, device));
+  load_checkpoint(checkpoint, params_of_model(model), nullptr);
+  std::vector<std::vector<Prediction>> out;
+  for (const Image& image : images)
+    out.push_back(predict(model, scaled_to(image, info, inverted), info, config, device));
+  return out;
+}
+
+std::unique_ptr<Task> make_image_classification(const ImageClassificationConfig& config, Device device) {
+  return std::make_unique<ImageClassification>(config, device);
+}
+
+}  // namespace stillpoint

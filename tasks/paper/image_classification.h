@@ -1,0 +1,53 @@
+// Image classification (SIM paper Table 2): MNIST, Fashion-MNIST, CIFAR-10 and SVHN.
+#pragma once
+#include "models/image_sim.h"
+#include "models/mondeq.h"
+#include "tasks/data/image_batches.h"
+#include "tasks/io/image.h"
+#include "tasks/training/task.h"
+
+namespace stillpoint {
+
+struct ImageClassificationConfig {
+  TrainConfig train{.epochs = 20, .lr = 5e-3, .schedule = "1cycle"};
+  std::string model = "sim", dataset = "mnist";
+  std::filesystem::path data;
+  std::string channels;
+  std::int64_t batch = 128;
+  bool retrain = false, augment = false, tune_alpha = true;
+  HeadConfig head{.d = 50, .psi = 104, .bandwidth = 10, .hidden = 32};
+  MonDeqConfig mondeq;
+
+  template <class F>
+  void fields(F& f) {
+    f("model", model, "single- or two-tier SIM, monDEQ of a single convolution or of several tiers",
+      one_of({"sim", "sim2", "mondeq-single", "mondeq-multi"}));
+    f("dataset", dataset, "which images", one_of({"cifar10", "svhn", "mnist", "fashion-mnist"}));
+    f("data", data, "folder (for cifar10 also the archive) of the data set's files; empty: $STILLPOINT_DATA");
+    f("batch", batch, "images per step", counted());
+    f("channels", channels,
+      "channels of phi's convolutions, or of monDEQ's state, as in 16,32,60 for tiers; empty: the paper's");
+    f("retrain", retrain, "train on training and validation images together");
+    f("augment", augment, "flip and crop training images at random, anew in every epoch");
+    head.fields(f);
+    f("tune_alpha", tune_alpha,
+      "monDEQ: halve the step size twice an epoch as long as that saves iterations");
+    mondeq.fields(f);
+    train.fields(f);
+  }
+};
+
+std::unique_ptr<Task> make_image_classification(const ImageClassificationConfig& config, Device device);
+
+struct Prediction {
+  std::string label;
+  double probability;
+};
+// For each image the probabilities of the classes, likeliest first. Images have any size: they are scaled to
+// the data set's by averaging areas, and made grey where the data set is. Error where the checkpoint is of
+// another task.
+std::vector<std::vector<Prediction>> predict_images(const std::filesystem::path& checkpoint,
+                                                    const std::vector<Image>& images, bool inverted,
+                                                    Device device);
+
+}  // namespace stillpoint

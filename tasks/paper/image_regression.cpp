@@ -1,0 +1,161 @@
+// Image regression: quarter grids, PSNR, the predicted picture.
+#include "tasks/paper/image_regression.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "tasks/training/content.h"
+#include "tasks/io/image.h"
+#include "tasks/training/order.h"
+
+namespace stillpoint {
+namespace {
+
+constexpr Index positions_per_prediction = 65536;
+
+struct GridStep {
+  Index first_row, row_step, first_column, column_step;
+};
+
+PixelGrid make_grid(const Image& image, const GridStep& g, TensorOptions options) {
+  std::vector<double> x, y;
+  for (Index row = g.first_row; row < image.height; row += g.row_step)
+    for (Index column = g.first_column; column < image.width; column += g.column_step) {
+      x.push_back(double(column) / double(image.width));
+      x.push_back(double(row) / double(image.height));
+      for (Index c = 0; c < 3; ++c)
+        y.push_back(image.rgb[std::size_t((row * image.width + column) * 3 + c)] / 255.0);
+    }
+  const Index points = Index(x.size()) / 2;
+  return {Tensor::from(x, {points, 2}, options), Tensor::from(y, {points, 3}, options)};
+}
+
+// (n,k) rows of x (P,k) on the CPU
+Tensor gather_rows(const Tensor& x, const std::vector<Index>& rows) {
+  const Index width = x.dim(1);
+  const Tensor y = Tensor::empty({Index(rows.size()), width}, x.options());
+  const std::size_t bytes = std::size_t(width) * size_of(x.dtype());
+  const auto* const from = static_cast<const std::byte*>(x.array().data);
+  auto* const to = static_cast<std::byte*>(y.array().data);
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    std::memcpy(to + i * bytes, from + std::size_t(rows[i]) * bytes, bytes);
+  return y;
+}
+
+std::uint8_t to_byte(double value) { return std::uint8_t(std::lround(255 * std::clamp(value, 0.0, 1.0))); }
+
+class ImageRegression : public Task {
+ public:
+  ImageRegression(const ImageRegressionConfig& config, Device device);
+  ParamList params() override { return params_of(model_); }
+  Index steps_per_epoch() const override {
+    return (pixels() + examples_per_step() - 1) / examples_per_step();
+  }
+  Index examples_per_step() const override { return batch_ == 0 ? pixels() : std::min(batch_, pixels()); }
+  std::vector<Tensor> batch(Index step) const override;
+  void take_share(Index first, Index last) override {
+    share_ = {slice(train_.x, {first, 0}, {last, 2}), slice(train_.y, {first, 0}, {last, 3})};
+  }
+  Tensor loss(const std::vector<Tensor>& batch) override {
+    return batch.empty() ? mean_squared_error(model_(share_.x), share_.y)
+                         : mean_squared_error(model_(batch[0]), batch[1]);
+  }
+  std::vector<std::string> splits() const override { return {"train", "valid", "test"}; }
+  std::string content() const override { return content_of(image_); }
+  std::string note() const override { return image_.note.empty() ? "" : "the picture is " + image_.note; }
+  Metrics evaluate(const std::string& split) override;
+  void write_results(const std::filesystem::path& folder, TensorBoardWriter* tensorboard,
+                     Index step) override;
+
+ private:
+  std::vector<double> predict(const Tensor& x) const;
+  Index pixels() const { return train_.x.dim(0); }
+
+  TensorOptions options_;
+  Image image_;
+  Index batch_;
+  PixelGrid train_, valid_, test_, share_;  // share_: what the full-batch steps of this rank train on
+  PixelGrid on_host_;                       // train_, where batches are drawn from it
+  EpochOrder order_;
+  CoordinateSim model_;
+};
+
+ImageRegression::ImageRegression(const ImageRegressionConfig& config, Device device)
+    : options_{dtype_of(config.train), device}, batch_(config.batch) {
+  require(!config.image.empty(), "image-regression: given no image, expected a PNG or JPEG file, name one");
+  const Colour background = colour_named(config.background);
+  image_ = of_this_machine([&] {
+    require(std::filesystem::exists(config.image), "image-regression: given the picture ",
+            shown(config.image.string()), ", which is not there, expected a PNG or JPEG file; name where it is now, ",
+            "beside --resume or with --image of eval");
+    return read_image(config.image, background);
+  });
+  require(image_.height >= 2 && image_.width >= 2, shown(config.image.string()), ": given ", image_.width, " x ",
+          image_.height, " pixels, expected at least 2 x 2, choose a larger image");
+  const GridStep trained{0, 2, 0, config.retrain ? 1 : 2};
+  train_ = share_ = make_grid(image_, trained, options_);
+  if (batch_ > 0) {
+    on_host_ = make_grid(image_, trained, {options_.dtype, Device::cpu});
+    order_ = {std::uint64_t(config.train.seed), pixels(), true};
+  }
+  valid_ = make_grid(image_, {0, 2, 1, 2}, options_);
+  test_ = make_grid(image_, {1, 2, 1, 2}, options_);
+  Initializer init(std::uint64_t(config.train.seed), options_);
+  model_ = CoordinateSim(init, config.model, config.phi_hidden, config.head);
+}
+
+std::vector<Tensor> ImageRegression::batch(Index step) const {
+  if (batch_ == 0) return {};
+  const std::vector<Index> rows = order_.batch(step, examples_per_step());
+  return {gather_rows(on_host_.x, rows), gather_rows(on_host_.y, rows)};
+}
+
+// In pieces, so that a large picture needs no more memory than training does.
+std::vector<double> ImageRegression::predict(const Tensor& x) const {
+  const Recording off(false);
+  std::vector<double> out;
+  for (Index first = 0; first < x.dim(0); first += positions_per_prediction) {
+    const Index last = std::min(first + positions_per_prediction, x.dim(0));
+    const std::vector<double> part = model_(slice(x, {first, 0}, {last, 2})).values();
+    out.insert(out.end(), part.begin(), part.end());
+  }
+  return out;
+}
+
+Metrics ImageRegression::evaluate(const std::string& split) {
+  require(split == "train" || split == "valid" || split == "test", "image-regression: given split '", split,
+          "', expected train, valid or test, choose one");
+  const PixelGrid& grid = split == "train" ? train_ : split == "valid" ? valid_ : test_;
+  const std::vector<double> prediction = predict(grid.x), truth = grid.y.values();
+  double error = 0, clamped_error = 0;
+  for (std::size_t i = 0; i < truth.size(); ++i) {
+    error += std::pow(prediction[i] - truth[i], 2);
+    clamped_error += std::pow(std::clamp(prediction[i], 0.0, 1.0) - truth[i], 2);
+  }
+  const double n = double(truth.size());
+  return {{"psnr", -10 * std::log10(error / n)},
+          {"psnr_clamped", -10 * std::log10(clamped_error / n)},
+          {"loss", error / n}};
+}
+
+void ImageRegression::write_results(const std::filesystem::path& folder, TensorBoardWriter* tensorboard,
+                                    Index step) {
+  const PixelGrid whole = make_grid(image_, {0, 1, 0, 1}, options_);
+  const std::vector<double> prediction = predict(whole.x);
+  Image picture{image_.height, image_.width, 3, {}};
+  for (double value : prediction) picture.rgb.push_back(to_byte(value));
+  write_png(folder / "prediction.png", picture);
+  const Image pair = side_by_side(image_, picture, 8);
+  write_png(folder / "truth_and_prediction.png", pair);
+  if (tensorboard != nullptr)
+    tensorboard->add_image("truth_and_prediction", encode_png(pair), pair.height, pair.width, step);
+}
+
+}  // namespace
+
+std::unique_ptr<Task> make_image_regression(const ImageRegressionConfig& config, Device device) {
+  return std::make_unique<ImageRegression>(config, device);
+}
+
+}  // namespace stillpoint

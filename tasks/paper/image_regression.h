@@ -1,0 +1,39 @@
+// Image regression (Tancik et al. 2020; SIM paper Table 3): coordinates to colours, from a quarter of the
+// pixels, or from half of them once the settings are chosen.
+#pragma once
+#include "models/sim.h"
+#include "tasks/training/task.h"
+
+namespace stillpoint {
+
+struct ImageRegressionConfig {
+  TrainConfig train{
+      .epochs = 2000, .lr = 1e-3, .log_every = 10, .evaluate_every = 100, .checkpoint_every = 100};
+  std::string model = "rff", background = "white";
+  std::filesystem::path image;
+  std::int64_t phi_hidden = 256, batch = 0;
+  bool retrain = false;
+  HeadConfig head{.d = 256, .psi = 256, .bandwidth = 0.05, .hidden = 256};
+
+  template <class F>
+  void fields(F& f) {
+    f("model", model, "single-tier, two-tier or RFF-only SIM", one_of({"single", "two", "rff"}));
+    f("image", image, "PNG or JPEG file to learn");
+    f("background", background, "colour behind what is transparent: white, black, grey or #RRGGBB");
+    f("batch", batch, "pixels per step, drawn anew in every epoch; 0: all, as in the paper", counted(0));
+    f("retrain", retrain, "train on training and validation pixels together");
+    f("phi_hidden", phi_hidden, "h, hidden units of the lift phi (single, two)", wide());
+    head.fields(f);
+    train.fields(f);
+  }
+};
+
+// Regular quarter grids of an image: train [::2, ::2], valid [::2, 1::2],
+// test [1::2, 1::2]; coordinates (column / width, row / height) in [0, 1).
+struct PixelGrid {
+  Tensor x, y;  // (P,2), (P,3) in [0,1]
+};
+
+std::unique_ptr<Task> make_image_regression(const ImageRegressionConfig& config, Device device);
+
+}  // namespace stillpoint

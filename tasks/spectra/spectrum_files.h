@@ -1,0 +1,21 @@
+// What the spectrum command writes: eigenvalues and their figure.
+#pragma once
+#include <complex>
+#include <filesystem>
+#include <ostream>
+#include <string>
+
+#include "engine/config.h"
+#include "solvers/koopman/spectrum.h"
+
+namespace stillpoint {
+
+// Where an eigenvalue lies: one, circle, inside, outside.
+const char* place_of(std::complex<double> lambda, double tolerance);
+
+// Writes spectrum.json (`result` and the eigenvalues), eigenvalues.csv and spectrum.{dat,gnuplot,png,svg}:
+// the unit circle and the eigenvalues by their place (paper, Fig. 2), and says so on `out`.
+void write_spectrum(const std::filesystem::path& folder, const std::string& title,
+                    const KoopmanSpectrum& spectrum, double tolerance, Json result, std::ostream& out);
+
+}  // namespace stillpoint

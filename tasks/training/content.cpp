@@ -1,0 +1,56 @@
+// Digests, and the refusals of what has changed behind a run's back.
+#include "tasks/training/content.h"
+
+#include <cstdio>
+
+#include "tasks/data/dataset.h"
+#include "tasks/io/image.h"
+#include "tasks/process/ranks.h"
+
+namespace stillpoint {
+namespace {
+
+template <class Values>
+std::uint64_t add(std::uint64_t hash, const Values& values) {
+  return hash_of({reinterpret_cast<const char*>(values.data()), values.size() * sizeof values[0]}, hash);
+}
+
+std::string hexadecimal(std::uint64_t hash) {
+  char digits[17];
+  std::snprintf(digits, sizeof digits, "%016llx", static_cast<unsigned long long>(hash));
+  return digits;
+}
+
+}  // namespace
+
+std::string content_of(const Image& image) {
+  return text(image.width, " x ", image.height, " pixels, digest ", hexadecimal(add(empty_hash, image.rgb)));
+}
+
+std::string content_of(const Dataset& data) {
+  std::uint64_t hash = empty_hash;
+  for (const ImageSet* const set : {&data.train, &data.test}) hash = add(add(hash, set->pixels), set->labels);
+  return text(data.train.count, " and ", data.test.count, " images, digest ", hexadecimal(hash));
+}
+
+void require_same_content(const std::string& where, const std::string& recorded, const std::string& now) {
+  require(recorded.empty() || recorded == now, where, ": given data of ", now,
+          ", expected those that the run was trained on, of ", recorded,
+          "; name where they are now (IMAGE, --image or --data), or pass --other-data to go on with these");
+}
+
+void require_same_settings(const std::string& path, const Json& beside, const Json& of_checkpoint) {
+  std::string given, expected;
+  for (const auto& [name, value] : of_checkpoint.items()) {
+    if (name == "image" || name == "data" || !beside.contains(name) || beside[name] == value) continue;
+    given += text(given.empty() ? "" : ", ", name, " ", beside[name].dump());
+    expected += text(expected.empty() ? "" : ", ", name, " ", value.dump());
+  }
+  require(given.empty(), path, ": given ", given, ", expected ", expected,
+          " as the checkpoint beside it has it: a resumed run keeps its settings; put them back, or begin a "
+          "new run "
+          "with --config ",
+          path);
+}
+
+}  // namespace stillpoint

@@ -1,0 +1,14 @@
+// What the solvers behind a training step did, as metrics.
+#pragma once
+#include <memory>
+
+#include "solvers/fixed_point/fixed_point.h"
+#include "tasks/training/task.h"
+
+namespace stillpoint {
+
+// Steps, largest residual and share of converged samples of the forward and, unless null, the adjoint solve,
+// and the evaluations of both together. Waits for the device.
+Metrics solver_metrics(const PendingReport& forward, const std::shared_ptr<PendingReport>& adjoint);
+
+}  // namespace stillpoint

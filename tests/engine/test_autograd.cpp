@@ -1,0 +1,158 @@
+// The graph: repeated vjps, higher orders, what is recorded, errors.
+#include <cmath>
+
+#include "engine/cases/op_check.h"
+#include "engine/ops.h"
+#include "tests/support/catch.h"
+#include "tests/support/error_text.h"
+
+namespace stillpoint {
+namespace {
+
+Tensor vector_of(std::vector<double> values) {
+  const Index n = Index(values.size());
+  return Tensor::from(values, {n}, {DType::float64}).variable();
+}
+
+}  // namespace
+
+TEST_CASE("one graph answers many vjps", "[autograd]") {
+  const Tensor x = vector_of({1, 2, 3});
+  const Tensor y = multiply(x, x);
+  for (int k = 0; k < 3; ++k) {
+    std::vector<double> seed(3, 0);
+    seed[std::size_t(k)] = 1;
+    const std::vector<double> g = grad(y, {x}, Tensor::from(seed, {3}, {DType::float64}))[0].values();
+    for (int i = 0; i < 3; ++i) CHECK(g[std::size_t(i)] == (i == k ? 2.0 * (k + 1) : 0.0));
+  }
+}
+
+TEST_CASE("derivatives of every order of x^5", "[autograd]") {
+  const Tensor x = vector_of({1.5});
+  Tensor y = multiply(square(square(x)), x);
+  double expected = std::pow(1.5, 5), power = 5;
+  for (int order = 0; order < 5; ++order) {
+    CHECK(y.item() == Approx(expected).epsilon(1e-12));
+    y = grad(y, {x}, {}, {.create_graph = true})[0];
+    expected *= power / 1.5;
+    power -= 1;
+  }
+  CHECK(y.item() == Approx(120).epsilon(1e-12));
+}
+
+TEST_CASE("a tensor used twice collects both gradients", "[autograd]") {
+  const Tensor x = vector_of({2, -1});
+  const Tensor y = sum(add(multiply(x, x), affine(x, 3, 0)));
+  CHECK(grad(y, {x})[0].values() == std::vector<double>{7, 1});
+}
+
+TEST_CASE("each x is announced once, as soon as its gradient is complete", "[autograd]") {
+  // y = sum(a (b (a x + c))): the pass meets the outer a, b, c, and last the inner a with x.
+  const Tensor a = vector_of({2, 3}), b = vector_of({5, -1}), c = vector_of({1, 4}), x = vector_of({7, 2}),
+               unused = vector_of({1});
+  const Tensor inner = multiply(a, x), shifted = add(inner, c);
+  const Tensor y = sum(multiply(a, multiply(b, shifted)));
+  const std::vector<Tensor> xs{x, a, b, c, unused, a, shifted};
+  const std::vector<Tensor> expected = grad(y, xs, {}, {.allow_unused = true});
+  std::vector<std::size_t> order;
+  std::size_t returned = 0;
+  const std::vector<Tensor> gradients =
+      grad(y, xs, {}, {.allow_unused = true, .on_ready = [&](std::size_t i, const Tensor& g) {
+                         CHECK(returned == 0);
+                         CHECK(g.values() == expected[i].values());
+                         order.push_back(i);
+                       }});
+  ++returned;
+  for (std::size_t i = 0; i < xs.size(); ++i) CHECK(gradients[i].values() == expected[i].values());
+  CHECK(order == std::vector<std::size_t>{2, 6, 3, 1, 5, 0, 4});
+}
+
+TEST_CASE("an output that is its own x is announced at the end", "[autograd]") {
+  const Tensor x = vector_of({2}), y = multiply(x, x);
+  std::vector<std::size_t> order;
+  grad(y, {y, x}, {}, {.on_ready = [&](std::size_t i, const Tensor&) { order.push_back(i); }});
+  CHECK(order == std::vector<std::size_t>{1, 0});
+}
+
+TEST_CASE("gradients of an inner result", "[autograd]") {
+  const Tensor x = vector_of({2});
+  const Tensor z = square(x), y = square(z);
+  const std::vector<Tensor> g = grad(y, {z, x});
+  CHECK(g[0].item() == 8);
+  CHECK(g[1].item() == 32);
+}
+
+TEST_CASE("nothing is recorded while recording is off", "[autograd]") {
+  const Tensor x = vector_of({2});
+  const Recording off(false);
+  CHECK_FALSE(square(x).requires_grad());
+  const Recording on(true);
+  CHECK(square(x).requires_grad());
+}
+
+TEST_CASE("a chain of a hundred thousand ops is recorded, differentiated and released", "[autograd]") {
+  const Tensor x = vector_of({1});
+  Tensor y = x;
+  for (int i = 0; i < 100000; ++i) y = negate(y);
+  CHECK(grad(y, {x})[0].item() == 1);
+}
+
+TEST_CASE("gradients that cannot be had are errors that say what to do", "[autograd]") {
+  const Tensor x = vector_of({1, 2}), other = vector_of({1});
+  CHECK_THAT(error_text([&] { grad(x.detach(), {x}); }), mentions("grad", "unrecorded", "variable()"));
+  CHECK_THAT(error_text([&] { grad(square(x), {x}); }), mentions("grad", "(2)", "seed"));
+  CHECK_THAT(error_text([&] { grad(sum(x), {other}); }), mentions("grad", "does not depend", "allow_unused"));
+  CHECK_THAT(error_text([&] { grad(square(x), {x}, other); }), mentions("grad", "(1)", "(2)"));
+  CHECK(grad(sum(x), {other}, {}, {.create_graph = false, .allow_unused = true})[0].values() == std::vector<double>{0});
+}
+
+TEST_CASE("a check of the op table fails for a wrong value, a wrong size and a NaN", "[ops]") {
+  const auto row = [](std::vector<double> oracle) {
+    return OpCase{.name = "relu", .inputs = {{{3}, Draw::positive}}, .op = [](const auto& x) { return relu(x[0]); },
+                  .oracle = [oracle](const std::vector<Values>& x) { return oracle.empty() ? x[0] : oracle; }};
+  };
+  CHECK(check_values(row({}), Device::cpu)[0].passed());
+  CHECK_FALSE(check_values(row({1, 2, 3}), Device::cpu)[0].passed());
+  CHECK_FALSE(check_values(row({1}), Device::cpu)[0].passed());
+  CHECK_FALSE(check_values(row({NAN, NAN, NAN}), Device::cpu)[1].passed());
+}
+
+TEST_CASE("operands that do not fit are errors that name the op and the shapes", "[autograd]") {
+  const Tensor a = Tensor::zeros({2, 3}), b = Tensor::zeros({4, 5});
+  CHECK_THAT(error_text([&] { add(a, b); }), mentions("add", "(2, 3)", "(4, 5)"));
+  CHECK_THAT(error_text([&] { matmul(a, b); }), mentions("matmul", "(2, 3)", "(4, 5)"));
+  CHECK_THAT(error_text([&] { add(a, a.to(DType::float64)); }), mentions("add", "float32", "float64"));
+  CHECK_THAT(error_text([&] { reshape(a, {4, -1}); }), mentions("reshape", "(2, 3)"));
+  CHECK_THAT(error_text([&] { slice(a, {0, 0}, {3, 3}); }), mentions("slice", "axis 0"));
+  CHECK_THAT(error_text([&] { embedding(a, Tensor::from(std::vector<std::int32_t>{2}, {1})); }), mentions("embedding", "given 2 at 0"));
+  CHECK_THAT(error_text([&] { Tensor::from(std::vector<double>{1, 2}, {3}); }), mentions("2 values", "(3)"));
+  CHECK_THAT(error_text([&] { Tensor().shape(); }), mentions("undefined"));
+  CHECK_THAT(error_text([&] { square(a.variable()).assign(a); }), mentions("assign", "square", "leaf"));
+}
+
+TEST_CASE("the pool reuses memory: a repeated graph allocates nothing new", "[autograd]") {
+#if !defined(__SANITIZE_ADDRESS__)
+  const Tensor x = Tensor::zeros({1000}).variable();
+  const auto step = [&] { return grad(sum(square(multiply(x, x))), {x}); };
+  step();
+  const std::uint64_t before = memory_stats(Device::cpu).system_allocations;
+  for (int i = 0; i < 10; ++i) step();
+  CHECK(memory_stats(Device::cpu).system_allocations == before);
+#else
+  WARN("skipped: the pool does not cache under AddressSanitizer");
+#endif
+}
+
+TEST_CASE("a convolution of no images gives zero gradients of its weights", "[autograd]") {
+  const Tensor x = Tensor::zeros({0, 2, 5, 5}), w = Tensor::full({3, 2, 3, 3}, 1).variable(),
+               b = Tensor::full({3}, 1).variable();
+  for (const Tensor& g : grad(sum(conv2d(x, w, b)), {w, b}))
+    for (const double value : g.values()) CHECK(value == 0);
+}
+
+TEST_CASE("shapes with more elements than there are numbers are refused", "[autograd]") {
+  CHECK_THROWS_AS(Tensor::empty({Index(1) << 62, 16}), Error);
+  CHECK_THROWS_AS(Tensor::empty({Index(1) << 61, 2}), Error);
+}
+
+}  // namespace stillpoint

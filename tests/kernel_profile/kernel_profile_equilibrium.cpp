@@ -1,0 +1,184 @@
+// Profiled kernels of equilibrium models: the DEQ-Transformer's cell, the root solvers, operator splitting
+// and the spectra of monotone convolutions.
+#include "kernels/monotone/complex_inverse.h"
+#include "kernels/root_solver/history.h"
+#include "kernels/layer_norm/layer_norm.h"
+#include "kernels/relative_attention/relative_attention_cuda.h"
+#include "kernels/root_solver/reversible_step.h"
+#include "kernels/root_solver/root_state.h"
+#include "kernels/root_solver/solver_chunk.h"
+#include "kernels/monotone/spectral.h"
+#include "kernels/monotone/splitting_steps.h"
+#include "tests/kernel_profile/kernel_profile_arrays.h"
+#include "tests/kernel_profile/kernel_profile_cases.h"
+
+namespace stillpoint::profile {
+
+using namespace kernels;
+
+void record_deq_cell(Recorder& recorder) {
+  Arrays arrays;
+  const RelativeAttentionShape s{1, 520, 8, 5};
+  const std::int64_t d = s.heads * s.features, out = s.length * d, norms = s.heads * s.length;
+  const RelativeAttentionInputs in{arrays.drawn(3 * out), arrays.drawn(out), arrays.drawn(d),
+                                   arrays.drawn(d)},
+      grads{arrays.result(3 * out), arrays.result(out), arrays.result(d), arrays.result(d)};
+  const Array y = arrays.result(out), log_sum = arrays.result(norms), dy = arrays.drawn(out);
+  recorder.run("(1, 520, 8, 5)", [&] {
+    relative_attention_forward_cuda(s, in, y, log_sum);
+    relative_attention_backward_cuda(s, in, y, log_sum, dy, grads);
+  });
+  const double read = double(4 * out + 2 * d), saved = double(2 * out + norms);
+  // A set of both biases' partial gradients per warp, (heads, warps, features).
+  const double warps = 4 * recorder.blocks("relative_attention_dr<5>");
+  const double sums = warps * double(s.features);
+  recorder.row("relative_attention_query_tile<5>", read + double(out + norms));
+  recorder.row("relative_attention_dq<5>", read + saved + double(out));
+  recorder.row("relative_attention_dkv<5>", read + saved + double(2 * out) + sums);
+  recorder.row("relative_attention_dr<5>", read + saved + double(out) + sums);
+  recorder.row("each_warp_row<BiasTotal>", 2 * (sums + double(d)));
+
+  const Array x = arrays.drawn(out), value = arrays.result(out), inverse = arrays.result(s.length),
+              dx = arrays.result(out);
+  recorder.run("520 x 40", [&] {
+    layer_norm(d, x, value, inverse);
+    layer_norm_backward(d, value, inverse, dy, dx);
+  });
+  recorder.row("each_warp_row<LayerNorm>", double(2 * out + s.length));
+  recorder.row("each_warp_row<LayerNormBackward>", double(3 * out + s.length));
+}
+
+void record_solvers(Recorder& recorder) {
+  Arrays arrays;
+  const std::int64_t width = 520 * 40, count = 29, chunks = (width + solver_chunk - 1) / solver_chunk,
+                     kept = 6;
+  const Array rows = arrays.drawn((count + 1) * width), x = arrays.drawn(width), f = arrays.drawn(width),
+              y = arrays.result(width), c = arrays.result(count);
+  const History history{rows, 1, count + 1, width, count};
+  const double n = double(width);
+  recorder.run("30 x 20,800", [&] {
+    history_products(history, x, c);
+    history_sum(history, c, x, y);
+  });
+  recorder.row("each_warp_row<HistoryProduct>", double(count + 1) * n + double(count * chunks));
+  recorder.row("each_element<SumOfChunks>", double(count * chunks + count));
+  recorder.row("each_warp_row<HistoryCombination>", double(count + 2) * n + double(count));
+
+  const Array along = arrays.drawn(1), length = arrays.drawn(1), u = arrays.result(width),
+              next = arrays.result(width);
+  recorder.run("one sample of 20,800", [&] { broyden_update({x, y, along, length, {}}, width, u, next); });
+  recorder.row("each_warp_row<BroydenUpdate>", 4 * n + 2);
+
+  const TwoWord before{x, f}, after{u, next};
+  recorder.run("20,800 of two words", [&] {
+    damped_step(before, y, 0.5, after);
+    undo_damped_step(after, y, 0.5, before);
+  });
+  recorder.row("each_element<DampedStep>", 5 * n);
+  recorder.row("each_element<UndoDampedStep>", 5 * n);
+
+  const Array lowest = arrays.drawn(1), first = arrays.drawn(1), trace = arrays.result(1);
+  const Array status = arrays.labels(1, 1), steps = arrays.labels(1, 1), better = arrays.labels(1, 1);
+  const RootState state{lowest, first, status, steps, better};
+  const Array ones = arrays.drawn(1), scale = arrays.drawn(1), last_scale = arrays.drawn(1),
+              last_squares = arrays.drawn(1), taken = arrays.drawn(1);
+  recorder.run("one sample of 20,800", [&] {
+    judge_residuals(x, f, 2, {false, 0, 1e5}, state, trace);
+    copy_where(ones, x, next);
+    judge_line_search(along, {first, scale, last_scale, last_squares, taken});
+  });
+  recorder.row("each_warp_row<ResidualSums>", 2 * n + double(2 * chunks));
+  recorder.row("each_element<JudgeResidual>", double(2 * chunks) + 9);
+  recorder.row("each_warp_row<CopyWhere>", 2 * n + 1);
+  recorder.row("each_element<JudgeLineSearch>", 10);
+
+  const Array gram = arrays.drawn(kept * kept), products = arrays.drawn(kept), alpha = arrays.result(kept);
+  const AndersonSystem system{1, kept, kept, 2, 1e-4, true};
+  recorder.run("6 iterates", [&] {
+    set_gram_row(products, system, 2, gram);
+    anderson_weights(gram, system, alpha);
+  });
+  recorder.row("each_element<SetGramRow>", double(3 * kept));
+  recorder.row("each_element<AndersonWeights>", double(kept * kept + kept));
+}
+
+// The transforms' and the resolvent's own sizes at a part of MNIST's 56 channels and 128 samples.
+void record_splitting(Recorder& recorder) {
+  Arrays arrays;
+  const std::int64_t side = 30, width = 8 * 32, n = side * side * width, parts = 1;
+  const Array u = arrays.drawn(n), shift = arrays.drawn(n), z = arrays.drawn(n), r = arrays.result(n),
+              sums = arrays.result(splitting_sums(side * side, width)), trace = arrays.result(1);
+  const SplittingState state{arrays.labels(1, 1), arrays.labels(1, 1), arrays.zeros(1), arrays.zeros(1)};
+  const double all = double(n), partial = double(sums.size);
+  const auto both = [&](const std::string& kernel, double forward, double backward) {
+    recorder.row("each_warp_row<" + kernel + "<false>>", forward);
+    recorder.row("each_warp_row<" + kernel + "<true>>", backward);
+  };
+  recorder.run("900 places of 8 x 32", [&] {
+    for (const Array& solution : {Array{}, z}) {
+      const SplittingPart part{u, shift, solution, side};
+      peaceman_rachford_before(part, 1, r);
+      peaceman_rachford_after(part, 1, r, state, sums);
+      forward_backward(part, 0.5, r, state, sums);
+      splitting_iterate(part, 1, r);
+    }
+    judge_splitting({sums}, {1, 0, 1e5}, state, trace);
+  });
+  both("BeforeInverse", 3 * all, 4 * all);
+  both("AfterInverse", 3 * all + partial + 1, 5 * all + partial + 1);
+  both("ForwardBackward", 4 * all + partial + 1, 5 * all + partial + 1);
+  both("Iterate", 2 * all, 4 * all);
+  recorder.row("each_warp_row<JudgeSplittingPart>", partial + 2 * double(parts));
+  recorder.row("each_element<JudgeSplitting>", 2 * double(parts) + 7);
+  recorder.run("256 of 30 x 30", [&] { frame_relu(side, u, r); });
+  recorder.row("each_warp_row<FrameRelu>", 2 * all);
+}
+
+void record_spectral(Recorder& recorder) {
+  Arrays arrays;
+  const HalfSpectrum half{16}, coarse{8};
+  const std::int64_t c = 16, samples = 32, planes_size = half.count() * 2 * c * c;
+  const Array planes = arrays.drawn(planes_size), skew = arrays.drawn(planes_size),
+              blocks = arrays.result(2 * planes_size), gram = arrays.drawn(planes_size);
+  const double one = double(planes_size);
+  recorder.run("144 of 16 x 16", [&] {
+    real_blocks(c, c, planes, blocks);
+    sum_blocks(c, {1, 0.5, 0.5}, skew, gram);
+    correlation_planes(half, c, blocks, planes);
+    hermitian_sum(c, 0.5, skew, gram);
+  });
+  recorder.row("each_warp_row<RealBlocks>", 3 * one);
+  recorder.row("each_warp_row<SumBlocks>", 3 * one);
+  recorder.row("each_element<CorrelationPlanes>", 3 * one);
+  recorder.row("each_element<HermitianSum>", 2 * one);
+
+  const std::int64_t width = c * samples;
+  const Array fine = arrays.drawn(half.count() * 2 * width),
+              folded = arrays.result(coarse.count() * 2 * width),
+              folded_gram = arrays.result(coarse.count() * 2 * c * c), wide = arrays.drawn(2 * planes_size);
+  recorder.run("144 to 40 of 16 x 32", [&] {
+    fold_aliases(half, width, 0.25, fine, folded);
+    tile_aliases(half, width, 0.25, folded, fine);
+    fold_gram(half, c, wide, folded_gram);
+  });
+  recorder.row("each_warp_row<FoldAliases>", double(fine.size + folded.size));
+  recorder.row("each_warp_row<TileAliases>", double(fine.size + folded.size));
+  recorder.row("each_element<FoldGram>", double(wide.size + folded_gram.size));
+
+  const std::int64_t batch = 32, channels = 8, places = 900;
+  const Array x = arrays.drawn(batch * channels * places), y = arrays.result(x.size);
+  recorder.run("(32, 8, 900)", [&] { swap_ends(batch, channels, places, x, y); });
+  recorder.row("each_warp_row<SwapEnds>", 2 * double(x.size));
+}
+
+// Diagonally dominant matrices, whose elimination needs no pivots.
+void record_complex_inverse(Recorder& recorder) {
+  Arrays arrays;
+  const std::int64_t n = 56, batch = 4;
+  const Array matrices = arrays.drawn(batch * 2 * n * n, 0.05), diagonal = arrays.zeros(batch * 2 * n * n);
+  sum_blocks(n, {4, 1, 1}, diagonal, matrices);
+  recorder.run("4 of 56 x 56", [&] { complex_inverse(n, matrices); });
+  recorder.row("invert_planes", 2 * double(matrices.size));
+}
+
+}  // namespace stillpoint::profile

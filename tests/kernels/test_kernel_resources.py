@@ -1,0 +1,83 @@
+"""Checks of bench/kernel_resources.py that need no CUDA: occupancy, and what is read from cuobjdump's text."""
+import pathlib
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "bench"))
+import kernel_resources as tool  # noqa: E402
+
+
+def usage(registers=32, threads=256, shared=0, arch="sm_80", name="k"):
+    return tool.Usage(arch, name, registers, 0, shared, threads)
+
+
+class Occupancy(unittest.TestCase):
+    # Percentages of NVIDIA's occupancy calculator.
+    def test_registers(self):
+        for registers, percent in [(32, 100), (37, 75), (40, 75), (48, 62), (64, 50), (65, 38), (96, 25), (128, 25),
+                                   (129, 12), (255, 12)]:
+            self.assertEqual(tool.occupancy(usage(registers)), percent, registers)
+
+    def test_block_size(self):
+        self.assertEqual(tool.occupancy(usage(32, 32)), 50)  # 32 blocks of one warp
+        self.assertEqual(tool.occupancy(usage(32, 1024)), 100)
+        self.assertEqual(tool.occupancy(usage(64, 1024)), 50)
+        self.assertEqual(tool.occupancy(usage(65, 1024)), 0)
+
+    def test_shared_memory(self):
+        self.assertEqual(tool.occupancy(usage(shared=40000)), 50)  # 41,088 bytes of 167,936 each
+        self.assertEqual(tool.occupancy(usage(shared=41024, arch="sm_90")), 62)  # of 233,472; 1,024 are the system's
+        self.assertEqual(tool.occupancy(usage(shared=41024, arch="sm_100")), 62)
+
+    def test_dynamic_shared_memory(self):
+        self.assertEqual(tool.dynamic_shared("tcn_block_backward_fused<float>"), 27808)
+        self.assertEqual(tool.dynamic_shared("tcn_block_backward_fused<double>"), 48 * 1024)
+        self.assertEqual(tool.dynamic_shared("each_element<Fill<float>>"), 0)
+        self.assertEqual(tool.occupancy(usage(name="tcn_block_backward_fused<float>")), 62)  # 28,928 bytes of 167,936
+
+    def test_unknown(self):
+        self.assertIsNone(tool.occupancy(usage(arch="sm_75")))
+        self.assertIsNone(tool.occupancy(usage(threads=0)))
+
+
+ELF = """arch = sm_100
+.nv.info
+\tAttribute:\tEIATTR_REGCOUNT
+.nv.info._Z1kPf
+\tAttribute:\tEIATTR_MAX_THREADS
+\tFormat:\tEIFMT_SVAL
+\tValue:\t0x100 0x2 0x1 
+.nv.info._Z1gPf
+\tAttribute:\tEIATTR_CRS_STACK_SIZE
+\tValue:\t0x0
+"""
+DUMP = """arch = sm_100
+ Function _Z1kPf:
+  REG:40 STACK:8 SHARED:1024 LOCAL:0 CONSTANT[0]:928 TEXTURE:0 SURFACE:0 SAMPLER:0
+ Function _Z1gPf:
+  REG:24 STACK:0 SHARED:0 LOCAL:16 CONSTANT[0]:928 TEXTURE:0 SURFACE:0 SAMPLER:0
+"""
+
+
+class Reading(unittest.TestCase):
+    def test_dump(self):
+        threads = tool.parse_threads(ELF)
+        self.assertEqual(threads, {("sm_100", "_Z1kPf"): 512})
+        self.assertEqual(tool.parse(DUMP, threads), [tool.Usage("sm_100", "k", 40, 8, 1024, 512),
+                                                     tool.Usage("sm_100", "g", 24, 16, 0, 0)])
+
+    def test_table(self):
+        usages = [usage(arch=arch, name="k<float>") for arch in ("sm_100", "sm_80", "sm_90")]
+        head, _, row = tool.table(usages).splitlines()
+        self.assertIn("registers sm_80 | registers sm_90 | registers sm_100", head)
+        self.assertEqual(row, "| `k` | float | 1 | 256 | 32 | 32 | 32 | 0 | 0 | 0 | 100 | 100 | 100 |")
+        self.assertTrue(tool.summary(usages).startswith("1 kernels for sm_80, sm_90, sm_100;"))
+
+    def test_refusal(self):
+        spilled = tool.Usage("sm_100", "k", 64, 16, 0, 256)
+        self.assertEqual(tool.refused([spilled, usage()]), [spilled])
+        self.assertIn("16 bytes of stack", tool.complaint(spilled))
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,395 @@
+// The SIM head and the products beneath it against plain loops in double.
+#include "kernels/sim_head/sim_head.h"
+
+#include <cmath>
+#include <limits>
+#include <random>
+
+#include "kernels/host/pool.h"
+#include "tests/support/catch.h"
+#include "tests/support/error_text.h"
+
+namespace stillpoint {
+namespace {
+
+using kernels::Activation;
+using kernels::SimHeadGrads;
+using kernels::SimHeadLayer;
+using kernels::width_of;
+using Index = std::int64_t;
+using Doubles = std::vector<double>;
+
+template <class T>
+Array array_of(std::vector<T>& v) {
+  return {v.data(), Index(v.size()), dtype_of<T>(), Device::cpu};
+}
+
+struct Spec {
+  Index in, out;
+  Activation activation;
+  bool bias = true, train = true;
+};
+
+// A chain with its inputs in T; every value is a T, so that the oracle reads the same numbers.
+template <class T>
+struct Chain {
+  Chain(Index positions, std::vector<Spec> layers, unsigned seed) : n(positions), specs(std::move(layers)) {
+    std::mt19937 random(seed);
+    const auto draw = [&](Index count, double size) {
+      std::uniform_real_distribution<double> uniform(-size, size);
+      std::vector<T> values;
+      for (Index i = 0; i < count; ++i) values.push_back(T(uniform(random)));
+      return values;
+    };
+    for (const Spec& s : specs) {
+      w.push_back(draw(s.in * s.out, 1.7 / std::sqrt(double(s.in))));
+      b.push_back(draw(s.bias ? s.out : 0, 0.5));
+    }
+    x = draw(n * specs.front().in, 1);
+    if (!x.empty()) x[x.size() / 2] = T(0);
+    dy = draw(n * width(specs.size() - 1), 1);
+  }
+  Index width(std::size_t l) const {
+    return specs[l].activation == Activation::fourier ? 2 * specs[l].out : specs[l].out;
+  }
+  std::vector<SimHeadLayer> layers() {
+    std::vector<SimHeadLayer> list;
+    for (std::size_t l = 0; l < specs.size(); ++l)
+      list.push_back({specs[l].in, specs[l].out, specs[l].activation, array_of(w[l]),
+                      specs[l].bias ? array_of(b[l]) : Array{}, specs[l].train});
+    return list;
+  }
+
+  Index n;
+  std::vector<Spec> specs;
+  std::vector<std::vector<T>> w, b;
+  std::vector<T> x, dy;
+};
+
+template <class T>
+struct Result {
+  std::vector<T> y, dx;
+  std::vector<std::vector<T>> dw, db;
+  bool operator==(const Result&) const = default;
+};
+
+// Outputs start as a value that no gradient has, so that what was left unwritten shows.
+constexpr int untouched = 77;
+
+template <class T>
+Result<T> run(Chain<T>& c, bool want_dx = true) {
+  const std::vector<SimHeadLayer> layers = c.layers();
+  Result<T> r;
+  r.y.assign(std::size_t(c.n * width_of(layers.back())), T(untouched));
+  r.dx.assign(c.x.size(), T(untouched));
+  SimHeadGrads grads{want_dx ? array_of(r.dx) : Array{}, {}, {}};
+  for (std::size_t l = 0; l < layers.size(); ++l) {
+    r.dw.emplace_back(c.w[l].size(), T(untouched));
+    r.db.emplace_back(c.b[l].size(), T(untouched));
+  }
+  for (std::size_t l = 0; l < layers.size(); ++l) {
+    grads.dw.push_back(array_of(r.dw[l]));
+    grads.db.push_back(c.specs[l].bias ? array_of(r.db[l]) : Array{});
+  }
+  std::vector<T> saved(std::size_t(kernels::sim_head_saved_size(c.n, layers, Device::cpu)), T(untouched));
+  kernels::sim_head_forward(c.n, layers, array_of(c.x), array_of(r.y), array_of(saved));
+  kernels::sim_head_backward(c.n, layers, array_of(c.x), array_of(r.y), array_of(saved), array_of(c.dy), grads);
+  return r;
+}
+
+// The oracle: values, and with each gradient element the sum of the sizes of its terms.
+struct Oracle {
+  Doubles y, dx, dx_size;
+  std::vector<Doubles> dw, db, dw_size, db_size;
+};
+
+template <class T>
+struct Trace {
+  std::vector<Doubles> z, p;
+};
+
+template <class T>
+Trace<T> trace(const Chain<T>& c) {
+  Trace<T> t;
+  t.z.emplace_back(c.x.begin(), c.x.end());
+  for (std::size_t l = 0; l < c.specs.size(); ++l) {
+    const Spec& s = c.specs[l];
+    Doubles p(std::size_t(c.n * s.out)), z(std::size_t(c.n * c.width(l)));
+    for (Index i = 0; i < c.n; ++i)
+      for (Index o = 0; o < s.out; ++o) {
+        double sum = s.bias ? double(c.b[l][std::size_t(o)]) : 0;
+        for (Index k = 0; k < s.in; ++k)
+          sum += double(c.w[l][std::size_t(o * s.in + k)]) * t.z[l][std::size_t(i * s.in + k)];
+        p[std::size_t(i * s.out + o)] = sum;
+        const double scale = std::sqrt(1.0 / double(s.out));
+        if (s.activation == Activation::fourier) {
+          z[std::size_t(i * 2 * s.out + o)] = scale * std::cos(sum);
+          z[std::size_t(i * 2 * s.out + s.out + o)] = scale * std::sin(sum);
+        } else {
+          z[std::size_t(i * s.out + o)] = s.activation == Activation::relu && sum <= 0 ? 0 : sum;
+        }
+      }
+    t.p.push_back(p);
+    t.z.push_back(z);
+  }
+  return t;
+}
+
+template <class T>
+Oracle oracle(const Chain<T>& c) {
+  const Trace<T> t = trace(c);
+  Oracle r;
+  r.y = t.z.back();
+  Doubles g(c.dy.begin(), c.dy.end()), size;
+  for (double v : g) size.push_back(std::abs(v));
+  r.dw.resize(c.specs.size());
+  r.db = r.dw_size = r.db_size = r.dw;
+  for (std::size_t l = c.specs.size(); l-- > 0;) {
+    const Spec& s = c.specs[l];
+    const double scale = std::sqrt(1.0 / double(s.out));
+    Doubles below(std::size_t(c.n * s.in)), below_size(below);
+    r.dw[l].assign(std::size_t(s.in * s.out), 0);
+    r.db[l].assign(std::size_t(s.out), 0);
+    r.dw_size[l] = r.dw[l];
+    r.db_size[l] = r.db[l];
+    for (Index i = 0; i < c.n; ++i)
+      for (Index o = 0; o < s.out; ++o) {
+        const double p = t.p[l][std::size_t(i * s.out + o)];
+        double e, e_size;
+        if (s.activation == Activation::fourier) {
+          const std::size_t cosine = std::size_t(i * 2 * s.out + o), sine = cosine + std::size_t(s.out);
+          e = scale * (std::cos(p) * g[sine] - std::sin(p) * g[cosine]);
+          e_size = scale * (size[sine] + size[cosine]);
+        } else {
+          const std::size_t at = std::size_t(i * s.out + o);
+          const bool open = s.activation == Activation::identity || p > 0;
+          e = open ? g[at] : 0;
+          e_size = size[at];
+        }
+        r.db[l][std::size_t(o)] += e;
+        r.db_size[l][std::size_t(o)] += e_size;
+        for (Index k = 0; k < s.in; ++k) {
+          const std::size_t weight = std::size_t(o * s.in + k), from = std::size_t(i * s.in + k);
+          const double w = double(c.w[l][weight]), z = t.z[l][from];
+          r.dw[l][weight] += e * z;
+          r.dw_size[l][weight] += e_size * (std::abs(z) + 1);  // z itself is rounded, from terms near 1
+          below[from] += e * w;
+          below_size[from] += e_size * std::abs(w);
+        }
+      }
+    g = below;
+    size = below_size;
+  }
+  r.dx = g;
+  r.dx_size = size;
+  return r;
+}
+
+// |value - expected| <= c eps size, with the size of the terms; returns the largest ratio.
+template <class T>
+double worst(const std::vector<T>& value, const Doubles& expected, const Doubles& size, double floor = 1e-3) {
+  REQUIRE(value.size() == expected.size());
+  double ratio = 0;
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    REQUIRE(std::isfinite(double(value[i])));
+    const double unit = double(std::numeric_limits<T>::epsilon()) * (size[i] + floor);
+    ratio = std::max(ratio, std::abs(double(value[i]) - expected[i]) / unit);
+  }
+  return ratio;
+}
+
+// Moves p away from the kink of ReLU: there float and double may fall on either side.
+template <class T>
+bool near_kink(const Chain<T>& c) {
+  const Trace<T> t = trace(c);
+  for (std::size_t l = 0; l < c.specs.size(); ++l) {
+    if (c.specs[l].activation != Activation::relu) continue;
+    for (double p : t.p[l])
+      if (std::abs(p) < 64 * double(std::numeric_limits<T>::epsilon())) return true;
+  }
+  return false;
+}
+
+template <class T>
+void check_chain(Index n, const std::vector<Spec>& specs, unsigned seed = 1) {
+  Chain<T> c(n, specs, seed);
+  while (near_kink(c)) c = Chain<T>(n, specs, ++seed);
+  const Result<T> r = run(c);
+  const Oracle expected = oracle(c);
+  CAPTURE(n, specs.size(), sizeof(T), seed);
+  const Doubles ones(expected.y.size(), 4.0);
+  CHECK(worst(r.y, expected.y, ones) < 32);
+  CHECK(worst(r.dx, expected.dx, expected.dx_size) < 16);
+  for (std::size_t l = 0; l < specs.size(); ++l) {
+    CAPTURE(l);
+    if (!specs[l].train) {
+      for (T v : r.dw[l]) REQUIRE(v == T(untouched));
+      for (T v : r.db[l]) REQUIRE(v == T(untouched));
+      continue;
+    }
+    CHECK(worst(r.dw[l], expected.dw[l], expected.dw_size[l]) < 16);
+    if (specs[l].bias) CHECK(worst(r.db[l], expected.db[l], expected.db_size[l]) < 16);
+  }
+}
+
+constexpr Activation id = Activation::identity, relu = Activation::relu, fourier = Activation::fourier;
+
+const std::vector<std::vector<Spec>> chains{
+    {{10, 32, relu}, {32, 32, relu}, {32, 10, id}},
+    {{10, 16, fourier, false, false}, {32, 32, relu}, {32, 10, id}},
+    {{3, 2, id, false}, {2, 65, relu, false}, {65, 1, relu}},
+    {{1, 31, relu}, {31, 7, fourier}, {14, 64, relu}, {64, 3, id}},
+    {{2, 10, fourier}},
+    {{2, 5, relu}, {5, 33, fourier, false}},
+    {{2, 257, relu},
+     {257, 3, id, true, false},
+     {3, 31, relu},
+     {31, 64, relu, false},
+     {64, 65, relu},
+     {65, 2, id}},
+    {{65, 1, id}},
+};
+
+}  // namespace
+
+TEMPLATE_TEST_CASE("the SIM head and its gradients equal plain loops", "[sim_head]", float, double) {
+  for (Index n : {Index(1), Index(7), Index(64), Index(129), Index(1000)})
+    for (const std::vector<Spec>& specs : chains) check_chain<TestType>(n, specs);
+}
+
+TEMPLATE_TEST_CASE("every pair of widths goes through the SIM head", "[sim_head]", float, double) {
+  const std::vector<Index> widths{1, 2, 3, 10, 31, 32, 64, 65, 257};
+  for (Index in : widths)
+    for (Index out : widths) {
+      check_chain<TestType>(7, {{in, out, relu}, {out, 3, id}}, unsigned(in * 300 + out));
+      check_chain<TestType>(13, {{in, out, fourier}, {2 * out, 2, relu}}, unsigned(in * 300 + out));
+    }
+}
+
+TEST_CASE("gradients of the SIM head equal central differences", "[sim_head]") {
+  Chain<double> c(9, {{3, 5, fourier}, {10, 7, relu}, {7, 6, fourier, false}, {12, 4, id}}, 5);
+  const Result<double> r = run(c);
+  const auto loss = [&] {
+    const Doubles y = trace(c).z.back();
+    double sum = 0;
+    for (std::size_t i = 0; i < y.size(); ++i) sum += y[i] * c.dy[i];
+    return sum;
+  };
+  const auto check = [&](std::vector<double>& values, const std::vector<double>& gradient) {
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const double before = values[i], h = 1e-6;
+      values[i] = before + h;
+      const double up = loss();
+      values[i] = before - h;
+      const double down = loss();
+      values[i] = before;
+      CHECK(gradient[i] == Approx((up - down) / (2 * h)).margin(1e-7));
+    }
+  };
+  check(c.x, r.dx);
+  for (std::size_t l = 0; l < c.specs.size(); ++l) {
+    check(c.w[l], r.dw[l]);
+    check(c.b[l], r.db[l]);
+  }
+}
+
+TEMPLATE_TEST_CASE("the SIM head gives the same bits with any number of threads", "[sim_head]", float,
+                   double) {
+  const int before = kernels::thread_count();
+  for (Index n : {Index(520), Index(7001)}) {
+    for (const Index width : {Index(32), Index(65)}) {
+      Chain<TestType> c(n, {{10, 16, fourier}, {32, width, relu}, {width, 65, relu}, {65, 10, id}}, 3);
+      kernels::set_thread_count(1);
+      const Result<TestType> one = run(c);
+      for (int threads : {2, 3}) {
+        kernels::set_thread_count(threads);
+        CHECK(run(c) == one);
+      }
+    }
+  }
+  kernels::set_thread_count(before);
+}
+
+TEMPLATE_TEST_CASE("inference and partial gradients give the same values", "[sim_head]", float, double) {
+  using T = TestType;
+  Chain<T> c(131, {{10, 33, relu}, {33, 16, fourier}, {32, 5, relu}}, 11);
+  const Result<T> full = run(c);
+  const std::vector<SimHeadLayer> layers = c.layers();
+  std::vector<T> y(full.y.size(), T(untouched));
+  kernels::sim_head_forward(c.n, layers, array_of(c.x), array_of(y), {});
+  CHECK(y == full.y);
+
+  const Result<T> without = run(c, false);
+  CHECK(without.dw == full.dw);
+  CHECK(without.db == full.db);
+  for (T v : without.dx) REQUIRE(v == T(untouched));
+
+  std::vector<T> saved(std::size_t(kernels::sim_head_saved_size(c.n, layers, Device::cpu)));
+  std::vector<T> dx(full.dx.size()), dw(full.dw[1].size());
+  kernels::sim_head_forward(c.n, layers, array_of(c.x), array_of(y), array_of(saved));
+  const auto backward = [&](const SimHeadGrads& grads) {
+    kernels::sim_head_backward(c.n, layers, array_of(c.x), array_of(y), array_of(saved), array_of(c.dy), grads);
+  };
+  backward({array_of(dx), {{}, {}, {}}, {{}, {}, {}}});
+  CHECK(dx == full.dx);
+  backward({{}, {{}, array_of(dw), {}}, {{}, {}, {}}});
+  CHECK(dw == full.dw[1]);
+  backward({{}, {{}, {}, {}}, {{}, {}, {}}});
+}
+
+TEMPLATE_TEST_CASE("a NaN passes through the SIM head's ReLU", "[sim_head]", float, double) {
+  Chain<TestType> c(100, {{10, 32, relu}, {32, 32, relu}, {32, 10, id}}, 2);
+  c.x[57 * 10 + 3] = std::numeric_limits<TestType>::quiet_NaN();
+  const Result<TestType> r = run(c);
+  for (Index i = 0; i < c.n; ++i)
+    for (Index o = 0; o < 10; ++o) REQUIRE(std::isnan(r.y[std::size_t(i * 10 + o)]) == (i == 57));
+}
+
+TEST_CASE("no positions give no output and zero weight gradients", "[sim_head]") {
+  Chain<float> c(0, {{10, 32, relu}, {32, 3, id}}, 2);
+  const Result<float> r = run(c);
+  CHECK(r.y.empty());
+  for (const auto& list : {r.dw, r.db})
+    for (const auto& g : list) CHECK(g == std::vector<float>(g.size(), 0.0f));
+}
+
+TEST_CASE("the SIM head refuses what does not fit", "[sim_head]") {
+  Chain<float> c(4, {{3, 5, relu}, {5, 2, id}}, 2);
+  Result<float> r = run(c);
+  std::vector<SimHeadLayer> layers = c.layers();
+  std::vector<float> saved(std::size_t(kernels::sim_head_saved_size(4, layers, Device::cpu)));
+  std::vector<double> doubles(8);
+  SimHeadGrads grads{{}, {{}, {}}, {{}, {}}};
+  const auto forward = [&](Array x, Array y, Array s) {
+    return error_text([&] { kernels::sim_head_forward(4, layers, x, y, s); });
+  };
+  const auto backward = [&](Array s, Array dy) {
+    return error_text(
+        [&] { kernels::sim_head_backward(4, layers, array_of(c.x), array_of(r.y), s, dy, grads); });
+  };
+  const Array x = array_of(c.x), y = array_of(r.y), s = array_of(saved), dy = array_of(c.dy);
+  Array shorter = x;
+  shorter.size -= 1;
+  CHECK_THAT(forward(shorter, y, s), mentions("sim_head_forward", "x", "11", "12"));
+  CHECK_THAT(forward(x, array_of(doubles), s), mentions("y", "float64", "float32"));
+  shorter = s;
+  shorter.size -= 1;
+  CHECK_THAT(forward(x, y, shorter), mentions("saved"));
+  CHECK_THAT(backward({}, dy), mentions("sim_head_backward", "saved"));
+  CHECK_THAT(backward(s, x), mentions("dy", "12", "8"));
+  grads.dw.pop_back();
+  CHECK_THAT(backward(s, dy), mentions("1 dw", "2"));
+  grads.dw = {y, {}};
+  CHECK_THAT(backward(s, dy), mentions("dw", "8", "15"));
+  layers[1].in = 6;
+  CHECK_THAT(forward(x, y, s), mentions("layer 1", "6", "5"));
+  layers[1].in = 0;
+  CHECK_THAT(forward(x, y, s), mentions("layer 1", "above 0"));
+  layers.clear();
+  CHECK_THAT(forward(x, y, s), mentions("no layers"));
+  layers = c.layers();
+  layers[0].b.size = 4;
+  CHECK_THAT(forward(x, y, s), mentions("b", "4", "5"));
+}
+
+}  // namespace stillpoint

@@ -1,0 +1,251 @@
+// The TCN block on the CPU against plain loops, golden numbers, finite differences, and itself on other
+// threads.
+#include <cmath>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "kernels/tcn_block/tcn_block.h"
+#include "kernels/host/pool.h"
+#include "tests/support/catch.h"
+#include "tests/kernels/tcn_block_oracle.h"
+#include "tests/support/error_text.h"
+
+namespace stillpoint {
+namespace {
+
+using namespace tcn_test;
+
+double largest(const Values& v) {
+  double out = 0;
+  for (double value : v) out = std::max(out, std::abs(value));
+  return out;
+}
+
+// Errors relative to the largest element. 16 eps sqrt(k), k the length of the longest chain of sums.
+template <class T>
+void check_close(const std::vector<T>& given, const Values& expected, Index k, double scale) {
+  REQUIRE(given.size() == expected.size());
+  const double tolerance = 16 * double(std::numeric_limits<T>::epsilon()) * std::sqrt(double(k)) * scale;
+  double error = 0;
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    const double difference = std::abs(double(given[i]) - expected[i]);
+    error = difference <= error ? error : difference;  // keeps a NaN
+  }
+  CHECK(error <= tolerance);
+}
+
+template <class T>
+void check_against_oracle(const TcnBlockShape& s) {
+  CAPTURE(s.batch, s.in_channels, s.channels, s.length, s.taps, s.dilation, name_of(dtype_of<T>()));
+  Block<T> block(s);
+  block.forward();
+  Block<double> oracle = block.in_double();
+  oracle_forward(oracle);
+  const Index chain = (s.in_channels + 2 * s.channels) * s.taps;
+  check_close(block.a, oracle.a, chain, 1 + largest(oracle.a));
+  check_close(block.h, oracle.h, chain, 1 + largest(oracle.h));
+  check_close(block.y, oracle.y, chain, 1 + largest(oracle.y));
+
+  block.backward();
+  oracle = block.in_double();
+  oracle_backward(oracle);
+  check_close(block.dx, oracle.dx, chain, 1 + largest(oracle.dx));
+  const std::vector<std::vector<T>*> given = block.dw.all();
+  const std::vector<Values*> expected = oracle.dw.all();
+  for (std::size_t i = 0; i < given.size(); ++i) {
+    CAPTURE(i);
+    check_close(*given[i], *expected[i], s.batch * s.length + chain, 1 + largest(*expected[i]));
+  }
+}
+
+// Odd shapes: a length of 1, shorter than the reach, and no multiple of a vector; a down-sampling map where
+// in_channels != channels; tiles of every size; more samples than groups of partial sums.
+const TcnBlockShape shapes[] = {
+    {1, 1, 1, 1, 1, 1},     {2, 3, 3, 1, 8, 2},       {3, 1, 10, 13, 8, 1},   {1, 1, 10, 520, 8, 1},
+    {1, 10, 10, 520, 8, 2}, {2, 10, 10, 300, 8, 128}, {11, 5, 3, 33, 2, 2},   {3, 7, 5, 40, 8, 1},
+    {2, 17, 17, 37, 8, 2},  {1, 5, 17, 100, 2, 128},  {2, 10, 7, 64, 1, 1},   {70, 3, 7, 21, 2, 1},
+    {5, 2, 4, 17, 3, 6},    {1, 6, 1, 250, 8, 128},   {3, 17, 10, 31, 2, 30}, {130, 1, 1, 8, 2, 1},
+};
+
+struct ThreadCount {
+  int before = kernels::thread_count();
+  explicit ThreadCount(int n) { kernels::set_thread_count(n); }
+  ~ThreadCount() { kernels::set_thread_count(before); }
+};
+
+}  // namespace
+
+TEST_CASE("TCN block: forward and backward agree with plain loops") {
+  for (const TcnBlockShape& s : shapes) {
+    check_against_oracle<float>(s);
+    check_against_oracle<double>(s);
+  }
+}
+
+TEST_CASE("TCN block: golden numbers of an independent model") {
+  Block<double> b({1, 1, 2, 7, 3, 2});
+  for (std::size_t i = 0; i < b.w.v1.size(); ++i) b.w.v1[i] = .5 * std::sin(.4 * double(i + 1));
+  for (std::size_t i = 0; i < b.w.v2.size(); ++i) b.w.v2[i] = .5 * std::sin(.3 * double(i + 1));
+  b.w.g1 = {1, .5};
+  b.w.b1 = {.1, -.1};
+  b.w.g2 = {.8, 1.2};
+  b.w.b2 = {0, .2};
+  b.w.down_w = {.3, -.2};
+  b.w.down_b = {.05, .02};
+  b.x = {1, 2, 0, 3, 0, 9, 9};
+  b.forward();
+  const Values expected = {.6720235,  1.30183327, .59439814, 3.05370183, .66311593,  8.70563262, 6.05876205,
+                           .31145241, .32100747,  .93312895, 1.51458273, 1.40154582, 4.09913103, 1.19560019};
+  for (std::size_t i = 0; i < expected.size(); ++i) CHECK(std::abs(b.y[i] - expected[i]) < 1e-8);
+}
+
+TEST_CASE("TCN block: every gradient is that of finite differences") {
+  for (const TcnBlockShape& s : {TcnBlockShape{2, 3, 4, 9, 3, 2}, TcnBlockShape{3, 3, 3, 10, 2, 3}}) {
+    Block<double> b(s);
+    b.forward();
+    b.backward();
+    const auto loss = [&] {
+      b.forward();
+      double total = 0;
+      for (std::size_t i = 0; i < b.y.size(); ++i) total += b.y[i] * b.dy[i];
+      return total;
+    };
+    std::vector<Values*> inputs = b.w.all(), gradients = b.dw.all();
+    inputs.push_back(&b.x);
+    gradients.push_back(&b.dx);
+    for (std::size_t p = 0; p < inputs.size(); ++p)
+      for (std::size_t i = 0; i < inputs[p]->size(); ++i) {
+        double& value = (*inputs[p])[i];
+        const double kept = value, step = 1e-6;
+        value = kept + step;
+        const double above = loss();
+        value = kept - step;
+        const double slope = (above - loss()) / (2 * step);
+        value = kept;
+        CAPTURE(p, i);
+        CHECK(std::abs((*gradients[p])[i] - slope) < 1e-7 * (1 + std::abs(slope)));
+      }
+  }
+}
+
+TEST_CASE("TCN block: results do not depend on the number of threads") {
+  const TcnBlockShape parallel[] = {{1, 10, 10, 130, 8, 8}, {1, 1, 10, 520, 8, 1}, {3, 7, 7, 150, 8, 16},
+                                    {11, 3, 17, 45, 8, 2},  {70, 7, 7, 61, 3, 4},  {2, 10, 10, 100, 8, 128}};
+  for (const TcnBlockShape& s : parallel) {
+    Block<float> one(s);
+    {
+      const ThreadCount threads(1);
+      one.forward();
+      one.backward();
+    }
+    for (int count : {2, 3, 5}) {
+      CAPTURE(s.batch, s.in_channels, s.channels, s.length, count);
+      const ThreadCount threads(count);
+      Block<float> many(s);
+      many.forward();
+      many.backward();
+      const auto expected = one.outputs(), given = many.outputs();
+      for (std::size_t i = 0; i < expected.size(); ++i) CHECK(*expected[i] == *given[i]);
+    }
+  }
+}
+
+TEST_CASE("TCN block: an output sees no later input, and a gradient no earlier one") {
+  const TcnBlockShape s{1, 4, 4, 50, 3, 2};
+  const Index change = 23;
+  Block<float> before(s), after(s);
+  for (Index c = 0; c < s.channels; ++c) after.x[std::size_t(c * s.length + change)] += 5;
+  before.forward();
+  after.forward();
+  for (Index i = 0; i < s.channels * s.length; ++i)
+    if (i % s.length < change) CHECK(before.y[std::size_t(i)] == after.y[std::size_t(i)]);
+  CHECK(before.y != after.y);
+
+  after = before;
+  for (Index c = 0; c < s.channels; ++c) after.dy[std::size_t(c * s.length + change)] += 5;
+  before.backward();
+  after.backward();
+  for (Index i = 0; i < s.channels * s.length; ++i)
+    if (i % s.length > change) CHECK(before.dx[std::size_t(i)] == after.dx[std::size_t(i)]);
+  CHECK(before.dx != after.dx);
+}
+
+TEST_CASE("TCN block: dx may be left out") {
+  Block<float> with({2, 1, 10, 60, 8, 4}), without({2, 1, 10, 60, 8, 4});
+  for (Block<float>* b : {&with, &without}) b->forward();
+  with.backward();
+  without.backward(false);
+  for (std::size_t i = 0; i < with.dw.all().size(); ++i) CHECK(*with.dw.all()[i] == *without.dw.all()[i]);
+}
+
+TEST_CASE("TCN block: no positions give no outputs and zero gradients") {
+  for (const TcnBlockShape& s : {TcnBlockShape{0, 2, 3, 5, 2, 1}, TcnBlockShape{4, 2, 3, 0, 2, 1}}) {
+    Block<double> b(s);
+    b.forward();
+    b.backward();
+    for (const Values* g : b.dw.all())
+      for (double value : *g) CHECK(value == 0);
+  }
+}
+
+TEST_CASE("TCN block: arrays that do not fit are errors") {
+  const TcnBlockShape s{2, 3, 4, 9, 3, 2};
+  const char* const names[] = {"v1", "g1", "b1", "v2", "g2", "b2", "down_w", "down_b"};
+  for (std::size_t i = 0; i < 8; ++i) {
+    Block<float> b(s), c(s);
+    b.forward();
+    b.w.all()[i]->push_back(0);
+    CHECK_THAT(error_text([&] { b.forward(); }), mentions("tcn_block_forward", names[i], "expected"));
+    CHECK_THAT(error_text([&] { b.backward(); }), mentions("tcn_block_backward", names[i], "expected"));
+    c.dw.all()[i]->push_back(0);
+    CHECK_THAT(error_text([&] { c.backward(); }), mentions("tcn_block_backward", "gradients", names[i]));
+  }
+  const auto wrong_size = [&](std::vector<float> Block<float>::*member, const char* name) {
+    Block<float> b(s);
+    (b.*member).pop_back();
+    CHECK_THAT(error_text([&] { b.backward(); }), mentions("tcn_block_backward", name, "expected"));
+    if (member != &Block<float>::dy && member != &Block<float>::dx)
+      CHECK_THAT(error_text([&] { b.forward(); }), mentions("tcn_block_forward", name, "expected"));
+  };
+  wrong_size(&Block<float>::x, "x has");
+  wrong_size(&Block<float>::a, "a has");
+  wrong_size(&Block<float>::h, "h has");
+  wrong_size(&Block<float>::y, "y has");
+  wrong_size(&Block<float>::dy, "dy has");
+  wrong_size(&Block<float>::dx, "dx has");
+}
+
+TEST_CASE("TCN block: options, types and down-sampling maps that do not fit are errors") {
+  const auto text_for = [](const TcnBlockShape& s) {
+    Block<float> b({2, 3, 4, 9, 3, 2});
+    b.s = s;
+    return error_text([&] { b.forward(); });
+  };
+  CHECK_THAT(text_for({2, 3, 4, 9, 3, 0}), mentions("dilation 0", "positive"));
+  CHECK_THAT(text_for({2, 3, 4, 9, 0, 2}), mentions("0 taps", "positive"));
+  CHECK_THAT(text_for({2, 3, 0, 9, 3, 2}), mentions("0 channels", "positive"));
+  CHECK_THAT(text_for({-1, 3, 4, 9, 3, 2}), mentions("batch -1", "negative"));
+
+  Block<float> equal({1, 3, 3, 9, 3, 2});
+  equal.w.down_w.assign(9, 0);
+  equal.w.down_b.assign(3, 0);
+  CHECK_THAT(error_text([&] { equal.forward(); }), mentions("down-sampling", "3 -> 3"));
+
+  Block<float> b({1, 3, 3, 9, 3, 2});
+  std::vector<double> y(b.y.begin(), b.y.end());
+  CHECK_THAT(error_text([&] {
+               kernels::tcn_block_forward(b.s, b.w.arrays(), array_of(b.x), array_of(b.a), array_of(b.h),
+                                          array_of(y));
+             }),
+             mentions("float32", "float64"));
+  Array missing = array_of(b.a);
+  missing.data = nullptr;
+  CHECK_THAT(error_text([&] {
+               kernels::tcn_block_forward(b.s, b.w.arrays(), array_of(b.x), missing, array_of(b.h),
+                                          array_of(b.y));
+             }),
+             mentions("a has no data"));
+}
+
+}  // namespace stillpoint

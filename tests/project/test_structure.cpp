@@ -1,0 +1,150 @@
+// The direction of includes: kernels <- engine <- solvers <- models <- tasks; and who may name a vendor library.
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <regex>
+#include <set>
+
+#include "engine/io/files.h"
+#include "tests/support/catch.h"
+
+namespace stillpoint {
+namespace {
+
+namespace fs = std::filesystem;
+const fs::path root = STILLPOINT_SOURCE_DIR;
+const std::vector<std::string> layers{"kernels", "engine", "solvers", "models", "tasks"};
+
+int layer_of(const std::string& path) {
+  const std::string first = path.substr(0, path.find('/'));
+  const auto found = std::find(layers.begin(), layers.end(), first);
+  return found == layers.end() ? -1 : int(found - layers.begin());
+}
+
+struct Include {
+  std::string file, target;
+  bool quoted;
+};
+
+std::vector<Include> includes_below(const std::string& folder) {
+  std::vector<Include> found;
+  const std::regex pattern(R"(^\s*#\s*include\s*([<"])([^>"]+)[>"])");
+  for (const auto& entry : fs::recursive_directory_iterator(root / folder)) {
+    const std::string extension = entry.path().extension();
+    if (extension != ".h" && extension != ".cpp" && extension != ".cu") continue;
+    std::ifstream in(entry.path());
+    std::smatch match;
+    for (std::string line; std::getline(in, line);)
+      if (std::regex_search(line, match, pattern))
+        found.push_back({fs::relative(entry.path(), root).string(), match[2], match[1] == "\""});
+  }
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("includes go one way: kernels <- engine <- solvers <- models <- tasks", "[structure]") {
+  std::size_t checked = 0;
+  for (const std::string& folder : layers) {
+    if (!fs::exists(root / folder)) continue;
+    for (const Include& include : includes_below(folder)) {
+      if (!include.quoted) continue;
+      ++checked;
+      INFO(include.file << " includes " << include.target);
+      CHECK(fs::exists(root / include.target));
+      CHECK(layer_of(include.target) >= 0);
+      CHECK(layer_of(include.target) <= layer_of(include.file));
+    }
+  }
+  CHECK(checked > 100);
+}
+
+TEST_CASE("only kernels name a vendor library (and info, which reports its version)", "[structure]") {
+  const std::regex vendor(R"(^(cuda|cublas|cudnn|cub/|thrust/|nvtx3|dnnl|oneapi/dnnl|mpi\.h|nccl))");
+  for (const std::string& folder : layers) {
+    if (folder == "kernels" || !fs::exists(root / folder)) continue;
+    for (const Include& include : includes_below(folder)) {
+      if (include.file == "tasks/selftest/info.cpp") continue;
+      INFO(include.file << " includes " << include.target);
+      CHECK_FALSE(std::regex_search(include.target, vendor));
+    }
+  }
+}
+
+TEST_CASE("tasks see nothing whose size depends on the instruction set", "[structure]") {
+  std::vector<Include> all;
+  std::set<std::string> dependent;
+  for (const std::string& folder : layers)
+    for (Include& include : includes_below(folder)) {
+      if (folder != "tasks" && read_file(root / include.file).find("__AVX") != std::string::npos)
+        dependent.insert(include.file);
+      all.push_back(std::move(include));
+    }
+  CHECK(dependent.contains("kernels/launch/simd.h"));
+  for (std::size_t before = 0; before != dependent.size();) {
+    before = dependent.size();
+    for (const Include& include : all)
+      if (dependent.contains(include.target)) dependent.insert(include.file);
+  }
+  CHECK(dependent.contains("kernels/gemm/cpu.cpp"));
+  // In a portable build tasks and kernels are compiled for different ones.
+  for (const std::string& file : dependent) {
+    INFO(file);
+    CHECK_FALSE(file.starts_with("tasks/"));
+  }
+}
+
+TEST_CASE("a room of kernels stands on itself and on the rooms for all", "[structure]") {
+  const std::set<std::string> for_all{"device", "host", "launch", "group"};
+  const std::set<std::pair<std::string, std::string>> exceptions{
+      {"conv2d", "gemm"},           // precision(): tensor cores serve products and convolutions alike
+      {"sim_head", "gemm"},         // the same, and wide layers are products
+      {"losses", "strided"},        // the sum over all elements
+      {"monotone", "root_solver"},  // both keep the state of an iteration per sample, in the same chunks
+  };
+  const auto room_of = [](const std::string& path) {
+    return path.starts_with("kernels/") ? path.substr(8, path.find('/', 8) - 8) : "";
+  };
+  std::set<std::pair<std::string, std::string>> crossed;
+  for (const Include& include : includes_below("kernels")) {
+    const std::string from = room_of(include.file), to = room_of(include.target);
+    if (to.empty() || to == from || for_all.contains(to)) continue;
+    INFO(include.file << " includes " << include.target);
+    CHECK(exceptions.contains({from, to}));
+    crossed.insert({from, to});
+  }
+  CHECK(crossed == exceptions);
+}
+
+TEST_CASE("no two headers share a base name, and no folder holds more than 20 files", "[structure]") {
+  std::map<std::string, std::string> seen;
+  std::map<std::string, int> files;
+  for (const std::string& folder : layers)
+    for (const auto& entry : fs::recursive_directory_iterator(root / folder)) {
+      if (!entry.is_regular_file()) continue;
+      const std::string path = fs::relative(entry.path(), root).string();
+      ++files[fs::path(path).parent_path().string()];
+      if (entry.path().extension() != ".h") continue;
+      const auto [first, is_new] = seen.emplace(entry.path().filename().string(), path);
+      INFO(path << " and " << first->second);
+      CHECK(is_new);
+    }
+  for (const auto& [folder, count] : files) {
+    INFO(folder);
+    CHECK(count <= 20);
+  }
+}
+
+TEST_CASE("the top level holds the agreed entries alone", "[structure]") {
+  const std::vector<std::string> agreed{"CMakeLists.txt", "CMakePresets.json", "LICENSE", "README.md", "SECURITY.md", "bench",
+                                        "build", "cmake", "docs", "engine", "kernels", "models", "runs", "solvers", "tasks",
+                                        "tests", "tune"};
+  for (const auto& entry : fs::directory_iterator(root)) {
+    const std::string name = entry.path().filename();
+    INFO(name);
+    CHECK((name.starts_with(".") || std::find(agreed.begin(), agreed.end(), name) != agreed.end()));
+  }
+}
+
+}  // namespace stillpoint
