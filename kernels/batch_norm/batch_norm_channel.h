@@ -1,11 +1,11 @@
-// One channel of a batch normalisation, and the largest value of a window: what every form of the kernel
-// shares.
+// One channel of a batch normalisation, and the largest value of a window: the parts that all forms of the
+// kernel share.
 #pragma once
 #include "kernels/batch_norm/batch_norm.h"
 
 namespace stillpoint::kernels {
 
-// Forward and backward see the same value, so that they agree where it is positive and which of a window is
+// Forward and backward compute the same value, so that they agree on its sign and on which of a window is
 // largest.
 template <class T>
 struct BatchNormChannel {
@@ -27,13 +27,13 @@ BatchNormChannels<T> channels_of(const BatchNormParams& p) {
   return {p.gain.as<T>(), p.shift.as<T>(), p.mean.as<T>(), p.variance.as<T>()};
 }
 
-// Whether b takes the place of a as the largest so far: a NaN does.
+// Returns whether b replaces a as the largest value so far; a NaN does.
 template <class T>
 STILLPOINT_HD bool larger(T b, T a) {
   return b > a || b != b;
 }
 
-// Where a value lies in its plane; 64 bits would cost a GPU's threads twice the registers and slow divisions.
+// A place within a plane; 64 bits would cost a GPU's threads twice the registers and slow divisions.
 using Place = std::int32_t;
 
 // The first largest value of a window: its place in the plane, its z and its value.

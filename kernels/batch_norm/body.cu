@@ -54,8 +54,8 @@ struct ChannelMoments {
   }
 };
 
-// The moments of all ranks' samples from those of each rank's, (N,2,C) of means and variances: first and size
-// are BatchShare's, per sample.
+// Computes the moments of all ranks' samples from the moments of each rank's samples, (ranks,2,C) of means
+// and variances. A rank's weight is its share of the samples.
 template <class T>
 struct RankMoments {
   const T* of_ranks;
@@ -102,11 +102,11 @@ struct Scaled {
   STILLPOINT_HD void operator()(Index i) const { y[i] = by * x[i]; }
 };
 
-// The two sums that dx is made of. Where ranks share the batch, g are the cotangents of each rank's own mean
-// loss, which has the weight w in the loss of all. Of the latter
+// The two sums that dx is made of. If ranks share the batch, g are the cotangents of each rank's own mean
+// loss, which has the weight w in the loss of all ranks. The gradient of the latter is
 //   dx = w_r gain / sqrt(variance + eps) (m - (S + z D) / (w_r n)),
-// S and D the sums over ranks of w dshift and w dgain, w_r n the values of this rank r. The w_r in front
-// comes later, when gradients are summed.
+// S and D are the sums over ranks of w dshift and w dgain, and w_r n is the number of values of this rank r.
+// The factor w_r is applied later, when gradients are summed.
 template <class T>
 struct Sums {
   const T *shift, *gain;
@@ -127,7 +127,7 @@ struct Sums {
   }
 };
 
-// Where the window of output i starts, `columns` of them in a row.
+// Returns the place where the window of output i starts; a row has `columns` outputs.
 STILLPOINT_HD Place start_of(Place i, Place columns, Place width, Place pool) {
   return pool == 1 ? i : (i / columns * width + i % columns) * pool;
 }
@@ -203,7 +203,7 @@ struct BatchNormReluBackward {
   T* dx;
   BatchNormChannels<T> params;
   BatchNormShape s;
-  // A step of the loop takes a window, also one that the border cuts and that has no output.
+  // Each step of the loop takes a window, including those that the border cuts and that have no output.
   template <class Team>
   STILLPOINT_HD void operator()(Index r, Team team) const {
     const Index c = r % s.channels;

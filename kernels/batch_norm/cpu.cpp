@@ -1,5 +1,5 @@
-// Sweeps of batch normalisation on the CPU: a vector of windows at a time, over whole planes or in windows of
-// 2 x 2.
+// Sweeps of batch normalisation on the CPU: a vector of windows at a time, for whole planes or for 2 x 2
+// windows.
 #include "kernels/batch_norm/batch_norm_cpu.h"
 
 #include <algorithm>
@@ -29,7 +29,7 @@ struct WideChannel {
   Vector<T> value(Vector<T> z) const { return gain * z + shift; }
 };
 
-// f(plane, channel) for every plane.
+// Calls f(plane, channel) for every plane.
 template <class F>
 void each_plane(const BatchNormShape& s, F f) {
   const Index planes = s.batch * s.channels;
@@ -39,15 +39,15 @@ void each_plane(const BatchNormShape& s, F f) {
                   });
 }
 
-// A vector of windows: where its first stands in the plane and among the outputs, which lanes [from, to) hold
-// windows that no vector before it held, and how many lanes may be read and written: a narrow row's vector
-// goes on into places whose own turn is still to come, where there are any.
+// A vector of windows: the place of its first window in the plane and among the outputs, the lanes [from, to)
+// whose windows no earlier vector held, and how many lanes may be read and written. In a narrow row the
+// vector continues into places whose own turn comes later, if there are any.
 struct Lanes {
   Index place, output, from, to, open;
 };
 
-// f(lanes) until every window of a plane was in one; a row's last vector reaches back where the row is long
-// enough. Without pooling the plane is one row.
+// Calls f(lanes) until each window of a plane was in a vector. If a row is long enough, its last vector
+// reaches back. Without pooling the plane is one row.
 template <class T, int pool, class F>
 [[gnu::always_inline]] inline void each_vector(const BatchNormShape& s, F f) {
   const Index rows = pool == 1 ? 1 : s.out_height(), columns = pool == 1 ? s.places() : s.out_width();
@@ -68,7 +68,7 @@ template <class T, int pool, class F>
   }
 }
 
-// The first n lanes; the others 0.
+// Loads the first n lanes; the others are 0.
 template <class T>
 Vector<T> load_part(const T* p, Index n) {
   if (n >= width<T>) return simd::load(p);
@@ -84,7 +84,7 @@ void store_part(T* p, Vector<T> v, Index n) {
   std::copy_n(values, std::max<Index>(n, 0), p);
 }
 
-// Lanes 0, 2, 4, ... of a and b, and 1, 3, 5, ...; `interleave` undoes both.
+// Returns lanes 0, 2, 4, ... of a and b, or 1, 3, 5, ...; `interleave` undoes both.
 template <int odd, class V, int... I>
 V every_second(V a, V b, std::integer_sequence<int, I...>) {
   return __builtin_shufflevector(a, b, (2 * I + odd)...);
@@ -152,7 +152,7 @@ Windows<T, pool> normalised(const WideChannel<T>& channel, const T* x, Index row
   return z;
 }
 
-// Lanes [from, to) of v; the others 0.
+// Returns v with 0 outside of the lanes [from, to).
 template <class T>
 Vector<T> only(Vector<T> v, const Lanes& lanes) {
   if (lanes.from == 0 && lanes.to == width<T>) return v;
@@ -201,7 +201,7 @@ struct InputGradient {
   T scale, mean, along;
 };
 
-// Places that no window covers.
+// Writes dx at the places that no window covers, where m is 0.
 template <class T>
 void uncovered(const BatchNormShape& s, const BatchNormChannel<T>& channel, const InputGradient<T>& to,
                const T* x, T* dx) {
@@ -239,7 +239,7 @@ void input_gradient(const BatchNormShape& s, const BatchNormChannels<T>& channel
   });
 }
 
-// f(std::integral_constant<int, pool>) where there are sweeps for it.
+// Calls f(std::integral_constant<int, pool>) and returns true, if there are sweeps for this pool.
 template <class F>
 bool with_pool(const BatchNormShape& s, F f) {
   if (s.pool == 1) return f(std::integral_constant<int, 1>{}), true;
@@ -254,7 +254,7 @@ void plane_moments_cpu(const BatchNormShape& s, const T* x, T* mean, T* squares)
   const Index n = s.places();
   each_plane(s, [&](Index r, Index) {
     const T* const in = x + r * n;
-    // The sum of f over the plane, its vectors in four sums.
+    // Sums f over the plane; four vectors of lanes add up in turn.
     const auto sum = [&](auto f) {
       Vector<T> lanes[4] = {};
       Index i = 0;

@@ -1,4 +1,4 @@
-// Bodies of the causal convolution family; the fused TCN block is the fast path, this is its reference.
+// Bodies of the causal convolution family, the reference of the fused TCN block, which is faster.
 #include "kernels/conv1d/conv1d.h"
 
 #include "kernels/launch/launch.h"

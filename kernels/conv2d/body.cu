@@ -1,4 +1,4 @@
-// Bodies of the two-dimensional convolution family: any size, kernel, stride and border; the reference of
+// Bodies of the two-dimensional convolution family for any size, kernel, stride and border: the reference of
 // faster paths.
 #include "kernels/conv2d/conv2d.h"
 
@@ -12,7 +12,7 @@
 namespace stillpoint::kernels {
 namespace {
 
-// The place in 0..size-1 that tap `a` of output `p` reads along one axis, or -1 where it is outside.
+// Returns the place in 0..size-1 that tap `a` of output `p` reads along one axis, or -1 if it is outside.
 STILLPOINT_HD Index place_of(Index p, Index a, const Conv2dShape& s, Index size) {
   const Index i = s.stride * p + a - s.padding;
   if (i >= 0 && i < size) return i;
@@ -44,7 +44,7 @@ struct Conv2d {
   }
 };
 
-// The output that reads place i by tap a, or -1: the inverse of place_of.
+// Returns the output that reads place i by tap a, or -1: the inverse of place_of.
 STILLPOINT_HD Index reader_of(Index i, Index a, const Conv2dShape& s, Index size, Index outputs) {
   Index from = i + s.padding - a;
   if (s.circular) from = (from % size + size) % size;
@@ -102,7 +102,7 @@ struct Conv2dWeightAdjoint {
   }
 };
 
-// On CUDA, where cuDNN is not built in or refuses.
+// Lists the plain kernel as the plan of a pass on CUDA; called if cuDNN is not built in or refuses.
 void keep_plain(const char* pass, const Conv2dShape& s) {
   LibraryPlan plan;
   plan.library = "plain kernel";

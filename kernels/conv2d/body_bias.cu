@@ -1,4 +1,4 @@
-// Bodies of a convolution's bias: added to each plane, and summed over planes in order.
+// Bodies of a convolution's bias: it is added to each plane, and its gradient is summed over planes in order.
 #include "kernels/conv2d/conv2d_bias.h"
 
 #include "kernels/conv2d/conv2d_cpu.h"

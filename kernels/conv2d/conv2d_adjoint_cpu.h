@@ -1,10 +1,10 @@
-// The data adjoint of a convolution of any step and border on the CPU.
+// The data adjoint of a convolution with any stride and border on the CPU.
 #pragma once
 #include "kernels/conv2d/conv2d.h"
 
 namespace stillpoint::kernels {
 
-// Contract of conv2d_data_adjoint, for x with elements.
+// Has the contract of conv2d_data_adjoint, for x with elements.
 template <class T>
 void data_adjoint_by_phases(const Conv2dShape& shape, const T* y, const T* w, T* x);
 extern template void data_adjoint_by_phases<float>(const Conv2dShape&, const float*, const float*, float*);

@@ -1,5 +1,5 @@
-// Correlations over bordered images in register tiles of output channels by runs of places: what convolutions
-// and data adjoints on the CPU are made of.
+// Correlations over bordered images in register tiles of output channels by runs of places, which the
+// convolutions and data adjoints on the CPU use.
 #pragma once
 #include "kernels/conv2d/conv2d_tile.h"
 #include "kernels/host/pool.h"
@@ -15,7 +15,7 @@ struct Correlation {
   BorderedImage<T> image;
   Index outputs;
   Extent out;
-  Index taps, run;       // taps come in runs of neighbours, all of `run` = 1 or 3
+  Index taps, run;       // taps come in runs of neighbours; each run has `run` = 1 or 3 taps
   const Index* offsets;  // per tap
   const T* w;            // [block of outputs][channel][tap][output of the block]
   const T* bias;         // may be null
@@ -51,7 +51,7 @@ template <int run, class T, int R>
     }
 }
 
-// Output channels [first, first + R) into rows of `buffer`, gaps and all.
+// Writes output channels [first, first + R) to rows of `buffer`, including the gaps.
 template <int run, class T, int R>
 void correlate_block(const Correlation<T>& k, const T* image, Index first, T* buffer) {
   const T* const w = k.w + first * k.image.channels * k.taps;
@@ -74,7 +74,7 @@ void correlate_block(const Correlation<T>& k, const T* image, Index first, T* bu
     }
 }
 
-// finish(o, row of the buffer) for the output channels of every `parts`-th block, from block `part` on.
+// Calls finish(o, row of the buffer) for the output channels of every `parts`-th block, from block `part` on.
 template <class T, class Finish>
 void correlate_image(const Correlation<T>& k, const T* image, T* buffer, Index part, Index parts,
                      Finish finish) {
@@ -89,7 +89,7 @@ void correlate_image(const Correlation<T>& k, const T* image, T* buffer, Index p
   });
 }
 
-// packed = the weights of Correlation from element (o,c,tap) at w + o out_stride + c in_stride + place[tap].
+// packed = the weights of Correlation, with element (o,c,tap) at w + o out_stride + c in_stride + place[tap].
 template <class T>
 void pack_weights(Index outputs, Index channels, Index taps, const T* w, Index out_stride, Index in_stride,
                   const Index* place, T* packed) {
@@ -102,7 +102,7 @@ void pack_weights(Index outputs, Index channels, Index taps, const T* w, Index o
   });
 }
 
-// work(image n, part, parts, memory of `elements`) for every image, in parts where there are few images.
+// Calls work(image n, part, parts, memory of `elements`) for every image, in parts if there are few images.
 // `prepare` is called once for the memory of every slot.
 template <class T, class Prepare, class Work>
 void share_images(Index batch, Index products, Index elements, Prepare prepare, Work work) {

@@ -1,5 +1,5 @@
-// What cuDNN runs for a convolution: descriptors, algorithm and workspace, chosen once per shape. Only files
-// that are compiled with cuDNN include this.
+// The algorithm, descriptors and workspace that cuDNN uses for a convolution, chosen once per shape. Only
+// files that are compiled with cuDNN include this.
 #pragma once
 #include <cudnn.h>
 
@@ -19,7 +19,7 @@ enum class Conv2dPass { forward, data_adjoint, weight_adjoint };
 
 struct Conv2dKey {
   Conv2dPass pass;
-  Conv2dShape shape;  // of a zero border
+  Conv2dShape shape;  // with a zero border
   DType dtype;
   Precision precision;
 };
@@ -28,12 +28,13 @@ struct Conv2dPlan {
   cudnnTensorDescriptor_t x = nullptr, y = nullptr;
   cudnnFilterDescriptor_t w = nullptr;
   cudnnConvolutionDescriptor_t convolution = nullptr;
-  int algorithm = 0;  // of the pass's own enumeration
+  int algorithm = 0;  // in the pass's own enumeration
   cudnnMathType_t math = CUDNN_DEFAULT_MATH;
   std::size_t workspace_bytes = 0;
   bool found = false;  // false: cuDNN has no deterministic algorithm of that precision for this shape
 };
-// Made at the first call with the key, which may not be while work is recorded; kept for the process.
+// Makes the plan at the first call with the key, which may not be while work is recorded, and keeps it for
+// the process.
 const Conv2dPlan& conv2d_plan(const Conv2dKey& key);
 
 struct Conv2dOperands {

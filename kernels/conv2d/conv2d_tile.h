@@ -1,4 +1,4 @@
-// Images with their borders in cache, which the CPU's convolutions read.
+// Images with their borders in cache, as the CPU's convolutions read them.
 #pragma once
 #include <algorithm>
 
@@ -11,7 +11,7 @@ using simd::Vector;
 template <class T>
 inline constexpr Index width = simd::width<T>;
 
-// Elements between neighbouring rows of so many: whole cache lines, and an odd number of them, so that no two
+// Returns the distance of neighbouring rows of `elements`: an odd number of whole cache lines, so that no two
 // rows meet in one cache set.
 template <class T>
 constexpr Index spread(Index elements) {
@@ -30,10 +30,11 @@ struct Extent {
   Index height, width;
 };
 
-// One image's channels with their border, for outputs at every `step`-th place: place (i,j) of the bordered
-// image stands at place_of(i,j), in the plane of its remainders modulo the step. Output (p,q) of tap (a,b)
-// then reads at p pitch + q + place_of(a,b), so that all rows of outputs are one run, with gaps that nobody
-// reads. At step 1 a zero border shares its columns between the right of a row and the left of the next.
+// One image's channels with their border, for outputs at every `step`-th place. Place (i,j) of the bordered
+// image is stored at place_of(i,j), in the plane of its remainders modulo the step. Then output (p,q) of tap
+// (a,b) reads at p pitch + q + place_of(a,b), so that all rows of outputs are one run, with gaps that nobody
+// reads. At step 1 the columns of a zero border serve as the right border of a row and as the left border of
+// the next.
 template <class T>
 struct BorderedImage {
   Index channels;
@@ -55,7 +56,7 @@ struct BorderedImage {
     return (i % step * step + j % step) * plane + i / step * pitch + j / step;
   }
 
-  // What no image covers becomes 0, once for every image that this memory takes.
+  // Sets to 0 what no image covers, once for all images that this memory takes.
   void clear(T* memory) const { std::fill_n(memory, elements(), T(0)); }
   // x (channels,H,W)
   void fill(const T* x, T* memory) const {
@@ -81,7 +82,7 @@ struct BorderedImage {
     copy_row(first + (height - padding.height) * pitch, padding.height * pitch, to);
     copy_row(first, padding.height * pitch, first + height * pitch);
   }
-  // The place in 0..n-1 that i stands for, or -1 outside of a zero border.
+  // Returns the place in 0..n-1 that i stands for, or -1 outside of a zero border.
   Index source(Index i, Index n) const {
     if (i >= 0 && i < n) return i;
     return circular ? (i % n + n) % n : -1;

@@ -1,4 +1,4 @@
-// Two-dimensional convolution on the CPU, and its data adjoint where that is a convolution of step 1 again.
+// Two-dimensional convolution on the CPU, and its data adjoint if that is again a convolution of stride 1.
 #include "kernels/conv2d/conv2d_cpu.h"
 
 #include "kernels/conv2d/conv2d_adjoint_cpu.h"
@@ -9,7 +9,7 @@ namespace {
 
 using namespace conv2d_tile;
 
-// Packed weights, and per tap where it reads and where its weight stands.
+// Packed weights, and for each tap the offset that it reads at and the place of its weight.
 template <class T>
 struct Taps {
   Index count;
@@ -26,7 +26,7 @@ struct Taps {
         packed(reinterpret_cast<T*>(places + count)) {}
 };
 
-// The correlation of one image with the taps in order, or in reverse.
+// Makes the correlation of one image with the taps in order, or in reverse.
 template <class T>
 Correlation<T> correlation(const Conv2dShape& s, const BorderedImage<T>& image, bool reverse, const T* w,
                            const T* bias, const Taps<T>& taps) {
@@ -67,7 +67,8 @@ void forward(const Conv2dShape& s, const T* x, const T* w, const T* bias, T* y) 
   correlate(correlation(s, image, false, w, bias, taps), s.batch, x, y);
 }
 
-// Inside a border of what is left of the kernel.
+// Computes the data adjoint as a convolution of y, whose border is what the kernel's size leaves beside the
+// padding.
 template <class T>
 void reversed(const Conv2dShape& s, const T* y, const T* w, T* x) {
   const Taps<T> taps(s);

@@ -1,4 +1,4 @@
-// The data adjoint of a convolution of any step and border on the CPU: a correlation per phase of the
+// The data adjoint of a convolution with any stride and border on the CPU: a correlation per phase of the
 // bordered image, then its border folded back.
 #include "kernels/conv2d/conv2d_adjoint_cpu.h"
 
@@ -11,9 +11,9 @@ using namespace conv2d_tile;
 
 Index ceil_div(Index a, Index b) { return (a + b - 1) / b; }
 
-// With i = i' - padding, place i' = phase + stride u of the bordered image takes sum over k of w[phase +
-// stride k] y[u - k], along either axis, so that its phases are correlations of y with every stride-th tap in
-// reverse. y stands in a border of one more place than the largest k.
+// With i = i' - padding, place i' = phase + stride u of the bordered image is the sum over k of w[phase +
+// stride k] y[u - k], along either axis. So its phases are correlations of y with every stride-th tap in
+// reverse. The border around y has one more place than the largest k.
 struct Phases {
   Conv2dShape s;
   Extent reach;
@@ -31,7 +31,7 @@ struct Phases {
   }
 };
 
-// The taps of one phase, packed; memory for as many as a phase can have.
+// Packs the taps of one phase into memory that is large enough for any phase.
 template <class T>
 Correlation<T> correlation(const Phases& k, Index phase, const T* w, Index* offsets, Index* places,
                            T* packed) {
@@ -48,7 +48,7 @@ Correlation<T> correlation(const Phases& k, Index phase, const T* w, Index* offs
   return {image, s.in_channels, k.out(phase), taps, 1, offsets, packed, nullptr};
 }
 
-// x += the rows of one phase of a channel, each place where it belongs.
+// Adds the rows of one phase of a channel to x, each place where it belongs.
 template <class T>
 void fold(const Phases& k, Index phase, const Correlation<T>& part, const T* rows, T* x) {
   const Conv2dShape& s = k.s;

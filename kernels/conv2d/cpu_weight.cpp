@@ -16,9 +16,9 @@ constexpr int tile_outputs = 4;
 #endif
 constexpr int tile_taps = 3;
 
-// dw[o,c,a,b] = sum over images and places t of y[o,t] x[c, t + a pitch + b]. Sums are kept per group of
-// neighbouring images, and within it per set of images in cache; how many there are depends on the shape
-// alone, so that no result depends on the number of threads.
+// dw[o,c,a,b] = sum over images and places t of y[o,t] x[c, t + a pitch + b]. Each group of neighbouring
+// images has its own sums, and is processed in sets of images that stay in cache. The number of groups and
+// sets depends only on the shape, so that no result depends on the number of threads.
 template <class T>
 struct WeightAdjoint {
   static constexpr Index most_groups = 64, most_elements = Index(1) << 22, long_enough = 1024;
@@ -26,7 +26,7 @@ struct WeightAdjoint {
   BorderedImage<T> image;
   Index length, y_stride;           // places with gaps, and elements of a channel of y in cache
   Index set, group_images, groups;  // images
-  const Index* offsets = nullptr;   // of x per element of a row of dw, by fill_offsets
+  const Index* offsets = nullptr;   // in x, per element of a row of dw; set by fill_offsets
   Index size;                       // elements of a group's sums: dw (Co,Ci,Kh,Kw), dbias (Co)
 
   explicit WeightAdjoint(const Conv2dShape& shape)
@@ -64,7 +64,7 @@ T sum_row(const T* x, Index n) {
   return total;
 }
 
-// y (Co,Ho,Wo) with x's pitch; adds each channel's sum to dbias.
+// Copies y (Co,Ho,Wo) with x's pitch, and adds each channel's sum to dbias.
 template <class T>
 void fill_outputs(const WeightAdjoint<T>& k, const T* y, T* memory, T* dbias) {
   const Index rows = k.s.out_height(), columns = k.s.out_width();
@@ -102,7 +102,7 @@ void correlate_tile(const WeightAdjoint<T>& k, Index images, const T* x, const T
     for (int i = 0; i < Taps; ++i) to[o * row + i] += simd::sum<T>(acc[o][i]);
 }
 
-// f(std::integral_constant<int, n>) for n in 1..most.
+// Calls f(std::integral_constant<int, n>) for n in 1..most.
 template <int most, class F>
 void with_count(Index n, F f) {
   if constexpr (most > 1)
@@ -148,7 +148,7 @@ void correlate_group(const WeightAdjoint<T>& k, Index group, const T* x, const T
   }
 }
 
-// The sum of the groups in order, elements [0, n) to `to`.
+// Writes elements [0, n) of the sum over groups, in order, to `to`.
 template <class T>
 void add_groups(const WeightAdjoint<T>& k, const T* sums, Index n, T* to) {
   std::fill_n(to, n, T(0));

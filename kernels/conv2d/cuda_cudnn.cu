@@ -1,5 +1,4 @@
-// cuDNN for convolutions: a circular border is copied around x, or folded back into it, by kernels of their
-// own.
+// Convolutions by cuDNN; separate kernels copy a circular border around x, or fold it back into x.
 #include "kernels/conv2d/conv2d_cudnn.h"
 
 #include <algorithm>
@@ -10,19 +9,19 @@
 namespace stillpoint::kernels {
 namespace {
 
-// Sizes of an image (height,width) and of the same with its border; 32 bits, in which a GPU divides faster.
+// The size of an image (height,width) without and with its border; in 32 bits, in which a GPU divides faster.
 struct Border {
   std::uint32_t height, width, padding;
   STILLPOINT_HD std::uint32_t rows() const { return height + 2 * padding; }
   STILLPOINT_HD std::uint32_t columns() const { return width + 2 * padding; }
 };
 
-// The place before the border of one with it; `size` of the image along that axis.
+// Returns the place in the image of a place in the bordered image; `size` is the image's along that axis.
 STILLPOINT_HD std::uint32_t unwrapped(std::uint32_t place, std::uint32_t padding, std::uint32_t size) {
   return (place + (size - padding % size)) % size;
 }
 
-// wrapped (planes,rows,columns) of x (planes,height,width).
+// Copies x (planes,height,width) with its border to wrapped (planes,rows,columns).
 template <class T>
 struct WrapBorder {
   const T* x;
@@ -35,7 +34,7 @@ struct WrapBorder {
   }
 };
 
-// x from `wrapped`: the adjoint, every place the sum of its copies in order.
+// Computes x from `wrapped`, the adjoint of WrapBorder: each place is the sum of its copies in order.
 template <class T>
 struct FoldBorder {
   const T* wrapped;
@@ -55,7 +54,7 @@ struct FoldBorder {
 
 bool wraps(const Conv2dShape& s) { return s.circular && s.padding > 0; }
 
-// The same convolution with the border as part of the image.
+// Returns the same convolution with the border as part of the image.
 Conv2dShape with_border(Conv2dShape s) {
   if (wraps(s)) {
     s.height += 2 * s.padding;
@@ -66,13 +65,13 @@ Conv2dShape with_border(Conv2dShape s) {
   return s;
 }
 
-// In float64 one plan serves every precision, in float32 one both tf32 and bf16.
+// In float64 one plan serves every precision; in float32 one plan serves both tf32 and bf16.
 Conv2dKey key_of(Conv2dPass pass, const Conv2dShape& s, DType dtype) {
   const bool fma = dtype == DType::float64 || precision() == Precision::float32;
   return {pass, with_border(s), dtype, fma ? Precision::float32 : Precision::tf32};
 }
 
-// cuDNN counts in 32 bits; its kernels load up to 16 bytes at once, as whole buffers allow and slices may
+// cuDNN counts in 32 bits. Its kernels load up to 16 bytes at once, which whole buffers allow but slices may
 // not.
 bool is_for_cudnn(const Conv2dShape& s, std::initializer_list<const Array*> arrays) {
   constexpr double limit = 2147483647;
@@ -85,7 +84,7 @@ bool is_for_cudnn(const Conv2dShape& s, std::initializer_list<const Array*> arra
          });
 }
 
-// Memory for x with its border where it is circular.
+// Returns memory for x with its border if that is circular.
 Buffer room_for(const Conv2dKey& key, const Conv2dShape& s) {
   if (!wraps(s)) return {};
   const Conv2dShape& b = key.shape;
@@ -96,7 +95,7 @@ Border border_of(const Conv2dShape& s) {
   return {std::uint32_t(s.height), std::uint32_t(s.width), std::uint32_t(s.padding)};
 }
 
-// x with its border; x itself where the border is of zeros.
+// Returns x with its border, or x itself if the border is zero.
 void* wrap(const Conv2dShape& s, const Array& x, const Buffer& room) {
   if (!wraps(s)) return x.data;
   dispatch_real(x.dtype, "conv2d", [&](auto zero) {

@@ -1,5 +1,5 @@
-// cuDNN's convolutions: the choice of an algorithm and the calls. Through the legacy calls, not cuDNN's
-// graphs, which here would describe the same three passes in three times the code.
+// cuDNN's convolutions: the choice of an algorithm, and the calls. They use the legacy calls, because cuDNN's
+// graphs would describe the same three passes in three times the code.
 #include "kernels/conv2d/conv2d_cudnn_plan.h"
 
 #include <array>
@@ -21,10 +21,11 @@ void check(cudnnStatus_t status, const char* call, const char* file, int line) {
 namespace stillpoint::kernels {
 namespace {
 
-// A fixed limit: with one that followed the memory left, the choice, and so the last bits, would as well.
+// The limit is fixed: one that followed the free memory would change the choice, and so the last bits.
 constexpr std::size_t most_workspace = std::size_t(256) << 20;
 
-// Made at the first convolution: loading cuDNN takes time and device memory that no other model needs.
+// The handle is made at the first convolution: loading cuDNN takes time and memory that other models do not
+// need.
 cudnnHandle_t handle() {
   static const cudnnHandle_t made = [] {
     cudnnHandle_t fresh = nullptr;
@@ -35,8 +36,8 @@ cudnnHandle_t handle() {
   return made;
 }
 
-// False where cuDNN refuses what it was asked about: plain kernels do the work then. A failed execution
-// (codes from 5000 on) is an earlier kernel's, and the end.
+// Returns false if cuDNN refuses what it was asked about; then plain kernels do the work. A failed execution
+// (codes from 5000 on) is the fault of an earlier kernel and throws.
 bool is_supported(cudnnStatus_t status, const char* call, int line) {
   if (int(status) >= 5000) cuda::check(status, call, __FILE__, line);
   return status == CUDNN_STATUS_SUCCESS;
@@ -46,8 +47,8 @@ bool wants_fma(const Conv2dKey& key) {
   return key.dtype == DType::float32 && key.precision == Precision::float32;
 }
 
-// Tensor cores take float32 as tf32. DEFAULT is what the descriptor asks for, so with FMA there it is FMA,
-// too.
+// Tensor cores read float32 as tf32. DEFAULT is what the descriptor asks for, so it is FMA if that asks for
+// FMA.
 bool rounds_as_asked(cudnnMathType_t math, const Conv2dKey& key) {
   return math == CUDNN_FMA_MATH || math == CUDNN_DEFAULT_MATH ||
          (!wants_fma(key) && math == CUDNN_TENSOR_OP_MATH);
@@ -80,8 +81,8 @@ void fill_descriptors(Conv2dPlan& plan, const Conv2dKey& key) {
       cudnnSetConvolutionMathType(plan.convolution, wants_fma(key) ? CUDNN_FMA_MATH : CUDNN_DEFAULT_MATH));
 }
 
-// The fastest by cuDNN's own order that is deterministic, rounds as asked and is content with the workspace.
-// `query` fills a list, `workspace_of` tells what an algorithm needs once its math type is set.
+// Chooses the first algorithm in cuDNN's own order that is deterministic, rounds as asked and fits the
+// workspace. `query` fills a list; `workspace_of` returns what an algorithm needs once its math type is set.
 template <class Perf, class Query, class Workspace>
 void choose(Conv2dPlan& plan, const Conv2dKey& key, const Query& query, const Workspace& workspace_of) {
   std::array<Perf, 16> found{};
@@ -142,7 +143,7 @@ void fill_plan(Conv2dPlan& p, const Conv2dKey& key) {
   }
 }
 
-// Of a plan whose making failed, so that nobody looks at more errors.
+// Frees a plan that could not be completed, and ignores further errors.
 void destroy_descriptors(const Conv2dPlan& p) {
   if (p.x != nullptr) cudnnDestroyTensorDescriptor(p.x);
   if (p.y != nullptr) cudnnDestroyTensorDescriptor(p.y);

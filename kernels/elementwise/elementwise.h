@@ -5,7 +5,7 @@
 namespace stillpoint::kernels {
 
 enum class Unary { negate, relu, step, exponential, logarithm, square_root, reciprocal, sine, cosine, tanh, square };
-// y = f(x); step is 1 where x > 0 and 0 elsewhere (so the subgradient of ReLU at 0 is 0).
+// y = f(x); step is 1 if x > 0 and else 0 (so the subgradient of ReLU at 0 is 0).
 void unary(Unary f, const Array& x, const Array& y);
 
 enum class Binary { add, subtract, multiply, divide };
@@ -15,7 +15,7 @@ void binary(Binary f, const Array& a, const Array& b, const Array& y);
 // y = alpha x + beta
 void affine(const Array& x, double alpha, double beta, const Array& y);
 void fill(const Array& y, double value);
-// y = x in y's type; int32 and the real types convert both ways (towards zero).
+// y = x in y's type; int32 and the real types convert both ways, rounding towards zero.
 void cast(const Array& x, const Array& y);
 
 }  // namespace stillpoint::kernels

@@ -13,7 +13,7 @@ struct Embedding {
   const T* table;
   const std::int32_t* ids;
   T* y;
-  Index entries, width;  // of table
+  Index entries, width;  // of the table
   STILLPOINT_HD void operator()(Index i) const {
     const Index row = i / width, first = ids[row] * width;
     y[i] = first >= 0 && first < entries ? table[first + (i - row * width)]

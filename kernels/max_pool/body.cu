@@ -6,7 +6,7 @@
 namespace stillpoint::kernels {
 namespace {
 
-// Rows of windows: one team has row `r % rows` of a plane.
+// A team takes row `r % rows` of the windows of a plane.
 template <class T>
 struct MaxPool2d {
   const T* x;
@@ -21,7 +21,7 @@ struct MaxPool2d {
     T* const to = y + r * columns;
     std::int32_t* const places = place + r * columns;
     team.each(columns, [=](Index q) {
-      std::int32_t best = std::int32_t(row + q * size);  // a place fits: `place` holds it
+      std::int32_t best = std::int32_t(row + q * size);  // a place fits, because `place` holds it
       T value = image[best];
       for (std::int32_t a = 0, first = best; a < size; ++a, first += std::int32_t(width))
         for (std::int32_t here = first; here < first + size; ++here) {
@@ -36,7 +36,7 @@ struct MaxPool2d {
   }
 };
 
-// Rows of windows, also those that the image's border cuts and that have no value.
+// A row is a row of windows, including those that the image's border cuts and that have no value.
 template <class T>
 struct MaxPoolScatter {
   const T* y;

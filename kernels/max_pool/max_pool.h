@@ -6,15 +6,16 @@
 
 namespace stillpoint::kernels {
 
-// x (planes,H,W) and y (planes, H / size, W / size), rounded down: rows and columns left over are not read.
+// x is (planes,H,W), y (planes, H / size, W / size), rounded down: the rows and columns that remain are not
+// read.
 struct MaxPoolShape {
   std::int64_t planes, height, width, size;
   STILLPOINT_HD std::int64_t out_height() const { return height / size; }
   STILLPOINT_HD std::int64_t out_width() const { return width / size; }
 };
 
-// y is the largest of a window and `place` (int32, of y's shape) where it stands in x's plane, i W + j: the
-// first of equal ones. A NaN counts as the largest.
+// y is the largest value of a window and `place` (int32, y's shape) its place in x's plane, i W + j; of equal
+// values it is the first. A NaN counts as the largest.
 void max_pool2d(const MaxPoolShape& shape, const Array& x, const Array& y, const Array& place);
 // x = y at each place, 0 elsewhere.
 void max_pool2d_scatter(const MaxPoolShape& shape, const Array& y, const Array& place, const Array& x);
