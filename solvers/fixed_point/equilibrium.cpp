@@ -1,4 +1,4 @@
-// Gradients through a fixed point.
+// Solves fixed points and records their gradients.
 #include "solvers/fixed_point/equilibrium.h"
 
 #include <cmath>
@@ -9,7 +9,7 @@
 namespace stillpoint {
 namespace {
 
-// y = f(z) recorded, with the cotangent of y replaced by the adjoint u before it reaches f.
+// Records y = f(z) and replaces the cotangent of y by the adjoint u before it reaches f.
 Tensor implicit_step(const FixedPointMap& f, const Tensor& solution,
                      const std::shared_ptr<SolveMethod>& forward, const EquilibriumOptions& options,
                      const std::shared_ptr<PendingReport>& report) {
@@ -30,8 +30,8 @@ Tensor implicit_step(const FixedPointMap& f, const Tensor& solution,
       });
 }
 
-// A state of twice the digits of f. f sees the high word, whose bits come back on the way back, so that f is
-// evaluated at the points where it was before, and its slopes do not amplify the rounding of the state.
+// A state with twice the digits of f. f sees the high word. The reverse pass restores its bits, so it
+// evaluates f at the same points as before, and the slopes of f do not amplify the rounding of the state.
 struct ReversibleState {
   Tensor high, low;
 
@@ -45,8 +45,8 @@ struct ReversibleState {
   kernels::TwoWord words() const { return {high.array(), low.array()}; }
 };
 
-// One half of a reversible step backwards: of s' = (1-b) s + b f(at) recovers s, and adds to the cotangents
-// of `at` and of the parameters what s' had.
+// One half of a reversible step backwards: recovers s from s' = (1-b) s + b f(at), and carries the cotangent
+// of s' over to `at`, s and the parameters.
 struct Reverse {
   const FixedPointMap& f;
   const std::vector<Tensor>& parameters;

@@ -10,7 +10,7 @@
 namespace stillpoint {
 namespace {
 
-// Tensors of the state that kernels::RootState names.
+// Owns the arrays of a kernels::RootState.
 struct State {
   Tensor lowest, first, status, steps, better;
 
@@ -76,7 +76,7 @@ PendingSolution start_solve(const FixedPointMap& f, const Tensor& z0, SolveMetho
     if (options.check_every > 0 && step % options.check_every == 0 && kernels::count_running(arrays) == 0)
       break;
     const Tensor next = method.next(z, fz);
-    kernels::copy_where(arrays.status, z.array(), next.array());  // stays where it stopped
+    kernels::copy_where(arrays.status, z.array(), next.array());  // a stopped sample stays where it is
     z = next;
   }
   return {best, {step, state.status, state.steps, state.lowest, trace}};

@@ -1,4 +1,4 @@
-// Fixed points z = f(z): one iteration loop for every method, with a report of what it did.
+// Solves fixed points z = f(z): one iteration loop serves every method and reports what it did.
 #pragma once
 #include <functional>
 #include <memory>
@@ -10,8 +10,7 @@
 
 namespace stillpoint {
 
-// f of z = f(z); its value has the shape of z, whose first axis counts samples that do not depend on each
-// other.
+// The f of z = f(z). f(z) has the shape of z; the first axis counts samples that do not depend on each other.
 using FixedPointMap = std::function<Tensor(const Tensor& z)>;
 
 using kernels::SampleStatus;
@@ -20,35 +19,35 @@ struct SolveOptions {
   Index max_steps = 30;     // evaluations of f, whatever the method
   double tolerance = 1e-3;  // per sample
   bool relative = false;    // ||f(z) - z|| / (||f(z)|| + 1e-9) instead of ||f(z) - z||
-  double divergence = 1e5;  // a sample ends where its residual is above this times its first
-  Index check_every = 1;    // steps after which the host asks whether all samples have stopped; 0: it never
-                            // waits, and all max_steps are taken (samples that have stopped stay as they are)
+  double divergence = 1e5;  // a sample stops if its residual exceeds this times its first residual
+  Index check_every = 1;    // the host asks every so many steps whether all samples have stopped; 0: it never
+                            // waits, and all max_steps are taken (stopped samples do not change)
 };
 
 struct SampleReport {
-  SampleStatus status = SampleStatus::running;  // running: the budget ended first
-  Index steps = 0;                              // evaluations of f that it took part in
-  double residual = 0;                          // the lowest, at the iterate that is returned
+  SampleStatus status = SampleStatus::running;  // running: max_steps ended the solve first
+  Index steps = 0;                              // evaluations of f that the sample took part in
+  double residual = 0;                          // the lowest one; it belongs to the iterate that is returned
 };
 
-// Logged, and asserted in tests. Nothing that is not finite is hidden: its sample says so.
+// What a solve did. Values that are not finite are never hidden: the status of their sample reports them.
 struct SolveReport {
   Index steps = 0;         // evaluations of f
-  bool converged = false;  // every sample
-  double residual = 0;     // the largest of the samples' lowest; infinite where f was never evaluated
+  bool converged = false;  // whether every sample converged
+  double residual = 0;     // the largest of the samples' lowest; infinite if f was never evaluated
   std::vector<SampleReport> samples;
-  std::vector<double> trace;  // (steps, samples); a sample that has stopped keeps its lowest residual
+  std::vector<double> trace;  // (steps, samples); a stopped sample keeps its lowest residual
 };
 // `12 steps, residual 3.1e-04, 7 of 8 samples converged, 1 not finite`
 std::string to_text(const SolveReport& report);
 
-// A report that is still on its device: reading it waits for the solve. Where a CUDA graph recorded the solve
-// it tells of the latest replay.
+// A report that is still on its device: reading it waits for the solve. If a CUDA graph recorded the solve,
+// the report describes the latest replay.
 class PendingReport {
  public:
   PendingReport() = default;
   explicit PendingReport(Index steps) : steps_(steps) {}
-  // status and taken int32 (samples), lowest (samples), trace (steps or more, samples)
+  // status and taken are int32 (samples), lowest is (samples), trace is (steps or more, samples).
   PendingReport(Index steps, Tensor status, Tensor taken, Tensor lowest, Tensor trace)
       : steps_(steps), status_(status), taken_(taken), lowest_(lowest), trace_(trace) {}
   Index steps() const { return steps_; }
@@ -60,7 +59,7 @@ class PendingReport {
 };
 
 struct Solution {
-  Tensor z;  // per sample the iterate of the lowest residual, or z0 where none was finite; without history
+  Tensor z;  // per sample the iterate of the lowest residual, or z0 if no residual was finite; not recorded
   SolveReport report;
 };
 struct PendingSolution {
@@ -68,18 +67,18 @@ struct PendingSolution {
   PendingReport report;
 };
 
-// Proposes the next iterate from z and f(z); has a memory of one solve.
+// Proposes the next iterate from z and f(z). One object serves one solve, whose history it remembers.
 class SolveMethod {
  public:
   virtual ~SolveMethod() = default;
-  // A tensor of its own: solve writes to it where a sample has stopped.
+  // Returns a new tensor, because the solve overwrites the rows of samples that have stopped.
   virtual Tensor next(const Tensor& z, const Tensor& f) = 0;
-  // (I - J^T)^{-1} g for the Jacobian J of f by what the method has learnt of it; undefined where it learns
-  // nothing.
+  // Estimates (I - J^T)^{-1} g from what the method has learnt about the Jacobian J of f. Returns an
+  // undefined tensor if it learns nothing.
   virtual Tensor adjoint_estimate(const Tensor& /*g*/) const { return {}; }
 };
 
-// z + b (f - z); f itself where b is 1.
+// z + b (f - z); returns f itself if b is 1.
 Tensor damped(const Tensor& z, const Tensor& f, double b);
 
 struct PicardOptions {
@@ -87,39 +86,40 @@ struct PicardOptions {
 };
 std::unique_ptr<SolveMethod> picard(const PicardOptions& options = {});
 
-// Windowed Anderson acceleration, X_{k+1} = sum_i alpha_i (X_i + beta G_i) with G_i = f(X_i) - X_i and the
-// weights of the least ||sum alpha_i G_i||^2 + lambda ||alpha||^2, sum alpha_i = 1 (Walker, Ni 2011).
+// Windowed Anderson acceleration: X_{k+1} = sum_i alpha_i (X_i + beta G_i) with G_i = f(X_i) - X_i and the
+// weights that minimise ||sum alpha_i G_i||^2 + lambda ||alpha||^2 under sum alpha_i = 1 (Walker, Ni 2011).
 struct AndersonOptions {
-  Index memory = 6;              // 1 to 16, or an Error
+  Index memory = 6;              // 1 to 16; throws Error otherwise
   double regularisation = 1e-4;  // lambda
-  bool relative = true;          // times the mean of ||G_i||^2, without which it stalls near the solution
+  bool relative = true;  // scales lambda by the mean of ||G_i||^2; without it the method stalls near the solution
   double beta = 1;
 };
 std::unique_ptr<SolveMethod> anderson(const AndersonOptions& options = {});
 
 // Broyden's good method for g(z) = f(z) - z, per sample, with the inverse Jacobian -I + U V^T
-// (Broyden 1965; low rank as in Bai, Kolter, Koltun 2019).
-// After `memory` updates it starts again from -I. With a line search a sample goes on from a point only where
-// that has lowered ||g||^2 as Armijo asks, and otherwise tries a shorter step from the point before, at most
-// down to a hundredth (Dennis, Schnabel 1996, algorithm A6.3.1); every trial is a step of the solve.
+// (Broyden 1965; low rank as in Bai, Kolter, Koltun 2019). After `memory` updates it restarts from -I.
+// With a line search, a sample accepts a point only if ||g||^2 has fallen enough by Armijo's condition.
+// Otherwise it tries a shorter step from the point before, down to a hundredth of the full one (Dennis,
+// Schnabel 1996, algorithm A6.3.1). Every trial counts as a step of the solve.
 struct BroydenOptions {
-  Index memory = 30;  // 1 or more, or an Error
+  Index memory = 30;  // 1 or more; throws Error otherwise
   bool line_search = false;
 };
 std::unique_ptr<SolveMethod> broyden(const BroydenOptions& options = {});
 
-// For an affine f(u) = A u + g: the least residual over the Krylov space of I - A, per sample (GMRES in its
-// conjugate residual form, with all directions of the last `memory` steps kept; then it starts again from
-// where it is). The point that it evaluates lies one plain step beyond the best of the space.
+// GMRES for an affine f(u) = A u + g: minimises the residual over the Krylov space of I - A, per sample. It
+// has the conjugate residual form and keeps the directions of up to `memory` steps, then restarts from the
+// current point. The point at which it evaluates f lies one plain step beyond the best point of the space.
 struct GmresOptions {
-  Index memory = 30;  // 1 or more, or an Error
+  Index memory = 30;  // 1 or more; throws Error otherwise
 };
 std::unique_ptr<SolveMethod> gmres(const GmresOptions& options = {});
 
-// From z0 (samples, ...), not empty; records nothing. Error where f's value is not of z's shape, dtype and device.
+// Solves z = f(z) from z0 (samples, ...), which is not empty, and records nothing. Throws Error if f(z) does
+// not have the shape, dtype and device of z.
 PendingSolution start_solve(const FixedPointMap& f, const Tensor& z0, SolveMethod& method,
                             const SolveOptions& options = {});
-// The same, with the report read.
+// The same, but waits for the solve and reads the report.
 Solution solve(const FixedPointMap& f, const Tensor& z0, SolveMethod& method,
                const SolveOptions& options = {});
 

@@ -29,7 +29,7 @@ std::vector<double> spectral_radius(const FixedPointMap& f, const Tensor& z, con
   const auto dot = [&](const Tensor& a, const Tensor& b) { return sum_to(a * b, per_sample); };
   Tensor v = start, next;
   for (Index k = 0; k < iterations; ++k) {
-    v = v / affine(square_root(dot(v, v)), 1, 1e-30);  // the tiny summand is for a v of zero
+    v = v / affine(square_root(dot(v, v)), 1, 1e-30);  // 1e-30 avoids 0/0 if v is zero
     next = grad(y, {at}, v)[0];
     if (k + 1 < iterations) v = next;
   }

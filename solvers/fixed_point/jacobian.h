@@ -1,4 +1,4 @@
-// What the Jacobian J = df/dz of an equilibrium says about it: a regulariser and the spectral radius.
+// A regulariser and the spectral radius of the Jacobian J = df/dz at an equilibrium.
 #pragma once
 #include <vector>
 
@@ -6,13 +6,13 @@
 
 namespace stillpoint {
 
-// 1/n ||probe^T J||^2 for z and probe of n elements, recorded, so that it may be added to a loss; with a
-// probe drawn from N(0, I) an unbiased estimate of ||J||_F^2 / n (Hutchinson). f has to be differentiable
-// twice.
+// Returns 1/n ||probe^T J||^2 for z and probe of n elements. It is recorded, so that it can be added to a
+// loss. With a probe drawn from N(0, I) it is an unbiased estimate of ||J||_F^2 / n (Hutchinson). f must be
+// twice differentiable.
 Tensor jacobian_penalty(const FixedPointMap& f, const Tensor& z, const Tensor& probe);
 
-// Per sample |v . J^T v| / v . v after power iterations v <- J^T v / ||J^T v|| from `start`: the largest
-// modulus of an eigenvalue of J, where it is real and alone.
+// Returns |v . J^T v| / v . v per sample after power iterations v <- J^T v / ||J^T v|| from `start`. This is
+// the largest modulus of an eigenvalue of J if that eigenvalue is real and no other one has its modulus.
 std::vector<double> spectral_radius(const FixedPointMap& f, const Tensor& z, const Tensor& start,
                                     Index iterations = 100);
 

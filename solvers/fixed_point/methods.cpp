@@ -1,4 +1,4 @@
-// Methods for z = f(z): what they propose next.
+// The methods for z = f(z): Picard, Anderson, Broyden and GMRES.
 #include <limits>
 #include <optional>
 
@@ -22,7 +22,7 @@ class Picard final : public SolveMethod {
   PicardOptions options_;
 };
 
-// Room for `capacity` rows like z per sample.
+// A history of up to `capacity` states of the size of z, one row each, per sample.
 struct Rows {
   Tensor rows;
   Index count = 0;
@@ -53,7 +53,7 @@ Tensor dots(const Tensor& a, const Tensor& b) {
   return y;
 }
 
-// With X_i and G_i = f(X_i) - X_i in rows i < count, and the Gram matrix of the G_i.
+// Keeps X_i and G_i = f(X_i) - X_i in rows i < count, and the Gram matrix of the G_i.
 class Anderson final : public SolveMethod {
  public:
   explicit Anderson(const AndersonOptions& options) : options_(options) {
@@ -88,7 +88,7 @@ class Anderson final : public SolveMethod {
   Index seen_ = 0;
 };
 
-// Where the line search of every sample stands.
+// The state of the line search of each sample.
 struct Search {
   Tensor from, start, scale, last_scale, last_squares, taken;
 
@@ -114,9 +114,9 @@ struct Search {
   }
 };
 
-// g = f(z) - z, B = -I + U V^T, directions p = -B g, steps t p. As p = -B g of the step before, v = p^T B and
-// dg = g' - g, u = (t p - B dg) / (v . dg) is (q - (1 - t) p) / (v . g' + p . p) with q = -B g' =
-// g' - U (V g'): every row is read twice a step.
+// g = f(z) - z, B = -I + U V^T, directions p = -B g, steps t p. With v = p^T B and dg = g' - g, Broyden's
+// u = (t p - B dg) / (v . dg) equals (q - (1 - t) p) / (v . g' + p . p) with q = -B g' = g' - U (V g'),
+// because p = -B g. A step therefore reads every row only twice.
 class Broyden final : public SolveMethod {
  public:
   explicit Broyden(const BroydenOptions& options) : options_(options) {
@@ -150,7 +150,7 @@ class Broyden final : public SolveMethod {
   }
 
  private:
-  // The row of v is written before the update counts it.
+  // Row k of v is written here, but counted only at the end.
   Tensor update(const Tensor& g) {
     const Tensor q = Tensor::empty(g.shape(), g.options()), next = Tensor::empty(g.shape(), g.options());
     const Tensor along = Tensor::empty({g.dim(0)}, g.options());
@@ -172,8 +172,9 @@ class Broyden final : public SolveMethod {
   std::optional<Search> search_;
 };
 
-// r = f(u) - u = g - (I - A) u. Directions p_i and q_i = (I - A) p_i, orthonormal in q. At u + r the residual
-// is r - q of the direction r, which tells q; u and r then move by (r . q_i) along p_i and -q_i.
+// r = f(u) - u = g - (I - A) u. Directions p_i and q_i = (I - A) p_i; the q_i are orthonormal. The residual
+// at u + r is r - (I - A) r, which yields q for the direction p = r. u and r then move by (r . q_i) along p_i
+// and -q_i.
 class Gmres final : public SolveMethod {
  public:
   explicit Gmres(const GmresOptions& options) : options_(options) {
@@ -197,13 +198,13 @@ class Gmres final : public SolveMethod {
  private:
   void advance(const Tensor& residual) {
     Tensor p = r_, q = r_ - residual;
-    for (int pass = 0; pass < 2; ++pass) {  // twice is enough for orthogonality to rounding
+    for (int pass = 0; pass < 2; ++pass) {  // two passes make q orthogonal up to rounding
       const Tensor c = q_.products(q);
       p = moved(p_.history(), c, p, -1);
       q = moved(q_.history(), c, q, -1);
     }
     const Index k = q_.count;
-    // The tiny summand is for a residual of zero.
+    // 1e-30 avoids a division by zero if the residual is zero.
     const Tensor column = reshape(reciprocal(affine(square_root(dots(q, q)), 1, 1e-30)), {-1, 1});
     set_scaled(p_, k, p, column);
     set_scaled(q_, k, q, column);

@@ -1,4 +1,4 @@
-// The method of snapshots.
+// Principal directions by the method of snapshots.
 #include "solvers/koopman/principal_basis.h"
 
 #include <Eigen/Dense>
@@ -30,7 +30,7 @@ PrincipalBasis principal_basis(const Tensor& rows, Index most) {
   const Eigen::VectorXd& values = solver.eigenvalues();  // rising
   require(values(n - 1) > 0, "principal_basis: given ", n,
           " rows that do not differ, expected at least two that do, take more or others");
-  std::vector<double> weights;  // (p,n): eigenvectors over the lengths of their directions
+  std::vector<double> weights;  // (p,n): eigenvectors divided by the lengths of their directions
   for (Index k = n - 1; k >= 0 && Index(basis.variance.size()) < most && values(k) > 1e-12 * values(n - 1);
        --k) {
     basis.variance.push_back(values(k) / double(n));

@@ -1,4 +1,4 @@
-// Least squares, eigenvalues and projectors by Eigen, in double.
+// Computes least squares, eigenvalues and projectors in double with Eigen.
 #include "solvers/koopman/spectrum.h"
 
 #include <Eigen/Dense>
@@ -38,7 +38,7 @@ Tensor tensor_of(const Matrix& m) {
                       {DType::float64, Device::cpu});
 }
 
-// X of least norm among those of least ||a X - b||.
+// The X of least norm among those that minimise ||a X - b||.
 struct LeastSquares {
   Matrix x;
   Index rank;
@@ -54,8 +54,8 @@ Index nullity(const Eigen::MatrixXd& m, double threshold) {
   return Index(std::count_if(s.begin(), s.end(), [=](double value) { return value <= threshold; }));
 }
 
-// K - lambda as a real matrix of twice the size, A + iB as (A -B; B A): sums, products, null spaces and
-// projectors carry over, dimensions double, and no complex decomposition has to be compiled.
+// K - lambda as a real matrix of twice the size, with A + iB written as (A -B; B A). Sums, products, null
+// spaces and projectors carry over, dimensions double, and no complex decomposition has to be compiled.
 Eigen::MatrixXd shifted(const Matrix& k, Complex lambda) {
   const Index n = k.rows();
   Eigen::MatrixXd m = Eigen::MatrixXd::Zero(2 * n, 2 * n);
@@ -68,7 +68,7 @@ Eigen::MatrixXd shifted(const Matrix& k, Complex lambda) {
   return m;
 }
 
-// An eigenvalue of modulus one and how often it comes.
+// An eigenvalue of modulus one and its multiplicity.
 struct Cluster {
   Complex lambda;
   Index count;
@@ -91,7 +91,8 @@ std::vector<Cluster> clusters_on_circle(const std::vector<Complex>& eigenvalues,
   return clusters;
 }
 
-// Defective eigenvalues of m-fold blocks come out of the solver about eps^(1/m) apart.
+// Sorts by falling modulus. The solver returns the eigenvalues of an m-fold defective block about eps^(1/m)
+// apart.
 std::vector<Complex> eigenvalues_of(const Matrix& k) {
   const Eigen::EigenSolver<Eigen::MatrixXd> solver(k, false);
   require(solver.info() == Eigen::Success, "koopman_spectrum: given a matrix of ", k.rows(),
@@ -108,7 +109,7 @@ bool is_semisimple(const Matrix& k, const Cluster& cluster, double tolerance) {
   return nullity(shifted(k, cluster.lambda), rank_threshold(k, tolerance)) >= 2 * cluster.count;
 }
 
-// Eigenvalues of a matrix whose powers do not grow by its radius.
+// Returns the eigenvalues. Throws Error if the spectral radius is above 1, so that the powers grow.
 std::vector<Complex> bounded_eigenvalues(const Matrix& k, double tolerance, const char* where) {
   std::vector<Complex> values = eigenvalues_of(k);
   require(std::abs(values.front()) <= 1 + tolerance, where, ": given a matrix of radius ",
@@ -116,8 +117,8 @@ std::vector<Complex> bounded_eigenvalues(const Matrix& k, double tolerance, cons
   return values;
 }
 
-// Factors (D,p) and (p,D) of the projector on the null space of m, of dimension `count`, along its range;
-// `count` is confirmed by singular values up to the threshold, or else nothing.
+// Returns factors (D,p) and (p,D) of the projector onto the null space of m, of dimension `count`, along its
+// range. Returns nothing if fewer than `count` singular values are within the threshold.
 std::optional<std::pair<Eigen::MatrixXd, Eigen::MatrixXd>> null_projector(const Eigen::MatrixXd& m,
                                                                           Index count, double threshold) {
   const Eigen::BDCSVD<Eigen::MatrixXd> svd(m, Eigen::ComputeFullU | Eigen::ComputeFullV);
@@ -201,7 +202,8 @@ Tensor settled_power(const Tensor& matrix, Index n, double tolerance) {
             "settled_power: given a matrix with an eigenvalue of modulus one that is not semisimple, "
             "expected case (i), (ii) or (iii), its powers grow");
     const double angle = double(n) * std::arg(c.lambda);
-    const auto u = projector->second.leftCols(k.rows());  // P = A + iB from its left half, Re(e^(i angle) P)
+    const auto u =
+        projector->second.leftCols(k.rows());  // P = A + iB is its left half; adds Re(e^(i angle) P)
     sum += std::cos(angle) * projector->first.topRows(k.rows()) * u -
            std::sin(angle) * projector->first.bottomRows(k.rows()) * u;
   }

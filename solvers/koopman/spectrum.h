@@ -1,4 +1,5 @@
-// Koopman matrices of a map from its trajectories, their spectra, and where these say that the map settles.
+// Estimates Koopman matrices of a map from its trajectories, and reads from their spectra how the map
+// settles.
 #pragma once
 #include <complex>
 #include <vector>
@@ -9,8 +10,8 @@ namespace stillpoint {
 
 // All matrices are float64 on the CPU. Lifted states are rows: features (n,D) = phi of n states.
 
-// EDMD: the K (D,D) of least squares with phi(z_{t+1}) = K phi(z_t) (SIM paper eq. 3) from features of z_t
-// and of z_{t+1}, where singular values of `from` below truncation times the largest are left out.
+// EDMD: the least-squares K (D,D) of phi(z_{t+1}) = K phi(z_t) (SIM paper eq. 3), given the features of z_t
+// and of z_{t+1}. Singular values of `from` below truncation times the largest are left out.
 struct KoopmanOptions {
   double truncation = 1e-10;
 };
@@ -21,15 +22,15 @@ struct KoopmanEstimate {
 };
 KoopmanEstimate estimate_koopman(const Tensor& from, const Tensor& to, const KoopmanOptions& options = {});
 
-// The B (d,D) of least squares with x = B phi(x): the way back from features to states.
+// Returns the least-squares B (d,D) of x = B phi(x), which maps features back to states.
 Tensor estimate_readout(const Tensor& features, const Tensor& states, const KoopmanOptions& options = {});
 
 // The paper's cases of K^n for large n.
 enum class Settling {
-  vanishes,    // (i)   radius < 1: to zero
-  settles,     // (ii)  every eigenvalue of modulus one is 1 and semisimple: to a fixed point, eq. 7
-  oscillates,  // (iii) those of modulus one are semisimple, some are not 1: bounded, eq. 8
-  diverges     // (iv)  radius > 1, or a modulus of one that is not semisimple: n^(m-1) and faster
+  vanishes,    // (i)   radius < 1: tends to zero
+  settles,     // (ii)  every eigenvalue of modulus one is 1 and semisimple: tends to a fixed point, eq. 7
+  oscillates,  // (iii) those of modulus one are semisimple, some are not 1: stays bounded, eq. 8
+  diverges     // (iv)  radius > 1, or one of modulus one is not semisimple: grows like n^(m-1) or faster
 };
 const char* name_of(Settling settling);
 
@@ -37,29 +38,30 @@ struct KoopmanSpectrum {
   std::vector<std::complex<double>> eigenvalues;  // by falling modulus
   double radius = 0;
   Index on_circle = 0;     // eigenvalues of modulus one, within the tolerance
-  Index at_one = 0;        // of these, those at 1
-  bool semisimple = true;  // as many eigenvectors as eigenvalues on the circle
+  Index at_one = 0;        // those on the circle that are 1
+  bool semisimple = true;  // whether there are as many eigenvectors as eigenvalues on the circle
   Settling settling = Settling::vanishes;
 };
-// Eigenvalues within `tolerance` of the circle count as on it, and those within `tolerance` of each other as
-// equal; the rank of K - lambda I leaves out singular values below tolerance times the norm of K.
+// Eigenvalues within `tolerance` of the unit circle count as on it, and those within `tolerance` of each
+// other count as equal. The rank of K - lambda I ignores singular values below tolerance times the norm of K.
 KoopmanSpectrum koopman_spectrum(const Tensor& matrix, double tolerance = 1e-6);
 
-// lim K^n on the eigenvalue 1 (eq. 7): V U with the projector's factors V (D,p) and U (p,D), U V = I. In case
-// (iii) it is the mean over time. Error where the eigenvalue 1 is not semisimple or the radius is above 1.
+// The limit of K^n on the eigenvalue 1 (eq. 7): V U with the projector's factors V (D,p) and U (p,D), U V =
+// I. In case (iii) it is the mean over time. Throws Error if the eigenvalue 1 is not semisimple or the radius
+// is above 1.
 struct SpectralProjector {
   Tensor v, u;
   Tensor matrix() const;
 };
 SpectralProjector fixed_space(const Tensor& matrix, double tolerance = 1e-6);
 
-// The part of K^n on the eigenvalues of modulus one (eq. 8), which is what is left of it for large n in cases
-// (i)-(iii). Error in case (iv).
+// Returns the part of K^n on the eigenvalues of modulus one (eq. 8). In cases (i)-(iii) only this part
+// remains for large n. Throws Error in case (iv).
 Tensor settled_power(const Tensor& matrix, Index n, double tolerance = 1e-6);
 
-// The Perron-Frobenius matrix of a map of [0,1) by Ulam's method: entry (i,j) is the share of cell j, probed
-// at `probes` even points, that lands in cell i. Its eigenvector at 1, scaled to a mean of one, is the
-// invariant density. Error where the map leaves [0,1].
+// The Perron-Frobenius matrix of a map of [0,1) by Ulam's method: entry (i,j) is the share of cell j that
+// lands in cell i, probed at `probes` evenly spaced points. Its eigenvector at 1, scaled to a mean of one, is
+// the invariant density. Throws Error if the map leaves [0,1].
 Tensor ulam_matrix(double (*map)(double), Index cells, Index probes = 100);
 std::vector<double> invariant_density(const Tensor& ulam);
 

@@ -1,4 +1,4 @@
-// Maps of the plane: linear ones by their matrix, and the Hopf normal form by its exact flow.
+// Maps of the plane: linear ones, given by their matrix, and the Hopf normal form, given by its exact flow.
 #include "solvers/koopman/systems.h"
 
 #include <cmath>
@@ -68,7 +68,7 @@ Dictionary monomial_dictionary(Index degree) {
     std::vector<double> values;
     Index features = 0;
     for (Index r = 0; r < n; ++r) {
-      // Products of k + 1 coordinates are those of k by every coordinate not before their last.
+      // A product of k + 1 coordinates is one of k times a coordinate that does not precede its last.
       std::vector<std::pair<double, Index>> all{{1.0, 0}}, layer = all;
       for (Index k = 0; k < degree; ++k) {
         std::vector<std::pair<double, Index>> next;

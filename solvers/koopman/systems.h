@@ -1,4 +1,4 @@
-// Textbook maps whose behaviour is known, and dictionaries to lift their states with.
+// Textbook maps whose behaviour is known, and dictionaries that lift their states to features.
 #pragma once
 #include <functional>
 #include <string>
@@ -16,7 +16,7 @@ struct System {
   bool linear = true;
 };
 const std::vector<System>& textbook_systems();
-// Error with the nearest name where there is none.
+// Throws Error, with the nearest name, if no system has this name.
 const System& textbook_system(const std::string& name);
 
 // States (n,d) -> features (n,D), float64.
@@ -27,7 +27,7 @@ Dictionary monomial_dictionary(Index degree);
 // The constant 1 and random Fourier features of a Gaussian kernel, drawn from the seed.
 Dictionary fourier_dictionary(Index features, double bandwidth, std::uint64_t seed, Index dimension);
 
-// States of `count` trajectories from starts drawn evenly from [-1,1]^2: z_0, ..., z_steps, each (count,2).
+// Returns z_0, ..., z_steps, each (count,2), of `count` trajectories whose starts are uniform in [-1,1]^2.
 std::vector<Tensor> trajectories(const System& system, Index count, Index steps, std::uint64_t seed);
 
 }  // namespace stillpoint

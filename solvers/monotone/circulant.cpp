@@ -1,4 +1,4 @@
-// Products with a circulant W, and the gradient with respect to the kernels that it is made of.
+// Products with a circulant W, and their gradients with respect to the kernels that define W.
 #include "solvers/monotone/circulant.h"
 
 #include "kernels/gemm/gemm_batched.h"
@@ -22,7 +22,7 @@ Tensor planes_gradient(const FourierGrid& grid, const Tensor& u, const Tensor& z
   return planes;
 }
 
-// With G the gradient of W, that of A is -A (G + G^H).
+// If G is the gradient of W, the gradient of A is -A (G + G^H).
 Tensor gradient_of_a(const CirculantSpectrum& w, const Tensor& g) {
   const Tensor sum = Tensor::empty(g.shape(), g.options());
   kernels::hermitian_sum(g.dim(3), -1, g.array(), sum.array());

@@ -1,5 +1,5 @@
-// W = (1-m) I - A^T A + S of circular convolutions by its spectrum: products and gradients cost two
-// transforms and a matrix product per frequency, however many convolutions W is made of.
+// W = (1-m) I - A^T A + S of circular convolutions, represented by its spectrum. A product or a gradient
+// costs two transforms and a matrix product per frequency, whatever the number of convolutions in W.
 #pragma once
 #include <memory>
 
@@ -11,18 +11,19 @@ struct CirculantSpectrum {
   FourierGrid grid;
   Tensor a_blocks, w_planes, w_blocks;  // of A (real blocks) and of W
 
-  // a, s (c,c,3,3); their values alone.
+  // a and s are (c,c,3,3); only their values are used.
   CirculantSpectrum(const FourierGrid& images, const Tensor& a, const Tensor& s, double m);
   // W z, or W^T z, for z (places,c,samples).
   Tensor product(const Tensor& z, bool transposed) const;
 };
 
-// W z for z (samples,c,side,side), recorded; a and s are those that w was made of, and receive its gradients.
-// Second derivatives are not defined: an Error.
+// Records W z for z (samples,c,side,side). a and s are the kernels that w was made of; they receive its
+// gradients. Throws Error if a second derivative is asked for: it is not defined.
 Tensor circulant_product(const std::shared_ptr<const CirculantSpectrum>& w, const Tensor& z, const Tensor& a,
                          const Tensor& s);
 
-// Per frequency planes of a^H b from the real blocks of a and the planes of b; or of a b.
+// Returns the planes of a^H b (if adjoint_a) or of a b per frequency, from the real blocks of a and the
+// planes of b.
 Tensor product_planes(const Tensor& a_blocks, const Tensor& b_planes, bool adjoint_a);
 
 }  // namespace stillpoint

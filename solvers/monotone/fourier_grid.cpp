@@ -1,4 +1,4 @@
-// The matrices of the transforms, made in double, and their products.
+// Builds the matrices of the transforms in double, and multiplies by them.
 #include "solvers/monotone/fourier_grid.h"
 
 #include <cmath>
@@ -10,7 +10,7 @@
 namespace stillpoint {
 namespace {
 
-// cos and sin of 2 pi k / n with k reduced first, so that equal angles have equal values.
+// cos and sin of 2 pi k / n. k is reduced first, so that equal angles have equal values.
 double cosine_of(Index k, Index n) {
   return std::cos(2 * std::numbers::pi * double(((k % n) + n) % n) / double(n));
 }
@@ -18,7 +18,7 @@ double sine_of(Index k, Index n) {
   return std::sin(2 * std::numbers::pi * double(((k % n) + n) % n) / double(n));
 }
 
-// f(row, column) at every place.
+// The matrix of f(row, column).
 template <class F>
 Tensor matrix(Index rows, Index columns, TensorOptions options, F f) {
   std::vector<double> values;
@@ -34,11 +34,11 @@ FourierGrid::FourierGrid(Index n, TensorOptions options) : n_(n) {
   require(n >= 1, "fourier_grid: given images of side ", n, ", expected at least 1");
   const Index half = n / 2 + 1;
   const double scale = 1 / double(n);
-  // Rows (p, part) of the transform over y; of a real image.
+  // Rows (p, part) of the transform over y. Its input, the image, is real.
   rows_ = matrix(2 * half, n, options, [&](Index r, Index y) {
     return r % 2 == 0 ? cosine_of(r / 2 * y, n) : -sine_of(r / 2 * y, n);
   });
-  // Rows (q, part) of the transform over x, of columns (part, x).
+  // Rows (q, part) and columns (part, x) of the transform over x.
   columns_ = matrix(2 * n, 2 * n, options, [&](Index r, Index c) {
     const Index k = r / 2 * (c % n);
     if (r % 2 == c / n) return cosine_of(k, n);
@@ -49,7 +49,7 @@ FourierGrid::FourierGrid(Index n, TensorOptions options) : n_(n) {
     const double value = c % 2 == r / n ? cosine_of(k, n) : c % 2 == 0 ? sine_of(k, n) : -sine_of(k, n);
     return scale * value;
   });
-  // A frequency that stands for its conjugate, too, counts twice.
+  // A frequency that also stands for its conjugate counts twice.
   rows_back_ = matrix(n, 2 * half, options, [&](Index y, Index c) {
     const Index p = c / 2;
     const double weight = p == 0 || 2 * p == n ? scale : 2 * scale;

@@ -1,12 +1,12 @@
-// Fourier transforms of square images, and matrices that are diagonal in them: circular convolutions.
+// Fourier transforms of square images, and circular convolutions, which are diagonal in the frequencies.
 #pragma once
 #include "engine/tensor.h"
 #include "kernels/monotone/spectral.h"
 
 namespace stillpoint {
 
-// X[p,q] = sum_{y,x} z[y,x] e^{-2 pi i (p y + q x)/n} of real n x n images, and back; for the few n of a
-// network's images a product with the transform's matrix, on both devices.
+// X[p,q] = sum_{y,x} z[y,x] e^{-2 pi i (p y + q x)/n} of real n x n images, and its inverse. The CPU has a
+// transform of its own; CUDA multiplies by the transform's matrix.
 class FourierGrid {
  public:
   FourierGrid() = default;
@@ -18,13 +18,13 @@ class FourierGrid {
   // z (n n,C,N) -> (frequencies,2,C,N), real and imaginary parts.
   Tensor forward(const Tensor& z) const;
   Tensor inverse(const Tensor& spectrum) const;
-  // A[p,q] = sum_{a,b} w[o,c,a,b] e^{2 pi i (p (a-1) + q (b-1))/n} of w (Co,Ci,3,3), with which the circular
-  // convolution of z by w has the spectrum A X: (frequencies,2,Co,Ci).
+  // A[p,q] = sum_{a,b} w[o,c,a,b] e^{2 pi i (p (a-1) + q (b-1))/n} for w (Co,Ci,3,3), of shape
+  // (frequencies,2,Co,Ci). The circular convolution of z by w has the spectrum A X.
   Tensor kernel(const Tensor& w) const;
   // The adjoint of kernel(): planes (frequencies,2,Co,Ci) -> (Co,Ci,3,3).
   Tensor kernel_adjoint(const Tensor& planes) const;
 
-  // The same by products with whole matrices: what CUDA runs, and the reference of the CPU's.
+  // The same by products with whole matrices. CUDA runs these; for the CPU they are the reference.
   void forward_by_matrices(const Tensor& z, const Tensor& spectrum) const;
   void inverse_by_matrices(const Tensor& spectrum, const Tensor& z) const;
 
@@ -34,8 +34,8 @@ class FourierGrid {
   Tensor rows_back_, columns_back_, taps_;  // (n, 2 (n/2+1)), (2n,2n), (2 frequencies, 9)
 };
 
-// Products with a matrix per frequency, blocks (frequencies,2r,2c) as kernels::real_blocks makes them.
-// y = M x, or M^H x, for x (frequencies,2,c,N); accumulate: y += that.
+// y = M x, or y = M^H x if `transposed`, for x (frequencies,2,c,N) and one matrix M per frequency, given as
+// blocks (frequencies,2r,2c) in the layout of kernels::real_blocks. add_spectral_product adds it to y.
 struct SpectralProduct {
   bool transposed = false;
 };

@@ -1,4 +1,4 @@
-// Recording a monotone equilibrium.
+// Records a monotone equilibrium with its implicit gradient.
 #include "solvers/monotone/monotone.h"
 
 #include "engine/ops.h"
@@ -7,7 +7,7 @@
 
 namespace stillpoint {
 
-// reads the output
+// The backward pass reads the output.
 Tensor frame_relu(const Tensor& x) {
   require(x.rank() >= 2 && x.dim(-1) == x.dim(-2), "frame_relu: given shape ", to_text(x.shape()),
           ", expected square images (..., side, side)");

@@ -1,4 +1,4 @@
-// Building the inverses per frequency, and block substitution over tiers.
+// Builds the inverses per frequency, and solves for the tiers by block substitution.
 #include "solvers/monotone/monotone_inverse.h"
 
 #include <cmath>
@@ -10,7 +10,7 @@
 namespace stillpoint {
 namespace {
 
-// y = op(w) x per column, x (1,n,N).
+// y = w x, or w^T x if transposed, for x (1,n,N).
 Tensor dense_product(const Tensor& w, const Tensor& x, bool transposed) {
   const Tensor y = Tensor::empty(x.shape(), x.options());
   const Index n = x.dim(1);
@@ -19,7 +19,7 @@ Tensor dense_product(const Tensor& w, const Tensor& x, bool transposed) {
   return y;
 }
 
-// Per frequency a b, or a b^T, of real blocks.
+// a b, or a b^T, per frequency, for real blocks.
 Tensor block_product(const Tensor& a, const Tensor& b, bool transpose_b) {
   const Index m = a.dim(1), k = a.dim(2), n = b.dim(transpose_b ? 1 : 2);
   const Tensor y = Tensor::empty({a.dim(0), m, n}, a.options());
@@ -33,7 +33,7 @@ Tensor inverse_blocks(const Tensor& planes) {
   return spectral_blocks(planes);
 }
 
-// (side side,C,N) inside (to to,C,N), zeros below and to the right; or cut back to it.
+// Puts (side side,C,N) into (to to,C,N) with zeros below and to the right; cut() does the opposite.
 Tensor enlarged(const Tensor& z, Index side, Index to) {
   const Index width = z.dim(1) * z.dim(2);
   return reshape(pad(reshape(z, {side, side, width}), {0, 0, 0}, {to, to, width}),
@@ -107,7 +107,7 @@ Parts ConvolutionOperator::apply(const Parts& z, bool transposed) const {
   return product_by_map(w_.product, z, w_.shapes, transposed);
 }
 
-// x = v (r - P^H tile(y) / 2) with y = h fold(P v r) / 2; then D x has the spectrum y / (2 sqrt(a)).
+// x = v (r - P^H tile(y) / 2) with y = h fold(P v r) / 2. D x then has the spectrum y / (2 sqrt(a)).
 ConvolutionOperator::Coupled ConvolutionOperator::resolve_tier(const Tier& tier, const Tensor& r,
                                                                bool transposed) const {
   const Tensor x = spectral_product(tier.v, r, {transposed});
@@ -124,7 +124,7 @@ Parts ConvolutionOperator::resolve_forward(const Parts& r) const {
   for (std::size_t i = 0; i < tiers_.size(); ++i) {
     const Tier& tier = tiers_[i];
     const Tensor spectrum = tier.grid.forward(r[i]);
-    if (i > 0) {  // - 2 a A^T D x of the tier before
+    if (i > 0) {  // adds - 2 a A^T D x of the tier before
       const Tensor d = affine(tiers_[i - 1].half.inverse(coarse), -std::sqrt(alpha_), 0);
       add_spectral_product(tier.a,
                            tier.grid.forward(enlarged(d, tiers_[i - 1].half.side(), tier.grid.side())),
@@ -139,11 +139,11 @@ Parts ConvolutionOperator::resolve_forward(const Parts& r) const {
 
 Parts ConvolutionOperator::resolve_transposed(const Parts& r) const {
   Parts x(tiers_.size());
-  Tensor finer;  // spectrum of A x of the tier after
+  Tensor finer;  // the spectrum of A x of the tier after
   for (std::size_t i = tiers_.size(); i-- > 0;) {
     const Tier& tier = tiers_[i];
     const Tensor spectrum = tier.grid.forward(r[i]);
-    if (i + 1 < tiers_.size()) {  // - 2 a D^T A x of the tier after
+    if (i + 1 < tiers_.size()) {  // adds - 2 a D^T A x of the tier after
       const FourierGrid& next = tiers_[i + 1].grid;
       const Tensor d = tier.half.forward(cut(next.inverse(finer), next.side(), tier.half.side()));
       add_spectral_product(tier.p, tiled(tier.grid, -2 * std::sqrt(alpha_), d), spectrum, {true});

@@ -1,17 +1,18 @@
-// V = (I + a (I - W))^{-1} of a monotone W: a dense matrix, or circular convolutions over tiers of images.
+// Applies V = (I + a (I - W))^{-1} for a monotone W: a dense matrix, or circular convolutions over tiers of
+// images.
 #pragma once
 #include "solvers/monotone/circulant.h"
 #include "solvers/monotone/monotone.h"
 
 namespace stillpoint {
 
-// W z of the model that an operator is made for, and the shapes of its parts.
+// The product W z of the model that an operator serves, and the shapes of its parts.
 struct MonotoneProduct {
   std::function<Parts(const Parts&)> product;
   std::vector<Shape> shapes;
 };
 
-// Kernels of one tier of W, effective ones (normalised and scaled): its own block is
+// The effective kernels (normalised and scaled) of one tier of W. Its blocks are
 //   W_ii = (1-m) I - A^T A + S - D^T D,  S = B - B^T,   and  W_{i+1,i} = -2 A_{i+1}^T D_i,
 // where D samples the circular convolution by `down` at every second place and appends a row and a column of
 // zeros.
@@ -20,13 +21,13 @@ struct TierKernels {
   Tensor down;  // (c',c,3,3); undefined in the last tier
 };
 
-// What an operator needs to know of its splitting.
+// What an operator needs to know about its splitting.
 struct ResolventOptions {
   double alpha = 1;
-  bool resolvent = true;  // false: V is not made, as forward-backward needs none
+  bool resolvent = true;  // false: V is not built, because forward-backward does not need it
 };
 
-// W (n,n).
+// W is a matrix (n,n).
 class DenseOperator final : public SplittingOperator {
  public:
   DenseOperator(const Tensor& w, const ResolventOptions& options);
@@ -38,10 +39,11 @@ class DenseOperator final : public SplittingOperator {
   Tensor w_, v_;
 };
 
-// Images of sides grids[i].side(), each half of the one before it without its frame, and two more.
+// W acts on images with the sides of the spectra's grids. Each tier has half the inner side (without the
+// frame) of the tier before it, plus two for its own frame.
 class ConvolutionOperator final : public SplittingOperator {
  public:
-  // spectra: per tier W_ii + D^T D; halves: grids of half the side of each strided tier.
+  // spectra: W_ii + D^T D per tier; halves: the grid with half the side of each strided tier.
   ConvolutionOperator(const std::vector<std::shared_ptr<const CirculantSpectrum>>& spectra,
                       const std::vector<TierKernels>& tiers, const std::vector<FourierGrid>& halves,
                       MonotoneProduct w, const ResolventOptions& options);
@@ -50,9 +52,9 @@ class ConvolutionOperator final : public SplittingOperator {
   Index side(std::size_t part) const override { return tiers_[part].grid.side(); }
 
  private:
-  // Real blocks per frequency. With P = sqrt(a) times the spectrum of `down`, aliases summed over the four
-  // fine frequencies of a coarse one, and v = (I + a (I - W_ii - D^T D))^{-1}:  h = (I + sum (P v P^H) /
-  // 4)^{-1}.
+  // Real blocks per frequency: P = sqrt(a) times the spectrum of `down`, v = (I + a (I - W_ii - D^T D))^{-1}
+  // and h = (I + sum (P v P^H) / 4)^{-1}, where the sum runs over the four fine frequencies (aliases) of a
+  // coarse one.
   struct Tier {
     FourierGrid grid, half;
     Tensor a, v, p, h;
@@ -65,7 +67,7 @@ class ConvolutionOperator final : public SplittingOperator {
   Parts resolve_transposed(const Parts& r) const;
 
   std::vector<Tier> tiers_;
-  std::shared_ptr<const CirculantSpectrum> single_;  // where there is one tier
+  std::shared_ptr<const CirculantSpectrum> single_;  // null unless there is only one tier
   MonotoneProduct w_;
   double alpha_;
 };

@@ -1,4 +1,4 @@
-// The loop of both splittings, forward and backward.
+// The iteration loop of both splittings, for solutions and for adjoints.
 #include "solvers/monotone/splitting.h"
 
 #include <limits>
@@ -28,7 +28,7 @@ void check_parts(const SplittingOperator& w, const Parts& parts) {
   }
 }
 
-// Tensors of kernels::SplittingState.
+// Owns the arrays of a kernels::SplittingState.
 struct State {
   Tensor status, steps, residual, first, trace;
   State(Index max_iterations, TensorOptions options) {
@@ -48,7 +48,7 @@ struct State {
   }
 };
 
-// z: undefined parts of the forward iteration.
+// z holds the solution if the iteration solves the adjoint ("backward"), and is empty otherwise.
 struct Iteration {
   const SplittingOperator& w;
   const SplittingOptions& options;
