@@ -8,7 +8,7 @@
 namespace stillpoint {
 namespace {
 
-constexpr double deviation = 0.01;  // of weights without a norm of their own
+constexpr double deviation = 0.01;  // of the initial weights that are not normalised
 
 MakeMethod method_named(const std::string& name, Index steps, double beta, bool line_search) {
   if (name == "anderson") return [beta] { return anderson({.beta = beta}); };

@@ -31,7 +31,7 @@ struct DeqConfig {
     f("deq_features", d, "features of a position; a multiple of the heads", wide());
     f("deq_heads", heads, "attention heads, of at most 16 features each", wide());
     f("deq_inner", inner, "units of the feed-forward network", wide());
-    f("deq_weight_norm", weight_norm, "give the maps of the cell a norm of their own");
+    f("deq_weight_norm", weight_norm, "normalise the weights of the cell's maps");
     f("solver", solver, "method of the forward solve", one_of({"broyden", "anderson", "picard"}));
     f("adjoint_solver", adjoint_solver, "method of the backward solve",
       one_of({"broyden", "anderson", "picard", "gmres"}));
@@ -43,7 +43,7 @@ struct DeqConfig {
     f("adjoint_tolerance", adjoint_tolerance, "relative residual at which the backward solve has converged",
       between(0, most_factor));
     f("anderson_beta", anderson_beta, "mixing of Anderson's method", factor());
-    f("line_search", line_search, "shorten Broyden's forward steps by Armijo's rule where they do not help");
+    f("line_search", line_search, "shorten Broyden's forward steps by Armijo's rule if they do not help");
     f("gradient", gradient, "gradient through the equilibrium",
       one_of({"implicit", "phantom", "jfb", "unrolled", "reversible"}));
     f("gradient_steps", gradient_steps, "recorded steps of phantom, unrolled and reversible", stepped(1));
@@ -51,8 +51,8 @@ struct DeqConfig {
     f("reuse_inverse", reuse_inverse,
       "start the backward solve from the forward solve's inverse Jacobian (Broyden)");
     f("jacobian_weight", jacobian_weight,
-      "weight of ||J||^2 / n in the loss, estimated with one random probe; a GPU then runs no step as one "
-      "graph",
+      "weight of ||J||^2 / n in the loss, estimated with one random probe; a GPU then cannot run a step "
+      "as one graph",
       between(0, most_factor));
     f("check_every", check_every,
       "solver steps after which a GPU is asked whether all have converged; 0: never, so that it runs a step "
@@ -61,8 +61,8 @@ struct DeqConfig {
   }
 };
 
-// y = x w^T + b with w_o = g_o v_o / ||v_o||; v (out,in), g (out) or undefined for w = v, b (out) or
-// undefined.
+// y = x w^T + b with w_o = g_o v_o / ||v_o||. v is (out,in); g is (out), or undefined for w = v; b is (out)
+// or undefined.
 struct WeightNormLinear {
   Tensor v, g, b;
 
@@ -77,42 +77,42 @@ struct WeightNormLinear {
   }
 };
 
-// f(z) = h + W_2 relu(W_1 h + b_1) + b_2 with h = LN(W_o attention(W_qkv LN(z) + u) + b_o + z) for z (N,L,d),
-// where the residual of the feed-forward part is the normalised h. Everything that does not depend on z is
-// there once.
+// f(z) = h + W_2 relu(W_1 h + b_1) + b_2 with h = LN(W_o attention(W_qkv LN(z) + u) + b_o + z) for z (N,L,d).
+// The residual of the feed-forward part is the normalised h. The cell holds everything that does not depend
+// on z, so that a solve computes it once.
 struct DeqCell {
   Tensor u, r;      // (N,L,3d), (L,d)
   Tensor b_w, b_r;  // (H,E)
   Tensor w_qkv, w_o, b_o, w_1, b_1, w_2, b_2;
 
   Tensor operator()(const Tensor& z) const;
-  // What f's value depends on besides z.
+  // Returns the tensors that f depends on besides z.
   std::vector<Tensor> tensors() const { return {u, r, b_w, b_r, w_qkv, w_o, b_o, w_1, b_1, w_2, b_2}; }
 };
 
-// [sin(p w); cos(p w)] in row p, w_k = 10000^(-2k/d), (length,d); d even (Dai et al. 2019).
+// Returns (length,d) with [sin(p w); cos(p w)] in row p, w_k = 10000^(-2k/d); d is even (Dai et al. 2019).
 Tensor position_code(Index length, Index d, TensorOptions options);
 
-// What one evaluation of the model did.
+// The result of one evaluation of the model.
 struct DeqValue {
   Tensor logits;         // (N L, V), positions in the order (n, p)
-  Tensor penalty;        // to add to the loss; undefined where jacobian_weight is 0
+  Tensor penalty;        // to be added to the loss; undefined if jacobian_weight is 0
   Equilibrium solution;  // z (N,L,d) and the reports
 };
 
 struct DeqTransformer {
-  Tensor embedding;  // (V,d), of the output, too
+  Tensor embedding;  // (V,d), shared with the output
   Linear inject;     // (3d,d)
   WeightNormLinear qkv, r, o, first, second;
   Tensor b_w, b_r, out_bias;
 
   DeqTransformer() = default;
-  // Error where the heads do not divide the features.
+  // Throws Error if the number of heads does not divide the number of features.
   DeqTransformer(Initializer& init, const DeqConfig& config, Index tokens);
 
-  // ids int32 (N,L).
+  // ids are int32 (N,L).
   DeqCell cell(const Tensor& ids) const;
-  // From z = 0. The probe (N,L,d) is of the Jacobian's penalty and used where that has a weight.
+  // Solves from z = 0. The probe (N,L,d) is for the Jacobian penalty, and used only if that has a weight.
   DeqValue value(const Tensor& ids, const Tensor& probe = {}) const;
   Tensor operator()(const Tensor& ids) const { return value(ids).logits; }
   Tensor logits(const Tensor& z) const;
@@ -133,7 +133,7 @@ struct DeqTransformer {
 
  private:
   DeqConfig config_;
-  mutable Tensor code_;  // of the latest length: recorded work may not bring it to the device anew
+  mutable Tensor code_;  // kept for the latest length: a recorded graph must not copy it to the device again
 };
 
 }  // namespace stillpoint

@@ -1,4 +1,4 @@
-// Cheapest folding of linear runs by a shortest path over their widths.
+// Finds the cheapest folding of a linear run as a shortest path over its widths.
 #include "models/fold.h"
 
 #include <algorithm>
@@ -16,7 +16,7 @@ HeadLayer compose(const HeadLayer& first, const HeadLayer& second) {
   return both;
 }
 
-// Ends of the segments of the cheapest path through one run, in order.
+// Returns the ends of the segments of the cheapest path through one run, in order.
 std::vector<std::size_t> cheapest_ends(const std::vector<HeadLayer>& run) {
   std::vector<Index> widths{run.front().w.dim(1)};
   for (const HeadLayer& layer : run) widths.push_back(layer.w.dim(0));

@@ -1,4 +1,4 @@
-// The lift of images and the models on it.
+// The lift of images, and the image model that uses it.
 #include "models/image_sim.h"
 
 #include "kernels/batch_norm/batch_norm.h"
@@ -13,8 +13,8 @@ ConvNormRelu::ConvNormRelu(Initializer& init, Index in, Index out)
       mean(init.fill({out}, 0).detach()),
       variance(init.fill({out}, 1).detach()) {}
 
-// The normalisation takes b away again: only the running mean sees it, and its gradient is zero, not what
-// rounding would make of zero.
+// The normalisation cancels b, so only the running mean includes it. affine(b, 0, 0) makes the gradient of b
+// exactly zero instead of rounding noise.
 Tensor ConvNormRelu::operator()(const Tensor& x, bool training, Index pool) const {
   const Tensor y = conv2d(x, w, {.padding = 1});
   if (!training) return batch_norm_relu_inference(y, gain, shift, mean - b, variance, {.pool = pool});

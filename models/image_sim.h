@@ -6,15 +6,17 @@
 
 namespace stillpoint {
 
-// y = relu(batch_norm(conv(x) + b)), 3x3, zeros around the image; max_pool2d(y, pool) where pool is above 1.
+// y = relu(batch_norm(conv(x) + b)) with a 3x3 kernel and zeros around the image, then max_pool2d(y, pool) if
+// pool > 1.
 struct ConvNormRelu {
   Tensor w, b;            // (C,Ci,3,3), (C)
   Tensor gain, shift;     // (C), of the normalisation (Ioffe, Szegedy 2015)
-  Tensor mean, variance;  // (C), running, of conv(x) + b; the variance unbiased
+  Tensor mean, variance;  // (C), running statistics of conv(x) + b; the variance is unbiased
 
   ConvNormRelu() = default;
   ConvNormRelu(Initializer& init, Index in, Index out);
-  // training: with the batch's statistics, which also move the running ones; otherwise with those.
+  // In training it uses the batch's statistics and updates the running ones; otherwise it uses the running
+  // ones.
   Tensor operator()(const Tensor& x, bool training, Index pool) const;
   template <class P>
   void params(P& p) {
@@ -27,13 +29,14 @@ struct ConvNormRelu {
   }
 };
 
-// phi: twice (two times conv, batch norm, ReLU; 2x2 max pooling), then a linear map (SIM paper, section 5).
+// phi: two stages of (conv, batch norm, ReLU) x 2 and 2x2 max pooling, then a linear map (SIM paper, section
+// 5).
 struct ImageLift {
   std::array<ConvNormRelu, 4> convs;
   Linear lift;
 
   ImageLift() = default;
-  // Error where height or width is below 4, so that pooling would leave nothing.
+  // Throws Error if height or width is below 4, because pooling would leave nothing.
   ImageLift(Initializer& init, const Shape& image, Index channels, Index d);
   Tensor operator()(const Tensor& x, bool training) const;  // x (N,Ci,H,W) -> (N,d)
   template <class P>
@@ -49,7 +52,7 @@ struct ImageSim {
   SimHead head;
 
   ImageSim() = default;
-  // image: (Ci,H,W).
+  // image is (Ci,H,W).
   ImageSim(Initializer& init, const Shape& image, Index channels, const HeadConfig& config, Index classes,
            bool two_tier);
   Tensor operator()(const Tensor& x, bool training) const { return head(phi(x, training), {}); }

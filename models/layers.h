@@ -6,7 +6,7 @@
 
 namespace stillpoint {
 
-// y = x w^T + b, w (out,in), b (out) or undefined.
+// y = x w^T + b. w is (out,in), b is (out) or undefined.
 struct Linear {
   Tensor w, b;
 
@@ -24,7 +24,7 @@ struct Linear {
   }
 };
 
-// ||v_o|| over all axes but the first: the gains with which a weight-normalised v starts as itself.
+// Returns ||v_o|| over all axes except the first. With these gains the normalised weight starts equal to v.
 inline Tensor initial_gain(const Tensor& v) {
   const Recording off(false);
   const Index out = v.dim(0);

@@ -35,8 +35,8 @@ Tensor normalised(const Tensor& w, const Tensor& gain) {
 // max(g, least_gain).
 Tensor safe_gain(const Tensor& g) { return affine(relu(affine(g, 1, -least_gain)), 1, least_gain); }
 
-// The kernel whose circular convolution is the transpose of that by w (c,c,3,3): channels exchanged, both
-// axes reversed.
+// Returns the kernel whose circular convolution is the transpose of the one by w (c,c,3,3): the channels are
+// exchanged and both axes reversed.
 Tensor transposed_kernel(const Tensor& w) {
   const Index c = w.dim(0);
   std::vector<std::int32_t> reversed;
@@ -50,8 +50,8 @@ Tensor with_frame(const Tensor& x) {
   return pad(x, {0, 0, 1, 1}, {x.dim(0), x.dim(1), x.dim(2) + 2, x.dim(3) + 2});
 }
 
-// (places,cells) with 1/16 where a place lies in a cell of 4 x 4; what is left at the bottom and right is
-// dropped.
+// Returns (places,cells) with 1/16 where a place lies in a cell of 4 x 4. Rows and columns that are left over
+// at the bottom and right are dropped.
 Tensor pooling(Index side, TensorOptions options) {
   const Index cells = side / pooled;
   std::vector<double> values(std::size_t(side * side * cells * cells), 0.0);
@@ -62,7 +62,7 @@ Tensor pooling(Index side, TensorOptions options) {
   return Tensor::from(values, {side * side, cells * cells}, options);
 }
 
-// Of a solve that does not converge, at once or ever: as many as there may be.
+// Returns the iterations of a forward solve, or max_iterations if it does not converge.
 Index forward_iterations(const MonotoneMap& f, const SplittingOperator& w, const SplittingOptions& options) {
   Parts bias;
   for (std::size_t i = 0; i < f.shapes.size(); ++i)
@@ -101,7 +101,7 @@ TierKernels MonDeqTier::kernels() const {
 
 Parts convolutional_product(const std::vector<TierKernels>& kernels, double m, const Parts& z) {
   Parts w;
-  Tensor d;  // D z of the tier before
+  Tensor d;  // D z of the previous tier
   for (std::size_t i = 0; i < z.size(); ++i) {
     const TierKernels& k = kernels[i];
     const Shape& s = z[i].shape();

@@ -1,5 +1,5 @@
-// Monotone operator equilibrium networks: z* = sigma(W z* + U x + b) with W = (1-m) I - A^T A + B - B^T,
-// whose I - W is strongly monotone, so that there is one fixed point and splitting finds it (Winston, Kolter
+// Monotone operator equilibrium networks: z* = sigma(W z* + U x + b) with W = (1-m) I - A^T A + B - B^T. I -
+// W is strongly monotone, so that there is exactly one fixed point, and splitting finds it (Winston, Kolter
 // 2020).
 #pragma once
 #include <string>
@@ -11,8 +11,8 @@
 namespace stillpoint {
 
 struct MonDeqConfig {
-  // Of the state, not among the fields: one number is a single convolution; several, as in 16,32,60, make
-  // tiers of images halved from one to the next.
+  // Channels of the state; the task sets them, so they are not a field. One number makes a single
+  // convolution; more than one, as in 16,32,60, make tiers of images, each halved from the one before.
   std::string channels = "81";
   double m = 1, alpha = 1;
   std::string solver = "peaceman-rachford";
@@ -23,31 +23,32 @@ struct MonDeqConfig {
   template <class F>
   void fields(F& f) {
     f("m", m, "strong monotonicity of I - W", factor());
-    f("alpha", alpha, "step size of the splitting, to begin with", factor());
+    f("alpha", alpha, "initial step size of the splitting", factor());
     f("splitting", solver, "how the equilibrium is found", one_of({"peaceman-rachford", "forward-backward"}));
     f("tolerance", tolerance, "relative change of the state at which a batch has converged",
       between(0, most_factor));
     f("max_iterations", max_iterations, "largest number of iterations, forward and backward", wide(0));
-    f("check_every", check_every, "iterations after which a GPU is asked whether to go on; 0: never",
+    f("check_every", check_every, "iterations after which a GPU is asked whether to stop; 0: never",
       counted(0));
   }
 };
-// "16,32,60" -> {16,32,60}; Error for anything else than positive numbers between commas.
+// "16,32,60" -> {16,32,60}. Throws Error unless the text is a list of positive numbers separated by commas.
 std::vector<Index> parse_channels(const std::string& channels);
 
-// What one evaluation of a model did.
+// The result of one evaluation of a model.
 struct MonDeqValue {
   Tensor logits;
-  MonotoneEquilibrium solution;  // z: the last tier's (N,C,side,side) or (N,C), and the reports
+  MonotoneEquilibrium solution;  // z of the last tier, (N,C,side,side) or (N,C), and the reports
 };
 
-// A convolution's kernel, normalised where it is used: gain w / ||w||_F.
+// The kernels of one tier. They are normalised when they are used: gain w / ||w||_F.
 struct MonDeqTier {
   Tensor a, b, down;    // (c,c,3,3), (c,c,3,3), (c',c,3,3) or undefined in the last tier
-  Tensor g, h, down_g;  // (1) each: A^T A is scaled by g, D^T D by down_g, B by h
+  Tensor g, h, down_g;  // (1) each: g scales A^T A, down_g scales D^T D, h scales B
 
-  // Effective kernels, recorded. A gain g of A^T A at or below 0 would break monotonicity: it counts as 1e-6
-  // there and has no gradient; above, the reference's values hold.
+  // Returns the effective kernels, recorded. A gain of A^T A or D^T D at or below 0 would break monotonicity.
+  // A gain below 1e-6 therefore counts as 1e-6 and has no gradient; any other has the value of the paper's
+  // model.
   TierKernels kernels() const;
   template <class P>
   void params(P& p) {
@@ -60,24 +61,24 @@ struct MonDeqTier {
   }
 };
 
-// W z for the effective kernels of the tiers by conv2d: what several tiers use, and the reference of the
-// single one's spectral product.
+// Computes W z with conv2d from the effective kernels of the tiers. Models of more than one tier use it; for
+// a single tier it is the reference of the spectral product.
 Parts convolutional_product(const std::vector<TierKernels>& kernels, double m, const Parts& z);
 
-// Step size of the splitting: state of the training that belongs to the model's checkpoint.
+// The step size of the splitting. Training tunes it, and the model's checkpoint stores it.
 struct StepSize {
   Tensor alpha;  // float64 (1) on the CPU
   double get() const { return alpha.item(); }
   void set(double value) { alpha.assign(Tensor::full({1}, value, {DType::float64, Device::cpu})); }
 };
 
-// W and U x + b of a batch of images, and the spectra of W's diagonal blocks.
+// W and U x + b for a batch of images, and the spectra of the diagonal blocks of W.
 struct ConvMap : MonotoneMap {
   std::vector<std::shared_ptr<const CirculantSpectrum>> spectra;
 };
 
-// Convolutions on images, one tier or several. The single one ends in 4 x 4 average pooling, the others
-// flatten their last tier.
+// Convolutions on images in one tier or more. A single tier ends in 4 x 4 average pooling; otherwise the last
+// tier is flattened.
 struct ConvMonDeq {
   Tensor inject_w, inject_b;  // U (c0,Cin,3,3), b (c0)
   std::vector<MonDeqTier> tiers;
@@ -85,19 +86,19 @@ struct ConvMonDeq {
   StepSize step;
 
   ConvMonDeq() = default;
-  // Images (in_channels,side,side); Error where a strided tier's image would have no even side.
+  // Takes images (in_channels,side,side). Throws Error if the image of a strided tier would have an odd side.
   ConvMonDeq(Initializer& init, const MonDeqConfig& config, Index in_channels, Index side,
              Index classes = 10);
 
-  // x (N,Cin,side,side).
+  // x is (N,Cin,side,side).
   MonDeqValue value(const Tensor& x) const;
   Tensor operator()(const Tensor& x) const { return value(x).logits; }
   Tensor logits(const Tensor& z) const;
-  // W and U x + b for a batch, and the operator that solves with them.
+  // Return W and U x + b for a batch, and the operator that solves with them.
   ConvMap map(const Tensor& x) const;
   std::shared_ptr<const SplittingOperator> splitting_operator(const ConvMap& f) const;
   SplittingOptions splitting() const;
-  // Iterations of the forward solve with step size alpha, for tuned_step_size.
+  // Returns the iterations of the forward solve with step size alpha, for tuned_step_size.
   Index iterations(const Tensor& x, double alpha) const;
 
   template <class P>
@@ -112,10 +113,10 @@ struct ConvMonDeq {
  private:
   MonDeqConfig config_;
   std::vector<FourierGrid> grids_, halves_;
-  Tensor pool_;  // (places, cells), undefined where there is no pooling
+  Tensor pool_;  // (places, cells); undefined without pooling
 };
 
-// A dense W, x (N,in).
+// A network with a dense W, for x (N,in).
 struct DenseMonDeq {
   Linear inject;
   Tensor a, b;  // (n,n), not normalised
@@ -124,7 +125,7 @@ struct DenseMonDeq {
 
   DenseMonDeq() = default;
   DenseMonDeq(Initializer& init, const MonDeqConfig& config, Index in, Index classes = 10);
-  // x (N,...) of `in` elements each.
+  // x is (N,...) with `in` elements per sample.
   MonDeqValue value(const Tensor& x) const;
   Tensor operator()(const Tensor& x) const { return value(x).logits; }
   Tensor w() const;  // recorded

@@ -1,4 +1,4 @@
-// Stable invariant models.
+// Builds and evaluates the stable invariant models.
 #include "models/sim.h"
 
 #include "models/fold.h"

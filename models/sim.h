@@ -1,4 +1,5 @@
-// Stable invariant models: lift phi, optional random Fourier lift psi, Koopman map U V^T, reverse network r, output.
+// Stable invariant models: lift phi, optional random Fourier lift psi, Koopman map U V^T, reverse network r,
+// output.
 #pragma once
 #include <string>
 
@@ -18,7 +19,7 @@ struct HeadConfig {
   std::int64_t psi = 32;       // features of psi: 2m for m random vectors
   double bandwidth = 1;        // sigma of the Gaussian kernel; frequencies are N(0, 1/sigma^2)
   std::int64_t hidden = 32;    // H, the units of r
-  bool fold = true;            // multiply out runs of linear maps where that pays
+  bool fold = true;            // multiply out runs of linear maps if that pays
   template <class F>
   void fields(F& f) {
     f("d_phi", d, "features of the lift phi", wide());
@@ -26,7 +27,7 @@ struct HeadConfig {
     f("bandwidth", bandwidth, "sigma of psi's Gaussian kernel; frequencies are drawn from N(0, 1/sigma^2)",
       factor());
     f("hidden", hidden, "hidden units of the reverse network r", wide());
-    f("fold", fold, "multiply out runs of linear maps where that pays (same function, other rounding)");
+    f("fold", fold, "multiply out runs of linear maps if that pays (same function, other rounding)");
   }
 };
 
@@ -57,7 +58,7 @@ struct FourierLift {
   }
 };
 
-// psi (where omega is defined), U V^T, r, output; its layers follow those of phi in one chain.
+// psi (if omega is defined), U V^T, r and output. Its layers follow those of phi in one chain.
 struct SimHead {
   FourierLift psi;
   Koopman koopman;
@@ -66,12 +67,12 @@ struct SimHead {
   bool fold = true;
 
   SimHead() = default;
-  // `in` features of phi(x) (or raw coordinates), `outputs` of the task; with_psi draws omega.
+  // phi(x), or the raw coordinates, have `in` features; the task has `outputs`. with_psi draws omega.
   SimHead(Initializer& init, const HeadConfig& config, Index in, Index outputs, bool with_psi);
 
-  // The head's value for the chain that `phi` starts: x (P,·) -> (P,outputs).
+  // Evaluates the chain that begins with the layers of `phi`: x (P,·) -> (P,outputs).
   Tensor operator()(const Tensor& x, std::vector<HeadLayer> phi) const;
-  // The unfolded chain: phi's layers, then psi, V^T, U, r, output.
+  // Returns the unfolded chain: phi's layers, then psi, V^T, U, r and output.
   std::vector<HeadLayer> layers(std::vector<HeadLayer> phi) const;
 
   template <class P>
@@ -83,7 +84,7 @@ struct SimHead {
   }
 };
 
-// phi of copy memory: TCN, then a linear map per position.
+// phi of copy memory: a TCN, then a linear map per position.
 struct SequenceLift {
   Tcn tcn;
   Linear lift;
@@ -111,7 +112,7 @@ struct SequenceSim {
   }
 };
 
-// The TCN baseline: TCN, then a linear map per position.
+// The baseline: a TCN, then a linear map per position.
 struct SequenceTcn {
   Tcn tcn;
   Linear out;
@@ -126,7 +127,7 @@ struct SequenceTcn {
   }
 };
 
-// phi of image regression: two times (linear, ReLU), then linear; empty for the RFF-only model.
+// phi of image regression: (linear, ReLU) twice, then linear. It is empty in the RFF-only model.
 struct CoordinateLift {
   std::vector<Linear> layers;
   template <class P>
@@ -141,10 +142,10 @@ struct CoordinateSim {
   SimHead head;
 
   CoordinateSim() = default;
-  // kind: "single", "two" or "rff"; phi_hidden: h.
+  // kind is "single", "two" or "rff"; phi_hidden is the width of phi's hidden layers.
   CoordinateSim(Initializer& init, const std::string& kind, Index phi_hidden, const HeadConfig& config);
   Tensor operator()(const Tensor& x) const;
-  // Multiply-adds per position and direction as executed, after folding.
+  // Returns the multiply-adds per position and direction that are executed after folding.
   Index executed_multiply_adds() const;
   template <class P>
   void params(P& p) {

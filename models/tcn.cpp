@@ -1,4 +1,4 @@
-// Temporal convolutional network.
+// Builds and evaluates the temporal convolutional network.
 #include "models/tcn.h"
 
 namespace stillpoint {

@@ -5,7 +5,7 @@
 
 namespace stillpoint {
 
-// A weight-normalised convolution's parameters: v (C,Ci,K), g (C), b (C).
+// The parameters of a weight-normalised convolution: v (C,Ci,K), g (C), b (C).
 struct WeightNormConv {
   Tensor v, g, b;
 
@@ -19,7 +19,8 @@ struct WeightNormConv {
   }
 };
 
-// The 1x1 convolution of a residual whose channels change: w (C,Ci,1) from N(0, 0.01^2), b (C) (Bai et al. 2018).
+// The 1x1 convolution of a residual whose channels change: w (C,Ci,1) from N(0, 0.01^2), b (C) (Bai et al.
+// 2018).
 struct DownSample {
   Tensor w, b;
   template <class P>
@@ -59,7 +60,7 @@ struct Tcn {
 
   Tcn() = default;
   Tcn(Initializer& init, const TcnConfig& config, Index in);
-  // fused: one kernel per block; otherwise the composition of plain ops, which is the reference.
+  // fused runs one kernel per block; otherwise plain ops are composed, which is the reference.
   Tensor operator()(const Tensor& x, bool fused = true) const;
   template <class P>
   void params(P& p) {

@@ -202,8 +202,7 @@ Tensor settled_power(const Tensor& matrix, Index n, double tolerance) {
             "settled_power: given a matrix with an eigenvalue of modulus one that is not semisimple, "
             "expected case (i), (ii) or (iii), its powers grow");
     const double angle = double(n) * std::arg(c.lambda);
-    const auto u =
-        projector->second.leftCols(k.rows());  // P = A + iB is its left half; adds Re(e^(i angle) P)
+    const auto u = projector->second.leftCols(k.rows());  // P = A + iB, left half; adds Re(e^(i angle) P)
     sum += std::cos(angle) * projector->first.topRows(k.rows()) * u -
            std::sin(angle) * projector->first.bottomRows(k.rows()) * u;
   }
