@@ -1,4 +1,4 @@
-// A typed, contiguous span of device memory: what every kernel takes and what no kernel owns.
+// A typed, contiguous span of device memory: every kernel takes some and owns none.
 #pragma once
 #include <cstdint>
 
@@ -15,7 +15,7 @@ struct Array {
   DType dtype = DType::float32;
   Device device = Device::cpu;
 
-  // The elements as T; an Error where T is not the array's type.
+  // Returns the elements as T. Throws Error if T is not the array's type.
   template <class T>
   T* as() const {
     require(dtype_of<T>() == dtype, "Array: given ", name_of(dtype), ", expected ", name_of(dtype_of<T>()),

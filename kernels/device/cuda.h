@@ -27,18 +27,18 @@ struct Queue {
 };
 Queue& queue();
 
-// With STILLPOINT_SYNC=1 in the environment: waits for the kernel `name` unless work is recorded, so that its error
-// names it.
+// With STILLPOINT_SYNC=1 in the environment: waits for the kernel `name`, so that its error names it. While
+// work is recorded it does nothing.
 void finish_where_asked(const char* name, const char* file, int line);
 
-// What the CUDA runtime says of this machine.
+// The answers of the CUDA runtime about this machine.
 struct DeviceFacts {
-  int driver = 0, runtime = 0;  // as 1000 major + 10 minor; driver 0: none is installed
+  int driver = 0, runtime = 0;  // as 1000 major + 10 minor; driver 0: no driver is installed
   int devices = 0;
   int major = 0, minor = 0;  // compute capability of the current device
 };
 DeviceFacts device_facts();
-// What keeps the engine from running on such a device and what to do about it; empty where nothing does.
+// Returns why the engine cannot run on such a device, and what to do about it; empty if it can.
 std::string device_problem(const DeviceFacts& facts);
 
 }  // namespace stillpoint::cuda

@@ -14,7 +14,7 @@ void* allocate_cuda(std::size_t bytes) {
   void* data = nullptr;
   cudaError_t status = cudaMallocAsync(&data, bytes, stream);
   if (status == cudaErrorMemoryAllocation) {
-    // What was freed goes back to the device only when the stream has come to it.
+    // Freed memory goes back to the device only when the stream has reached the place where it was freed.
     cudaGetLastError();
     STILLPOINT_CUDA_CHECK(cudaStreamSynchronize(stream));
     status = cudaMallocAsync(&data, bytes, stream);

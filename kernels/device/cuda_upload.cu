@@ -7,7 +7,7 @@ namespace stillpoint::kernels {
 
 CudaUpload::~CudaUpload() { release(); }
 
-// A destructor has nobody to tell, and the process may be past the driver's end.
+// A destructor has nobody to report errors to, and the driver may have ended before it runs.
 void CudaUpload::release() noexcept {
   if (capacity_ == 0) return;
   cudaEventSynchronize(copied_);
@@ -34,7 +34,7 @@ void CudaUpload::start(const void* data, std::size_t bytes) {
   if (bytes == 0) return;
   const cudaStream_t stream = cuda::queue().copy_stream;
   reserve(bytes);
-  STILLPOINT_CUDA_CHECK(cudaEventSynchronize(copied_));  // the pinned memory is free again
+  STILLPOINT_CUDA_CHECK(cudaEventSynchronize(copied_));  // until the pinned memory is free again
   std::memcpy(pinned_, data, bytes);
   STILLPOINT_CUDA_CHECK(cudaStreamWaitEvent(stream, consumed_));
   STILLPOINT_CUDA_CHECK(cudaMemcpyAsync(staging_, pinned_, bytes, cudaMemcpyHostToDevice, stream));

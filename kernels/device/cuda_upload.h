@@ -4,7 +4,8 @@
 
 namespace stillpoint::kernels {
 
-// Contract of Upload. Pinned memory, staging buffer and events are made at first use and grow with the transfers.
+// Has the contract of Upload. Pinned memory, staging buffer and events are made at first use and grow with
+// the transfers.
 class CudaUpload {
  public:
   CudaUpload() = default;

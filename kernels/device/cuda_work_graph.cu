@@ -1,4 +1,4 @@
-// Stream capture.
+// Records work graphs by stream capture.
 #include "kernels/device/cuda_work_graph.h"
 
 namespace stillpoint::kernels {
@@ -15,7 +15,7 @@ void CudaGraph::record(const std::function<void()>& work) {
     work();
   } catch (...) {
     if (cudaStreamEndCapture(stream, &graph) == cudaSuccess) cudaGraphDestroy(graph);
-    cudaGetLastError();  // what broke the capture was told already
+    cudaGetLastError();  // the error that broke the capture was reported already
     throw;
   }
   STILLPOINT_CUDA_CHECK(cudaStreamEndCapture(stream, &graph));

@@ -7,7 +7,7 @@
 
 namespace stillpoint {
 
-// float64 exists so that gradient checks and spectra mean something; int32 holds labels and token ids.
+// float64 exists so that gradient checks and spectra are meaningful; int32 holds labels and token ids.
 enum class DType { float32, float64, int32 };
 
 constexpr std::int64_t size_of(DType dtype) { return dtype == DType::float64 ? 8 : 4; }
@@ -22,7 +22,7 @@ constexpr DType dtype_of() {
                                   : (std::is_same_v<T, double> ? DType::float64 : DType::int32);
 }
 
-// Calls f(T{}) with T = float or double; int32 is an error naming `where`.
+// Calls f(T{}) with T = float or double. Throws Error naming `where` for int32.
 template <class F>
 decltype(auto) dispatch_real(DType dtype, const char* where, F&& f) {
   require(dtype != DType::int32, where, ": given int32, expected float32 or float64, convert first");

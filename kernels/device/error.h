@@ -6,14 +6,14 @@
 
 namespace stillpoint {
 
-// what() reads `where: what was given, what was expected, what to do`.
+// The text of what() has the form `where: what was given, what was expected, what to do`.
 class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
 
-// A fault of the machine rather than of what was asked: of a disk, of memory, of files that are missing. A
-// search tries the trial again.
+// Thrown if the machine is at fault, not the request: a disk, memory, or missing files. A search tries the
+// trial again.
 class MachineError : public Error {
  public:
   using Error::Error;
@@ -37,7 +37,7 @@ void require(bool condition, const Args&... args) {
   if (!condition) fail(args...);
 }
 
-// What read() returns; what it cannot read is missing or damaged on this machine.
+// Returns what read() returns. Turns its Error into a MachineError, because the file may be damaged.
 template <class Read>
 auto of_this_machine(const Read& read) {
   try {

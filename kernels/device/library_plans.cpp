@@ -1,4 +1,4 @@
-// A list under a lock.
+// Keeps the plans in a list under a lock.
 #include "kernels/device/library_plans.h"
 
 #include <algorithm>

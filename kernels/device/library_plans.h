@@ -1,4 +1,4 @@
-// What NVIDIA's libraries chose for products and convolutions, kept so that people can read it.
+// The algorithms that NVIDIA's libraries chose for products and convolutions, kept for people to read.
 #pragma once
 #include <cstddef>
 #include <string>
@@ -7,18 +7,18 @@
 namespace stillpoint::kernels {
 
 struct LibraryPlan {
-  std::string library;          // "cuDNN", "cublasLt"; "plain kernel" where none of them does the work
+  std::string library;          // "cuDNN", "cublasLt"; "plain kernel" if none of them does the work
   std::string work;             // the pass, its shape and its type
   bool found = false;           // false: the library has nothing for this work
-  std::string algorithm, math;  // of what was found
+  std::string algorithm, math;  // if found
   std::size_t workspace_bytes = 0;
 };
 
-// Keeps the plan unless one of the same library and work is kept already. From any thread.
+// Keeps the plan unless it has one with the same library and work. Any thread may call it.
 void keep_plan(const LibraryPlan& plan);
-// In the order in which they were first kept.
+// Returns the plans in the order in which they were first kept.
 std::vector<LibraryPlan> kept_plans();
-// One line.
+// Returns one line.
 std::string describe(const LibraryPlan& plan);
 
 }  // namespace stillpoint::kernels

@@ -30,7 +30,7 @@ constexpr bool caching = true;
 #endif
 constexpr std::size_t huge_page = std::size_t(2) << 20;
 
-// Size classes: multiples of 64 bytes with at most 1/8 of a block unused.
+// Rounds up to a size class: a multiple of 64 bytes that leaves at most 1/8 of a block unused.
 std::size_t size_class(std::size_t bytes) {
   if (!caching) return bytes;
   const std::size_t step = std::max<std::size_t>(64, std::bit_floor(bytes) / 8);
@@ -161,7 +161,7 @@ class Pool {
     return data;
   }
 
-  // The host's system grants more than there is: it is asked what is left for every 64 MiB that are taken.
+  // The system grants more memory than there is, so the pool asks how much is left for every 64 MiB.
   bool is_there(std::size_t size) {
     constexpr std::size_t unasked = std::size_t(64) << 20;
     const std::size_t recent = recent_ + size;
@@ -197,7 +197,7 @@ class Pool {
   std::mutex mutex_;
   Blocks own_;
   MemoryStats stats_;
-  std::size_t recent_ = 0;  // taken since is_there() asked the system
+  std::size_t recent_ = 0;  // taken since is_there() last asked the system
 };
 
 // Never destroyed: tensors with static storage may outlive any order of destruction.

@@ -11,13 +11,13 @@ namespace stillpoint {
 enum class Device { cpu, cuda };
 const char* name_of(Device device);
 
-// No block of the size asked for is left; the message holds the pool's state.
+// Thrown if no block of the requested size is left; the message holds the pool's state.
 class OutOfMemory : public MachineError {
  public:
   using MachineError::MachineError;
 };
 
-// What a pool holds, in bytes.
+// The contents of a pool, in bytes.
 struct MemoryStats {
   std::size_t in_use = 0;            // handed out now
   std::size_t peak = 0;              // largest in_use since the last reset_peak
@@ -26,22 +26,22 @@ struct MemoryStats {
 };
 MemoryStats memory_stats(Device device);
 void reset_peak_memory(Device device);
-// Bytes that new buffers can take: free ones of the device and cached ones of the pool.
+// Returns the bytes that new buffers can take: the device's free ones and the pool's cached ones.
 std::size_t available_memory(Device device);
 // Gives cached blocks back to the system.
 void release_cached_memory(Device device);
 
-// Memory of its own for recorded device work (kernels/device/work_graph.h): what is taken while one is in use on this thread
-// is handed out again only while it is in use, so that a replay finds its scratch where it was.
+// A separate memory for recorded device work (kernels/device/work_graph.h). A block taken while an arena is
+// in use on this thread is reused only in the arena, so that a replay finds its scratch where it was.
 class MemoryArena {
  public:
   explicit MemoryArena(Device device);
-  ~MemoryArena();  // its free blocks go to the device's pool, the others when their buffers end
+  ~MemoryArena();  // its free blocks go to the device's pool, the others follow when their buffers end
   MemoryArena(const MemoryArena&) = delete;
   MemoryArena& operator=(const MemoryArena&) = delete;
 
   struct Blocks;
-  // Takes from the arena while it lives; arenas of one device do not nest.
+  // This thread takes from the arena while this object lives; arenas of one device do not nest.
   class Use {
    public:
     explicit Use(MemoryArena& arena);
@@ -58,8 +58,8 @@ class MemoryArena {
   Blocks* blocks_;
 };
 
-// Owns `bytes` of uninitialised memory on a device, 64-byte aligned. Memory of a freed buffer is handed to the
-// next buffer of its size class at once: on CUDA that is safe because all work of a device is on one stream.
+// Owns `bytes` of uninitialised memory on a device, 64-byte aligned. The memory of a freed buffer goes to the
+// next buffer of its size class at once; on CUDA that is safe because all work of a device is on one stream.
 // Throws OutOfMemory.
 class Buffer {
  public:
@@ -79,15 +79,15 @@ class Buffer {
   void* data_ = nullptr;
   std::size_t bytes_ = 0;
   Device device_ = Device::cpu;
-  MemoryArena::Blocks* arena_ = nullptr;  // where it goes back to; null: the device's own
+  MemoryArena::Blocks* arena_ = nullptr;  // where the memory goes back to; null: to the device's own pool
 };
 
-// Copies between any two devices; returns when `to` may be read by work queued afterwards, and, where the host
-// is an end, when the host's memory may be reused.
+// Copies between any two devices. Returns when `to` may be read by work queued afterwards and, if the host is
+// at one end, when the host's memory may be reused.
 void copy_bytes(void* to, Device to_device, const void* from, Device from_device, std::size_t bytes);
 void zero_bytes(void* to, Device device, std::size_t bytes);
 
-// The CPU, and CUDA where this build and machine have it.
+// Returns the CPU, and CUDA if this build and machine have it.
 std::vector<Device> available_devices();
 
 }  // namespace stillpoint

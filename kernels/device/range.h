@@ -1,4 +1,4 @@
-// Named ranges of host time for NVIDIA's profilers (NVTX); nothing where its header was not found.
+// Named ranges of host time for NVIDIA's profilers (NVTX); they do nothing if its header was not found.
 #pragma once
 #if STILLPOINT_CUDA && __has_include(<nvtx3/nvToolsExt.h>)
 #define STILLPOINT_NVTX 1
@@ -7,7 +7,7 @@
 
 namespace stillpoint::kernels {
 
-// From construction to destruction; ranges nest. The name is copied by the profiler.
+// A range lasts from construction to destruction; ranges nest. The profiler copies the name.
 class Range {
  public:
 #if STILLPOINT_NVTX

@@ -1,4 +1,4 @@
-// Transfers on the CPU, and the choice of the device.
+// Copies data on the CPU, or leaves it to CudaUpload.
 #include "kernels/device/upload.h"
 
 #include <cstring>

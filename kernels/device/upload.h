@@ -7,9 +7,10 @@
 
 namespace stillpoint::kernels {
 
-// On CUDA `start` copies to pinned memory and from there, on a stream of its own, to a staging buffer on the device;
-// `finish` copies that to its place, ordered behind the work queued before it. Neither waits for the compute stream. On
-// a CPU `start` keeps a copy and `finish` writes it. One transfer at a time: start, finish, start, ...
+// On CUDA `start` copies to pinned memory and, on a stream of its own, from there to a staging buffer on the
+// device; `finish` copies that to its place, after the work queued before it. Neither waits for the compute
+// stream. On a CPU `start` keeps a copy and `finish` writes it. One transfer is under way at a time: start,
+// finish, start, ...
 class Upload {
  public:
   Upload();
@@ -19,7 +20,7 @@ class Upload {
 
   // The data may be changed as soon as start returns.
   void start(Device device, const void* data, std::size_t bytes);
-  // Writes what start was given; without a start before it, nothing.
+  // Writes the data that start was given, or nothing if start was not called since.
   void finish(void* to);
 
  private:

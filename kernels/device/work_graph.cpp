@@ -1,4 +1,4 @@
-// Work graphs: memory and states; the recording itself is CUDA's.
+// Memory and states of work graphs; CUDA does the recording.
 #include "kernels/device/work_graph.h"
 
 #include <cstdlib>

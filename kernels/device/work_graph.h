@@ -7,12 +7,12 @@
 
 namespace stillpoint::kernels {
 
-// Whether STILLPOINT_SYNC=1 asks for every kernel to be waited for, so that an error names the kernel at fault; nothing
-// is recorded then.
+// Returns whether STILLPOINT_SYNC=1 asks to wait for every kernel, so that an error names the kernel at
+// fault; then nothing is recorded.
 bool runs_synchronously();
 
-// Replays repeat the recorded work on the recorded addresses: what it reads and writes has to stay where it is, so its
-// temporary memory comes from an arena of its own.
+// Replays repeat the recorded work on the recorded addresses. What it reads and writes has to stay where it
+// is, so its temporary memory comes from an arena of its own.
 class WorkGraph {
  public:
   WorkGraph();
@@ -20,12 +20,12 @@ class WorkGraph {
   WorkGraph(WorkGraph&&) noexcept;
   WorkGraph& operator=(WorkGraph&&) noexcept;
 
-  // Whether work of a device can be recorded here: not of a CPU, and not where kernels run synchronously.
+  // Returns whether work of a device can be recorded: not on a CPU, and not if kernels run synchronously.
   static bool available(Device device);
-  // Runs `work` as it is, with the graph's memory: makes what recording may not (memory, library plans).
+  // Runs `work` directly, with the graph's memory: makes what recording may not make (memory, library plans).
   void warm_up(const std::function<void()>& work);
-  // Records what `work` queues on the device, running none of it. An Error where the work waits for the device or
-  // takes memory that warm_up did not.
+  // Records what `work` queues on the device, and runs none of it. Throws Error if the work waits for the
+  // device or takes memory that warm_up did not take.
   void record(const std::function<void()>& work);
   bool recorded() const;
   void replay() const;

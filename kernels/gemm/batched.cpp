@@ -1,4 +1,4 @@
-// Checks of batched products, and the CPU's: whole products are divided among the threads.
+// Checks batched products, and computes them on the CPU, where threads share whole products.
 #include "kernels/gemm/gemm_batched.h"
 
 #include "kernels/gemm/gemm_cpu.h"

@@ -1,4 +1,4 @@
-// Matrix products on the CPU: the choice between oneDNN and the project's own product, bias and ReLU on top.
+// Matrix products on the CPU: chooses between oneDNN and the project's own product, and adds bias and ReLU.
 #include "kernels/gemm/gemm_cpu.h"
 
 #include <atomic>
@@ -31,7 +31,7 @@ void multiply_onednn(const HostGemm& g, const float* a, const float* b, float* c
 
 #endif
 
-// y (rows,out) + b, then ReLU; either may be left out.
+// y (rows,out) = y + b, then ReLU; either may be left out.
 template <class T, bool with_relu>
 void finish_rows(Index rows, Index out, const T* b, T* y) {
   constexpr int width = simd::width<T>;

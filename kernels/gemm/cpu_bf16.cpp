@@ -1,4 +1,4 @@
-// Products with operands rounded to bf16, on the CPU's bf16 instructions through oneDNN where it has them.
+// Products with operands rounded to bf16, by oneDNN on the CPU's bf16 instructions if it has them.
 #include <bit>
 #include <cmath>
 
@@ -29,7 +29,7 @@ void round_rows(Index rows, Index columns, const float* from, Index stride, T* t
                   });
 }
 
-// Both operands rounded and packed without gaps between their rows.
+// Both operands, rounded and packed without gaps between their rows.
 template <class T>
 struct Rounded {
   template <class Round>
@@ -87,7 +87,7 @@ Product make_product(const HostGemm& g) {
   return p;
 }
 
-// Making a primitive compiles code, so each thread makes each shape once.
+// Making a primitive compiles code, so each thread makes one only once per shape.
 Product& product(const HostGemm& g) {
   using Key = std::array<Index, 9>;
   thread_local std::map<Key, Product> made;

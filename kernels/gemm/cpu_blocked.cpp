@@ -1,5 +1,4 @@
-// The project's own matrix product: blocks of k and of columns packed for the caches around the register
-// tile.
+// The project's own matrix product: packs blocks of k and of columns for the caches around the register tile.
 #include "kernels/gemm/gemm_cpu.h"
 #include "kernels/host/pool.h"
 #include "kernels/launch/register_tile.h"
@@ -15,8 +14,7 @@ struct Block {
   Index i0, i1, j0, j1;
 };
 
-// op(a)(i0.., p0..) for row_block rows as [rows/R][k][R] where a is stored transposed: its own rows are far
-// apart.
+// Packs op(a)(i0.., p0..) as [rows/R][k][R] if a is stored transposed, because its own rows are far apart.
 template <class T>
 void pack_rows(Index rows, Index depth, const T* a, Index lda, T* packed) {
   tile::for_row_blocks(rows, [&](auto count, Index first) {
@@ -94,7 +92,7 @@ void gemm_blocked(const HostGemm& g, const T* a, const T* b, T* c) {
   }
   Index rows = std::min(g.m, row_block), columns = std::min(g.n, column_block);
   const bool threaded = thread_count() > 1 && g.m * g.n * g.k >= threaded_from;
-  // Halves blocks until every thread has two.
+  // Halves the blocks until every thread has two.
   while (threaded && ceil_div(g.m, rows) * ceil_div(g.n, columns) < 2 * thread_count()) {
     if (columns >= rows && columns > 2 * tile::columns<T>)
       columns = tile::padded<T>(columns / 2);

@@ -1,4 +1,4 @@
-// cuBLAS for products, cublasLt for products with bias and ReLU; row-major by exchanging the operands.
+// cuBLAS for products, cublasLt for products with a bias; row-major by exchanging the operands.
 #include "kernels/gemm/gemm_cuda.h"
 
 #include <bit>
@@ -14,7 +14,7 @@
 namespace stillpoint::kernels {
 namespace {
 
-// Round to nearest even; a NaN stays a NaN.
+// Rounds to nearest even; a NaN stays a NaN.
 struct RoundToBf16 {
   const float* x;
   std::uint16_t* y;
@@ -31,7 +31,7 @@ Buffer rounded_to_bf16(const Array& x) {
   return y;
 }
 
-// y = y + b, then ReLU where asked, which keeps a NaN; b may be null.
+// y = y + b, then ReLU if asked for, which keeps a NaN; b may be null.
 template <class T>
 struct LinearEpilogue {
   const T* b;
@@ -112,7 +112,7 @@ void set_attribute(cublasLtMatmulDesc_t product, cublasLtMatmulDescAttributes_t 
   STILLPOINT_CUDA_CHECK(cublasLtMatmulDescSetAttribute(product, attribute, &value, sizeof value));
 }
 
-// cublasLt's number of the algorithm and of its tile.
+// Returns cublasLt's number of the algorithm and of its tile.
 std::string algorithm_of(const cublasLtMatmulAlgo_t& algo) {
   const auto read = [&](cublasLtMatmulAlgoConfigAttributes_t attribute) {
     std::int32_t value = -1;
@@ -149,7 +149,7 @@ LtPlan make_plan(const LtKey& key) {
   const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
       queue.blas_lt, plan.product, plan.w, plan.x, plan.y, plan.y, preference, 1, &result, &found);
   STILLPOINT_CUDA_CHECK(cublasLtMatmulPreferenceDestroy(preference));
-  // Other products than cublasLt's do the work wherever it answers with an error that is not the machine's.
+  // If cublasLt answers with an error that is not the machine's, other products do the work.
   if (status == CUBLAS_STATUS_ALLOC_FAILED || status == CUBLAS_STATUS_INTERNAL_ERROR)
     cuda::check(status, "cublasLtMatmulAlgoGetHeuristic", __FILE__, __LINE__);
   plan.found = status == CUBLAS_STATUS_SUCCESS && found > 0;
@@ -169,11 +169,11 @@ LtPlan make_plan(const LtKey& key) {
 // The heuristic assumes operands aligned to 256 bytes, as whole buffers are; slices may not be.
 bool is_aligned(const Array& a) { return reinterpret_cast<std::uintptr_t>(a.data) % 256 == 0; }
 
-// False where cublasLt cannot run this product.
+// Returns false if cublasLt cannot run this product.
 bool fused_product(const LtKey& key, const void* x, const void* w, const Array& b, const Array& y) {
   static std::mutex mutex;
   static std::map<LtKey, LtPlan>* const plans =
-      new std::map<LtKey, LtPlan>;  // never destroyed: CUDA may be gone
+      new std::map<LtKey, LtPlan>;  // never destroyed, because CUDA may be gone
   const std::lock_guard lock(mutex);
   auto plan = plans->find(key);
   if (plan == plans->end()) plan = plans->emplace(key, make_plan(key)).first;

@@ -6,15 +6,15 @@
 
 namespace stillpoint::kernels {
 
-// How float32 operands are rounded inside a product; accumulation is always float32.
-// tf32: CUDA only (10-bit mantissa). bf16: CUDA, and CPUs through oneDNN where they have AVX-512 BF16; on
-// other CPUs the operands are rounded to bf16 and multiplied in float32: same numerics, no gain.
+// How products round their float32 operands; sums are always float32. tf32: CUDA only (10-bit mantissa).
+// bf16: CUDA, and CPUs with AVX-512 BF16 through oneDNN. Other CPUs round the operands to bf16 and multiply
+// in float32: the results are the same, but it is no faster.
 enum class Precision { float32, tf32, bf16 };
 const char* name_of(Precision precision);
-Precision precision_named(std::string_view name);  // an Error for other names
+Precision precision_named(std::string_view name);  // Throws Error for other names
 void set_precision(Precision precision);           // for the process; float32 at start
 Precision precision();
-// The precision of products for the length of a scope.
+// Sets the precision of products for the length of a scope.
 class ScopedPrecision {
  public:
   explicit ScopedPrecision(Precision p) : before_(precision()) { set_precision(p); }
@@ -25,7 +25,7 @@ class ScopedPrecision {
  private:
   Precision before_;
 };
-// True where bf16 products run on the CPU's own bf16 instructions.
+// Returns whether bf16 products run on the CPU's own bf16 instructions.
 bool cpu_has_bf16();
 
 struct GemmShape {
@@ -33,20 +33,19 @@ struct GemmShape {
   bool transpose_a = false, transpose_b = false;
   bool accumulate = false;  // c += instead of c =
 };
-// Row-major c (m,n) = op(a) (m,k) * op(b) (k,n); a is stored (k,m) where transpose_a, b (n,k) where
-// transpose_b.
+// Row-major c (m,n) = op(a) (m,k) * op(b) (k,n). a is stored (k,m) if transpose_a, b (n,k) if transpose_b.
 void gemm(const GemmShape& shape, const Array& a, const Array& b, const Array& c);
 
-// y (rows,out) = x (rows,in) w^T + b with w (out,in), b (out) or empty, then ReLU where asked: one pass over
-// y.
+// y (rows,out) = x (rows,in) w^T + b with w (out,in), b (out) or empty, then ReLU if asked for, in one pass
+// over y.
 struct LinearShape {
   std::int64_t rows, in, out;
   bool relu = false;
 };
 void linear(const LinearShape& shape, const Array& x, const Array& w, const Array& b, const Array& y);
 
-// The CPU product on raw pointers with leading dimensions, c = op(a) op(b) + beta c, beta 0 or 1. Inside of a
-// loop's piece (kernels/host/pool.h) it runs on the calling thread.
+// The CPU product on raw pointers with leading dimensions: c = op(a) op(b) + beta c, beta 0 or 1. Inside a
+// piece of a loop (kernels/host/pool.h) it runs on the calling thread.
 struct HostGemm {
   bool transpose_a, transpose_b;
   std::int64_t m, n, k;

@@ -5,8 +5,8 @@
 namespace stillpoint::kernels {
 
 // Product i reads a + i stride_a and b + i stride_b and writes c + i stride_c (elements); a stride of 0
-// shares an operand. Always in the operands' own type, whatever precision() is: what is built from such
-// products (transforms and exact inverses) is undone by others, and a rounding of 8 or 10 bits would not be.
+// shares an operand. It computes in the operands' own type, whatever precision() is: other products undo the
+// transforms and inverses that are built from such products, but cannot undo a rounding to 8 or 10 bits.
 struct BatchedGemm {
   std::int64_t batch;
   GemmShape shape;
@@ -14,7 +14,7 @@ struct BatchedGemm {
 };
 void gemm_batched(const BatchedGemm& g, const Array& a, const Array& b, const Array& c);
 
-// The same on CUDA; no extent is 0.
+// Does the same on CUDA; no extent is 0.
 void gemm_batched_cuda(const BatchedGemm& g, const Array& a, const Array& b, const Array& c);
 
 }  // namespace stillpoint::kernels

@@ -7,27 +7,27 @@
 
 namespace stillpoint::kernels {
 
-// Contracts of gemm and linear, for arrays on the CPU; any extent may be 0.
+// The contracts are those of gemm and linear, for arrays on the CPU; any extent may be 0.
 void gemm_cpu(const GemmShape& shape, const Array& a, const Array& b, const Array& c);
 void linear_cpu(const LinearShape& shape, const Array& x, const Array& w, const Array& b, const Array& y);
 
-// gemm_host with this project's own register tiles, threaded where the product is large. Each element is
-// summed in an order that depends on k alone.
+// gemm_host with this project's own register tiles, threaded if the product is large. The order in which an
+// element is summed depends only on k.
 template <class T>
 void gemm_blocked(const HostGemm& g, const T* a, const T* b, T* c);
 extern template void gemm_blocked<float>(const HostGemm& g, const float* a, const float* b, float* c);
 extern template void gemm_blocked<double>(const HostGemm& g, const double* a, const double* b, double* c);
 
-// gemm_host in float32 whatever precision() is: oneDNN's, or where it was not built in and where an extent is
-// 0, gemm_blocked.
+// gemm_host in float32 whatever precision() is: by oneDNN, or by gemm_blocked if oneDNN was not built in or
+// if an extent is 0.
 void gemm_float32(const HostGemm& g, const float* a, const float* b, float* c);
 
-// From now on what oneDNN computes for this thread runs on this thread: its own threads, OpenMP's, wait for
-// each other.
+// From now on oneDNN computes for this thread on this thread only, because its own threads (OpenMP's) wait
+// for each other.
 void use_one_onednn_thread();
 
-// multiply(g, a, b, c) for blocks of rows and columns of c that threads take. They depend on the product's
-// shape only, since what oneDNN computes for an element depends on the extents that it is given.
+// Calls multiply(g, a, b, c) for blocks of rows and columns of c, which threads share. The blocks depend only
+// on the product's shape, because the extents change what oneDNN computes for an element.
 template <class T, class Multiply>
 void in_blocks(const HostGemm& g, const T* a, const T* b, float* c, const Multiply& multiply) {
   constexpr Index large = 384, wanted = 4, pays = 1 << 19;  // extent, blocks, multiply-adds of a block
@@ -50,7 +50,7 @@ void in_blocks(const HostGemm& g, const T* a, const T* b, float* c, const Multip
 
 // gemm_host with operands rounded to bf16 (nearest, ties to even) and float32 sums.
 void gemm_bf16(const HostGemm& g, const float* a, const float* b, float* c);
-// The nearest bf16 as a float; a NaN stays a NaN.
+// Returns the nearest bf16 as a float; a NaN stays a NaN.
 float round_to_bf16(float x);
 
 }  // namespace stillpoint::kernels
