@@ -58,7 +58,7 @@ void report_bytes(benchmark::State& state, double bytes) {
 }
 
 // Forward and backward of `op` on variables; `flops` of the forward pass count three times.
-void run_op(benchmark::State& state, const std::function<Tensor()>& op, const std::vector<Tensor>& xs, double flops) {
+void run_op(benchmark::State& state, const std::vector<Tensor>& xs, double flops, const std::function<Tensor()>& op) {
   const Tensor seed = normal(op().shape(), 99);
   for (auto _ : state) benchmark::DoNotOptimize(grad(op(), xs, seed)[0].array().data);
   report_flops(state, 3 * flops);
@@ -83,7 +83,7 @@ void bench_tcn_block(benchmark::State& state) {
   xs.push_back(x);
   double taps = 0;
   for (Index j = 0; j < 8; ++j) taps += double(std::max<Index>(0, 520 - j * block.dilation));
-  run_op(state, [&] { return block(x, true); }, xs, 2 * 2 * double(state.range(0)) * 100 * taps);
+  run_op(state, xs, 2 * 2 * double(state.range(0)) * 100 * taps, [&] { return block(x, true); });
 }
 BENCHMARK(bench_tcn_block)->Name("tcn_block")->ArgsProduct({{1, 10}, {1, 16, 128}})->UseRealTime();
 
@@ -103,7 +103,7 @@ void bench_narrow_head(benchmark::State& state) {
     xs.insert(xs.end(), {layer.w, layer.b});
     flops += 2 * double(layer.w.size()) * double(state.range(0));
   }
-  run_op(state, [&] { return sim_head(x, layers); }, xs, flops);
+  run_op(state, xs, flops, [&] { return sim_head(x, layers); });
 }
 BENCHMARK(bench_narrow_head<false>)->Name("sim_head/single")->Arg(520)->Arg(5200)->UseRealTime();
 BENCHMARK(bench_narrow_head<true>)->Name("sim_head/two")->Arg(520)->Arg(5200)->UseRealTime();
@@ -121,13 +121,13 @@ void bench_wide_head(benchmark::State& state) {
     xs.insert(xs.end(), {layer.w, layer.b});
     flops += 2 * double(layer.w.size()) * double(n);
   }
-  run_op(state, [&] { return sim_head(x, layers); }, xs, flops);
+  run_op(state, xs, flops, [&] { return sim_head(x, layers); });
 }
 BENCHMARK(bench_wide_head)->Name("sim_head/wide")->UseRealTime()->Unit(benchmark::kMillisecond);
 
 void bench_koopman(benchmark::State& state) {
   const Tensor x = normal({65536, 256}, 1).variable(), u = normal({256, 128}, 2).variable(), vt = normal({128, 256}, 3).variable();
-  run_op(state, [&] { return koopman(x, u, vt); }, {x, u, vt}, 2.0 * 65536 * 2 * 256 * 128);
+  run_op(state, {x, u, vt}, 2.0 * 65536 * 2 * 256 * 128, [&] { return koopman(x, u, vt); });
 }
 BENCHMARK(bench_koopman)->Name("koopman")->UseRealTime()->Unit(benchmark::kMillisecond);
 
@@ -200,17 +200,14 @@ void bench_conv2d(benchmark::State& state) {
   }
   report_flops(state, 2.0 * 9 * double(n * side * side * channels * channels));
 }
-#define CONV2D_SIZES                       \
-  Args({24, 28})                           \
-      ->Args({24, 14})                     \
-      ->Args({38, 32})                     \
-      ->Args({38, 16})                     \
-      ->Args({81, 34})                     \
-      ->UseRealTime()                      \
-      ->Unit(benchmark::kMillisecond)
-BENCHMARK(bench_conv2d<Conv2dPass::forward>)->Name("conv2d")->CONV2D_SIZES;
-BENCHMARK(bench_conv2d<Conv2dPass::data>)->Name("conv2d_data_adjoint")->CONV2D_SIZES;
-BENCHMARK(bench_conv2d<Conv2dPass::weight>)->Name("conv2d_weight_adjoint")->CONV2D_SIZES;
+void conv2d_sizes(benchmark::internal::Benchmark* bench) {
+  for (const auto& size : std::vector<std::vector<std::int64_t>>{{24, 28}, {24, 14}, {38, 32}, {38, 16}, {81, 34}})
+    bench->Args(size);
+  bench->UseRealTime()->Unit(benchmark::kMillisecond);
+}
+BENCHMARK(bench_conv2d<Conv2dPass::forward>)->Name("conv2d")->Apply(conv2d_sizes);
+BENCHMARK(bench_conv2d<Conv2dPass::data>)->Name("conv2d_data_adjoint")->Apply(conv2d_sizes);
+BENCHMARK(bench_conv2d<Conv2dPass::weight>)->Name("conv2d_weight_adjoint")->Apply(conv2d_sizes);
 
 // Arguments: channels, height and width, pool; 128 images. Bytes of x twice forward and twice backward, of y, of g twice
 // and of dx.

@@ -131,7 +131,8 @@ Workload pixels(const std::string& kind) {
 // Multiply-adds of one 3x3 convolution with one border of zeros, whose products are none, per channel pair and image.
 double window_products(Index height, Index width) { return double((3 * height - 2) * (3 * width - 2)); }
 
-Workload vision(const Shape& image, Index channels, bool two_tier) {
+Workload vision(Index colours, Index side, Index channels, bool two_tier) {
+  const Shape image{colours, side, side};
   constexpr Index batch = 128;
   Initializer init(0);
   const HeadConfig head{.d = 50, .psi = 104, .hidden = 32};
@@ -164,9 +165,9 @@ const std::vector<Entry>& table() {
       {"copy-sim-two-b10", [] { return copy_memory(10, true); }},
       {"copy-deq-b1", [] { return copy_memory_deq("broyden", 31, 31, false); }},
       {"copy-deq-anderson-b1", [] { return copy_memory_deq("anderson", 30, 30, true); }},
-      {"image-sim-single-mnist-b128", [] { return vision({1, 28, 28}, 24, false); }},
-      {"image-sim-single-cifar-b128", [] { return vision({3, 32, 32}, 38, false); }},
-      {"image-sim-two-cifar-b128", [] { return vision({3, 32, 32}, 36, true); }},
+      {"image-sim-single-mnist-b128", [] { return vision(1, 28, 24, false); }},
+      {"image-sim-single-cifar-b128", [] { return vision(3, 32, 38, false); }},
+      {"image-sim-two-cifar-b128", [] { return vision(3, 32, 36, true); }},
       {"pixel-sim-single", [] { return pixels("single"); }},
       {"pixel-sim-two", [] { return pixels("two"); }},
       {"pixel-sim-rff", [] { return pixels("rff"); }},

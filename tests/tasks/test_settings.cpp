@@ -250,4 +250,11 @@ TEST_CASE("exceptions of the libraries are put into words", "[settings]") {
   CHECK(words_of([] { fail("where: given x"); }) == "where: given x");
 }
 
+TEST_CASE("settings of zero length are refused with their names", "[settings]") {
+  for (const char* name : {"train_sequences", "blank", "epochs"})
+    CHECK_THAT(error_text([&] { task_kind("copy-memory").resolve({{{{name, 0}}, "test"}}); }),
+               mentions(name, "is 0", "in [1, "));
+  CHECK_THAT(error_text([] { task_kind("copy"); }), mentions("'copy'", "copy-memory"));
+}
+
 }  // namespace stillpoint

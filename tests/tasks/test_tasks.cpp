@@ -23,12 +23,11 @@ namespace fs = std::filesystem;
 using test::TempDir;
 
 Json tiny_copy_memory(const Json& changes = Json::object()) {
-  return task_kind("copy-memory")
-      .resolve({{{{"blank", 10}, {"train_sequences", 12}, {"valid_sequences", 3}, {"test_sequences", 3}, {"batch", 5},
-                  {"epochs", 4}, {"tcn_blocks", 2}, {"tcn_channels", 4}, {"tcn_kernel", 3}, {"d_phi", 8}, {"d_psi", 8},
-                  {"hidden", 8}, {"deq_features", 8}, {"deq_heads", 2}, {"deq_inner", 8}, {"lr", 0.01}, {"log_every", 1},
-                  {"shuffle", true}}, "test"},
-                {changes, "changes"}});
+  static const Json tiny = Json::parse(R"({
+    "blank": 10, "train_sequences": 12, "valid_sequences": 3, "test_sequences": 3, "batch": 5, "epochs": 4,
+    "tcn_blocks": 2, "tcn_channels": 4, "tcn_kernel": 3, "d_phi": 8, "d_psi": 8, "hidden": 8, "deq_features": 8,
+    "deq_heads": 2, "deq_inner": 8, "lr": 0.01, "log_every": 1, "shuffle": true})");
+  return task_kind("copy-memory").resolve({{tiny, "test"}, {changes, "changes"}});
 }
 
 struct Finished {
@@ -43,6 +42,10 @@ Finished run(const Json& config, const fs::path& folder, bool resume = false, In
   if (stop_after >= 0) request.should_stop = [stop_after](Index step) { return step >= stop_after; };
   const TrainOutcome outcome = train(request, out);
   return {outcome, out.str()};
+}
+
+std::string refusal(const Json& config, const fs::path& folder, bool resume = false, Index stop_after = -1) {
+  return error_text([&] { run(config, folder, resume, stop_after); });
 }
 
 // Every tensor of a checkpoint, byte for byte.
@@ -115,15 +118,15 @@ TEST_CASE("an epoch visits every example once, in an order of its own", "[tasks]
 
 TEST_CASE("a run writes its folder and learns", "[tasks]") {
   const TempDir folder;
-  const Finished done = run(tiny_copy_memory({{"epochs", 30}}), folder.path() / "run");
+  const Finished done = run(tiny_copy_memory({{"epochs", 30}}), folder / "run");
   CHECK(done.outcome.finished);
   CHECK(done.outcome.steps == 90);
   for (const char* name : {"config.json", "metrics.jsonl", "checkpoint.safetensors", "results.json", "loss.dat", "loss.gnuplot"})
-    CHECK(fs::exists(folder.path() / "run" / name));
-  const auto rows = test::rows_of(folder.path() / "run" / "metrics.jsonl");
+    CHECK(fs::exists(folder / "run" / name));
+  const auto rows = test::rows_of(folder / "run" / "metrics.jsonl");
   CHECK(rows.back()["loss"].get<double>() < 0.5 * rows.front()["loss"].get<double>());
   bool events = false;
-  for (const auto& entry : fs::directory_iterator(folder.path() / "run"))
+  for (const auto& entry : fs::directory_iterator(folder / "run"))
     events = events || entry.path().filename().string().starts_with("events.out.tfevents.");
   CHECK(events);
 }
@@ -136,9 +139,9 @@ TEST_CASE("a DEQ learns, and its run tells what its solvers did", "[tasks]") {
                                         {"adjoint_steps", 9},
                                         {"adjoint_tolerance", 0},
                                         {"jacobian_weight", 0.01}});
-  const Finished done = run(config, folder.path() / "run");
+  const Finished done = run(config, folder / "run");
   CHECK_THAT(done.printed, mentions("forward_steps", "adjoint_residual"));
-  const auto rows = test::rows_of(folder.path() / "run" / "metrics.jsonl");
+  const auto rows = test::rows_of(folder / "run" / "metrics.jsonl");
   std::vector<double> losses;
   for (const auto& row : rows) {
     if (row["split"] != "train") {
@@ -164,29 +167,33 @@ TEST_CASE("a resumed run is bit-identical to one that was never stopped", "[task
   for (const char* model : {"single", "two", "tcn", "deq"}) {
     const TempDir folder;
     const Json config = tiny_copy_memory({{"model", model}, {"schedule", "cosine"}, {"log_every", 2}});
-    run(config, folder.path() / "whole");
+    run(config, folder / "whole");
     for (const Index stop : {1, 6, 7}) {
-      const fs::path parts = folder.path() / text("parts", stop);
+      const fs::path parts = folder / text("parts", stop);
       const Finished stopped = run(config, parts, false, stop);
       CHECK_FALSE(stopped.outcome.finished);
       CHECK_THAT(stopped.printed, mentions("Resume with", "--resume " + parts.string()));
       CHECK(run(config, parts, true).outcome.finished);
-      CHECK(contents(parts) == contents(folder.path() / "whole"));
-      CHECK(logged(parts) == logged(folder.path() / "whole"));
+      CHECK(contents(parts) == contents(folder / "whole"));
+      CHECK(logged(parts) == logged(folder / "whole"));
       CHECK(Json::parse(read_file(parts / "results.json")).at("seconds").get<double>() >=
             test::rows_of(parts / "metrics.jsonl").front().at("time").get<double>());
     }
   }
 }
 
+Json tiny_picture(const fs::path& picture) {
+  return {{"image", picture.string()}, {"phi_hidden", 16}, {"d_phi", 16}, {"d_psi", 16}, {"hidden", 16}};
+}
+
 TEST_CASE("image regression learns, writes pictures and resumes bit-identically", "[tasks]") {
   const TempDir folder;
   const fs::path picture = write_picture(folder.path());
   for (const char* model : {"single", "two", "rff"}) {
-    const Json config = task_kind("image-regression")
-                            .resolve({{{{"image", picture.string()}, {"model", model}, {"epochs", 30}, {"phi_hidden", 16},
-                                        {"d_phi", 16}, {"d_psi", 16}, {"hidden", 16}, {"evaluate_every", 10}}, "test"}});
-    const fs::path whole = folder.path() / (std::string(model) + "-whole"), parts = folder.path() / (std::string(model) + "-parts");
+    Json settings = tiny_picture(picture);
+    settings.update({{"model", model}, {"epochs", 30}, {"evaluate_every", 10}});
+    const Json config = task_kind("image-regression").resolve({{settings, "test"}});
+    const fs::path whole = folder / text(model, "-whole"), parts = folder / text(model, "-parts");
     const Finished done = run(config, whole, false, -1, "image-regression");
     REQUIRE(done.outcome.metrics.size() == 3);
     CHECK(done.outcome.metrics[2].first == "test");
@@ -203,10 +210,10 @@ TEST_CASE("image regression learns, writes pictures and resumes bit-identically"
   }
 }
 
-TEST_CASE("image regression in minibatches visits every pixel once an epoch, and resumes bit-identically", "[tasks]") {
+TEST_CASE("image regression in minibatches visits every pixel once an epoch and resumes exactly", "[tasks]") {
   const TempDir folder;
-  Json settings{{"image", write_picture(folder.path()).string()}, {"epochs", 3}, {"batch", 20}, {"phi_hidden", 16},
-                {"d_phi", 16}, {"d_psi", 16}, {"hidden", 16}};
+  Json settings = tiny_picture(write_picture(folder.path()));
+  settings.update({{"epochs", 3}, {"batch", 20}});
   const TaskKind& kind = task_kind("image-regression");
   for (const bool retrain : {false, true}) {
     settings["retrain"] = retrain;
@@ -224,7 +231,7 @@ TEST_CASE("image regression in minibatches visits every pixel once an epoch, and
     CHECK(seen.size() == pixels);
     CHECK(task->batch(0)[0].values() != task->batch(task->steps_per_epoch())[0].values());  // the next epoch's first
 
-    const fs::path whole = folder.path() / text("whole", retrain), parts = folder.path() / text("parts", retrain);
+    const fs::path whole = folder / text("whole", retrain), parts = folder / text("parts", retrain);
     run(config, whole, false, -1, "image-regression");
     run(config, parts, false, 4, "image-regression");
     run(config, parts, true, -1, "image-regression");
@@ -236,45 +243,45 @@ TEST_CASE("a loss that is not finite stops the run, names the step and keeps the
   const TempDir folder;
   // The first step already throws the weights far enough away that some later one overflows.
   const Json config = tiny_copy_memory({{"lr", 1e6}, {"clip", 0}, {"epochs", 50}, {"optimiser", "sgd"}});
-  const std::string message = error_text([&] { run(config, folder.path() / "run"); });
+  const std::string message = refusal(config, folder / "run");
   CHECK_THAT(message, mentions("train", "at step", "epoch", "lower lr or set clip"));
   // A good run that goes bad keeps what it had.
   const Json good = tiny_copy_memory({{"epochs", 2}, {"optimiser", "sgd"}});
-  run(good, folder.path() / "good");
-  const auto before = contents(folder.path() / "good");
+  run(good, folder / "good");
+  const auto before = contents(folder / "good");
   const Json bad = tiny_copy_memory({{"epochs", 50}, {"lr", 1e6}, {"clip", 0}, {"optimiser", "sgd"}});
-  CHECK_THAT(error_text([&] { run(bad, folder.path() / "good", true); }), mentions("the loss is", "at step", "the checkpoint of step 6 is kept"));
-  CHECK(contents(folder.path() / "good") == before);
+  CHECK_THAT(refusal(bad, folder / "good", true), mentions("the loss is", "at step", "of step 6 is kept"));
+  CHECK(contents(folder / "good") == before);
 }
 
 TEST_CASE("folders, pictures and checkpoints that are wrong are refused", "[tasks]") {
   const TempDir folder;
   const Json config = tiny_copy_memory();
-  run(config, folder.path() / "run");
-  CHECK_THAT(error_text([&] { run(config, folder.path() / "run"); }), mentions("holds another run of 12 steps", "--resume"));
-  CHECK_THAT(error_text([&] { run(config, folder.path() / "nothing", true); }), mentions("nothing"));
-  std::ofstream(folder.path() / "file") << "x";
-  CHECK_THAT(error_text([&] { run(config, folder.path() / "file"); }), mentions("file"));
+  run(config, folder / "run");
+  CHECK_THAT(refusal(config, folder / "run"), mentions("holds another run of 12 steps", "--resume"));
+  CHECK_THAT(refusal(config, folder / "nothing", true), mentions("nothing"));
+  std::ofstream(folder / "file") << "x";
+  CHECK_THAT(refusal(config, folder / "file"), mentions("file"));
   const auto image_run = [&](const std::string& image) {
     return error_text([&] {
-      run(task_kind("image-regression").resolve({{{{"image", image}, {"epochs", 1}}, "test"}}), folder.path() / "image", false,
+      run(task_kind("image-regression").resolve({{{{"image", image}, {"epochs", 1}}, "test"}}), folder / "image", false,
           -1, "image-regression");
     });
   };
   CHECK_THAT(image_run(""), mentions("no image"));
-  CHECK_THAT(image_run((folder.path() / "absent.png").string()), mentions("absent.png"));
-  CHECK_THAT(image_run((folder.path() / "file").string()), mentions("file"));
+  CHECK_THAT(image_run((folder / "absent.png").string()), mentions("absent.png"));
+  CHECK_THAT(image_run((folder / "file").string()), mentions("file"));
   CHECK_THAT(image_run(write_picture(folder.path(), 1, 5).string()), mentions("5 x 1", "at least 2 x 2"));
-  const fs::path checkpoint = folder.path() / "run" / checkpoint_name;
+  const fs::path checkpoint = folder / "run" / checkpoint_name;
   fs::resize_file(checkpoint, fs::file_size(checkpoint) - 10);
-  fs::remove(folder.path() / "run" / previous_name);
-  CHECK_THAT(error_text([&] { run(config, folder.path() / "run", true); }), mentions("checkpoint.safetensors"));
+  fs::remove(folder / "run" / previous_name);
+  CHECK_THAT(refusal(config, folder / "run", true), mentions("checkpoint.safetensors"));
 }
 
-TEST_CASE("a run that is finished is left as it is, and one that was killed while it finished logs nothing twice", "[tasks]") {
+TEST_CASE("a finished run is left as it is, and one killed while it finished logs nothing twice", "[tasks]") {
   const TempDir folder;
   const Json config = tiny_copy_memory({{"epochs", 2}});
-  const fs::path path = folder.path() / "run", log = path / "metrics.jsonl";
+  const fs::path path = folder / "run", log = path / "metrics.jsonl";
   run(config, path);
   const auto rows = logged(path);
   CHECK(rows.size() == 6 + 2 + 1);
@@ -296,7 +303,7 @@ TEST_CASE("a run that is finished is left as it is, and one that was killed whil
 TEST_CASE("a run that ended before it saved anything can be begun again and resumed", "[tasks]") {
   const TempDir folder;
   const Json config = tiny_copy_memory();
-  const fs::path whole = folder.path() / "whole", path = folder.path() / "run";
+  const fs::path whole = folder / "whole", path = folder / "run";
   run(config, whole);
   for (const bool resume : {false, true}) {
     fs::remove_all(path);
@@ -307,13 +314,13 @@ TEST_CASE("a run that ended before it saved anything can be begun again and resu
     CHECK(contents(path) == contents(whole));
     CHECK(logged(path) == logged(whole));
   }
-  CHECK_THAT(error_text([&] { run(config, path); }), mentions("run", "holds", "--resume"));
+  CHECK_THAT(refusal(config, path), mentions("run", "holds", "--resume"));
 }
 
-TEST_CASE("the checkpoint before is taken where the newest is damaged, and stays until a whole one is there", "[tasks]") {
+TEST_CASE("the checkpoint before replaces a damaged one, and stays until a whole one is there", "[tasks]") {
   const TempDir folder;
   const Json config = tiny_copy_memory();
-  const fs::path whole = folder.path() / "whole", path = folder.path() / "run";
+  const fs::path whole = folder / "whole", path = folder / "run";
   run(config, whole);
   run(config, path, false, 7);  // checkpoints of steps 6 and 7
   std::ofstream(path / checkpoint_name, std::ios::trunc) << "damaged";
@@ -328,48 +335,48 @@ TEST_CASE("the checkpoint before is taken where the newest is damaged, and stays
   CHECK(logged(path) == logged(whole));
   std::ofstream(path / checkpoint_name, std::ios::trunc) << "damaged";
   std::ofstream(path / previous_name, std::ios::trunc) << "damaged";
-  CHECK_THAT(error_text([&] { run(config, path, true); }), mentions(checkpoint_name, previous_name, "either"));
+  CHECK_THAT(refusal(config, path, true), mentions(checkpoint_name, previous_name, "either"));
 }
 
 TEST_CASE("checkpoints by time change no bit, and a log that has lost rows is said to have", "[tasks]") {
   const TempDir folder;
-  const fs::path whole = folder.path() / "whole", path = folder.path() / "run";
+  const fs::path whole = folder / "whole", path = folder / "run";
   run(tiny_copy_memory(), whole);
   const Json config = tiny_copy_memory({{"checkpoint_minutes", 1e-9}, {"checkpoint_every", 100}});
   run(config, path, false, 5);
   CHECK(find_checkpoint(path).record.step == 5);
   CHECK(read_run_record(read_checkpoint_record(path / previous_name), "previous").step == 4);
-  const fs::path lost = folder.path() / "lost";
+  const fs::path lost = folder / "lost";
   fs::copy(path, lost);
   run(config, path, true);
   CHECK(contents(path) == contents(whole));
   CHECK(logged(path) == logged(whole));
   fs::resize_file(lost / "metrics.jsonl", 0);
-  CHECK_THAT(run(config, lost, true).printed, mentions("metrics.jsonl lacks", "at step 5", "the weights are whole"));
+  CHECK_THAT(run(config, lost, true).printed, mentions("metrics.jsonl lacks", "at step 5", "weights are whole"));
   CHECK(contents(lost) == contents(whole));
 }
 
 TEST_CASE("every field of a checkpoint's record is checked", "[tasks]") {
   const TempDir folder;
   const Json config = tiny_copy_memory({{"log_every", 5}});
-  run(config, folder.path() / "run", false, 7);
-  const SafetensorsFile file(folder.path() / "run" / checkpoint_name);
+  run(config, folder / "run", false, 7);
+  const SafetensorsFile file(folder / "run" / checkpoint_name);
   const test::LoadedEntries loaded(file);
   const Json good = read_checkpoint_record(file.path());
   CHECK(good["loss_count"] == 2);
-  fs::create_directory(folder.path() / "bad");
+  fs::create_directory(folder / "bad");
   const auto resumed_with = [&](Json record) {
-    save_safetensors(folder.path() / "bad" / checkpoint_name, loaded.entries, {{"stillpoint", record.dump()}});
-    return error_text([&] { run(config, folder.path() / "bad", true, 8); });
+    save_safetensors(folder / "bad" / checkpoint_name, loaded.entries, {{"stillpoint", record.dump()}});
+    return refusal(config, folder / "bad", true, 8);
   };
-  for (const auto& [name, value] : std::vector<std::pair<std::string, Json>>{
-           {"step", -1}, {"step", 1000000000000000000}, {"step", 13}, {"step", 6}, {"step", 7.5}, {"step", "7"},
-           {"step", Json()}, {"step", 18446744073709551615u}, {"epoch", 3}, {"epoch", -1}, {"loss_sum", Json()},
-           {"loss_sum", "x"}, {"loss_count", 0}, {"loss_count", 3}, {"loss_count", -2}, {"log_rows", -2},
-           {"content", 3}, {"task", 5}, {"config", 5}, {"unknown", 1}}) {
+  for (const Json& wrong : Json::parse(R"([
+         ["step", -1], ["step", 1000000000000000000], ["step", 13], ["step", 6], ["step", 7.5], ["step", "7"],
+         ["step", null], ["step", 18446744073709551615], ["epoch", 3], ["epoch", -1], ["loss_sum", null],
+         ["loss_sum", "x"], ["loss_count", 0], ["loss_count", 3], ["loss_count", -2], ["log_rows", -2],
+         ["content", 3], ["task", 5], ["config", 5], ["unknown", 1]])")) {
     Json record = good;
-    record[name] = value;
-    INFO(name << " " << value);
+    record[wrong[0].get<std::string>()] = wrong[1];
+    INFO(wrong);
     CHECK_THAT(resumed_with(record), mentions(checkpoint_name));
   }
   for (const char* name : {"task", "config", "step", "epoch", "loss_sum", "loss_count"}) {
@@ -381,15 +388,8 @@ TEST_CASE("every field of a checkpoint's record is checked", "[tasks]") {
   Json old = good;
   old.erase("log_rows");
   old.erase("content");
-  save_safetensors(folder.path() / "bad" / checkpoint_name, loaded.entries, {{"stillpoint", old.dump()}});
-  CHECK(run(config, folder.path() / "bad", true, 8).outcome.steps == 8);
-}
-
-TEST_CASE("settings of zero length are refused with their names", "[tasks]") {
-  CHECK_THAT(error_text([] { tiny_copy_memory({{"train_sequences", 0}}); }), mentions("train_sequences is 0", "in [1, "));
-  CHECK_THAT(error_text([] { tiny_copy_memory({{"blank", 0}}); }), mentions("blank is 0"));
-  CHECK_THAT(error_text([] { tiny_copy_memory({{"epochs", 0}}); }), mentions("epochs is 0"));
-  CHECK_THAT(error_text([] { task_kind("copy"); }), mentions("'copy'", "copy-memory"));
+  save_safetensors(folder / "bad" / checkpoint_name, loaded.entries, {{"stillpoint", old.dump()}});
+  CHECK(run(config, folder / "bad", true, 8).outcome.steps == 8);
 }
 
 }  // namespace stillpoint
