@@ -5,12 +5,12 @@
 
 #include "bench/workloads.h"
 #include "engine/ops.h"
-#include "kernels/update/update.h"
-#include "kernels/monotone/complex_inverse.h"
 #include "kernels/gemm/gemm.h"
-#include "kernels/root_solver/history.h"
-#include "kernels/random/random.h"
 #include "kernels/launch/subnormals.h"
+#include "kernels/monotone/complex_inverse.h"
+#include "kernels/random/random.h"
+#include "kernels/root_solver/history.h"
+#include "kernels/update/update.h"
 #include "models/mondeq.h"
 #include "models/sim.h"
 
@@ -46,19 +46,20 @@ double copy_peak() {
 }
 
 void report_flops(benchmark::State& state, double flops) {
-  state.counters["GFLOP/s"] =
-      benchmark::Counter(flops * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["GFLOP/s"] = benchmark::Counter(flops * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
   state.counters["of_peak"] =
       benchmark::Counter(flops / gemm_peak(), benchmark::Counter::kIsIterationInvariantRate);
 }
 
 void report_bytes(benchmark::State& state, double bytes) {
   state.counters["GB/s"] = benchmark::Counter(bytes * 1e-9, benchmark::Counter::kIsIterationInvariantRate);
-  state.counters["of_peak"] = benchmark::Counter(bytes / copy_peak(), benchmark::Counter::kIsIterationInvariantRate);
+  state.counters["of_peak"] =
+      benchmark::Counter(bytes / copy_peak(), benchmark::Counter::kIsIterationInvariantRate);
 }
 
 // Forward and backward of `op` on variables; `flops` of the forward pass count three times.
-void run_op(benchmark::State& state, const std::vector<Tensor>& xs, double flops, const std::function<Tensor()>& op) {
+void run_op(benchmark::State& state, const std::vector<Tensor>& xs, double flops,
+            const std::function<Tensor()>& op) {
   const Tensor seed = normal(op().shape(), 99);
   for (auto _ : state) benchmark::DoNotOptimize(grad(op(), xs, seed)[0].array().data);
   report_flops(state, 3 * flops);
@@ -93,7 +94,8 @@ void bench_narrow_head(benchmark::State& state) {
   Initializer init(1);
   const Tensor x = normal({state.range(0), 10}, 2).variable();
   std::vector<HeadLayer> layers;
-  if (two_tier) layers.push_back({normal({16, 10}, 3).variable(), normal({16}, 4).variable(), Activation::fourier});
+  if (two_tier)
+    layers.push_back({normal({16, 10}, 3).variable(), normal({16}, 4).variable(), Activation::fourier});
   layers.push_back(Linear(init, two_tier ? 32 : 10, 32).layer(Activation::relu));
   layers.push_back(Linear(init, 32, 32).layer(Activation::relu));
   layers.push_back(Linear(init, 32, 10).layer(Activation::identity));
@@ -126,7 +128,8 @@ void bench_wide_head(benchmark::State& state) {
 BENCHMARK(bench_wide_head)->Name("sim_head/wide")->UseRealTime()->Unit(benchmark::kMillisecond);
 
 void bench_koopman(benchmark::State& state) {
-  const Tensor x = normal({65536, 256}, 1).variable(), u = normal({256, 128}, 2).variable(), vt = normal({128, 256}, 3).variable();
+  const Tensor x = normal({65536, 256}, 1).variable(), u = normal({256, 128}, 2).variable(),
+               vt = normal({128, 256}, 3).variable();
   run_op(state, {x, u, vt}, 2.0 * 65536 * 2 * 256 * 128, [&] { return koopman(x, u, vt); });
 }
 BENCHMARK(bench_koopman)->Name("koopman")->UseRealTime()->Unit(benchmark::kMillisecond);
@@ -134,7 +137,8 @@ BENCHMARK(bench_koopman)->Name("koopman")->UseRealTime()->Unit(benchmark::kMilli
 void bench_fourier(benchmark::State& state) {
   const Tensor x = normal({65536, 256}, 1).variable(), omega = normal({128, 256}, 2);
   const Tensor seed = normal({65536, 256}, 3);
-  for (auto _ : state) benchmark::DoNotOptimize(grad(random_fourier_features(x, omega), {x}, seed)[0].array().data);
+  for (auto _ : state)
+    benchmark::DoNotOptimize(grad(random_fourier_features(x, omega), {x}, seed)[0].array().data);
   report_flops(state, 2 * 2.0 * 65536 * 256 * 128);
 }
 BENCHMARK(bench_fourier)->Name("random_fourier_features")->UseRealTime()->Unit(benchmark::kMillisecond);
@@ -143,15 +147,17 @@ void bench_cross_entropy(benchmark::State& state) {
   const Index rows = state.range(0);
   const Tensor logits = normal({rows, 10}, 1).variable();
   const Tensor labels = Tensor::zeros({rows}, {DType::int32});
-  for (auto _ : state) benchmark::DoNotOptimize(grad(softmax_cross_entropy(logits, labels), {logits})[0].array().data);
+  for (auto _ : state)
+    benchmark::DoNotOptimize(grad(softmax_cross_entropy(logits, labels), {logits})[0].array().data);
   report_bytes(state, double(rows) * 10 * 4 * 3);
 }
 BENCHMARK(bench_cross_entropy)->Name("softmax_cross_entropy")->Arg(520)->Arg(5200)->UseRealTime();
 
 // Argument: elements.
 void bench_adam(benchmark::State& state) {
-  const Tensor p = normal({state.range(0)}, 1), g = normal({state.range(0)}, 2), m = Tensor::zeros({state.range(0)}),
-               v = Tensor::zeros({state.range(0)}), norm = Tensor::zeros({1}), factor = Tensor::zeros({1});
+  const Tensor p = normal({state.range(0)}, 1), g = normal({state.range(0)}, 2),
+               m = Tensor::zeros({state.range(0)}), v = Tensor::zeros({state.range(0)}),
+               norm = Tensor::zeros({1}), factor = Tensor::zeros({1});
   const kernels::AdamTensor table[]{{p.array(), g.array(), m.array(), v.array()}};
   const Array gradients[]{g.array()}, clip = factor.array();
   const auto values = kernels::adam_coefficients(1e-3, 0.9, 0.999, 10);
@@ -169,7 +175,8 @@ BENCHMARK(bench_adam)->Name("adam")->Arg(17294)->Arg(1 << 20)->UseRealTime();
 void bench_relative_attention(benchmark::State& state) {
   const Index n = state.range(0), length = 520, heads = 8, features = 5, d = heads * features;
   const Tensor qkv = normal({n, length, 3 * d}, 1).variable(), r = normal({length, d}, 2),
-               b_w = normal({heads, features}, 3), b_r = normal({heads, features}, 4), seed = normal({n, length, d}, 5);
+               b_w = normal({heads, features}, 3), b_r = normal({heads, features}, 4),
+               seed = normal({n, length, d}, 5);
   for (auto _ : state)
     benchmark::DoNotOptimize(grad(relative_attention(qkv, r, b_w, b_r), {qkv}, seed)[0].array().data);
   report_flops(state, 9 * 2 * double(n * d) * double(length * (length + 1)) / 2);
@@ -201,7 +208,8 @@ void bench_conv2d(benchmark::State& state) {
   report_flops(state, 2.0 * 9 * double(n * side * side * channels * channels));
 }
 void conv2d_sizes(benchmark::internal::Benchmark* bench) {
-  for (const auto& size : std::vector<std::vector<std::int64_t>>{{24, 28}, {24, 14}, {38, 32}, {38, 16}, {81, 34}})
+  for (const auto& size :
+       std::vector<std::vector<std::int64_t>>{{24, 28}, {24, 14}, {38, 32}, {38, 16}, {81, 34}})
     bench->Args(size);
   bench->UseRealTime()->Unit(benchmark::kMillisecond);
 }
@@ -209,8 +217,8 @@ BENCHMARK(bench_conv2d<Conv2dPass::forward>)->Name("conv2d")->Apply(conv2d_sizes
 BENCHMARK(bench_conv2d<Conv2dPass::data>)->Name("conv2d_data_adjoint")->Apply(conv2d_sizes);
 BENCHMARK(bench_conv2d<Conv2dPass::weight>)->Name("conv2d_weight_adjoint")->Apply(conv2d_sizes);
 
-// Arguments: channels, height and width, pool; 128 images. Bytes of x twice forward and twice backward, of y, of g twice
-// and of dx.
+// Arguments: channels, height and width, pool; 128 images. Bytes of x twice forward and twice backward, of y,
+// of g twice and of dx.
 void bench_batch_norm(benchmark::State& state) {
   const Index n = 128, channels = state.range(0), side = state.range(1), pool = state.range(2);
   const Tensor x = normal({n, channels, side, side}, 1).variable(), gain = normal({channels}, 2).variable(),
@@ -266,7 +274,12 @@ void bench_fourier_grid(benchmark::State& state) {
   const double n = double(state.range(1)), half = double(state.range(1) / 2 + 1);
   report_flops(state, 2 * 12 * half * n * n * double(state.range(0)) * 128);
 }
-BENCHMARK(bench_fourier_grid)->Name("fourier_grid")->Args({56, 30})->Args({81, 34})->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(bench_fourier_grid)
+    ->Name("fourier_grid")
+    ->Args({56, 30})
+    ->Args({81, 34})
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
 
 void bench_spectral_product(benchmark::State& state) {
   const Index c = state.range(0), count = kernels::HalfSpectrum{state.range(1)}.count();
@@ -274,7 +287,12 @@ void bench_spectral_product(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(spectral_product(blocks, x).array().data);
   report_flops(state, 8.0 * double(c * c * count) * 128);
 }
-BENCHMARK(bench_spectral_product)->Name("spectral_product")->Args({56, 30})->Args({81, 34})->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(bench_spectral_product)
+    ->Name("spectral_product")
+    ->Args({56, 30})
+    ->Args({81, 34})
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
 
 void bench_complex_inverse(benchmark::State& state) {
   const Index c = state.range(0), count = kernels::HalfSpectrum{state.range(1)}.count();
@@ -283,7 +301,12 @@ void bench_complex_inverse(benchmark::State& state) {
   for (auto _ : state) kernels::complex_inverse(c, m.array());  // and back, every second time
   report_flops(state, 8.0 * double(c * c * c * count));
 }
-BENCHMARK(bench_complex_inverse)->Name("complex_inverse")->Args({56, 30})->Args({81, 34})->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(bench_complex_inverse)
+    ->Name("complex_inverse")
+    ->Args({56, 30})
+    ->Args({81, 34})
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
 
 // One iteration of Peaceman-Rachford, transforms as folded.
 void bench_peaceman_rachford(benchmark::State& state) {
@@ -298,7 +321,12 @@ void bench_peaceman_rachford(benchmark::State& state) {
   for (auto _ : state) benchmark::DoNotOptimize(solve_splitting(*w, bias, options).z[0].array().data);
   report_flops(state, 8.0 * double(c * c * kernels::HalfSpectrum{n}.count()) * 128);
 }
-BENCHMARK(bench_peaceman_rachford)->Name("peaceman_rachford")->Args({56, 30})->Args({81, 34})->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(bench_peaceman_rachford)
+    ->Name("peaceman_rachford")
+    ->Args({56, 30})
+    ->Args({81, 34})
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
 
 void bench_step(benchmark::State& state, const std::string& name) {
   const Workload w = make_workload(name);

@@ -28,11 +28,16 @@ Arguments parse(int argc, char** argv) {
       require(i + 1 < argc, "step_bench: ", word, " has no value, expected one, add it");
       return argv[++i];
     };
-    if (word == "--seconds") a.seconds = std::stod(value());
-    else if (word == "--threads") a.threads = std::stoi(value());
-    else if (word == "--precision") kernels::set_precision(value() == "bf16" ? kernels::Precision::bf16 : kernels::Precision::float32);
-    else if (word.starts_with("--")) fail("step_bench: given ", word, ", expected --seconds, --threads or --precision, check it");
-    else a.names.push_back(word);
+    if (word == "--seconds")
+      a.seconds = std::stod(value());
+    else if (word == "--threads")
+      a.threads = std::stoi(value());
+    else if (word == "--precision")
+      kernels::set_precision(value() == "bf16" ? kernels::Precision::bf16 : kernels::Precision::float32);
+    else if (word.starts_with("--"))
+      fail("step_bench: given ", word, ", expected --seconds, --threads or --precision, check it");
+    else
+      a.names.push_back(word);
   }
   if (a.names.empty()) a.names = workload_names();
   return a;
@@ -57,10 +62,19 @@ nlohmann::json measure(const std::string& name, double seconds, double peak) {
   const double mean = std::accumulate(ms.begin(), ms.end(), 0.0) / double(ms.size());
   std::sort(ms.begin(), ms.end());
   const double median = ms[ms.size() / 2], gflops = w.flops / median / 1e6;
-  return {{"workload", name}, {"params", w.parameters}, {"batch", w.batch}, {"ms_per_step", median},
-          {"mean", mean}, {"p10", ms[ms.size() / 10]}, {"p90", ms[ms.size() * 9 / 10]}, {"steps", ms.size()},
-          {"threads", threads}, {"gflops", gflops}, {"gemm_peak", peak},
-          {"fraction_of_peak", gflops / peak}, {"nominal_gflops", w.nominal_flops / median / 1e6},
+  return {{"workload", name},
+          {"params", w.parameters},
+          {"batch", w.batch},
+          {"ms_per_step", median},
+          {"mean", mean},
+          {"p10", ms[ms.size() / 10]},
+          {"p90", ms[ms.size() * 9 / 10]},
+          {"steps", ms.size()},
+          {"threads", threads},
+          {"gflops", gflops},
+          {"gemm_peak", peak},
+          {"fraction_of_peak", gflops / peak},
+          {"nominal_gflops", w.nominal_flops / median / 1e6},
           {"allocations_after_warm_up", memory_stats(Device::cpu).system_allocations - allocations},
           {"peak_memory_bytes", memory_stats(Device::cpu).peak}};
 }

@@ -128,7 +128,8 @@ Workload pixels(const std::string& kind) {
   return w;
 }
 
-// Multiply-adds of one 3x3 convolution with one border of zeros, whose products are none, per channel pair and image.
+// Multiply-adds of one 3x3 convolution with one border of zeros, whose products are none, per channel pair
+// and image.
 double window_products(Index height, Index width) { return double((3 * height - 2) * (3 * width - 2)); }
 
 Workload vision(Index colours, Index side, Index channels, bool two_tier) {
@@ -143,7 +144,8 @@ Workload vision(Index colours, Index side, Index channels, bool two_tier) {
       model, [x, y](const ImageSim& m) { return softmax_cross_entropy(m(x, true), y); }, 0);
   const double c = double(channels), width = two_tier ? 104 : 50;
   const double first = double(image[0]) * c * window_products(image[1], image[2]);
-  const double convs = first + c * c * (window_products(image[1], image[2]) + 2 * window_products(image[1] / 2, image[2] / 2));
+  const double convs =
+      first + c * c * (window_products(image[1], image[2]) + 2 * window_products(image[1] / 2, image[2] / 2));
   const double lift = c * double(image[1] / 4 * (image[2] / 4)) * 50;
   const double maps = (two_tier ? 50 * 52 : 0) + width * width + (width + 64) * 32 + 320;
   w.batch = batch;

@@ -13,8 +13,8 @@ struct Workload {
   std::string name;
   Index batch = 1;
   Index parameters = 0;
-  double flops = 0;           // of one step as executed: multiply-adds count two, taps outside the sequence none
-  double nominal_flops = 0;   // of the same step without folding
+  double flops = 0;  // of one step as executed: multiply-adds count two, taps outside the sequence none
+  double nominal_flops = 0;      // of the same step without folding
   std::function<double()> step;  // returns the loss
 };
 

@@ -42,11 +42,12 @@ std::vector<Node*> path(Node* y, const std::unordered_set<Node*>& xs) {
 
 void check_gradient(const Node& node, std::size_t i, const Tensor& gradient) {
   const Tensor& input = node.inputs[i];
-  require(gradient.defined(), "grad: ", node.op, " gave its input ", i, " no gradient, expected one of shape ",
-          to_text(input.shape()), ", correct its vjp");
+  require(gradient.defined(), "grad: ", node.op, " gave its input ", i,
+          " no gradient, expected one of shape ", to_text(input.shape()), ", correct its vjp");
   require(gradient.shape() == input.shape() && gradient.dtype() == input.dtype(), "grad: ", node.op,
-          " gave its input ", i, " a gradient of ", to_text(gradient.shape()), " of ", name_of(gradient.dtype()),
-          ", expected ", to_text(input.shape()), " of ", name_of(input.dtype()), ", correct its vjp");
+          " gave its input ", i, " a gradient of ", to_text(gradient.shape()), " of ",
+          name_of(gradient.dtype()), ", expected ", to_text(input.shape()), " of ", name_of(input.dtype()),
+          ", correct its vjp");
 }
 
 using Cotangents = std::unordered_map<Node*, Tensor>;
@@ -57,8 +58,7 @@ void propagate(const Tensor& y, const std::unordered_set<Node*>& wanted_nodes, C
   const kernels::Range range(node.op);
   std::vector<char> wanted;
   for (const Tensor& input : node.inputs) wanted.push_back(wanted_nodes.contains(input.node().get()));
-  const std::vector<Tensor> gradients =
-      node.vjp({y, cotangents.at(y.node().get()), node.inputs, wanted});
+  const std::vector<Tensor> gradients = node.vjp({y, cotangents.at(y.node().get()), node.inputs, wanted});
   require(gradients.size() == node.inputs.size(), "grad: ", node.op, " gave ", gradients.size(),
           " gradients, expected ", node.inputs.size(), ", correct its vjp");
   for (std::size_t i = 0; i < gradients.size(); ++i) {
@@ -139,7 +139,8 @@ Tensor record(Tensor y, const char* op, std::vector<Tensor> inputs, Vjp vjp) {
   Node& node = *y.node_;
   node.op = op;
   if (!recording) return y;
-  const bool needed = std::any_of(inputs.begin(), inputs.end(), [](const Tensor& x) { return x.requires_grad(); });
+  const bool needed =
+      std::any_of(inputs.begin(), inputs.end(), [](const Tensor& x) { return x.requires_grad(); });
   if (!needed) return y;
   node.requires_grad = true;
   node.inputs = std::move(inputs);
@@ -151,7 +152,8 @@ Tensor record(Tensor y, const char* op, std::initializer_list<Tensor> inputs, Vj
   return record(std::move(y), op, std::vector<Tensor>(inputs), std::move(vjp));
 }
 
-std::vector<Tensor> grad(const Tensor& y, const std::vector<Tensor>& xs, const Tensor& seed, GradOptions options) {
+std::vector<Tensor> grad(const Tensor& y, const std::vector<Tensor>& xs, const Tensor& seed,
+                         GradOptions options) {
   require(y.requires_grad(), "grad: given an unrecorded output, expected one made from a variable(), ",
           "check that recording is on and that its inputs require gradients");
   require(seed.defined() || y.size() == 1, "grad: given shape ", to_text(y.shape()),
@@ -182,7 +184,8 @@ std::vector<Tensor> grad(const Tensor& y, const std::vector<Tensor>& xs, const T
   std::vector<Tensor> gradients;
   for (const Tensor& x : xs) {
     const auto found = wanted.contains(x.node().get()) ? cotangents.find(x.node().get()) : cotangents.end();
-    require(found != cotangents.end() || options.allow_unused, "grad: given an x of shape ", to_text(x.shape()),
+    require(found != cotangents.end() || options.allow_unused, "grad: given an x of shape ",
+            to_text(x.shape()),
             " that y does not depend on, expected a recorded dependence, drop it or set allow_unused");
     gradients.push_back(found != cotangents.end() ? found->second : Tensor::zeros(x.shape(), x.options()));
   }
@@ -194,7 +197,8 @@ std::vector<Tensor> grad_through(const VjpContext& context, const Tensor& refere
   std::vector<Tensor> wanted;
   for (std::size_t i = 0; i < context.inputs.size(); ++i)
     if (context.wants(i)) wanted.push_back(context.inputs[i]);
-  const std::vector<Tensor> found = grad(reference, wanted, context.g, {.create_graph = true, .allow_unused = true});
+  const std::vector<Tensor> found =
+      grad(reference, wanted, context.g, {.create_graph = true, .allow_unused = true});
   std::vector<Tensor> gradients(context.inputs.size());
   std::size_t next = 0;
   for (std::size_t i = 0; i < gradients.size(); ++i)

@@ -1,8 +1,8 @@
 // Places of gradients, and when their sums start.
 #include "engine/gradient_buckets.h"
 
-#include "kernels/elementwise/elementwise.h"
 #include "kernels/device/range.h"
+#include "kernels/elementwise/elementwise.h"
 
 namespace stillpoint {
 namespace {

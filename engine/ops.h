@@ -1,4 +1,5 @@
-// The differentiable ops: each takes tensors of one dtype on one device and records how to differentiate itself.
+// The differentiable ops: each takes tensors of one dtype on one device and records how to differentiate
+// itself.
 #pragma once
 #include <vector>
 
@@ -13,7 +14,7 @@ Tensor subtract(const Tensor& a, const Tensor& b);
 Tensor multiply(const Tensor& a, const Tensor& b);
 Tensor divide(const Tensor& a, const Tensor& b);
 Tensor affine(const Tensor& x, double alpha, double beta);  // alpha x + beta
-Tensor clone(const Tensor& x);  // the values in memory of their own
+Tensor clone(const Tensor& x);                              // the values in memory of their own
 Tensor negate(const Tensor& x);
 Tensor relu(const Tensor& x);
 Tensor exponential(const Tensor& x);
@@ -32,11 +33,11 @@ inline Tensor operator*(double a, const Tensor& x) { return affine(x, a, 0); }
 inline Tensor operator-(const Tensor& x) { return negate(x); }
 
 // Shape; `axes`, `from` and `to` name every axis.
-Tensor reshape(const Tensor& x, Shape shape);                 // one size may be -1
-Tensor permute(const Tensor& x, const std::vector<Index>& axes);  // y's axis i is x's axis axes[i]
-Tensor expand(const Tensor& x, const Shape& shape);           // NumPy broadcasting to `shape`
-Tensor slice(const Tensor& x, const Shape& from, const Shape& to);            // x[from:to) on every axis
-Tensor pad(const Tensor& x, const Shape& before, const Shape& shape);         // zeros around x inside `shape`
+Tensor reshape(const Tensor& x, Shape shape);                          // one size may be -1
+Tensor permute(const Tensor& x, const std::vector<Index>& axes);       // y's axis i is x's axis axes[i]
+Tensor expand(const Tensor& x, const Shape& shape);                    // NumPy broadcasting to `shape`
+Tensor slice(const Tensor& x, const Shape& from, const Shape& to);     // x[from:to) on every axis
+Tensor pad(const Tensor& x, const Shape& before, const Shape& shape);  // zeros around x inside `shape`
 // Sums; sum_to is the adjoint of expand.
 Tensor sum_to(const Tensor& x, const Shape& shape);
 Tensor sum(const Tensor& x);   // to shape (1)
@@ -65,8 +66,8 @@ Tensor conv1d(const Tensor& x, const Tensor& w, Conv1dOptions options = {});
 Tensor conv1d_data_adjoint(const Tensor& y, const Tensor& w, Conv1dOptions options);
 Tensor conv1d_weight_adjoint(const Tensor& y, const Tensor& x, Index taps, Conv1dOptions options);
 
-// Two-dimensional convolution, x (N,Ci,H,W), w (Co,Ci,Kh,Kw) -> (N,Co,Ho,Wo); see kernels/conv2d/conv2d.h. A circular border
-// wraps around instead of being zero.
+// Two-dimensional convolution, x (N,Ci,H,W), w (Co,Ci,Kh,Kw) -> (N,Co,Ho,Wo); see kernels/conv2d/conv2d.h. A
+// circular border wraps around instead of being zero.
 struct Conv2dOptions {
   Index stride = 1, padding = 0;
   bool circular = false;
@@ -75,10 +76,12 @@ Tensor conv2d(const Tensor& x, const Tensor& w, Conv2dOptions options = {});
 // The same plus b_o, b (Co), in one pass.
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b, Conv2dOptions options = {});
 // height_width and kernel: the two sizes that y alone does not tell.
-Tensor conv2d_data_adjoint(const Tensor& y, const Tensor& w, const Shape& height_width, Conv2dOptions options);
+Tensor conv2d_data_adjoint(const Tensor& y, const Tensor& w, const Shape& height_width,
+                           Conv2dOptions options);
 Tensor conv2d_weight_adjoint(const Tensor& y, const Tensor& x, const Shape& kernel, Conv2dOptions options);
-// relu(gain_c z + shift_c) with z = (x - mean_c) / sqrt(variance_c + 1e-5), x (N,C,H,W), all others (C) (Ioffe, Szegedy
-// 2015). mean and variance (divided by N H W) are the batch's, and unrecorded: running statistics take them.
+// relu(gain_c z + shift_c) with z = (x - mean_c) / sqrt(variance_c + 1e-5), x (N,C,H,W), all others (C)
+// (Ioffe, Szegedy 2015). mean and variance (divided by N H W) are the batch's, and unrecorded: running
+// statistics take them.
 struct BatchNormValue {
   Tensor y, mean, variance;
 };
@@ -86,17 +89,19 @@ struct BatchNormValue {
 struct BatchNormOptions {
   Index pool = 1;
 };
-BatchNormValue batch_norm_relu(const Tensor& x, const Tensor& gain, const Tensor& shift, BatchNormOptions options = {});
+BatchNormValue batch_norm_relu(const Tensor& x, const Tensor& gain, const Tensor& shift,
+                               BatchNormOptions options = {});
 // The same with given statistics.
 Tensor batch_norm_relu_inference(const Tensor& x, const Tensor& gain, const Tensor& shift, const Tensor& mean,
                                  const Tensor& variance, BatchNormOptions options = {});
-// Largest of each size x size window, x (N,C,H,W) -> (N,C,H/size,W/size) rounded down; the first of equal ones takes the
-// gradient, a NaN counts as the largest.
+// Largest of each size x size window, x (N,C,H,W) -> (N,C,H/size,W/size) rounded down; the first of equal
+// ones takes the gradient, a NaN counts as the largest.
 Tensor max_pool2d(const Tensor& x, Index size);
 // w_o = g_o v_o / ||v_o|| over all axes of v but the first (Salimans, Kingma 2016).
 Tensor weight_norm(const Tensor& v, const Tensor& g);
 
-// One TCN residual block; see kernels/tcn_block/tcn_block.h. down_w (C,Ci), down_b (C) undefined where Ci == C.
+// One TCN residual block; see kernels/tcn_block/tcn_block.h. down_w (C,Ci), down_b (C) undefined where Ci ==
+// C.
 struct TcnBlockParams {
   Tensor v1, g1, b1, v2, g2, b2, down_w, down_b;
 };
@@ -122,10 +127,11 @@ Tensor random_fourier_features(const Tensor& x, const Tensor& omega);
 // (x - mean) / sqrt(variance + 1e-5) over the last axis, without gain and bias (Ba, Kiros, Hinton 2016).
 Tensor layer_norm(const Tensor& x);
 
-// Causal multi-head attention with relative positions; see kernels/relative_attention/relative_attention.h. qkv (N,L,3HE), r (L,HE) with
-// distance p in row p, b_w and b_r (H,E) -> (N,L,HE).
+// Causal multi-head attention with relative positions; see kernels/relative_attention/relative_attention.h.
+// qkv (N,L,3HE), r (L,HE) with distance p in row p, b_w and b_r (H,E) -> (N,L,HE).
 Tensor relative_attention(const Tensor& qkv, const Tensor& r, const Tensor& b_w, const Tensor& b_r);
-// The same from matmul, softmax and shapes, with L x L scores: the reference, and what higher derivatives go through.
+// The same from matmul, softmax and shapes, with L x L scores: the reference, and what higher derivatives go
+// through.
 Tensor relative_attention_reference(const Tensor& qkv, const Tensor& r, const Tensor& b_w, const Tensor& b_r);
 
 Tensor softmax(const Tensor& x);  // over the last axis

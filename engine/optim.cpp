@@ -52,7 +52,8 @@ Tensor Optimiser::apply(const std::vector<Array>& gradients) {
   if (config_.clip > 0) kernels::clip_factor(norm_.array(), config_.clip, factor);
   const Array* const clip = config_.clip > 0 ? &factor : nullptr;
   if (config_.kind == "adam")
-    kernels::adam_step(table, {.beta2 = config_.beta2, .eps = config_.eps, .weight_decay = config_.weight_decay},
+    kernels::adam_step(table,
+                       {.beta2 = config_.beta2, .eps = config_.eps, .weight_decay = config_.weight_decay},
                        coefficients, clip);
   else
     kernels::sgd_step(table, config_.weight_decay, coefficients, clip);

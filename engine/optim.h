@@ -19,11 +19,12 @@ struct OptimiserConfig {
 // state: Adam's m and v per parameter, SGD's momentum buffer in m. The parameters are updated in place.
 class Optimiser {
  public:
-  Optimiser(const ParamList& params, OptimiserConfig config);  // Error for another kind, or without parameters
+  Optimiser(const ParamList& params,
+            OptimiserConfig config);  // Error for another kind, or without parameters
 
-  // One update; gradients in the order of the list. Returns the global norm before clipping, on the device. It is
-  // `begin_step`, which counts and tells the device what changes from step to step, and `apply`, device work alone
-  // that a graph may record.
+  // One update; gradients in the order of the list. Returns the global norm before clipping, on the device.
+  // It is `begin_step`, which counts and tells the device what changes from step to step, and `apply`, device
+  // work alone that a graph may record.
   Tensor update(const std::vector<Tensor>& gradients, double lr);
   void begin_step(double lr);
   Tensor apply(const std::vector<Tensor>& gradients);

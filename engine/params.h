@@ -12,8 +12,8 @@ struct NamedTensor {
   Tensor tensor;
 };
 
-// Visitor for `template <class P> void params(P& p) { p("w", w); p.buffer("omega", omega); }`. The list is the
-// optimiser's set, the checkpoint's layout and the parameter count. Undefined tensors are left out.
+// Visitor for `template <class P> void params(P& p) { p("w", w); p.buffer("omega", omega); }`. The list is
+// the optimiser's set, the checkpoint's layout and the parameter count. Undefined tensors are left out.
 class ParamList {
  public:
   template <class Member>

@@ -14,7 +14,8 @@ namespace {
 // Linear interpolation of `values` over the points 0, floor((E-5)/2), E-5, E.
 double one_cycle(double t, std::int64_t epochs, const std::array<double, 4>& values) {
   require(epochs > 5, "schedule: given 1cycle over ", epochs, " epochs, expected more than 5, raise epochs");
-  const std::array<double, 4> points{0, std::floor(double(epochs - 5) / 2), double(epochs - 5), double(epochs)};
+  const std::array<double, 4> points{0, std::floor(double(epochs - 5) / 2), double(epochs - 5),
+                                     double(epochs)};
   for (std::size_t i = 0; i + 1 < points.size(); ++i)
     if (t < points[i + 1])
       return values[i] + (values[i + 1] - values[i]) * (t - points[i]) / (points[i + 1] - points[i]);
@@ -31,17 +32,22 @@ const std::vector<std::string>& schedule_names() {
 ScheduleKind schedule_named(const std::string& name) {
   const auto& names = schedule_names();
   const auto found = std::find(names.begin(), names.end(), name);
-  require(found != names.end(), "schedule: given '", name, "', expected constant, step, 1cycle or cosine, choose one");
+  require(found != names.end(), "schedule: given '", name,
+          "', expected constant, step, 1cycle or cosine, choose one");
   return ScheduleKind(found - names.begin());
 }
 
 double Schedule::lr_at(std::int64_t step) const {
   const double t = double(step) / double(steps_per_epoch);
   switch (kind) {
-    case ScheduleKind::constant: return lr;
-    case ScheduleKind::step: return lr * std::pow(0.1, double(step / steps_per_epoch / step_epochs));
-    case ScheduleKind::one_cycle: return one_cycle(t, epochs, {1e-3, lr, 1e-3, 1e-3});
-    case ScheduleKind::cosine: return lr * 0.5 * (1 + std::cos(std::numbers::pi * t / double(epochs)));
+    case ScheduleKind::constant:
+      return lr;
+    case ScheduleKind::step:
+      return lr * std::pow(0.1, double(step / steps_per_epoch / step_epochs));
+    case ScheduleKind::one_cycle:
+      return one_cycle(t, epochs, {1e-3, lr, 1e-3, 1e-3});
+    case ScheduleKind::cosine:
+      return lr * 0.5 * (1 + std::cos(std::numbers::pi * t / double(epochs)));
   }
   return lr;
 }

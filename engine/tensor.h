@@ -18,7 +18,7 @@ struct ShapeText {
 };
 inline ShapeText to_text(const Shape& shape) { return {shape}; }
 std::ostream& operator<<(std::ostream& out, const ShapeText& text);
-Index count(const Shape& shape);          // product of the sizes
+Index count(const Shape& shape);  // product of the sizes
 
 // Where a new tensor lives and what it holds.
 struct TensorOptions {
@@ -31,8 +31,9 @@ struct VjpContext;
 // Gradients of a recorded op's inputs; an entry whose context.wants(i) is false may be an undefined tensor.
 using Vjp = std::function<std::vector<class Tensor>(const VjpContext& context)>;
 
-// A handle to an immutable, contiguous, row-major value. Copies share the value. Ops write to none: `assign` and the
-// optimisers do, to leaves, and solvers, running statistics and gradient buckets, to tensors of their own.
+// A handle to an immutable, contiguous, row-major value. Copies share the value. Ops write to none: `assign`
+// and the optimisers do, to leaves, and solvers, running statistics and gradient buckets, to tensors of their
+// own.
 class Tensor {
  public:
   Tensor() = default;  // undefined
@@ -86,8 +87,9 @@ struct VjpContext {
   bool wants(std::size_t input) const { return wanted[input] != 0; }
 };
 
-// Makes y remember its inputs and vjp where recording is on and an input requires a gradient; returns y. The vjp is
-// written with ops, so that it is itself differentiable; it must not capture y (it is given as context.y).
+// Makes y remember its inputs and vjp where recording is on and an input requires a gradient; returns y. The
+// vjp is written with ops, so that it is itself differentiable; it must not capture y (it is given as
+// context.y).
 Tensor record(Tensor y, const char* op, std::initializer_list<Tensor> inputs, Vjp vjp);
 Tensor record(Tensor y, const char* op, std::vector<Tensor> inputs, Vjp vjp);
 // The same memory under another shape of equal size, unrecorded.
@@ -113,13 +115,14 @@ struct GradOptions {
   std::function<void(std::size_t x, const Tensor& gradient)> on_ready = {};
 };
 
-// Vector-Jacobian product: for each x the sum over y's elements of seed * dy/dx (seed: ones for a single element).
-// Functional: nothing is stored on tensors, and it may be called many times on one graph, which lives as long as y.
+// Vector-Jacobian product: for each x the sum over y's elements of seed * dy/dx (seed: ones for a single
+// element). Functional: nothing is stored on tensors, and it may be called many times on one graph, which
+// lives as long as y.
 std::vector<Tensor> grad(const Tensor& y, const std::vector<Tensor>& xs, const Tensor& seed = {},
                          GradOptions options = {});
 
-// The vjp of a fused op by way of `reference`, the same value recorded from the op's own inputs by plain ops: what a
-// fused op returns while its gradient is itself being recorded.
+// The vjp of a fused op by way of `reference`, the same value recorded from the op's own inputs by plain ops:
+// what a fused op returns while its gradient is itself being recorded.
 std::vector<Tensor> grad_through(const VjpContext& context, const Tensor& reference);
 
 }  // namespace stillpoint

@@ -15,11 +15,11 @@ namespace stillpoint {
 //   rff     z* = r(U V^T psi(x))
 // with y = W_out z* + b_out after it.
 struct HeadConfig {
-  std::int64_t d = 32;         // features of phi(x)
-  std::int64_t psi = 32;       // features of psi: 2m for m random vectors
-  double bandwidth = 1;        // sigma of the Gaussian kernel; frequencies are N(0, 1/sigma^2)
-  std::int64_t hidden = 32;    // H, the units of r
-  bool fold = true;            // multiply out runs of linear maps if that pays
+  std::int64_t d = 32;       // features of phi(x)
+  std::int64_t psi = 32;     // features of psi: 2m for m random vectors
+  double bandwidth = 1;      // sigma of the Gaussian kernel; frequencies are N(0, 1/sigma^2)
+  std::int64_t hidden = 32;  // H, the units of r
+  bool fold = true;          // multiply out runs of linear maps if that pays
   template <class F>
   void fields(F& f) {
     f("d_phi", d, "features of the lift phi", wide());
@@ -103,7 +103,8 @@ struct SequenceSim {
   SimHead head;
 
   SequenceSim() = default;
-  SequenceSim(Initializer& init, const TcnConfig& tcn, const HeadConfig& config, Index outputs, bool two_tier);
+  SequenceSim(Initializer& init, const TcnConfig& tcn, const HeadConfig& config, Index outputs,
+              bool two_tier);
   Tensor operator()(const Tensor& x) const;
   template <class P>
   void params(P& p) {

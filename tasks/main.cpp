@@ -5,8 +5,8 @@
 #include <exception>
 #include <iostream>
 
-#include "kernels/host/address_space.h"
 #include "kernels/device/error.h"
+#include "kernels/host/address_space.h"
 #include "kernels/launch/subnormals.h"
 #include "tasks/command/cli.h"
 #include "tasks/command/console.h"

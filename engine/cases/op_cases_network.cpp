@@ -52,7 +52,9 @@ Values convolved(const ConvSizes& s, const Values& x, const Values& w) {
         for (Size c = 0; c < s.in; ++c)
           for (Size j = 0; j < s.k; ++j) {
             const Size back = (s.k - 1 - j) * s.d;
-            if (back <= t) y[(n * s.out + o) * s.t + t] += w[(o * s.in + c) * s.k + j] * x[(n * s.in + c) * s.t + t - back];
+            if (back <= t)
+              y[(n * s.out + o) * s.t + t] +=
+                  w[(o * s.in + c) * s.k + j] * x[(n * s.in + c) * s.t + t - back];
           }
   return y;
 }
@@ -80,24 +82,27 @@ void add_lift_cases(std::vector<OpCase>& cases) {
   cases.push_back({.name = "lift_adjoint",
                    .inputs = {{{5, 6}}, {{5, 6}}},
                    .op = [](const Ts& x) { return lift_adjoint(x[0], x[1]); },
-                   .oracle = [](const Vs& x) {
-                     Values y;
-                     for (Size r = 0; r < 5; ++r)
-                       for (Size j = 0; j < 3; ++j)
-                         y.push_back(x[0][r * 6 + j] * x[1][r * 6 + 3 + j] - x[0][r * 6 + 3 + j] * x[1][r * 6 + j]);
-                     return y;
-                   }});
+                   .oracle =
+                       [](const Vs& x) {
+                         Values y;
+                         for (Size r = 0; r < 5; ++r)
+                           for (Size j = 0; j < 3; ++j)
+                             y.push_back(x[0][r * 6 + j] * x[1][r * 6 + 3 + j] -
+                                         x[0][r * 6 + 3 + j] * x[1][r * 6 + j]);
+                         return y;
+                       }});
   cases.push_back({.name = "lift_tangent",
                    .inputs = {{{5, 6}}, {{5, 3}}},
                    .op = [](const Ts& x) { return lift_tangent(x[0], x[1]); },
-                   .oracle = [](const Vs& x) {
-                     Values y;
-                     for (Size r = 0; r < 5; ++r)
-                       for (Size j = 0; j < 6; ++j)
-                         y.push_back(j < 3 ? -x[0][r * 6 + 3 + j] * x[1][r * 3 + j]
-                                           : x[0][r * 6 + j - 3] * x[1][r * 3 + j - 3]);
-                     return y;
-                   }});
+                   .oracle =
+                       [](const Vs& x) {
+                         Values y;
+                         for (Size r = 0; r < 5; ++r)
+                           for (Size j = 0; j < 6; ++j)
+                             y.push_back(j < 3 ? -x[0][r * 6 + 3 + j] * x[1][r * 3 + j]
+                                               : x[0][r * 6 + j - 3] * x[1][r * 3 + j - 3]);
+                         return y;
+                       }});
   cases.push_back({.name = "random_fourier_features",
                    .inputs = {{{37, 5}}, {{4, 5}}},
                    .op = [](const Ts& x) { return random_fourier_features(x[0], x[1]); },
@@ -111,7 +116,8 @@ void add_lift_cases(std::vector<OpCase>& cases) {
 }
 
 void add_conv_cases(std::vector<OpCase>& cases) {
-  for (const ConvSizes& s : {ConvSizes{2, 3, 4, 9, 3, 2}, ConvSizes{1, 1, 2, 5, 4, 3}, ConvSizes{1, 2, 1, 33, 1, 1}}) {
+  for (const ConvSizes& s :
+       {ConvSizes{2, 3, 4, 9, 3, 2}, ConvSizes{1, 1, 2, 5, 4, 3}, ConvSizes{1, 2, 1, 33, 1, 1}}) {
     const auto shape = [](Size a, Size b, Size c) { return Shape{Index(a), Index(b), Index(c)}; };
     const Conv1dOptions options{Index(s.d)};
     cases.push_back({.name = "conv1d",
@@ -122,35 +128,39 @@ void add_conv_cases(std::vector<OpCase>& cases) {
     cases.push_back({.name = "conv1d_data_adjoint",
                      .inputs = {{shape(s.n, s.out, s.t)}, {shape(s.out, s.in, s.k)}},
                      .op = [options](const Ts& x) { return conv1d_data_adjoint(x[0], x[1], options); },
-                     .oracle = [s](const Vs& x) {
-                       Values dx(s.n * s.in * s.t, 0.0);
-                       for (Size n = 0; n < s.n; ++n)
-                         for (Size o = 0; o < s.out; ++o)
-                           for (Size t = 0; t < s.t; ++t)
-                             for (Size c = 0; c < s.in; ++c)
-                               for (Size j = 0; j < s.k; ++j)
-                                 if ((s.k - 1 - j) * s.d <= t)
-                                   dx[(n * s.in + c) * s.t + t - (s.k - 1 - j) * s.d] +=
-                                       x[0][(n * s.out + o) * s.t + t] * x[1][(o * s.in + c) * s.k + j];
-                       return dx;
-                     },
+                     .oracle =
+                         [s](const Vs& x) {
+                           Values dx(s.n * s.in * s.t, 0.0);
+                           for (Size n = 0; n < s.n; ++n)
+                             for (Size o = 0; o < s.out; ++o)
+                               for (Size t = 0; t < s.t; ++t)
+                                 for (Size c = 0; c < s.in; ++c)
+                                   for (Size j = 0; j < s.k; ++j)
+                                     if ((s.k - 1 - j) * s.d <= t)
+                                       dx[(n * s.in + c) * s.t + t - (s.k - 1 - j) * s.d] +=
+                                           x[0][(n * s.out + o) * s.t + t] * x[1][(o * s.in + c) * s.k + j];
+                           return dx;
+                         },
                      .terms = Index(s.n * s.t * s.k)});
-    cases.push_back({.name = "conv1d_weight_adjoint",
-                     .inputs = {{shape(s.n, s.out, s.t)}, {shape(s.n, s.in, s.t)}},
-                     .op = [options, s](const Ts& x) { return conv1d_weight_adjoint(x[0], x[1], Index(s.k), options); },
-                     .oracle = [s](const Vs& x) {
-                       Values dw(s.out * s.in * s.k, 0.0);
-                       for (Size n = 0; n < s.n; ++n)
-                         for (Size o = 0; o < s.out; ++o)
-                           for (Size t = 0; t < s.t; ++t)
-                             for (Size c = 0; c < s.in; ++c)
-                               for (Size j = 0; j < s.k; ++j)
-                                 if ((s.k - 1 - j) * s.d <= t)
-                                   dw[(o * s.in + c) * s.k + j] += x[0][(n * s.out + o) * s.t + t] *
-                                                                   x[1][(n * s.in + c) * s.t + t - (s.k - 1 - j) * s.d];
-                       return dw;
-                     },
-                     .terms = Index(s.n * s.t * s.k)});
+    cases.push_back(
+        {.name = "conv1d_weight_adjoint",
+         .inputs = {{shape(s.n, s.out, s.t)}, {shape(s.n, s.in, s.t)}},
+         .op = [options, s](const Ts& x) { return conv1d_weight_adjoint(x[0], x[1], Index(s.k), options); },
+         .oracle =
+             [s](const Vs& x) {
+               Values dw(s.out * s.in * s.k, 0.0);
+               for (Size n = 0; n < s.n; ++n)
+                 for (Size o = 0; o < s.out; ++o)
+                   for (Size t = 0; t < s.t; ++t)
+                     for (Size c = 0; c < s.in; ++c)
+                       for (Size j = 0; j < s.k; ++j)
+                         if ((s.k - 1 - j) * s.d <= t)
+                           dw[(o * s.in + c) * s.k + j] +=
+                               x[0][(n * s.out + o) * s.t + t] *
+                               x[1][(n * s.in + c) * s.t + t - (s.k - 1 - j) * s.d];
+               return dw;
+             },
+         .terms = Index(s.n * s.t * s.k)});
   }
   cases.push_back({.name = "weight_norm",
                    .inputs = {{{4, 3, 2}, Draw::nonzero}, {{4}}},
@@ -164,37 +174,43 @@ void add_block_cases(std::vector<OpCase>& cases) {
   for (const ConvSizes& s : {ConvSizes{2, 3, 3, 11, 3, 2}, ConvSizes{1, 1, 5, 21, 2, 4}})
     for (bool fused : {true, false}) {
       const Index in = Index(s.in), out = Index(s.out), k = Index(s.k);
-      std::vector<OpInput> inputs{{{Index(s.n), in, Index(s.t)}}, {{out, in, k}, Draw::nonzero},
-                                  {{out}, Draw::nonzero},         {{out}},
-                                  {{out, out, k}, Draw::nonzero}, {{out}, Draw::nonzero},
+      std::vector<OpInput> inputs{{{Index(s.n), in, Index(s.t)}},
+                                  {{out, in, k}, Draw::nonzero},
+                                  {{out}, Draw::nonzero},
+                                  {{out}},
+                                  {{out, out, k}, Draw::nonzero},
+                                  {{out}, Draw::nonzero},
                                   {{out}}};
       if (in != out) inputs.insert(inputs.end(), {{{out, in}}, {{out}}});
-      cases.push_back({.name = fused ? "tcn_block" : "tcn_block_reference",
-                       .inputs = inputs,
-                       .op = [s, fused](const Ts& x) {
-                         TcnBlockParams p{x[1], x[2], x[3], x[4], x[5], x[6], {}, {}};
-                         if (x.size() > 7) p.down_w = x[7], p.down_b = x[8];
-                         const Conv1dOptions options{Index(s.d)};
-                         return fused ? tcn_block(x[0], p, options) : tcn_block_reference(x[0], p, options);
-                       },
-                       .oracle = [s](const Vs& x) {
-                         Values a = convolved(s, x[0], normalised(x[1], x[2]));
-                         add_channel_bias(a, x[3], s.t);
-                         clip_below(a);
-                         Values y = convolved({s.n, s.out, s.out, s.t, s.k, s.d}, a, normalised(x[4], x[5]));
-                         add_channel_bias(y, x[6], s.t);
-                         clip_below(y);
-                         Values r = x[0];
-                         if (x.size() > 7) {
-                           r = convolved({s.n, s.in, s.out, s.t, 1, 1}, x[0], x[7]);
-                           add_channel_bias(r, x[8], s.t);
-                         }
-                         for (Size i = 0; i < y.size(); ++i) y[i] += r[i];
-                         clip_below(y);
-                         return y;
-                       },
-                       .terms = Index(s.n * s.t * s.k * s.out),
-                       .kinked = true});
+      cases.push_back(
+          {.name = fused ? "tcn_block" : "tcn_block_reference",
+           .inputs = inputs,
+           .op =
+               [s, fused](const Ts& x) {
+                 TcnBlockParams p{x[1], x[2], x[3], x[4], x[5], x[6], {}, {}};
+                 if (x.size() > 7) p.down_w = x[7], p.down_b = x[8];
+                 const Conv1dOptions options{Index(s.d)};
+                 return fused ? tcn_block(x[0], p, options) : tcn_block_reference(x[0], p, options);
+               },
+           .oracle =
+               [s](const Vs& x) {
+                 Values a = convolved(s, x[0], normalised(x[1], x[2]));
+                 add_channel_bias(a, x[3], s.t);
+                 clip_below(a);
+                 Values y = convolved({s.n, s.out, s.out, s.t, s.k, s.d}, a, normalised(x[4], x[5]));
+                 add_channel_bias(y, x[6], s.t);
+                 clip_below(y);
+                 Values r = x[0];
+                 if (x.size() > 7) {
+                   r = convolved({s.n, s.in, s.out, s.t, 1, 1}, x[0], x[7]);
+                   add_channel_bias(r, x[8], s.t);
+                 }
+                 for (Size i = 0; i < y.size(); ++i) y[i] += r[i];
+                 clip_below(y);
+                 return y;
+               },
+           .terms = Index(s.n * s.t * s.k * s.out),
+           .kinked = true});
     }
 }
 
@@ -209,31 +225,36 @@ void add_head_cases(std::vector<OpCase>& cases) {
       const auto shape = [](Size a, Size b) { return Shape{Index(a), Index(b)}; };
       std::vector<OpInput> inputs{{shape(s.rows, s.in)}};
       if (s.fourier > 0) inputs.push_back({shape(s.fourier, s.in)});
-      inputs.insert(inputs.end(), {{shape(s.hidden, first)}, {{Index(s.hidden)}}, {shape(s.hidden, s.hidden)},
-                                   {{Index(s.hidden)}}, {shape(s.out, s.hidden)}});
+      inputs.insert(inputs.end(), {{shape(s.hidden, first)},
+                                   {{Index(s.hidden)}},
+                                   {shape(s.hidden, s.hidden)},
+                                   {{Index(s.hidden)}},
+                                   {shape(s.out, s.hidden)}});
       cases.push_back({.name = fused ? "sim_head" : "sim_head_reference",
                        .inputs = inputs,
-                       .op = [s, fused](const Ts& x) {
-                         std::vector<HeadLayer> layers;
-                         Size i = 1;
-                         if (s.fourier > 0) layers.push_back({x[i++], {}, Activation::fourier});
-                         layers.push_back({x[i], x[i + 1], Activation::relu});
-                         layers.push_back({x[i + 2], x[i + 3], Activation::relu});
-                         layers.push_back({x[i + 4], {}, Activation::identity});
-                         return fused ? sim_head(x[0], layers) : sim_head_reference(x[0], layers);
-                       },
-                       .oracle = [s, first](const Vs& x) {
-                         Size i = 1;
-                         Values z = x[0];
-                         if (s.fourier > 0) z = lifted(product(z, x[i++], s.in), s.fourier);
-                         z = product(z, x[i], first);
-                         add_row(z, x[i + 1]);
-                         clip_below(z);
-                         z = product(z, x[i + 2], s.hidden);
-                         add_row(z, x[i + 3]);
-                         clip_below(z);
-                         return product(z, x[i + 4], s.hidden);
-                       },
+                       .op =
+                           [s, fused](const Ts& x) {
+                             std::vector<HeadLayer> layers;
+                             Size i = 1;
+                             if (s.fourier > 0) layers.push_back({x[i++], {}, Activation::fourier});
+                             layers.push_back({x[i], x[i + 1], Activation::relu});
+                             layers.push_back({x[i + 2], x[i + 3], Activation::relu});
+                             layers.push_back({x[i + 4], {}, Activation::identity});
+                             return fused ? sim_head(x[0], layers) : sim_head_reference(x[0], layers);
+                           },
+                       .oracle =
+                           [s, first](const Vs& x) {
+                             Size i = 1;
+                             Values z = x[0];
+                             if (s.fourier > 0) z = lifted(product(z, x[i++], s.in), s.fourier);
+                             z = product(z, x[i], first);
+                             add_row(z, x[i + 1]);
+                             clip_below(z);
+                             z = product(z, x[i + 2], s.hidden);
+                             add_row(z, x[i + 3]);
+                             clip_below(z);
+                             return product(z, x[i + 4], s.hidden);
+                           },
                        .terms = Index(s.rows + s.hidden),
                        .kinked = true});
     }
@@ -248,32 +269,38 @@ void add_loss_cases(std::vector<OpCase>& cases) {
   cases.push_back({.name = "softmax",
                    .inputs = {{{7, 10}}},
                    .op = [](const Ts& x) { return softmax(x[0]); },
-                   .oracle = [log_sum](const Vs& x) {
-                     Values y;
-                     for (Size i = 0; i < 70; ++i) y.push_back(std::exp(x[0][i] - log_sum(&x[0][i / 10 * 10], 10)));
-                     return y;
-                   },
+                   .oracle =
+                       [log_sum](const Vs& x) {
+                         Values y;
+                         for (Size i = 0; i < 70; ++i)
+                           y.push_back(std::exp(x[0][i] - log_sum(&x[0][i / 10 * 10], 10)));
+                         return y;
+                       },
                    .terms = 10});
   for (const auto& [rows, classes] : {std::array<Size, 2>{7, 10}, {1, 1}, {261, 10}, {5, 37}})
-    cases.push_back({.name = "softmax_cross_entropy",
-                     .inputs = {{{Index(rows), Index(classes)}}, {{Index(rows)}, Draw::ids, std::int32_t(classes), true}},
-                     .op = [](const Ts& x) { return softmax_cross_entropy(x[0], x[1]); },
-                     .oracle = [log_sum, rows = rows, classes = classes](const Vs& x) {
-                       double total = 0;
-                       for (Size r = 0; r < rows; ++r)
-                         total += log_sum(&x[0][r * classes], classes) - x[0][r * classes + Size(x[1][r])];
-                       return Values{total / double(rows)};
-                     },
-                     .terms = Index(rows + classes)});
+    cases.push_back(
+        {.name = "softmax_cross_entropy",
+         .inputs = {{{Index(rows), Index(classes)}}, {{Index(rows)}, Draw::ids, std::int32_t(classes), true}},
+         .op = [](const Ts& x) { return softmax_cross_entropy(x[0], x[1]); },
+         .oracle =
+             [log_sum, rows = rows, classes = classes](const Vs& x) {
+               double total = 0;
+               for (Size r = 0; r < rows; ++r)
+                 total += log_sum(&x[0][r * classes], classes) - x[0][r * classes + Size(x[1][r])];
+               return Values{total / double(rows)};
+             },
+         .terms = Index(rows + classes)});
   for (Index n : {Index(21), Index(5000)})
     cases.push_back({.name = "mean_squared_error",
                      .inputs = {{{n}}, {{n}}},
                      .op = [](const Ts& x) { return mean_squared_error(x[0], x[1]); },
-                     .oracle = [](const Vs& x) {
-                       double total = 0;
-                       for (Size i = 0; i < x[0].size(); ++i) total += (x[0][i] - x[1][i]) * (x[0][i] - x[1][i]);
-                       return Values{total / double(x[0].size())};
-                     },
+                     .oracle =
+                         [](const Vs& x) {
+                           double total = 0;
+                           for (Size i = 0; i < x[0].size(); ++i)
+                             total += (x[0][i] - x[1][i]) * (x[0][i] - x[1][i]);
+                           return Values{total / double(x[0].size())};
+                         },
                      .terms = n});
 }
 

@@ -10,75 +10,100 @@ using Vs = std::vector<Values>;
 void add_shape_cases(std::vector<OpCase>& cases) {
   cases.push_back({.name = "reshape",
                    .inputs = {{{4, 6}}},
-                   .op = [](const Ts& x) { return reshape(x[0], {3, -1}); },
+                   .op =
+                       [](const Ts& x) {
+                         return reshape(x[0], {3, -1});
+                       },
                    .oracle = [](const Vs& x) { return x[0]; }});
   cases.push_back({.name = "permute",
                    .inputs = {{{2, 3, 5}}},
-                   .op = [](const Ts& x) { return permute(x[0], {2, 0, 1}); },
-                   .oracle = [](const Vs& x) {
-                     Values y;
-                     for (std::size_t k = 0; k < 5; ++k)
-                       for (std::size_t i = 0; i < 2; ++i)
-                         for (std::size_t j = 0; j < 3; ++j) y.push_back(x[0][(i * 3 + j) * 5 + k]);
-                     return y;
-                   }});
+                   .op =
+                       [](const Ts& x) {
+                         return permute(x[0], {2, 0, 1});
+                       },
+                   .oracle =
+                       [](const Vs& x) {
+                         Values y;
+                         for (std::size_t k = 0; k < 5; ++k)
+                           for (std::size_t i = 0; i < 2; ++i)
+                             for (std::size_t j = 0; j < 3; ++j) y.push_back(x[0][(i * 3 + j) * 5 + k]);
+                         return y;
+                       }});
   cases.push_back({.name = "expand",
                    .inputs = {{{3, 1}}},
-                   .op = [](const Ts& x) { return expand(x[0], {2, 3, 4}); },
-                   .oracle = [](const Vs& x) {
-                     Values y;
-                     for (std::size_t i = 0; i < 24; ++i) y.push_back(x[0][i / 4 % 3]);
-                     return y;
-                   },
+                   .op =
+                       [](const Ts& x) {
+                         return expand(x[0], {2, 3, 4});
+                       },
+                   .oracle =
+                       [](const Vs& x) {
+                         Values y;
+                         for (std::size_t i = 0; i < 24; ++i) y.push_back(x[0][i / 4 % 3]);
+                         return y;
+                       },
                    .terms = 8});
   cases.push_back({.name = "slice",
                    .inputs = {{{4, 6}}},
-                   .op = [](const Ts& x) { return slice(x[0], {1, 2}, {3, 5}); },
-                   .oracle = [](const Vs& x) {
-                     Values y;
-                     for (std::size_t i = 1; i < 3; ++i)
-                       for (std::size_t j = 2; j < 5; ++j) y.push_back(x[0][i * 6 + j]);
-                     return y;
-                   }});
+                   .op =
+                       [](const Ts& x) {
+                         return slice(x[0], {1, 2}, {3, 5});
+                       },
+                   .oracle =
+                       [](const Vs& x) {
+                         Values y;
+                         for (std::size_t i = 1; i < 3; ++i)
+                           for (std::size_t j = 2; j < 5; ++j) y.push_back(x[0][i * 6 + j]);
+                         return y;
+                       }});
   cases.push_back({.name = "pad",
                    .inputs = {{{2, 3}}},
-                   .op = [](const Ts& x) { return pad(x[0], {1, 0}, {4, 5}); },
-                   .oracle = [](const Vs& x) {
-                     Values y(20, 0.0);
-                     for (std::size_t i = 0; i < 2; ++i)
-                       for (std::size_t j = 0; j < 3; ++j) y[(i + 1) * 5 + j] = x[0][i * 3 + j];
-                     return y;
-                   }});
+                   .op =
+                       [](const Ts& x) {
+                         return pad(x[0], {1, 0}, {4, 5});
+                       },
+                   .oracle =
+                       [](const Vs& x) {
+                         Values y(20, 0.0);
+                         for (std::size_t i = 0; i < 2; ++i)
+                           for (std::size_t j = 0; j < 3; ++j) y[(i + 1) * 5 + j] = x[0][i * 3 + j];
+                         return y;
+                       }});
 }
 
 void add_sum_cases(std::vector<OpCase>& cases) {
   cases.push_back({.name = "sum_to",
                    .inputs = {{{2, 37, 3}}},
-                   .op = [](const Ts& x) { return sum_to(x[0], {1, 3}); },
-                   .oracle = [](const Vs& x) {
-                     Values y(3, 0.0);
-                     for (std::size_t i = 0; i < x[0].size(); ++i) y[i % 3] += x[0][i];
-                     return y;
-                   },
+                   .op =
+                       [](const Ts& x) {
+                         return sum_to(x[0], {1, 3});
+                       },
+                   .oracle =
+                       [](const Vs& x) {
+                         Values y(3, 0.0);
+                         for (std::size_t i = 0; i < x[0].size(); ++i) y[i % 3] += x[0][i];
+                         return y;
+                       },
                    .terms = 74});
   for (Index n : {Index(1), Index(37), Index(9001)})
     cases.push_back({.name = "sum",
                      .inputs = {{{n}}},
                      .op = [](const Ts& x) { return sum(x[0]); },
-                     .oracle = [](const Vs& x) {
-                       double total = 0;
-                       for (double v : x[0]) total += v;
-                       return Values{total};
-                     },
+                     .oracle =
+                         [](const Vs& x) {
+                           double total = 0;
+                           for (double v : x[0]) total += v;
+                           return Values{total};
+                         },
                      .terms = n});
   cases.push_back({.name = "mean",
                    .inputs = {{{5, 13}}},
                    .op = [](const Ts& x) { return mean(x[0]); },
-                   .oracle = [](const Vs& x) {
-                     double total = 0;
-                     for (double v : x[0]) total += v;
-                     return Values{total / 65};
-                   },
+                   .oracle =
+                       [](const Vs& x) {
+                         double total = 0;
+                         for (double v : x[0]) total += v;
+                         return Values{total / 65};
+                       },
                    .terms = 65});
 }
 
@@ -88,38 +113,45 @@ void add_product_cases(std::vector<OpCase>& cases) {
     for (const auto& [m, n, k] : {std::array<Index, 3>{3, 5, 7}, {1, 1, 1}, {33, 65, 17}})
       cases.push_back({.name = "matmul",
                        .inputs = {{ta ? Shape{k, m} : Shape{m, k}}, {tb ? Shape{n, k} : Shape{k, n}}},
-                       .op = [ta, tb](const Ts& x) { return matmul(x[0], x[1], {ta, tb}); },
-                       .oracle = [ta, tb, m = m, n = n, k = k](const Vs& x) {
-                         Values y;
-                         for (Index i = 0; i < m; ++i)
-                           for (Index j = 0; j < n; ++j) {
-                             double total = 0;
-                             for (Index l = 0; l < k; ++l)
-                               total += x[0][std::size_t(ta ? l * m + i : i * k + l)] *
-                                        x[1][std::size_t(tb ? j * k + l : l * n + j)];
-                             y.push_back(total);
-                           }
-                         return y;
-                       },
+                       .op =
+                           [ta, tb](const Ts& x) {
+                             return matmul(x[0], x[1], {ta, tb});
+                           },
+                       .oracle =
+                           [ta, tb, m = m, n = n, k = k](const Vs& x) {
+                             Values y;
+                             for (Index i = 0; i < m; ++i)
+                               for (Index j = 0; j < n; ++j) {
+                                 double total = 0;
+                                 for (Index l = 0; l < k; ++l)
+                                   total += x[0][std::size_t(ta ? l * m + i : i * k + l)] *
+                                            x[1][std::size_t(tb ? j * k + l : l * n + j)];
+                                 y.push_back(total);
+                               }
+                             return y;
+                           },
                        .terms = std::max({m, n, k})});
   }
-  // At these sizes no sum is drawn so near 0 that rounding its operands would change its sign, and so its gradient.
+  // At these sizes no sum is drawn so near 0 that rounding its operands would change its sign, and so its
+  // gradient.
   for (bool with_relu : {false, true})
     cases.push_back({.name = with_relu ? "linear_relu" : "linear",
                      .inputs = {{{7, 2, 5}}, {{4, 5}}, {{4}}},
-                     .op = [with_relu](const Ts& x) {
-                       return with_relu ? linear_relu(x[0], x[1], x[2]) : linear(x[0], x[1], x[2]);
-                     },
-                     .oracle = [with_relu](const Vs& x) {
-                       Values y;
-                       for (std::size_t i = 0; i < 14; ++i)
-                         for (std::size_t o = 0; o < 4; ++o) {
-                           double total = x[2][o];
-                           for (std::size_t l = 0; l < 5; ++l) total += x[0][i * 5 + l] * x[1][o * 5 + l];
-                           y.push_back(with_relu && total < 0 ? 0 : total);
-                         }
-                       return y;
-                     },
+                     .op =
+                         [with_relu](const Ts& x) {
+                           return with_relu ? linear_relu(x[0], x[1], x[2]) : linear(x[0], x[1], x[2]);
+                         },
+                     .oracle =
+                         [with_relu](const Vs& x) {
+                           Values y;
+                           for (std::size_t i = 0; i < 14; ++i)
+                             for (std::size_t o = 0; o < 4; ++o) {
+                               double total = x[2][o];
+                               for (std::size_t l = 0; l < 5; ++l) total += x[0][i * 5 + l] * x[1][o * 5 + l];
+                               y.push_back(with_relu && total < 0 ? 0 : total);
+                             }
+                           return y;
+                         },
                      .terms = 14,
                      .kinked = with_relu});
 }
@@ -128,22 +160,25 @@ void add_embedding_cases(std::vector<OpCase>& cases) {
   cases.push_back({.name = "embedding",
                    .inputs = {{{6, 4}}, {{11}, Draw::ids, 6, true}},
                    .op = [](const Ts& x) { return embedding(x[0], x[1]); },
-                   .oracle = [](const Vs& x) {
-                     Values y;
-                     for (double id : x[1])
-                       for (std::size_t j = 0; j < 4; ++j) y.push_back(x[0][std::size_t(id) * 4 + j]);
-                     return y;
-                   },
+                   .oracle =
+                       [](const Vs& x) {
+                         Values y;
+                         for (double id : x[1])
+                           for (std::size_t j = 0; j < 4; ++j) y.push_back(x[0][std::size_t(id) * 4 + j]);
+                         return y;
+                       },
                    .terms = 11});
   cases.push_back({.name = "embedding_adjoint",
                    .inputs = {{{11, 4}}, {{11}, Draw::ids, 6, true}},
                    .op = [](const Ts& x) { return embedding_adjoint(x[0], x[1], 6); },
-                   .oracle = [](const Vs& x) {
-                     Values y(24, 0.0);
-                     for (std::size_t i = 0; i < 11; ++i)
-                       for (std::size_t j = 0; j < 4; ++j) y[std::size_t(x[1][i]) * 4 + j] += x[0][i * 4 + j];
-                     return y;
-                   },
+                   .oracle =
+                       [](const Vs& x) {
+                         Values y(24, 0.0);
+                         for (std::size_t i = 0; i < 11; ++i)
+                           for (std::size_t j = 0; j < 4; ++j)
+                             y[std::size_t(x[1][i]) * 4 + j] += x[0][i * 4 + j];
+                         return y;
+                       },
                    .terms = 11});
 }
 

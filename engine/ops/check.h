@@ -23,12 +23,13 @@ inline void require_shape(const char* op, const char* name, const Tensor& x, con
 // int32 (n), each in [0, bound). Values on a GPU are left to the kernels, which give NaN for a wrong one.
 inline void require_indices(const char* op, const char* name, const Tensor& x, Index bound) {
   require_rank(op, name, x, 1);
-  require(x.dtype() == DType::int32, op, ": given ", name, " of ", name_of(x.dtype()), ", expected int32, convert them");
+  require(x.dtype() == DType::int32, op, ": given ", name, " of ", name_of(x.dtype()),
+          ", expected int32, convert them");
   if (x.device() != Device::cpu) return;
   const std::int32_t* const first = x.array().as<std::int32_t>();
   for (Index i = 0; i < x.size(); ++i)
-    require(first[i] >= 0 && first[i] < bound, op, ": given ", first[i], " at ", i, " of ", name, ", expected 0..",
-            bound - 1, ", check the data");
+    require(first[i] >= 0 && first[i] < bound, op, ": given ", first[i], " at ", i, " of ", name,
+            ", expected 0..", bound - 1, ", check the data");
 }
 
 }  // namespace stillpoint

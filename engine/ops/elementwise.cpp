@@ -79,7 +79,8 @@ Tensor affine(const Tensor& x, double alpha, double beta) {
 Tensor clone(const Tensor& x) { return affine(x, 1, 0); }
 
 Tensor negate(const Tensor& x) {
-  return record(map(Unary::negate, x), "negate", {x}, [](const VjpContext& c) { return Tensors{negate(c.g)}; });
+  return record(map(Unary::negate, x), "negate", {x},
+                [](const VjpContext& c) { return Tensors{negate(c.g)}; });
 }
 
 // reads the output

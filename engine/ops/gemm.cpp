@@ -1,8 +1,8 @@
 // Matrix products, closed under differentiation through their transposes.
+#include "kernels/gemm/gemm.h"
 #include "engine/ops.h"
 #include "engine/ops/check.h"
 #include "kernels/elementwise/elementwise.h"
-#include "kernels/gemm/gemm.h"
 
 namespace stillpoint {
 namespace {
@@ -19,8 +19,8 @@ Tensor linear_forward(const char* op, const Tensor& x, const Tensor& w, const Te
   shape.back() = w.dim(0);
   Tensor y = Tensor::empty(shape, x.options());
   const Index rows = count(Shape(x.shape().begin(), x.shape().end() - 1));
-  kernels::linear({rows, w.dim(1), w.dim(0), with_relu}, x.array(), w.array(), b.defined() ? b.array() : Array{},
-                  y.array());
+  kernels::linear({rows, w.dim(1), w.dim(0), with_relu}, x.array(), w.array(),
+                  b.defined() ? b.array() : Array{}, y.array());
   return y;
 }
 
@@ -51,7 +51,8 @@ Tensor matmul(const Tensor& a, const Tensor& b, MatmulOptions options) {
   require(b.dim(tb ? 1 : 0) == k, "matmul: given ", to_text(a.shape()), ta ? " transposed" : "", " and ",
           to_text(b.shape()), tb ? " transposed" : "", ", expected equal inner sizes, check the transposes");
   Tensor y = Tensor::empty({m, n}, a.options());
-  kernels::gemm({.m = m, .n = n, .k = k, .transpose_a = ta, .transpose_b = tb}, a.array(), b.array(), y.array());
+  kernels::gemm({.m = m, .n = n, .k = k, .transpose_a = ta, .transpose_b = tb}, a.array(), b.array(),
+                y.array());
   return record(y, "matmul", {a, b}, [ta = ta, tb = tb](const VjpContext& c) {
     const Tensor &p = c.inputs[0], &q = c.inputs[1];
     Tensor dp, dq;

@@ -46,8 +46,8 @@ Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& labels) {
           ", expected rows and classes > 0, check the batch");
   require_shape(op, "labels", labels, {rows});
   require_indices(op, "labels", labels, classes);
-  require(labels.device() == logits.device(), op, ": given labels on ", name_of(labels.device()), ", expected ",
-          name_of(logits.device()), ", copy them");
+  require(labels.device() == logits.device(), op, ": given labels on ", name_of(labels.device()),
+          ", expected ", name_of(logits.device()), ", copy them");
   const Tensor losses = Tensor::empty({rows}, logits.options());
   kernels::softmax_xent_forward(rows, classes, logits.array(), labels.array(), losses.array());
   Tensor loss = Tensor::empty({1}, logits.options());
@@ -56,7 +56,8 @@ Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& labels) {
   return record(loss, op, {logits}, [labels, rows, classes](const VjpContext& c) {
     const Tensor& x = c.inputs[0];
     if (Recording::on())
-      return Tensors{multiply(subtract(softmax(x), one_hot(labels, classes, x)), affine(c.g, 1.0 / double(rows), 0))};
+      return Tensors{
+          multiply(subtract(softmax(x), one_hot(labels, classes, x)), affine(c.g, 1.0 / double(rows), 0))};
     Tensor dx = Tensor::empty(x.shape(), x.options());
     kernels::softmax_xent_backward(rows, classes, x.array(), labels.array(), c.g.array(), 1.0 / double(rows),
                                    dx.array());

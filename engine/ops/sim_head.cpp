@@ -1,4 +1,5 @@
-// The fused SIM head and the layers that are its special cases; higher derivatives go through the composition.
+// The fused SIM head and the layers that are its special cases; higher derivatives go through the
+// composition.
 #include "kernels/sim_head/sim_head.h"
 
 #include "engine/ops.h"
@@ -40,8 +41,8 @@ Array array_or_null(const Tensor& x) { return x.defined() ? x.array() : Array{};
 std::vector<kernels::SimHeadLayer> kernel_layers_of(const std::vector<HeadLayer>& layers) {
   std::vector<kernels::SimHeadLayer> chain;
   for (const HeadLayer& layer : layers)
-    chain.push_back({layer.w.dim(1), layer.w.dim(0), layer.activation, layer.w.array(), array_or_null(layer.b),
-                     layer.w.requires_grad() || layer.b.requires_grad()});
+    chain.push_back({layer.w.dim(1), layer.w.dim(0), layer.activation, layer.w.array(),
+                     array_or_null(layer.b), layer.w.requires_grad() || layer.b.requires_grad()});
   return chain;
 }
 
@@ -70,8 +71,8 @@ Tensors fused_vjp(const VjpContext& c, const Plan& plan, const Tensor& saved) {
     out.dw.push_back(array_or_null(gradients[next++]));
     out.db.push_back(has_bias ? array_or_null(gradients[next++]) : Array{});
   }
-  kernels::sim_head_backward(c.g.dim(0), kernel_layers_of(layers_of(plan, c.inputs)), c.inputs[0].array(), c.y.array(),
-                          saved.array(), c.g.array(), out);
+  kernels::sim_head_backward(c.g.dim(0), kernel_layers_of(layers_of(plan, c.inputs)), c.inputs[0].array(),
+                             c.y.array(), saved.array(), c.g.array(), out);
   return gradients;
 }
 
@@ -85,10 +86,11 @@ Tensor sim_head(const Tensor& x, const std::vector<HeadLayer>& layers) {
   Tensor y = Tensor::empty({x.dim(0), width}, x.options());
   const Tensors inputs = inputs_of(x, layers);
   bool differentiated = false;
-  for (const Tensor& input : inputs) differentiated = differentiated || (Recording::on() && input.requires_grad());
-  const Tensor saved = differentiated
-                           ? Tensor::empty({kernels::sim_head_saved_size(x.dim(0), chain, x.device())}, x.options())
-                           : Tensor();
+  for (const Tensor& input : inputs)
+    differentiated = differentiated || (Recording::on() && input.requires_grad());
+  const Tensor saved =
+      differentiated ? Tensor::empty({kernels::sim_head_saved_size(x.dim(0), chain, x.device())}, x.options())
+                     : Tensor();
   kernels::sim_head_forward(x.dim(0), chain, x.array(), y.array(), array_or_null(saved));
   Plan plan;
   for (const HeadLayer& layer : layers) {

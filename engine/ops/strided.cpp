@@ -13,8 +13,8 @@ using kernels::View;
 using Tensors = std::vector<Tensor>;
 
 void require_small_rank(const char* op, const Tensor& x) {
-  require(x.rank() <= kernels::max_rank, op, ": given shape ", to_text(x.shape()), ", expected rank <= ",
-          kernels::max_rank, ", merge axes with reshape");
+  require(x.rank() <= kernels::max_rank, op, ": given shape ", to_text(x.shape()),
+          ", expected rank <= ", kernels::max_rank, ", merge axes with reshape");
 }
 
 Shape strides_of(const Shape& shape) {
@@ -67,8 +67,8 @@ Tensor reshape(const Tensor& x, Shape shape) {
   if (unknown != shape.end()) {
     *unknown = 1;
     const Index known = count(shape);
-    require(known > 0 && x.size() % known == 0, "reshape: given ", to_text(x.shape()), " and sizes of product ",
-            known, ", expected a divisor of ", x.size(), ", check the shape");
+    require(known > 0 && x.size() % known == 0, "reshape: given ", to_text(x.shape()),
+            " and sizes of product ", known, ", expected a divisor of ", x.size(), ", check the shape");
     *unknown = x.size() / known;
   }
   return record(with_shape(x, std::move(shape)), "reshape", {x},
@@ -98,8 +98,8 @@ Tensor permute(const Tensor& x, const std::vector<Index>& axes) {
 Tensor expand(const Tensor& x, const Shape& shape) {
   if (x.shape() == shape) return x;
   require_expands("expand", x.shape(), shape);
-  require(shape.size() <= kernels::max_rank, "expand: given shape ", to_text(shape), ", expected rank <= ",
-          kernels::max_rank, ", merge axes with reshape");
+  require(shape.size() <= kernels::max_rank, "expand: given shape ", to_text(shape),
+          ", expected rank <= ", kernels::max_rank, ", merge axes with reshape");
   Tensor y = Tensor::empty(shape, x.options());
   kernels::gather(x.array(), expanded_view(x, shape), y.array());
   return record(y, "expand", {x},
@@ -130,8 +130,8 @@ Tensor sum_to(const Tensor& x, const Shape& shape) {
 
 Tensor slice(const Tensor& x, const Shape& from, const Shape& to) {
   require_small_rank("slice", x);
-  require(from.size() == x.shape().size() && to.size() == from.size(), "slice: given ranks ", from.size(), " and ",
-          to.size(), ", expected ", x.rank(), ", name every axis");
+  require(from.size() == x.shape().size() && to.size() == from.size(), "slice: given ranks ", from.size(),
+          " and ", to.size(), ", expected ", x.rank(), ", name every axis");
   Shape size;
   for (std::size_t i = 0; i < from.size(); ++i) {
     require(0 <= from[i] && from[i] <= to[i] && to[i] <= x.shape()[i], "slice: given [", from[i], ", ", to[i],
@@ -146,8 +146,8 @@ Tensor slice(const Tensor& x, const Shape& from, const Shape& to) {
 
 Tensor pad(const Tensor& x, const Shape& before, const Shape& shape) {
   require_small_rank("pad", x);
-  require(before.size() == x.shape().size() && shape.size() == before.size(), "pad: given ranks ", before.size(),
-          " and ", shape.size(), ", expected ", x.rank(), ", name every axis");
+  require(before.size() == x.shape().size() && shape.size() == before.size(), "pad: given ranks ",
+          before.size(), " and ", shape.size(), ", expected ", x.rank(), ", name every axis");
   Shape end;
   for (std::size_t i = 0; i < shape.size(); ++i) {
     end.push_back(before[i] + x.shape()[i]);

@@ -42,8 +42,8 @@ kernels::TcnBlockShape checked_shape(const Tensor& x, const TcnBlockParams& p, C
   require_shape(op, "v1", p.v1, {channels, in, taps});
   require_shape(op, "v2", p.v2, {channels, channels, taps});
   for (const Tensor& t : {p.g1, p.b1, p.g2, p.b2}) require_shape(op, "a gain or bias", t, {channels});
-  require((in != channels) == p.down_w.defined() && p.down_w.defined() == p.down_b.defined(), op, ": given ", in,
-          " input and ", channels, " output channels ", p.down_w.defined() ? "with" : "without",
+  require((in != channels) == p.down_w.defined() && p.down_w.defined() == p.down_b.defined(), op, ": given ",
+          in, " input and ", channels, " output channels ", p.down_w.defined() ? "with" : "without",
           " a down-sampling map, expected one exactly where they differ, check the block");
   if (p.down_w.defined()) {
     require(p.down_w.size() == channels * in, op, ": given down_w of shape ", to_text(p.down_w.shape()),

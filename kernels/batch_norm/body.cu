@@ -6,8 +6,8 @@
 
 #include "kernels/batch_norm/batch_norm_channel.h"
 #include "kernels/batch_norm/batch_norm_cpu.h"
-#include "kernels/launch/launch.h"
 #include "kernels/group/shared_batch.h"
+#include "kernels/launch/launch.h"
 
 namespace stillpoint::kernels {
 namespace {

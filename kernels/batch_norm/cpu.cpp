@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "kernels/host/pool.h"
-#include "kernels/launch/simd.h"
 #include "kernels/host/threads.h"
+#include "kernels/launch/simd.h"
 
 namespace stillpoint::kernels {
 namespace {
@@ -33,8 +33,8 @@ struct WideChannel {
 template <class F>
 void each_plane(const BatchNormShape& s, F f) {
   const Index planes = s.batch * s.channels;
-  parallel_ranges(planes, piece_elements / std::max<Index>(s.places(), 1), planes * s.places() >= serial_below,
-                  [&](Index begin, Index end) {
+  parallel_ranges(planes, piece_elements / std::max<Index>(s.places(), 1),
+                  planes * s.places() >= serial_below, [&](Index begin, Index end) {
                     for (Index r = begin; r < end; ++r) f(r, r % s.channels);
                   });
 }

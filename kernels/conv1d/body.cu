@@ -84,7 +84,8 @@ void conv1d_data_adjoint(const Conv1dShape& s, const Array& y, const Array& w, c
 void conv1d_weight_adjoint(const Conv1dShape& s, const Array& y, const Array& x, const Array& w) {
   dispatch_real(w.dtype, "conv1d_weight_adjoint", [&](auto zero) {
     using T = decltype(zero);
-    each_row(w.device, w.size, s.batch * s.length, Conv1dWeightAdjoint<T>{y.as<T>(), x.as<T>(), w.as<T>(), s});
+    each_row(w.device, w.size, s.batch * s.length,
+             Conv1dWeightAdjoint<T>{y.as<T>(), x.as<T>(), w.as<T>(), s});
   });
 }
 

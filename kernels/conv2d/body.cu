@@ -3,8 +3,8 @@
 #include "kernels/conv2d/conv2d.h"
 
 #include "kernels/conv2d/conv2d_cpu.h"
-#include "kernels/launch/launch.h"
 #include "kernels/device/library_plans.h"
+#include "kernels/launch/launch.h"
 #if STILLPOINT_CUDNN
 #include "kernels/conv2d/conv2d_cudnn.h"
 #endif

@@ -18,7 +18,8 @@ const char* remedy(std::string_view error) {
     return "build with CMAKE_CUDA_ARCHITECTURES set to this GPU's compute capability";
   if (error == "cudaErrorUnsupportedPtxVersion" || error == "cudaErrorInvalidPtx" ||
       error == "cudaErrorJitCompilerNotFound")
-    return "update the NVIDIA driver, or build with CMAKE_CUDA_ARCHITECTURES set to this GPU's compute capability";
+    return "update the NVIDIA driver, or build with CMAKE_CUDA_ARCHITECTURES set to this GPU's compute "
+           "capability";
   if (error == "cudaErrorLaunchOutOfResources" || error == "cudaErrorInvalidConfiguration")
     return "report the kernel and this GPU's name: it asks for more than the GPU has";
   if (error == "cudaErrorDevicesUnavailable" || error == "cudaErrorDeviceAlreadyInUse")
@@ -71,7 +72,8 @@ void finish_where_asked(const char* name, const char* file, int line) {
   if (!kernels::runs_synchronously()) return;
   cudaStreamCaptureStatus capturing = cudaStreamCaptureStatusNone;
   STILLPOINT_CUDA_CHECK(cudaStreamIsCapturing(queue().stream, &capturing));
-  if (capturing == cudaStreamCaptureStatusNone) check(cudaStreamSynchronize(queue().stream), name, file, line);
+  if (capturing == cudaStreamCaptureStatusNone)
+    check(cudaStreamSynchronize(queue().stream), name, file, line);
 }
 
 DeviceFacts device_facts() {

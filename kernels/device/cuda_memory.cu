@@ -10,7 +10,8 @@ void* allocate_cuda(std::size_t bytes) {
   cudaStreamCaptureStatus capturing = cudaStreamCaptureStatusNone;
   STILLPOINT_CUDA_CHECK(cudaStreamIsCapturing(stream, &capturing));
   require(capturing == cudaStreamCaptureStatusNone, "memory: asked for ", bytes,
-          " new bytes while work is recorded, expected the memory of its warm-up to do, warm up with the same shapes");
+          " new bytes while work is recorded, expected the memory of its warm-up to do, warm up with the "
+          "same shapes");
   void* data = nullptr;
   cudaError_t status = cudaMallocAsync(&data, bytes, stream);
   if (status == cudaErrorMemoryAllocation) {

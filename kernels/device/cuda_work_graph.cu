@@ -24,8 +24,6 @@ void CudaGraph::record(const std::function<void()>& work) {
   cuda::check(status, "cudaGraphInstantiate", __FILE__, __LINE__);
 }
 
-void CudaGraph::replay() const {
-  STILLPOINT_CUDA_CHECK(cudaGraphLaunch(executable_, cuda::queue().stream));
-}
+void CudaGraph::replay() const { STILLPOINT_CUDA_CHECK(cudaGraphLaunch(executable_, cuda::queue().stream)); }
 
 }  // namespace stillpoint::kernels

@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
-#include "kernels/host/address_space.h"
 #include "kernels/device/error.h"
+#include "kernels/host/address_space.h"
 #include "kernels/host/host_memory.h"
 #if STILLPOINT_CUDA
 #include "kernels/device/cuda_memory.h"
@@ -177,9 +177,10 @@ class Pool {
       data = is_there(size) ? system_allocate(device_, size) : nullptr;
     }
     if (data == nullptr)
-      throw OutOfMemory(text("memory: asked for ", size, " bytes on ", name_of(device_), ", expected as much to be free of ",
-                             system_free_bytes(device_), "; the pool holds ", stats_.in_use, " bytes in use of ",
-                             stats_.reserved, " reserved; use a smaller batch or model, or raise a limit (ulimit -v)"));
+      throw OutOfMemory(text("memory: asked for ", size, " bytes on ", name_of(device_),
+                             ", expected as much to be free of ", system_free_bytes(device_),
+                             "; the pool holds ", stats_.in_use, " bytes in use of ", stats_.reserved,
+                             " reserved; use a smaller batch or model, or raise a limit (ulimit -v)"));
     stats_.reserved += size;
     ++stats_.system_allocations;
     return data;
@@ -223,8 +224,8 @@ MemoryArena::MemoryArena(Device device) : device_(device), blocks_(new Blocks) {
 MemoryArena::~MemoryArena() { pool(device_).close(blocks_); }
 
 MemoryArena::Use::Use(MemoryArena& arena) : device_(arena.device_) {
-  require(arena_in_use[int(device_)] == nullptr, "memory: given an arena inside another, expected one at a time, ",
-          "end the first use");
+  require(arena_in_use[int(device_)] == nullptr,
+          "memory: given an arena inside another, expected one at a time, ", "end the first use");
   arena_in_use[int(device_)] = arena.blocks_;
 }
 MemoryArena::Use::~Use() { arena_in_use[int(device_)] = nullptr; }

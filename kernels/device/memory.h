@@ -19,9 +19,9 @@ class OutOfMemory : public MachineError {
 
 // The contents of a pool, in bytes.
 struct MemoryStats {
-  std::size_t in_use = 0;            // handed out now
-  std::size_t peak = 0;              // largest in_use since the last reset_peak
-  std::size_t reserved = 0;          // taken from the system, in use or cached
+  std::size_t in_use = 0;                // handed out now
+  std::size_t peak = 0;                  // largest in_use since the last reset_peak
+  std::size_t reserved = 0;              // taken from the system, in use or cached
   std::uint64_t system_allocations = 0;  // calls to the system's allocator so far
 };
 MemoryStats memory_stats(Device device);

@@ -27,7 +27,8 @@ Upload& Upload::operator=(Upload&&) noexcept = default;
 
 void Upload::start(Device device, const void* data, std::size_t bytes) {
   if (transfer_ == nullptr) transfer_ = std::make_unique<Transfer>();
-  require(!transfer_->started, "upload: given a second transfer, expected the first to be finished, call finish");
+  require(!transfer_->started,
+          "upload: given a second transfer, expected the first to be finished, call finish");
   transfer_->started = true;
   transfer_->device = device;
 #if STILLPOINT_CUDA

@@ -40,7 +40,8 @@ void WorkGraph::warm_up(const std::function<void()>& work) {
 }
 
 void WorkGraph::record([[maybe_unused]] const std::function<void()>& work) {
-  require(recording_ != nullptr, "work graph: given work to record first, expected it to be warmed up, call warm_up");
+  require(recording_ != nullptr,
+          "work graph: given work to record first, expected it to be warmed up, call warm_up");
 #if STILLPOINT_CUDA
   const MemoryArena::Use use(recording_->arena);
   recording_->graph.record(work);

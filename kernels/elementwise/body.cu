@@ -166,17 +166,28 @@ void cast_from(const Array& x, const Array& y) {
 void unary(Unary f, const Array& x, const Array& y) {
   check_sizes("unary", x, y);
   switch (f) {
-    case Unary::negate: return map<Negate>(x, y);
-    case Unary::relu: return map<Relu>(x, y);
-    case Unary::step: return map<Step>(x, y);
-    case Unary::exponential: return map<Exponential>(x, y);
-    case Unary::logarithm: return map<Logarithm>(x, y);
-    case Unary::square_root: return map<SquareRoot>(x, y);
-    case Unary::reciprocal: return map<Reciprocal>(x, y);
-    case Unary::sine: return map<Sine>(x, y);
-    case Unary::cosine: return map<Cosine>(x, y);
-    case Unary::tanh: return map<Tanh>(x, y);
-    case Unary::square: return map<Square>(x, y);
+    case Unary::negate:
+      return map<Negate>(x, y);
+    case Unary::relu:
+      return map<Relu>(x, y);
+    case Unary::step:
+      return map<Step>(x, y);
+    case Unary::exponential:
+      return map<Exponential>(x, y);
+    case Unary::logarithm:
+      return map<Logarithm>(x, y);
+    case Unary::square_root:
+      return map<SquareRoot>(x, y);
+    case Unary::reciprocal:
+      return map<Reciprocal>(x, y);
+    case Unary::sine:
+      return map<Sine>(x, y);
+    case Unary::cosine:
+      return map<Cosine>(x, y);
+    case Unary::tanh:
+      return map<Tanh>(x, y);
+    case Unary::square:
+      return map<Square>(x, y);
   }
 }
 
@@ -184,10 +195,14 @@ void binary(Binary f, const Array& a, const Array& b, const Array& y) {
   check_sizes("binary", a, y);
   check_sizes("binary", b, y);
   switch (f) {
-    case Binary::add: return zip<Add>(a, b, y);
-    case Binary::subtract: return zip<Subtract>(a, b, y);
-    case Binary::multiply: return zip<Multiply>(a, b, y);
-    case Binary::divide: return zip<Divide>(a, b, y);
+    case Binary::add:
+      return zip<Add>(a, b, y);
+    case Binary::subtract:
+      return zip<Subtract>(a, b, y);
+    case Binary::multiply:
+      return zip<Multiply>(a, b, y);
+    case Binary::divide:
+      return zip<Divide>(a, b, y);
   }
 }
 

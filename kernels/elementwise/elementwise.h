@@ -4,7 +4,19 @@
 
 namespace stillpoint::kernels {
 
-enum class Unary { negate, relu, step, exponential, logarithm, square_root, reciprocal, sine, cosine, tanh, square };
+enum class Unary {
+  negate,
+  relu,
+  step,
+  exponential,
+  logarithm,
+  square_root,
+  reciprocal,
+  sine,
+  cosine,
+  tanh,
+  square
+};
 // y = f(x); step is 1 if x > 0 and else 0 (so the subgradient of ReLU at 0 is 0).
 void unary(Unary f, const Array& x, const Array& y);
 

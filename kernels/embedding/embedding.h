@@ -6,7 +6,8 @@ namespace stillpoint::kernels {
 
 // table (vocabulary,width), ids (n) int32 in [0,vocabulary), y (n,width):
 //   embedding  y[i,:] = table[ids[i],:], or NaN if ids[i] is outside
-//   adjoint    table[v,:] = sum over i with ids[i] == v of y[i,:]  (a row reads all ids: for small vocabularies)
+//   adjoint    table[v,:] = sum over i with ids[i] == v of y[i,:]  (a row reads all ids: for small
+//   vocabularies)
 void embedding(std::int64_t width, const Array& table, const Array& ids, const Array& y);
 void embedding_adjoint(std::int64_t width, const Array& y, const Array& ids, const Array& table);
 

@@ -7,9 +7,9 @@
 #include <map>
 #include <mutex>
 
-#include "kernels/launch/launch.h"
-#include "kernels/device/library_plans.h"
 #include "kernels/device/cuda_memory.h"
+#include "kernels/device/library_plans.h"
+#include "kernels/launch/launch.h"
 
 namespace stillpoint::kernels {
 namespace {

@@ -9,8 +9,8 @@
 #include <thread>
 #include <utility>
 
-#include "kernels/group/communicator.h"
 #include "kernels/device/cuda.h"
+#include "kernels/group/communicator.h"
 
 namespace stillpoint::kernels {
 namespace {

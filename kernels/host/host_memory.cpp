@@ -5,9 +5,9 @@
 #include <fstream>
 #include <limits>
 
+#include "kernels/device/memory.h"
 #include "kernels/host/address_space.h"
 #include "kernels/host/control_groups.h"
-#include "kernels/device/memory.h"
 
 namespace stillpoint::kernels {
 namespace {

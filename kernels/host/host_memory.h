@@ -11,8 +11,8 @@ namespace stillpoint::kernels {
 // Bytes that this process can still use: what the machine has available, and what its control groups leave of
 // theirs.
 std::size_t free_host_memory();
-// What the control groups (kernels/host/control_groups.h) leave, with the pages of files that they can drop; the
-// largest number where they have no limit.
+// What the control groups (kernels/host/control_groups.h) leave, with the pages of files that they can drop;
+// the largest number where they have no limit.
 std::size_t left_in_groups(const std::string& memberships, const std::string& root);
 
 // Throws OutOfMemory where that is less than the product of the factors, of which the last one is the bytes

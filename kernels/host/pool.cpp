@@ -19,8 +19,8 @@
 #include <utility>
 #include <vector>
 
-#include "kernels/launch/subnormals.h"
 #include "kernels/host/threads.h"
+#include "kernels/launch/subnormals.h"
 #if defined(__SSE2__)
 #include <immintrin.h>
 #endif

@@ -7,8 +7,8 @@
 
 namespace stillpoint::kernels {
 
-// Threads that a loop may use, this one included: at first $OMP_NUM_THREADS, or cores() of kernels/host/threads.h
-// where that is not set. 1 inside of a loop's piece.
+// Threads that a loop may use, this one included: at first $OMP_NUM_THREADS, or cores() of
+// kernels/host/threads.h where that is not set. 1 inside of a loop's piece.
 int thread_count();
 // For the whole process, from 1 on.
 void set_thread_count(int n);

@@ -11,13 +11,13 @@
 namespace stillpoint::kernels {
 namespace {
 
-constexpr double window = 0.2;          // seconds, so that a window holds many slices of a scheduler
-constexpr double waiting = 0.15;        // of the time, over all threads; what nobody else uses: below 0.07
-constexpr double slice = 0.003;         // seconds that a preempted thread waits, where the kernel counts none
-constexpr double change = 1.6;          // of a mean, after which what was before says little
-constexpr double busy = 2. / 3;         // of the cores, with which half the threads could not keep up
-constexpr double clearly = 0.9;         // of the mean with more threads: what fewer must reach to be taken
-constexpr int longest_gap = 32;         // windows from trial to trial: a trial costs some percent at most
+constexpr double window = 0.2;    // seconds, so that a window holds many slices of a scheduler
+constexpr double waiting = 0.15;  // of the time, over all threads; what nobody else uses: below 0.07
+constexpr double slice = 0.003;   // seconds that a preempted thread waits, where the kernel counts none
+constexpr double change = 1.6;    // of a mean, after which what was before says little
+constexpr double busy = 2. / 3;   // of the cores, with which half the threads could not keep up
+constexpr double clearly = 0.9;   // of the mean with more threads: what fewer must reach to be taken
+constexpr int longest_gap = 32;   // windows from trial to trial: a trial costs some percent at most
 
 bool differ(double a, double b) { return a > change * b || b > change * a; }
 double merged(double before, double now) { return differ(before, now) ? now : before + (now - before) / 3; }
@@ -49,8 +49,8 @@ void ThreadChoice::took(double seconds, const std::function<Usage()>& usage) {
   ++steps_;
   if (seconds_ < window) return;
   const Usage now = usage(), before = std::exchange(before_, now);
-  const bool disturbed = now.waited - before.waited > waiting * seconds_ &&
-                         now.ran - before.ran < busy * seconds_ * threads();
+  const bool disturbed =
+      now.waited - before.waited > waiting * seconds_ && now.ran - before.ran < busy * seconds_ * threads();
   const double mean = std::exchange(seconds_, 0) / std::exchange(steps_, 0);
   if (tried_ > 0) return judge(mean);
   if (differ(mean_, mean)) gap_ = 1;

@@ -14,10 +14,10 @@ struct Usage {
 };
 Usage usage_of_threads();
 
-// All threads while they get the cores. While they wait for cores, and a step uses so little of the cores that
-// fewer threads could have done as much, it tries half as many for a moment, now and then, and from fewer twice
-// as many; fewer are kept while they shorten the mean step by a tenth. A mean, since a median hides the slices
-// of time in which a step does not run.
+// All threads while they get the cores. While they wait for cores, and a step uses so little of the cores
+// that fewer threads could have done as much, it tries half as many for a moment, now and then, and from
+// fewer twice as many; fewer are kept while they shorten the mean step by a tenth. A mean, since a median
+// hides the slices of time in which a step does not run.
 class ThreadChoice {
  public:
   explicit ThreadChoice(int most) : most_(most), best_(most) {}

@@ -7,8 +7,8 @@
 #include <fstream>
 #include <vector>
 
-#include "kernels/host/control_groups.h"
 #include "kernels/device/error.h"
+#include "kernels/host/control_groups.h"
 
 namespace stillpoint::kernels {
 namespace {

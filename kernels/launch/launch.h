@@ -5,8 +5,8 @@
 
 #include "kernels/device/array.h"
 #include "kernels/host/pool.h"
-#include "kernels/launch/scalar.h"
 #include "kernels/host/threads.h"
+#include "kernels/launch/scalar.h"
 #if STILLPOINT_CUDA
 #include "kernels/device/cuda.h"
 #endif
@@ -62,7 +62,8 @@ struct WarpTeam {
     T total = T(0);
     if constexpr (sizeof(T) == 4) {
       for (Index i = lane; i < n; i += 32) total += f(i);
-    } else {  // unrolled, a float64 softmax takes more registers than there are: it spills on sm_120, max on sm_100
+    } else {  // unrolled, a float64 softmax takes more registers than there are: it spills on sm_120, max on
+              // sm_100
       STILLPOINT_UNROLL(1)
       for (Index i = lane; i < n; i += 32) total += f(i);
     }
@@ -78,7 +79,8 @@ struct WarpTeam {
       STILLPOINT_UNROLL(1)
       for (Index i = lane + 32; i < n; i += 32) best = maximum<T>(best, f(i));
     }
-    for (int step = 16; step > 0; step /= 2) best = maximum<T>(best, __shfl_xor_sync(0xffffffffu, best, step));
+    for (int step = 16; step > 0; step /= 2)
+      best = maximum<T>(best, __shfl_xor_sync(0xffffffffu, best, step));
     return best;
   }
   __device__ bool leader() const { return lane == 0; }
@@ -97,7 +99,8 @@ template <class Body>
 __global__ void __launch_bounds__(256, 4) each_warp_row(Index rows, const __grid_constant__ Body body) {
   const Index stride = Index(gridDim.x) * (blockDim.x / 32);
   const WarpTeam team{int(threadIdx.x % 32)};
-  for (Index r = Index(blockIdx.x) * (blockDim.x / 32) + threadIdx.x / 32; r < rows; r += stride) body(r, team);
+  for (Index r = Index(blockIdx.x) * (blockDim.x / 32) + threadIdx.x / 32; r < rows; r += stride)
+    body(r, team);
 }
 
 struct LaunchShape {
@@ -105,8 +108,8 @@ struct LaunchShape {
   std::size_t shared_bytes = 0;
 };
 
-// The one place where a kernel starts. An error of the launch names the kernel; an error of its execution does so
-// with STILLPOINT_SYNC=1, and later calls report it otherwise.
+// The one place where a kernel starts. An error of the launch names the kernel; an error of its execution
+// does so with STILLPOINT_SYNC=1, and later calls report it otherwise.
 template <class... Params, class... Args>
 void launch(const char* name, void (*kernel)(Params...), const LaunchShape& shape, Args&&... args) {
   cudaLaunchConfig_t config = {};
@@ -116,8 +119,9 @@ void launch(const char* name, void (*kernel)(Params...), const LaunchShape& shap
   config.stream = cuda::queue().stream;
   constexpr std::size_t granted = 48 * 1024;  // of static and dynamic shared memory; more has to be asked for
   if (shape.shared_bytes >= granted)
-    cuda::check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(shape.shared_bytes)),
-                name, __FILE__, __LINE__);
+    cuda::check(
+        cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(shape.shared_bytes)),
+        name, __FILE__, __LINE__);
   cuda::check(cudaLaunchKernelEx(&config, kernel, Params(args)...), name, __FILE__, __LINE__);
   cuda::finish_where_asked(name, __FILE__, __LINE__);
 }

@@ -27,7 +27,8 @@ struct Softmax {
 void softmax(Index columns, const Array& x, const Array& y) {
   dispatch_real(y.dtype, "softmax", [&](auto zero) {
     using T = decltype(zero);
-    each_row(y.device, columns == 0 ? 0 : y.size / columns, columns, Softmax<T>{x.as<T>(), y.as<T>(), columns});
+    each_row(y.device, columns == 0 ? 0 : y.size / columns, columns,
+             Softmax<T>{x.as<T>(), y.as<T>(), columns});
   });
 }
 

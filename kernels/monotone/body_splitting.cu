@@ -3,8 +3,8 @@
 
 #include <algorithm>
 
-#include "kernels/launch/launch.h"
 #include "kernels/group/shared_batch.h"
+#include "kernels/launch/launch.h"
 #include "kernels/root_solver/solver_chunk.h"
 
 namespace stillpoint::kernels {
@@ -252,7 +252,8 @@ void peaceman_rachford_before(const SplittingPart& p, double a, const Array& r) 
   for_part("peaceman_rachford", p, [&](const Rows& rows, auto zero, auto backward) {
     using T = decltype(zero);
     each_span(p, rows,
-              BeforeInverse<T, backward>{p.u.as<T>(), p.shift.as<T>(), data_or_null<T>(p.z), r.as<T>(), rows, T(a)});
+              BeforeInverse<T, backward>{p.u.as<T>(), p.shift.as<T>(), data_or_null<T>(p.z), r.as<T>(), rows,
+                                         T(a)});
   });
 }
 
@@ -260,9 +261,10 @@ void peaceman_rachford_after(const SplittingPart& p, double a, const Array& v, c
                              const Array& sums) {
   for_part("peaceman_rachford", p, [&](const Rows& rows, auto zero, auto backward) {
     using T = decltype(zero);
-    each_span(p, rows,
-              AfterInverse<T, backward>{v.as<T>(), p.shift.as<T>(), data_or_null<T>(p.z),
-                                 state.status.as<std::int32_t>(), p.u.as<T>(), sums.as<T>(), rows, T(a)});
+    each_span(
+        p, rows,
+        AfterInverse<T, backward>{v.as<T>(), p.shift.as<T>(), data_or_null<T>(p.z),
+                                  state.status.as<std::int32_t>(), p.u.as<T>(), sums.as<T>(), rows, T(a)});
   });
 }
 
@@ -307,8 +309,8 @@ void judge_splitting(const std::vector<Array>& sums, const SplittingRule& rule, 
     if (share != nullptr) share->group->sum({totals, 2 * parts, trace.dtype, trace.device});
     each(trace.device, 1,
          JudgeSplitting<T>{totals, parts, state.status.as<std::int32_t>(), state.steps.as<std::int32_t>(),
-                  state.residual.as<T>(), state.first.as<T>(), trace.as<T>(), std::int32_t(rule.step),
-                  T(rule.tolerance), T(rule.divergence)});
+                           state.residual.as<T>(), state.first.as<T>(), trace.as<T>(),
+                           std::int32_t(rule.step), T(rule.tolerance), T(rule.divergence)});
   });
 }
 

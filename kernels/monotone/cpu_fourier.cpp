@@ -5,9 +5,9 @@
 #include <memory>
 #include <mutex>
 
-#include "kernels/monotone/fourier_line.h"
 #include "kernels/host/pool.h"
 #include "kernels/host/threads.h"
+#include "kernels/monotone/fourier_line.h"
 
 namespace stillpoint::kernels {
 namespace {

@@ -1,5 +1,5 @@
-// Fourier transforms of many small real images on the CPU; on CUDA solvers/monotone/fourier_grid.cpp multiplies by
-// matrices.
+// Fourier transforms of many small real images on the CPU; on CUDA solvers/monotone/fourier_grid.cpp
+// multiplies by matrices.
 #pragma once
 #include "kernels/monotone/spectral.h"
 

@@ -43,8 +43,8 @@ void splitting_iterate(const SplittingPart& part, double a, const Array& iterate
 std::int64_t splitting_sums(std::int64_t places, std::int64_t width);
 // The step's residual, the sum over parts of ||z' - z|| / (1e-6 + ||z'||), goes to state and trace (1), and
 // decides on the status; `divergence`: how many times the first norm an iterate may reach. Where ranks share
-// the batch (kernels/group/shared_batch.h) the norms are those of all samples, and `adjoint` says that the state is
-// made of cotangents of each rank's own mean loss.
+// the batch (kernels/group/shared_batch.h) the norms are those of all samples, and `adjoint` says that the
+// state is made of cotangents of each rank's own mean loss.
 struct SplittingRule {
   std::int64_t step;  // counts from 1
   double tolerance, divergence;

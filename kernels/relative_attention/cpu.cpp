@@ -5,8 +5,8 @@
 #include <limits>
 
 #include "kernels/host/pool.h"
-#include "kernels/relative_attention/relative_attention_dispatch.h"
 #include "kernels/launch/simd_math.h"
+#include "kernels/relative_attention/relative_attention_dispatch.h"
 
 namespace stillpoint::kernels {
 namespace {

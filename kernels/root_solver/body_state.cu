@@ -238,9 +238,9 @@ void judge_residuals(const Array& z, const Array& f, Index step, const RootRule&
              ResidualSums<T>{z.as<T>(), f.as<T>(), sums, width, chunks});
     each(z.device, samples,
          JudgeResidual<T>{sums, state.lowest.as<T>(), state.first.as<T>(), trace.as<T>(),
-                  state.status.as<std::int32_t>(), state.steps.as<std::int32_t>(),
-                  state.better.as<std::int32_t>(), chunks, step, T(rule.tolerance), T(rule.divergence),
-                  rule.relative});
+                          state.status.as<std::int32_t>(), state.steps.as<std::int32_t>(),
+                          state.better.as<std::int32_t>(), chunks, step, T(rule.tolerance),
+                          T(rule.divergence), rule.relative});
   });
 }
 

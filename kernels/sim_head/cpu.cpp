@@ -282,7 +282,7 @@ std::int64_t sim_head_saved_size_cpu(std::int64_t positions, const std::vector<S
 }
 
 void sim_head_forward_cpu(std::int64_t positions, const std::vector<SimHeadLayer>& layers, const Array& x,
-                       const Array& y, const Array& saved) {
+                          const Array& y, const Array& saved) {
   dispatch_real(y.dtype, "sim_head_forward", [&](auto zero) {
     using T = decltype(zero);
     forward<T>(positions, layers, x.as<T>(), y.as<T>(), saved.data != nullptr ? saved.as<T>() : nullptr);
@@ -290,7 +290,7 @@ void sim_head_forward_cpu(std::int64_t positions, const std::vector<SimHeadLayer
 }
 
 void sim_head_backward_cpu(std::int64_t positions, const std::vector<SimHeadLayer>& layers, const Array& x,
-                        const Array& y, const Array& saved, const Array& dy, const SimHeadGrads& grads) {
+                           const Array& y, const Array& saved, const Array& dy, const SimHeadGrads& grads) {
   dispatch_real(y.dtype, "sim_head_backward", [&](auto zero) {
     using T = decltype(zero);
     const auto pointer = [](const Array& a) { return a.data != nullptr ? a.as<T>() : nullptr; };

@@ -1,9 +1,9 @@
 // The fused SIM head on CUDA: the chain over a tile of positions without leaving the multiprocessor.
 #include "kernels/sim_head/sim_head.h"
 
-#include "kernels/launch/column_sum.h"
-#include "kernels/gemm/gemm.h"
 #include "kernels/device/cuda_memory.h"
+#include "kernels/gemm/gemm.h"
+#include "kernels/launch/column_sum.h"
 #include "kernels/sim_head/sim_head_plan.h"
 
 namespace stillpoint::kernels {
@@ -270,7 +270,7 @@ std::int64_t sim_head_saved_size_cuda(std::int64_t positions, const std::vector<
 }
 
 void sim_head_forward_cuda(std::int64_t positions, const std::vector<SimHeadLayer>& layers, const Array& x,
-                        const Array& y, const Array& saved) {
+                           const Array& y, const Array& saved) {
   if (positions == 0) return;
   if (rounds_products(y.dtype)) {
     if (!sim_head_forward_tensor(positions, layers, x, y, saved))
@@ -284,7 +284,7 @@ void sim_head_forward_cuda(std::int64_t positions, const std::vector<SimHeadLaye
 }
 
 void sim_head_backward_cuda(std::int64_t positions, const std::vector<SimHeadLayer>& layers, const Array& x,
-                         const Array& y, const Array& saved, const Array& dy, const SimHeadGrads& grads) {
+                            const Array& y, const Array& saved, const Array& dy, const SimHeadGrads& grads) {
   if (positions == 0) {
     for (const auto* list : {&grads.dw, &grads.db})
       for (const Array& g : *list)

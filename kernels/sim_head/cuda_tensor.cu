@@ -1,8 +1,8 @@
 // The fused SIM head on tensor cores: float32 activations, products of operands rounded to tf32 or bf16.
-#include "kernels/launch/column_sum.h"
 #include "kernels/gemm/gemm.h"
-#include "kernels/sim_head/sim_head_plan.h"
+#include "kernels/launch/column_sum.h"
 #include "kernels/launch/tensor_tile.h"
+#include "kernels/sim_head/sim_head_plan.h"
 
 namespace stillpoint::kernels {
 namespace {
@@ -314,13 +314,14 @@ bool backward(Index positions, const std::vector<SimHeadLayer>& layers, const Ar
 }  // namespace
 
 bool sim_head_forward_tensor(std::int64_t positions, const std::vector<SimHeadLayer>& layers, const Array& x,
-                          const Array& y, const Array& saved) {
+                             const Array& y, const Array& saved) {
   return precision() == Precision::tf32 ? forward<Tf32>(positions, layers, x, y, saved)
                                         : forward<Bf16>(positions, layers, x, y, saved);
 }
 
 bool sim_head_backward_tensor(std::int64_t positions, const std::vector<SimHeadLayer>& layers, const Array& x,
-                           const Array& y, const Array& saved, const Array& dy, const SimHeadGrads& grads) {
+                              const Array& y, const Array& saved, const Array& dy,
+                              const SimHeadGrads& grads) {
   return precision() == Precision::tf32 ? backward<Tf32>(positions, layers, x, y, saved, dy, grads)
                                         : backward<Bf16>(positions, layers, x, y, saved, dy, grads);
 }

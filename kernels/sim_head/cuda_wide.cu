@@ -1,6 +1,6 @@
 // The SIM head on CUDA layer by layer: library products with their epilogues, for chains too wide to fuse.
-#include "kernels/launch/column_sum.h"
 #include "kernels/gemm/gemm_cuda.h"
+#include "kernels/launch/column_sum.h"
 #include "kernels/sim_head/sim_head_cuda.h"
 
 namespace stillpoint::kernels {
@@ -157,13 +157,13 @@ void backward(Index positions, const std::vector<SimHeadLayer>& layers, const Ar
 }  // namespace
 
 void sim_head_forward_wide(std::int64_t positions, const std::vector<SimHeadLayer>& layers, const Array& x,
-                        const Array& y, const Array& saved) {
+                           const Array& y, const Array& saved) {
   dispatch_real(y.dtype, "sim_head_forward",
                 [&](auto zero) { forward<decltype(zero)>(positions, layers, x, y, saved); });
 }
 
 void sim_head_backward_wide(std::int64_t positions, const std::vector<SimHeadLayer>& layers, const Array& x,
-                         const Array& y, const Array& saved, const Array& dy, const SimHeadGrads& grads) {
+                            const Array& y, const Array& saved, const Array& dy, const SimHeadGrads& grads) {
   dispatch_real(y.dtype, "sim_head_backward",
                 [&](auto zero) { backward<decltype(zero)>(positions, layers, x, y, saved, dy, grads); });
 }

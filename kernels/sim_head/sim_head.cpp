@@ -78,7 +78,8 @@ bool sim_head_rounds_as_asked(const std::vector<SimHeadLayer>& layers, DType dty
   });
 }
 
-std::int64_t sim_head_saved_size(std::int64_t positions, const std::vector<SimHeadLayer>& layers, Device device) {
+std::int64_t sim_head_saved_size(std::int64_t positions, const std::vector<SimHeadLayer>& layers,
+                                 Device device) {
   check_layers("sim_head_saved_size", layers);
 #if STILLPOINT_CUDA
   if (device == Device::cuda) return sim_head_saved_size_cuda(positions, layers);
@@ -89,7 +90,7 @@ std::int64_t sim_head_saved_size(std::int64_t positions, const std::vector<SimHe
 }
 
 void sim_head_forward(std::int64_t positions, const std::vector<SimHeadLayer>& layers, const Array& x,
-                   const Array& y, const Array& saved) {
+                      const Array& y, const Array& saved) {
   constexpr const char* where = "sim_head_forward";
   check_chain(where, positions, layers, x, y);
   check_optional(where, "saved", saved, sim_head_saved_size(positions, layers, x.device), x);
@@ -101,7 +102,7 @@ void sim_head_forward(std::int64_t positions, const std::vector<SimHeadLayer>& l
 }
 
 void sim_head_backward(std::int64_t positions, const std::vector<SimHeadLayer>& layers, const Array& x,
-                    const Array& y, const Array& saved, const Array& dy, const SimHeadGrads& grads) {
+                       const Array& y, const Array& saved, const Array& dy, const SimHeadGrads& grads) {
   constexpr const char* where = "sim_head_backward";
   check_chain(where, positions, layers, x, y);
   const std::int64_t saved_size = sim_head_saved_size(positions, layers, x.device);

@@ -7,17 +7,18 @@
 
 namespace stillpoint::kernels {
 
-// After the linear runs of a stable invariant model are folded (U V^T with its neighbours, SIM paper eq. 9-12),
-// the head is z_0 = x, p_l = z_{l-1} W_l^T + b_l, z_l = act_l(p_l):
+// After the linear runs of a stable invariant model are folded (U V^T with its neighbours, SIM paper eq.
+// 9-12), the head is z_0 = x, p_l = z_{l-1} W_l^T + b_l, z_l = act_l(p_l):
 //   identity  z = p                                   width = rows of W
 //   relu      z = max(p, 0)                           width = rows of W
-//   fourier   z = sqrt(1/m) [cos p, sin p]            width = 2 m, m = rows of W (SIM paper, random Fourier features)
+//   fourier   z = sqrt(1/m) [cos p, sin p]            width = 2 m, m = rows of W (SIM paper, random Fourier
+//   features)
 enum class Activation { identity, relu, fourier };
 
 struct SimHeadLayer {
   std::int64_t in, out;  // W is (out,in); the layer's width is out, or 2 out for fourier
   Activation activation;
-  Array w, b;  // b (out), or empty (data null) for no bias
+  Array w, b;         // b (out), or empty (data null) for no bias
   bool train = true;  // false: no gradient for w and b (the fixed frequencies)
 };
 constexpr std::int64_t width_of(const SimHeadLayer& layer) {
@@ -27,24 +28,27 @@ constexpr std::int64_t width_of(const SimHeadLayer& layer) {
 // Chains whose layers are all this narrow stay in a GPU's shared memory; on a CPU they multiply in float32.
 inline constexpr std::int64_t narrow_width = 64;
 
-// Whether sim_head_forward and sim_head_backward round as precision() asks (kernels/gemm/gemm.h). The CPU's tiles multiply in
-// float32: a chain of float32 that is wide enough for bf16 to pay is better left to plain products there.
+// Whether sim_head_forward and sim_head_backward round as precision() asks (kernels/gemm/gemm.h). The CPU's
+// tiles multiply in float32: a chain of float32 that is wide enough for bf16 to pay is better left to plain
+// products there.
 bool sim_head_rounds_as_asked(const std::vector<SimHeadLayer>& layers, DType dtype, Device device);
 
 // Elements of the scratch that forward leaves for backward (its layout is the implementation's own).
-std::int64_t sim_head_saved_size(std::int64_t positions, const std::vector<SimHeadLayer>& layers, Device device);
+std::int64_t sim_head_saved_size(std::int64_t positions, const std::vector<SimHeadLayer>& layers,
+                                 Device device);
 
-// x (positions, in of the first layer) -> y (positions, width of the last). `saved` has sim_head_saved_size elements,
-// or null data where no backward follows. All arrays float32 or all float64 on one device, any sizes.
-void sim_head_forward(std::int64_t positions, const std::vector<SimHeadLayer>& layers, const Array& x, const Array& y,
-                   const Array& saved);
+// x (positions, in of the first layer) -> y (positions, width of the last). `saved` has sim_head_saved_size
+// elements, or null data where no backward follows. All arrays float32 or all float64 on one device, any
+// sizes.
+void sim_head_forward(std::int64_t positions, const std::vector<SimHeadLayer>& layers, const Array& x,
+                      const Array& y, const Array& saved);
 
 struct SimHeadGrads {
   Array dx;                   // (positions, in), or null data where it is not wanted
   std::vector<Array> dw, db;  // per layer; null data where not wanted; overwritten
 };
 // From dy, shaped as y. Sums over positions run in an order that does not depend on the number of threads.
-void sim_head_backward(std::int64_t positions, const std::vector<SimHeadLayer>& layers, const Array& x, const Array& y,
-                    const Array& saved, const Array& dy, const SimHeadGrads& grads);
+void sim_head_backward(std::int64_t positions, const std::vector<SimHeadLayer>& layers, const Array& x,
+                       const Array& y, const Array& saved, const Array& dy, const SimHeadGrads& grads);
 
 }  // namespace stillpoint::kernels

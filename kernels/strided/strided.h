@@ -20,7 +20,8 @@ struct View {
 void gather(const Array& x, const View& view, const Array& y);
 // y = 0, then y[view(i)] = x[i]; the view must not repeat an element.
 void scatter(const Array& x, const View& view, const Array& y);
-// y[i] = sum_j x[outer(i) + inner(j)], the sum in a fixed order that does not depend on the number of threads.
+// y[i] = sum_j x[outer(i) + inner(j)], the sum in a fixed order that does not depend on the number of
+// threads.
 void sum_strided(const Array& x, const View& outer, const View& inner, const Array& y);
 // y (1) = sum of x.
 void sum(const Array& x, const Array& y);

@@ -293,7 +293,7 @@ void backward_fused(const Geometry& g, const TcnBlockShape& shape, const TcnBloc
                                  std::size_t(BackwardTile::elements(g)) * sizeof(T)};
   launch("tcn_block_backward_fused", tcn_block_backward_fused<T>, launch_shape, args);
   tcn_block_reduce_partials(shape, weights, sets, {partials, sets * partial.set_size, y.dtype, Device::cuda},
-                      grads);
+                            grads);
 }
 
 }  // namespace
@@ -313,7 +313,8 @@ void tcn_block_forward_cuda(const TcnBlockShape& shape, const TcnBlockWeights& w
 void tcn_block_backward_cuda(const TcnBlockShape& shape, const TcnBlockWeights& weights, const Array& x,
                              const TcnBlockMid& mid, const Array& y, const Array& dy, const Array& dx,
                              const TcnBlockWeights& grads) {
-  if (y.size == 0) return tcn_block_reduce_partials(shape, weights, 0, {nullptr, 0, y.dtype, Device::cuda}, grads);
+  if (y.size == 0)
+    return tcn_block_reduce_partials(shape, weights, 0, {nullptr, 0, y.dtype, Device::cuda}, grads);
   dispatch_real(y.dtype, "tcn_block_backward", [&](auto zero) {
     using T = decltype(zero);
     if (const auto g = choose_tiling<BackwardTile>(shape, sizeof(T)))

@@ -1,7 +1,7 @@
 // The TCN block on CUDA for sizes that the fused kernels' shared memory cannot hold: implicit matrix
 // products.
-#include "kernels/tcn_block/tcn_block_cuda.h"
 #include "kernels/launch/tile_product.h"
+#include "kernels/tcn_block/tcn_block_cuda.h"
 
 namespace stillpoint::kernels {
 namespace {

@@ -1,7 +1,7 @@
 // The TCN block's weight gradients on CUDA: an ordered sum of partial sets and the weight norm's adjoint.
-#include "kernels/tcn_block/tcn_block_cuda.h"
 #include "kernels/launch/launch.h"
 #include "kernels/launch/quad.h"
+#include "kernels/tcn_block/tcn_block_cuda.h"
 
 namespace stillpoint::kernels {
 namespace {
@@ -103,7 +103,7 @@ TcnPartialShape tcn_block_partial_shape(const TcnBlockShape& s, bool down) {
 }
 
 void tcn_block_reduce_partials(const TcnBlockShape& shape, const TcnBlockWeights& weights, std::int64_t sets,
-                         const Array& partials, const TcnBlockWeights& grads) {
+                               const Array& partials, const TcnBlockWeights& grads) {
   if (shape.channels == 0) return;
   const bool down = weights.down_w.data != nullptr;
   const TcnPartialShape p = tcn_block_partial_shape(shape, down);

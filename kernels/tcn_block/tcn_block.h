@@ -5,9 +5,9 @@
 namespace stillpoint::kernels {
 
 // Legend: N batch, Ci input channels, C channels, T length, K taps, d dilation.
-//   w_o   = g_o v_o / ||v_o||                                              weight norm, one gain per output channel
-//   (w*x)[n,o,t] = sum_{c,j} w[o,c,j] x[n,c,t-(K-1-j)d], terms with t-(K-1-j)d < 0 are 0
-//   a = relu(w1*x + b1),  h = relu(w2*a + b2),  r = x or (down_w x + down_b),  y = relu(h + r)
+//   w_o   = g_o v_o / ||v_o||                                              weight norm, one gain per output
+//   channel (w*x)[n,o,t] = sum_{c,j} w[o,c,j] x[n,c,t-(K-1-j)d], terms with t-(K-1-j)d < 0 are 0 a =
+//   relu(w1*x + b1),  h = relu(w2*a + b2),  r = x or (down_w x + down_b),  y = relu(h + r)
 // Bai, Kolter, Koltun 2018; SIM paper, section on copy memory.
 struct TcnBlockShape {
   std::int64_t batch, in_channels, channels, length, taps, dilation;
@@ -20,10 +20,10 @@ struct TcnBlockWeights {
   Array down_w, down_b;
 };
 
-// x (N,Ci,T) -> y (N,C,T); a and h (N,C,T) are what backward reads beside x and y. Arrays are all float32 or all
-// float64, all on one device; any size works. Results do not depend on the number of threads.
-void tcn_block_forward(const TcnBlockShape& shape, const TcnBlockWeights& weights, const Array& x, const Array& a,
-                       const Array& h, const Array& y);
+// x (N,Ci,T) -> y (N,C,T); a and h (N,C,T) are what backward reads beside x and y. Arrays are all float32 or
+// all float64, all on one device; any size works. Results do not depend on the number of threads.
+void tcn_block_forward(const TcnBlockShape& shape, const TcnBlockWeights& weights, const Array& x,
+                       const Array& a, const Array& h, const Array& y);
 
 // From dy (N,C,T): dx (N,Ci,T; left out where its data is null) and every gradient of `grads` (overwritten).
 // `mid` are the a and h of forward.

@@ -5,10 +5,10 @@
 #include <cmath>
 #include <type_traits>
 
-#include "kernels/tcn_block/tcn_block.h"
 #include "kernels/host/pool.h"
-#include "kernels/launch/simd.h"
 #include "kernels/host/threads.h"
+#include "kernels/launch/simd.h"
+#include "kernels/tcn_block/tcn_block.h"
 
 namespace stillpoint::kernels::tcn_block_cpu {
 

@@ -30,6 +30,6 @@ TcnPartialShape tcn_block_partial_shape(const TcnBlockShape& shape, bool down);
 // Adds the sets in order and applies the weight norm's gradient:
 //   dg = <dw,v> / ||v||,  dv = g / ||v|| (dw - v <dw,v> / ||v||^2)
 void tcn_block_reduce_partials(const TcnBlockShape& shape, const TcnBlockWeights& weights, std::int64_t sets,
-                         const Array& partials, const TcnBlockWeights& grads);
+                               const Array& partials, const TcnBlockWeights& grads);
 
 }  // namespace stillpoint::kernels

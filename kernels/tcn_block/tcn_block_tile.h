@@ -4,9 +4,9 @@
 #pragma once
 #include <optional>
 
-#include "kernels/tcn_block/tcn_block.h"
 #include "kernels/launch/launch.h"
 #include "kernels/launch/quad.h"
+#include "kernels/tcn_block/tcn_block.h"
 
 namespace stillpoint::kernels::tcn {
 

@@ -168,10 +168,11 @@ void require_step(const char* where, std::int64_t step) {
 }
 
 void check_coefficients(const char* where, const Array& coefficients, std::int64_t count, const Array& like) {
-  require(coefficients.size == count && coefficients.dtype == like.dtype && coefficients.device == like.device,
-          where, ": given ", coefficients.size, " coefficients of ", name_of(coefficients.dtype), " on ",
-          name_of(coefficients.device), ", expected ", count, " of ", name_of(like.dtype), " on ",
-          name_of(like.device), ", upload them in the parameters' type");
+  require(
+      coefficients.size == count && coefficients.dtype == like.dtype && coefficients.device == like.device,
+      where, ": given ", coefficients.size, " coefficients of ", name_of(coefficients.dtype), " on ",
+      name_of(coefficients.device), ", expected ", count, " of ", name_of(like.dtype), " on ",
+      name_of(like.device), ", upload them in the parameters' type");
 }
 
 // Four elements of an optimiser step cost what one of a heavier body does: threads pay from 4 serial_below
@@ -207,7 +208,8 @@ const T* clip_pointer(const Array* clip_factor) {
 
 std::array<double, 3> adam_coefficients(double lr, double beta1, double beta2, std::int64_t step) {
   require_step("adam", step);
-  return {lr / (1 - std::pow(beta1, double(step))), 1 / std::sqrt(1 - std::pow(beta2, double(step))), 1 - beta1};
+  return {lr / (1 - std::pow(beta1, double(step))), 1 / std::sqrt(1 - std::pow(beta2, double(step))),
+          1 - beta1};
 }
 
 std::array<double, 2> sgd_coefficients(double lr, double momentum, std::int64_t step) {

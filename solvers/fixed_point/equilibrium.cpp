@@ -16,18 +16,17 @@ Tensor implicit_step(const FixedPointMap& f, const Tensor& solution,
   const Tensor z = solution.variable(), y = f(z);
   if (!y.requires_grad()) return y;
   const auto inverse = options.reuse_inverse ? forward : nullptr;
-  return record(
-      clone(y.detach()), "implicit", {y}, [z, y, inverse, options, report](const VjpContext& c) {
-        require(!Recording::on(),
-                "equilibrium: given a second derivative of an implicit gradient, expected a first one, "
-                "choose phantom or unrolled");
-        const std::unique_ptr<SolveMethod> method = options.adjoint();
-        const auto vjp = [&](const Tensor& u) { return grad(y, {z}, u, {.allow_unused = true})[0]; };
-        const Tensor start = inverse != nullptr ? inverse->adjoint_estimate(c.g) : Tensor();
-        PendingSolution adjoint = solve_adjoint(vjp, c.g, *method, options.adjoint_solve, start);
-        *report = std::move(adjoint.report);
-        return std::vector<Tensor>{adjoint.z};
-      });
+  return record(clone(y.detach()), "implicit", {y}, [z, y, inverse, options, report](const VjpContext& c) {
+    require(!Recording::on(),
+            "equilibrium: given a second derivative of an implicit gradient, expected a first one, "
+            "choose phantom or unrolled");
+    const std::unique_ptr<SolveMethod> method = options.adjoint();
+    const auto vjp = [&](const Tensor& u) { return grad(y, {z}, u, {.allow_unused = true})[0]; };
+    const Tensor start = inverse != nullptr ? inverse->adjoint_estimate(c.g) : Tensor();
+    PendingSolution adjoint = solve_adjoint(vjp, c.g, *method, options.adjoint_solve, start);
+    *report = std::move(adjoint.report);
+    return std::vector<Tensor>{adjoint.z};
+  });
 }
 
 // A state with twice the digits of f. f sees the high word. The reverse pass restores its bits, so it

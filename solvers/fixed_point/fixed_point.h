@@ -91,7 +91,7 @@ std::unique_ptr<SolveMethod> picard(const PicardOptions& options = {});
 struct AndersonOptions {
   Index memory = 6;              // 1 to 16; throws Error otherwise
   double regularisation = 1e-4;  // lambda
-  bool relative = true;  // scales lambda by the mean of ||G_i||^2; else stalls near the solution
+  bool relative = true;          // scales lambda by the mean of ||G_i||^2; else stalls near the solution
   double beta = 1;
 };
 std::unique_ptr<SolveMethod> anderson(const AndersonOptions& options = {});

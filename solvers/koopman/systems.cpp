@@ -52,8 +52,8 @@ const System& textbook_system(const std::string& name) {
     if (system.name == name) return system;
     names.push_back(system.name);
   }
-  fail("spectrum: given the system '", shown(name),
-       "', expected a run folder or one of ", join(names), did_you_mean(name, names));
+  fail("spectrum: given the system '", shown(name), "', expected a run folder or one of ", join(names),
+       did_you_mean(name, names));
 }
 
 Dictionary identity_dictionary() {

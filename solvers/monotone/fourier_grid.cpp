@@ -4,8 +4,8 @@
 #include <cmath>
 #include <numbers>
 
-#include "kernels/monotone/fourier.h"
 #include "kernels/gemm/gemm_batched.h"
+#include "kernels/monotone/fourier.h"
 
 namespace stillpoint {
 namespace {

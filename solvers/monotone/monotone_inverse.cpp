@@ -4,8 +4,8 @@
 #include <cmath>
 
 #include "engine/ops.h"
-#include "kernels/monotone/complex_inverse.h"
 #include "kernels/gemm/gemm_batched.h"
+#include "kernels/monotone/complex_inverse.h"
 
 namespace stillpoint {
 namespace {

@@ -9,8 +9,8 @@
 #include <thread>
 
 #include "engine/words.h"
-#include "kernels/group/communicator.h"
 #include "kernels/device/error.h"
+#include "kernels/group/communicator.h"
 #include "tasks/command/console.h"
 
 namespace stillpoint {

@@ -4,8 +4,8 @@
 #include <algorithm>
 #include <iostream>
 
-#include "kernels/host/address_space.h"
 #include "kernels/group/communicator.h"
+#include "kernels/host/address_space.h"
 #include "kernels/host/pool.h"
 #include "kernels/host/threads.h"
 #include "tasks/command/cli_values.h"

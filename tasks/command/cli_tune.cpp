@@ -13,9 +13,9 @@
 #include "engine/words.h"
 #include "kernels/host/threads.h"
 #include "tasks/command/cli_values.h"
+#include "tasks/search/space.h"
 #include "tasks/settings/idle_settings.h"
 #include "tasks/settings/presets.h"
-#include "tasks/search/space.h"
 #include "tasks/settings/shipped.h"
 
 namespace stillpoint {

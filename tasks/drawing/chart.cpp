@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "kernels/device/error.h"
-#include "tasks/report/frame.h"
 #include "tasks/drawing/scale.h"
+#include "tasks/report/frame.h"
 
 namespace stillpoint::report {
 namespace {

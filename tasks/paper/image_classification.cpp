@@ -7,8 +7,8 @@
 #include <variant>
 
 #include "engine/io/checkpoint.h"
-#include "tasks/training/content.h"
 #include "tasks/data/scale_image.h"
+#include "tasks/training/content.h"
 #include "tasks/training/solver_metrics.h"
 #include "tasks/training/train.h"
 

@@ -5,8 +5,8 @@
 #include <cmath>
 #include <cstring>
 
-#include "tasks/training/content.h"
 #include "tasks/io/image.h"
+#include "tasks/training/content.h"
 #include "tasks/training/order.h"
 
 namespace stillpoint {
@@ -87,12 +87,13 @@ ImageRegression::ImageRegression(const ImageRegressionConfig& config, Device dev
   const Colour background = colour_named(config.background);
   image_ = of_this_machine([&] {
     require(std::filesystem::exists(config.image), "image-regression: given the picture ",
-            shown(config.image.string()), ", which is not there, expected a PNG or JPEG file; name where it is now, ",
+            shown(config.image.string()),
+            ", which is not there, expected a PNG or JPEG file; name where it is now, ",
             "beside --resume or with --image of eval");
     return read_image(config.image, background);
   });
-  require(image_.height >= 2 && image_.width >= 2, shown(config.image.string()), ": given ", image_.width, " x ",
-          image_.height, " pixels, expected at least 2 x 2, choose a larger image");
+  require(image_.height >= 2 && image_.width >= 2, shown(config.image.string()), ": given ", image_.width,
+          " x ", image_.height, " pixels, expected at least 2 x 2, choose a larger image");
   const GridStep trained{0, 2, 0, config.retrain ? 1 : 2};
   train_ = share_ = make_grid(image_, trained, options_);
   if (batch_ > 0) {

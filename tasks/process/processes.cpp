@@ -14,9 +14,9 @@
 #include <mutex>
 
 #include "kernels/device/error.h"
+#include "tasks/io/progress.h"
 #include "tasks/process/clock.h"
 #include "tasks/process/interrupt.h"
-#include "tasks/io/progress.h"
 
 namespace stillpoint {
 namespace {

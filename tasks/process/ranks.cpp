@@ -97,8 +97,8 @@ void LastWords::watch() {
       const std::string words = speak();
       if (!words.empty()) std::cerr << "stillpoint: the run is being ended; " + words + "\n" << std::flush;
     } catch (const std::exception& error) {
-      std::cerr << text("stillpoint: the run is being ended, and nothing could be saved: ", shown_message(error.what()),
-                        "\n");
+      std::cerr << text("stillpoint: the run is being ended, and nothing could be saved: ",
+                        shown_message(error.what()), "\n");
     }
     return;
   }

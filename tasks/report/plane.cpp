@@ -5,8 +5,8 @@
 
 #include "kernels/device/error.h"
 #include "tasks/drawing/chart.h"
-#include "tasks/report/frame.h"
 #include "tasks/drawing/scale.h"
+#include "tasks/report/frame.h"
 #include "tasks/spectra/spectrum_files.h"
 
 namespace stillpoint::report {

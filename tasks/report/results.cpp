@@ -2,11 +2,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tasks/io/progress.h"
-#include "tasks/settings/registry.h"
 #include "tasks/drawing/chart.h"
 #include "tasks/drawing/scale.h"
+#include "tasks/io/progress.h"
 #include "tasks/report/sections.h"
+#include "tasks/settings/registry.h"
 
 namespace stillpoint::report {
 namespace {

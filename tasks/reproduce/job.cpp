@@ -6,8 +6,8 @@
 #include <map>
 
 #include "engine/io/checkpoint.h"
-#include "tasks/settings/presets.h"
 #include "tasks/search/space.h"
+#include "tasks/settings/presets.h"
 #include "tasks/training/train.h"
 
 namespace stillpoint {

@@ -8,15 +8,15 @@
 #include <thread>
 
 #include "engine/io/files.h"
-#include "tasks/process/clock.h"
-#include "tasks/training/folder_lock.h"
-#include "tasks/selftest/info.h"
-#include "tasks/process/interrupt.h"
 #include "tasks/io/progress.h"
+#include "tasks/process/clock.h"
+#include "tasks/process/interrupt.h"
 #include "tasks/process/processes.h"
 #include "tasks/reproduce/budget.h"
 #include "tasks/reproduce/figure.h"
 #include "tasks/reproduce/paper_table.h"
+#include "tasks/selftest/info.h"
+#include "tasks/training/folder_lock.h"
 
 namespace stillpoint {
 namespace {
@@ -211,8 +211,8 @@ void Reproduction::print_plan() const {
   Index finished = 0;
   for (const Job& job : jobs_) finished += job.finished();
   out_ << jobs_.size() << " runs, " << finished << " of them finished, " << request_.runner.workers
-       << " at a time with " << request_.runner.threads << " threads each; in " << shown(sources_.folder.string())
-       << "\n";
+       << " at a time with " << request_.runner.threads << " threads each; in "
+       << shown(sources_.folder.string()) << "\n";
   std::map<std::string, Index> other;
   for (const Job& job : jobs_)
     if (job.finished() && !(job.ran_as_planned() && job.ran_on_these_data())) ++other[job.cell->preset];

@@ -6,9 +6,9 @@
 #include <thread>
 
 #include "engine/io/files.h"
+#include "tasks/io/progress.h"
 #include "tasks/process/clock.h"
 #include "tasks/process/interrupt.h"
-#include "tasks/io/progress.h"
 #include "tasks/process/processes.h"
 #include "tasks/settings/registry.h"
 

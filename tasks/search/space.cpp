@@ -26,8 +26,8 @@ struct Kinds {
 
 void require_known(const Json& object, const std::vector<std::string>& known, const std::string& source) {
   for (const auto& [key, value] : object.items())
-    require(std::find(known.begin(), known.end(), key) != known.end(), source, ": unknown key '",
-            shown(key), "', expected one of ", join(known), did_you_mean(key, known));
+    require(std::find(known.begin(), known.end(), key) != known.end(), source, ": unknown key '", shown(key),
+            "', expected one of ", join(known), did_you_mean(key, known));
 }
 
 bool is_interval(const Json& value) {

@@ -10,13 +10,13 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "kernels/group/communicator.h"
 #include "kernels/device/error.h"
 #include "kernels/gemm/gemm.h"
+#include "kernels/group/communicator.h"
 #include "kernels/host/instructions.h"
 #include "kernels/host/pool.h"
-#include "kernels/launch/subnormals.h"
 #include "kernels/host/threads.h"
+#include "kernels/launch/subnormals.h"
 #include "tasks/settings/presets.h"
 #if STILLPOINT_ONEDNN
 #include <dnnl.hpp>

@@ -3,8 +3,8 @@
 #pragma once
 #include <ostream>
 
-#include "kernels/group/communicator.h"
 #include "kernels/gemm/gemm.h"
+#include "kernels/group/communicator.h"
 #include "tasks/settings/registry.h"
 
 namespace stillpoint {

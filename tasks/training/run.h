@@ -7,8 +7,8 @@
 
 #include "engine/schedule.h"
 #include "kernels/host/step_threads.h"
-#include "tasks/process/clock.h"
 #include "tasks/io/progress.h"
+#include "tasks/process/clock.h"
 #include "tasks/process/ranks.h"
 #include "tasks/training/run_folder.h"
 #include "tasks/training/train.h"

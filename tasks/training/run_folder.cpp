@@ -6,8 +6,8 @@
 #include <iostream>
 
 #include "engine/io/checkpoint.h"
-#include "tasks/training/content.h"
 #include "tasks/io/plot.h"
+#include "tasks/training/content.h"
 
 namespace stillpoint {
 

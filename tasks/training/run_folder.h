@@ -6,9 +6,9 @@
 #include <string>
 
 #include "engine/optim.h"
-#include "tasks/training/folder_lock.h"
 #include "tasks/io/metrics.h"
 #include "tasks/settings/registry.h"
+#include "tasks/training/folder_lock.h"
 #include "tasks/training/run_record.h"
 
 namespace stillpoint {

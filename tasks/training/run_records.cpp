@@ -74,7 +74,8 @@ void Run::warn_of_plain_kernels() const {
   const auto plain = std::count_if(plans.begin(), plans.end(),
                                    [](const kernels::LibraryPlan& p) { return p.library == "plain kernel"; });
   if (plain > 0)
-    progress_->message(text("warning: ", plain, " shapes of convolutions run on plain kernels, which are slow, ",
+    progress_->message(text("warning: ", plain,
+                            " shapes of convolutions run on plain kernels, which are slow, ",
                             "expected cuDNN to do them; `stillpoint info` says whether it is built in"));
 }
 

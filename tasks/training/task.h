@@ -31,7 +31,8 @@ class Task {
   // The recorded loss, shape (1), of a batch on the task's device: a mean over examples, which are the rows
   // of batch[0]; every tensor of the batch has as many rows, or a multiple.
   virtual Tensor loss(const std::vector<Tensor>& batch) = 0;
-  // Called before the loss of every step, with its batch on the task's device: for what a recipe adjusts on its way.
+  // Called before the loss of every step, with its batch on the task's device: for what a recipe adjusts on
+  // its way.
   virtual void before_step(Index, const std::vector<Tensor>&) {}
   // Whether loss() and its gradient are device work alone, so that a graph may record them.
   virtual bool recordable() const { return true; }
@@ -44,7 +45,8 @@ class Task {
   virtual std::string note() const { return {}; }
   virtual std::vector<std::string> splits() const = 0;  // names for evaluate(); the last is "test"
   virtual Metrics evaluate(const std::string& split) = 0;
-  // What the latest evaluate() found beyond its metrics, as eval and results.json show it; empty where that is all.
+  // What the latest evaluate() found beyond its metrics, as eval and results.json show it; empty where that
+  // is all.
   virtual Json details() const { return Json::object(); }
   // Writes what a finished or interrupted run shows (images, ...) and mirrors it to TensorBoard.
   // Where shows_results() is false, nothing.

@@ -51,7 +51,7 @@ class TrainingStep {
     std::vector<Tensor> inputs;
     std::vector<kernels::Upload> uploads;
     kernels::WorkGraph graph;
-    Tensor loss, norm;  // of the latest step
+    Tensor loss, norm;             // of the latest step
     std::vector<Array> gradients;  // of several ranks
     std::function<Metrics()> statistics;
     kernels::BatchShare share;

@@ -1,6 +1,7 @@
 // The image-classification task: learning, resuming, confusion, prediction, what is told of wrong input.
 #include <sstream>
 
+#include "tasks/command/cli.h"
 #include "tasks/data/scale_image.h"
 #include "tasks/paper/image_classification.h"
 #include "tasks/training/train.h"
@@ -9,7 +10,6 @@
 #include "tests/support/error_text.h"
 #include "tests/support/metrics_rows.h"
 #include "tests/support/temp_dir.h"
-#include "tasks/command/cli.h"
 
 namespace stillpoint {
 namespace {
@@ -18,14 +18,27 @@ using test::TempDir;
 
 Json settings(const TempDir& dir, const Json& changes = Json::object()) {
   return task_kind("image-classification")
-      .resolve({{{{"dataset", "mnist"}, {"data", dir.path().string()}, {"batch", 32}, {"channels", "4"}, {"epochs", 20},
-                  {"lr", 0.01}, {"schedule", "constant"}, {"d_phi", 12}, {"hidden", 8}, {"log_every", 1}}, "test"},
+      .resolve({{{{"dataset", "mnist"},
+                  {"data", dir.path().string()},
+                  {"batch", 32},
+                  {"channels", "4"},
+                  {"epochs", 20},
+                  {"lr", 0.01},
+                  {"schedule", "constant"},
+                  {"d_phi", 12},
+                  {"hidden", 8},
+                  {"log_every", 1}},
+                 "test"},
                 {changes, "changes"}});
 }
 
-TrainOutcome train_in(const std::filesystem::path& folder, const Json& config, bool resume = false, Index stop_after = -1) {
+TrainOutcome train_in(const std::filesystem::path& folder, const Json& config, bool resume = false,
+                      Index stop_after = -1) {
   std::ostringstream out;
-  TrainRequest request{.kind = &task_kind("image-classification"), .config = config, .folder = folder, .resume = resume,
+  TrainRequest request{.kind = &task_kind("image-classification"),
+                       .config = config,
+                       .folder = folder,
+                       .resume = resume,
                        .should_stop = {}};
   if (stop_after >= 0) request.should_stop = [stop_after](Index step) { return step >= stop_after; };
   return train(request, out);
@@ -76,12 +89,14 @@ TEST_CASE("a resumed image classification is bit-identical", "[classification]")
   CHECK(read_file(runs / "parts" / checkpoint_name) == read_file(runs / "whole" / checkpoint_name));
 }
 
-TEST_CASE("a monDEQ learns by splitting, tunes its step size, and reports its iterations", "[classification]") {
+TEST_CASE("a monDEQ learns by splitting, tunes its step size, and reports its iterations",
+          "[classification]") {
   const TempDir data, runs;
   test::write_bar_mnist(data.path(), 160, 40);
   for (const auto& [model, channels] : {std::pair("mondeq-single", "4"), std::pair("mondeq-multi", "3,4")}) {
     INFO(model);
-    const Json config = settings(data, {{"model", model}, {"channels", channels}, {"epochs", 8}, {"batch", 48}});
+    const Json config =
+        settings(data, {{"model", model}, {"channels", channels}, {"epochs", 8}, {"batch", 48}});
     const TrainOutcome outcome = train_in(runs / model, config);
     REQUIRE(outcome.finished);
     CHECK(metric(outcome, 1, 0) > 0.5);
@@ -124,8 +139,9 @@ TEST_CASE("a picture of any size is classified by a trained model", "[classifica
   test::write_bytes(runs / "bad.png", "no picture");
   std::ostringstream out, err;
   const std::string six = (runs / "six.png").string(), bad = (runs / "bad.png").string();
-  CHECK(run_command_line({"predict", (runs / "run").string(), "--invert", "--device", "cpu", bad, six, "absent.png", six},
-                         out, err) == 1);
+  CHECK(run_command_line(
+            {"predict", (runs / "run").string(), "--invert", "--device", "cpu", bad, six, "absent.png", six},
+            out, err) == 1);
   CHECK_THAT(err.str(), mentions("bad.png", "absent.png"));
   CHECK(out.str().starts_with(six + ": 6 "));
   CHECK(out.str().substr(out.str().find('\n') + 1) == out.str().substr(0, out.str().find('\n') + 1));
@@ -156,18 +172,21 @@ TEST_CASE("pictures are scaled by areas", "[classification]") {
 TEST_CASE("wrong input of image classification is told", "[classification]") {
   const TempDir data, empty;
   test::write_bar_mnist(data.path(), 160, 40);
-  CHECK_THAT(error_text([&] { train_in(empty / "run", settings(empty)); }), mentions("train-images-idx3-ubyte"));
+  CHECK_THAT(error_text([&] { train_in(empty / "run", settings(empty)); }),
+             mentions("train-images-idx3-ubyte"));
   CHECK_THAT(error_text([&] { settings(data, {{"dataset", "minst"}}); }), mentions("minst", "mnist"));
   const auto made = [&](const char* model, const char* channels) {
     return error_text([&] {
-      task_kind("image-classification").make(settings(data, {{"model", model}, {"channels", channels}}), Device::cpu);
+      task_kind("image-classification")
+          .make(settings(data, {{"model", model}, {"channels", channels}}), Device::cpu);
     });
   };
   CHECK_THAT(made("sim", "4,8"), mentions("4,8", "one number"));
   CHECK_THAT(made("mondeq-multi", "8"), mentions("several numbers"));
   CHECK_THAT(made("mondeq-single", "8x"), mentions("8x"));
   Image picture{1, 1, 3, {0, 0, 0}};
-  CHECK_THAT(error_text([&] { predict_images(empty / "none", {picture}, false, Device::cpu); }), mentions("none"));
+  CHECK_THAT(error_text([&] { predict_images(empty / "none", {picture}, false, Device::cpu); }),
+             mentions("none"));
   const std::unique_ptr<Task> task = task_kind("image-classification").make(settings(data), Device::cpu);
   CHECK_THAT(error_text([&] { task->evaluate("all"); }), mentions("'all'", "train, valid or test"));
 }

@@ -103,13 +103,17 @@ TEST_CASE("gradients that cannot be had are errors that say what to do", "[autog
   CHECK_THAT(error_text([&] { grad(square(x), {x}); }), mentions("grad", "(2)", "seed"));
   CHECK_THAT(error_text([&] { grad(sum(x), {other}); }), mentions("grad", "does not depend", "allow_unused"));
   CHECK_THAT(error_text([&] { grad(square(x), {x}, other); }), mentions("grad", "(1)", "(2)"));
-  CHECK(grad(sum(x), {other}, {}, {.create_graph = false, .allow_unused = true})[0].values() == std::vector<double>{0});
+  CHECK(grad(sum(x), {other}, {}, {.create_graph = false, .allow_unused = true})[0].values() ==
+        std::vector<double>{0});
 }
 
 TEST_CASE("a check of the op table fails for a wrong value, a wrong size and a NaN", "[ops]") {
   const auto row = [](std::vector<double> oracle) {
-    return OpCase{.name = "relu", .inputs = {{{3}, Draw::positive}}, .op = [](const auto& x) { return relu(x[0]); },
-                  .oracle = [oracle](const std::vector<Values>& x) { return oracle.empty() ? x[0] : oracle; }};
+    return OpCase{
+        .name = "relu",
+        .inputs = {{{3}, Draw::positive}},
+        .op = [](const auto& x) { return relu(x[0]); },
+        .oracle = [oracle](const std::vector<Values>& x) { return oracle.empty() ? x[0] : oracle; }};
   };
   CHECK(check_values(row({}), Device::cpu)[0].passed());
   CHECK_FALSE(check_values(row({1, 2, 3}), Device::cpu)[0].passed());
@@ -124,7 +128,8 @@ TEST_CASE("operands that do not fit are errors that name the op and the shapes",
   CHECK_THAT(error_text([&] { add(a, a.to(DType::float64)); }), mentions("add", "float32", "float64"));
   CHECK_THAT(error_text([&] { reshape(a, {4, -1}); }), mentions("reshape", "(2, 3)"));
   CHECK_THAT(error_text([&] { slice(a, {0, 0}, {3, 3}); }), mentions("slice", "axis 0"));
-  CHECK_THAT(error_text([&] { embedding(a, Tensor::from(std::vector<std::int32_t>{2}, {1})); }), mentions("embedding", "given 2 at 0"));
+  CHECK_THAT(error_text([&] { embedding(a, Tensor::from(std::vector<std::int32_t>{2}, {1})); }),
+             mentions("embedding", "given 2 at 0"));
   CHECK_THAT(error_text([&] { Tensor::from(std::vector<double>{1, 2}, {3}); }), mentions("2 values", "(3)"));
   CHECK_THAT(error_text([&] { Tensor().shape(); }), mentions("undefined"));
   CHECK_THAT(error_text([&] { square(a.variable()).assign(a); }), mentions("assign", "square", "leaf"));

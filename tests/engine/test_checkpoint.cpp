@@ -2,8 +2,8 @@
 #include <filesystem>
 #include <fstream>
 
-#include "engine/io/checkpoint.h"
 #include "engine/init.h"
+#include "engine/io/checkpoint.h"
 #include "engine/io/safetensors.h"
 #include "tests/support/catch.h"
 #include "tests/support/error_text.h"
@@ -60,14 +60,17 @@ TEST_CASE("a checkpoint of another model is refused and changes nothing", "[chec
   CHECK(narrow.omega.values() == before);
   CHECK_THAT(error_text([&] { load_checkpoint(path, params_of(precise), nullptr); }), mentions("F32", "F64"));
   Optimiser optimiser(params_of(wide), {});
-  CHECK_THAT(error_text([&] { load_checkpoint(path, params_of(wide), &optimiser); }), mentions("optimiser/m/w"));
+  CHECK_THAT(error_text([&] { load_checkpoint(path, params_of(wide), &optimiser); }),
+             mentions("optimiser/m/w"));
   Model less = make_model(1, 5);
   less.b = Tensor();
-  CHECK_THAT(error_text([&] { load_checkpoint(path, params_of(less), nullptr); }), mentions("model/b", "only tensors of this model"));
+  CHECK_THAT(error_text([&] { load_checkpoint(path, params_of(less), nullptr); }),
+             mentions("model/b", "only tensors of this model"));
 
   Optimiser adam(params_of(wide), {}), momentum(params_of(wide), {.kind = "sgd", .momentum = 0.9});
   save_checkpoint(path, params_of(wide), &adam, {{"task", "t"}});
-  CHECK_THAT(error_text([&] { load_checkpoint(path, params_of(wide), &momentum); }), mentions("optimiser/v/", "and optimiser"));
+  CHECK_THAT(error_text([&] { load_checkpoint(path, params_of(wide), &momentum); }),
+             mentions("optimiser/v/", "and optimiser"));
   load_checkpoint(path, params_of(wide), nullptr);  // an evaluation needs no optimiser
 }
 
@@ -75,7 +78,8 @@ TEST_CASE("a safetensors file that is no checkpoint is refused", "[checkpoint]")
   const test::TempDir folder;
   const auto path = folder.path() / "other.safetensors";
   save_safetensors(path, {}, {});
-  CHECK_THAT(error_text([&] { read_checkpoint_record(path); }), mentions("other.safetensors", "record", "checkpoint.safetensors"));
+  CHECK_THAT(error_text([&] { read_checkpoint_record(path); }),
+             mentions("other.safetensors", "record", "checkpoint.safetensors"));
   save_safetensors(path, {}, {{"stillpoint", "no json"}});
   CHECK_THAT(error_text([&] { read_checkpoint_record(path); }), mentions("JSON", "damaged"));
   CHECK_THAT(error_text([&] { read_checkpoint_record(folder.path() / "none"); }), mentions("none"));
@@ -102,7 +106,8 @@ TEST_CASE("a checkpoint with any bit flipped is refused", "[checkpoint]") {
   load_checkpoint(path, params, nullptr);
 }
 
-TEST_CASE("a checkpoint of before there were sums is read, one whose sum was taken away is not", "[checkpoint]") {
+TEST_CASE("a checkpoint of before there were sums is read, one whose sum was taken away is not",
+          "[checkpoint]") {
   const test::TempDir folder;
   const auto path = folder.path() / "c.safetensors";
   const float value = 2;
@@ -110,7 +115,8 @@ TEST_CASE("a checkpoint of before there were sums is read, one whose sum was tak
   save_safetensors(path, entries, {{"stillpoint", R"({"task": "t"})"}});
   CHECK(read_checkpoint_record(path) == Json{{"task", "t"}});
   save_safetensors(path, entries, {{"stillpoint", R"({"task": "t", "sum": "crc32c"})"}});
-  CHECK_THAT(error_text([&] { read_checkpoint_record(path); }), mentions("c.safetensors", "crc32c sum", "damaged"));
+  CHECK_THAT(error_text([&] { read_checkpoint_record(path); }),
+             mentions("c.safetensors", "crc32c sum", "damaged"));
 }
 
 }  // namespace stillpoint

@@ -61,13 +61,18 @@ TEST_CASE("settings that are wrong are errors that name source, key, value and r
 }
 
 TEST_CASE("settings that are not UTF-8 or nest without end are errors", "[config]") {
-  CHECK_THAT(spelled_rejection("lr=-\x9f" "0.5"), mentions("lr is \"-\xef\xbf\xbd" "0.5\"", "a number"));
+  CHECK_THAT(spelled_rejection("lr=-\x9f"
+                               "0.5"),
+             mentions("lr is \"-\xef\xbf\xbd"
+                      "0.5\"",
+                      "a number"));
   CHECK_THAT(spelled_rejection("kind=\xff"), mentions("kind is", "UTF-8 text"));
   const std::string deep(1 << 20, '[');
   CHECK_THAT(spelled_rejection("lr=" + deep), mentions("more than 64 levels"));
   const test::TempDir dir;
   test::write_bytes(dir / "settings.json", R"({"lr": )" + deep + std::string(1 << 20, ']') + "}");
-  CHECK_THAT(error_text([&] { read_json_file(dir / "settings.json"); }), mentions("settings.json", "more than 64 levels"));
+  CHECK_THAT(error_text([&] { read_json_file(dir / "settings.json"); }),
+             mentions("settings.json", "more than 64 levels"));
 }
 
 TEST_CASE("an assignment keeps its spelling until its field reads it", "[config]") {
@@ -107,7 +112,10 @@ TEST_CASE("schedules follow their formulas", "[schedule]") {
   CHECK(steps.lr_at(50) == Approx(0.1));
   CHECK(steps.lr_at(149) == Approx(0.01));
   CHECK(Schedule{ScheduleKind::constant, 0.3, 2, 2}.lr_at(3) == 0.3);
-  CHECK_THAT(error_text([] { (void)Schedule{ScheduleKind::one_cycle, 1, 5, 1}.lr_at(0); }), mentions("1cycle", "5 epochs"));
+  CHECK_THAT(error_text([] {
+               (void)Schedule{ScheduleKind::one_cycle, 1, 5, 1}.lr_at(0);
+             }),
+             mentions("1cycle", "5 epochs"));
   CHECK_THAT(error_text([] { schedule_named("cosin"); }), mentions("'cosin'", "cosine"));
 }
 

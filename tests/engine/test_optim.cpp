@@ -36,7 +36,8 @@ void check_steps(const std::string& name, OptimiserConfig config, DType dtype) {
     std::vector<Tensor> gradients;
     for (int i = 0; i < 3; ++i) gradients.push_back(golden.tensor(text("grad/", step, "/", i), dtype));
     const double norm = optimiser.update(gradients, golden.config.at("lr")).item();
-    if (golden.has("norms")) CHECK(norm == Approx(golden.values("norms")[std::size_t(step)]).epsilon(tolerance));
+    if (golden.has("norms"))
+      CHECK(norm == Approx(golden.values("norms")[std::size_t(step)]).epsilon(tolerance));
     for (int i = 0; i < 3; ++i) {
       INFO(name << " step " << step << " tensor " << i << " in " << name_of(dtype));
       CHECK(relative_error(params.trainable()[std::size_t(i)].tensor.values(),
@@ -74,7 +75,8 @@ TEST_CASE("Adam finds the minimum of a quadratic", "[optim]") {
 TEST_CASE("optimisers refuse what does not fit", "[optim]") {
   Three none, one{Tensor::zeros({2}).variable(), {}, {}};
   CHECK_THAT(error_text([&] { Optimiser(params_of(none), {}); }), mentions("no parameters"));
-  CHECK_THAT(error_text([&] { Optimiser(params_of(one), {.kind = "lion"}); }), mentions("'lion'", "adam or sgd"));
+  CHECK_THAT(error_text([&] { Optimiser(params_of(one), {.kind = "lion"}); }),
+             mentions("'lion'", "adam or sgd"));
   Optimiser adam(params_of(one), {});
   CHECK_THAT(error_text([&] { adam.update({}, 0.1); }), mentions("0 gradients", "expected 1"));
 }

@@ -2,8 +2,8 @@
 #include <cmath>
 
 #include "engine/init.h"
-#include "kernels/launch/philox.h"
 #include "kernels/host/pool.h"
+#include "kernels/launch/philox.h"
 #include "kernels/random/random.h"
 #include "tests/support/catch.h"
 

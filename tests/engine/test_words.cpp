@@ -34,12 +34,15 @@ TEST_CASE("names are suggested only where they are near", "[words]") {
 
 TEST_CASE("text of any origin is shown as one line that steers no terminal", "[words]") {
   CHECK(shown("caf\xc3\xa9 100 %") == "caf\xc3\xa9 100 %");
-  CHECK(shown("a\x1b[2J\nb\tc\x7f\xc2\x9b" "d\xe9\xe2\x80\xae") ==
-        "a\\x1b[2J\\nb\\tc\\x7f\\xc2\\x9b" "d\\xe9\\xe2\\x80\\xae");
+  CHECK(shown("a\x1b[2J\nb\tc\x7f\xc2\x9b"
+              "d\xe9\xe2\x80\xae") ==
+        "a\\x1b[2J\\nb\\tc\\x7f\\xc2\\x9b"
+        "d\\xe9\\xe2\\x80\\xae");
   const std::string cut = shown(std::string(1 << 20, 'x'));
   CHECK(cut.size() < 300);
   CHECK(test::contains(cut, "1048336 bytes more"));
-  CHECK(shown_message("stopped. Go on with:\n  stillpoint train\n") == "stopped. Go on with:\n  stillpoint train\n");
+  CHECK(shown_message("stopped. Go on with:\n  stillpoint train\n") ==
+        "stopped. Go on with:\n  stillpoint train\n");
   CHECK(shown_message("given 'a\nb: done', expected c") == "given 'a\\nb: done', expected c");
   CHECK(shown_message("given " + std::string(1 << 20, 'x') + ", expected y").ends_with(", expected y"));
   CHECK(shown_message(std::string(1 << 20, '\n')).size() < 20000);
@@ -48,15 +51,28 @@ TEST_CASE("text of any origin is shown as one line that steers no terminal", "[w
 TEST_CASE("bash reads a quoted word as it was", "[words]") {
   CHECK(shell_quoted("runs/copy-memory-single-001") == "runs/copy-memory-single-001");
   CHECK(shell_path("-run") == "./-run");
-  std::vector<std::string> words{"", "my run", "it's", "$HOME `id` \"x\" \\", "a\nb", "\x1b[2J", "caf\xe9" "99", "*?#%~!&;|<>(){}[]",
-                                 "\\'\x01'", "100%", "caf\xc3\xa9 x"};
+  std::vector<std::string> words{"",
+                                 "my run",
+                                 "it's",
+                                 "$HOME `id` \"x\" \\",
+                                 "a\nb",
+                                 "\x1b[2J",
+                                 "caf\xe9"
+                                 "99",
+                                 "*?#%~!&;|<>(){}[]",
+                                 "\\'\x01'",
+                                 "100%",
+                                 "caf\xc3\xa9 x"};
   std::string expected;
   for (const std::string& word : words) expected += word + "\n";
   CHECK(through_bash(shell_command(words)) == expected);
 }
 
 TEST_CASE("every path stands in JSON and comes back", "[words]") {
-  for (const std::string path : {"/data/plain.png", "/caf\xc3\xa9/%41 #?'\".png", "/caf\xe9/\xff\xfe" "ab\n.png", ""}) {
+  for (const std::string path : {"/data/plain.png", "/caf\xc3\xa9/%41 #?'\".png",
+                                 "/caf\xe9/\xff\xfe"
+                                 "ab\n.png",
+                                 ""}) {
     const std::string text = path_to_text(path);
     CHECK(is_utf8(text));
     CHECK(path_from_text(text).native() == path);

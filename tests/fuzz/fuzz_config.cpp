@@ -36,8 +36,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const Json settings = read_json_file(file.with(bytes));
     read_as_each_task(settings);
   });
-  fuzz::allow_errors([&] {
-    read_as_each_task(parse_assignment(std::string(bytes)), Written::spelled);
-  });
+  fuzz::allow_errors([&] { read_as_each_task(parse_assignment(std::string(bytes)), Written::spelled); });
   return 0;
 }

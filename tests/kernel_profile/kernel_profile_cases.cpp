@@ -3,16 +3,16 @@
 
 #include <numeric>
 
-#include "kernels/update/update.h"
-#include "kernels/tcn_block/tcn_block_cuda.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/embedding/embedding.h"
 #include "kernels/lift/lift.h"
 #include "kernels/losses/mse.h"
-#include "kernels/sim_head/sim_head_cuda.h"
 #include "kernels/losses/softmax.h"
 #include "kernels/losses/softmax_xent.h"
+#include "kernels/sim_head/sim_head_cuda.h"
 #include "kernels/strided/strided.h"
+#include "kernels/tcn_block/tcn_block_cuda.h"
+#include "kernels/update/update.h"
 #include "tests/kernel_profile/kernel_profile_arrays.h"
 
 namespace stillpoint::profile {
@@ -115,8 +115,8 @@ std::vector<SimHeadLayer> copy_memory_chain(bool psi) {
   std::vector<SimHeadLayer> chain{layer(10, 32, Activation::identity)};
   if (psi) chain.push_back(layer(32, 16, Activation::fourier));
   for (const SimHeadLayer& next : {layer(32, 16, Activation::identity), layer(16, 32, Activation::identity),
-                                 layer(32, 32, Activation::relu), layer(32, 32, Activation::relu),
-                                 layer(32, 32, Activation::identity), layer(32, 10, Activation::identity)})
+                                   layer(32, 32, Activation::relu), layer(32, 32, Activation::relu),
+                                   layer(32, 32, Activation::identity), layer(32, 10, Activation::identity)})
     chain.push_back(next);
   return chain;
 }
@@ -208,7 +208,8 @@ void record_tcn_block(Recorder& recorder, std::int64_t dilation) {
   });
   const double sets = recorder.blocks("tcn_block_backward_fused");
   recorder.row("tcn_block_forward_fused", b.in() + 3 * b.out() + b.parameters());
-  recorder.row("tcn_block_backward_fused", b.in() + double(b.dx.size) + 4 * b.out() + b.parameters() + b.set());
+  recorder.row("tcn_block_backward_fused",
+               b.in() + double(b.dx.size) + 4 * b.out() + b.parameters() + b.set());
   recorder.row("tcn_block_reduce", sets * b.set() + 2 * b.parameters());
 }
 

@@ -1,14 +1,14 @@
 // Profiled kernels of equilibrium models: the DEQ-Transformer's cell, the root solvers, operator splitting
 // and the spectra of monotone convolutions.
-#include "kernels/monotone/complex_inverse.h"
-#include "kernels/root_solver/history.h"
 #include "kernels/layer_norm/layer_norm.h"
+#include "kernels/monotone/complex_inverse.h"
+#include "kernels/monotone/spectral.h"
+#include "kernels/monotone/splitting_steps.h"
 #include "kernels/relative_attention/relative_attention_cuda.h"
+#include "kernels/root_solver/history.h"
 #include "kernels/root_solver/reversible_step.h"
 #include "kernels/root_solver/root_state.h"
 #include "kernels/root_solver/solver_chunk.h"
-#include "kernels/monotone/spectral.h"
-#include "kernels/monotone/splitting_steps.h"
 #include "tests/kernel_profile/kernel_profile_arrays.h"
 #include "tests/kernel_profile/kernel_profile_cases.h"
 

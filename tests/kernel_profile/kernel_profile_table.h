@@ -1,5 +1,5 @@
-// The table of kernel counts in docs/kernel_traffic.md: measured rows, the page that holds them, and which of them
-// got worse.
+// The table of kernel counts in docs/kernel_traffic.md: measured rows, the page that holds them, and which of
+// them got worse.
 #pragma once
 #include <string>
 #include <vector>

@@ -1,11 +1,12 @@
-// What the performance kernels ask of memory at the paper's sizes, held against the table in docs/kernel_traffic.md.
+// What the performance kernels ask of memory at the paper's sizes, held against the table in
+// docs/kernel_traffic.md.
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
 
+#include "tests/kernel_profile/kernel_profile_cases.h"
 #include "tests/support/catch.h"
 #include "tests/support/error_text.h"
-#include "tests/kernel_profile/kernel_profile_cases.h"
 
 namespace stillpoint::profile {
 namespace {

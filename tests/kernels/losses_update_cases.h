@@ -1,7 +1,7 @@
 // Softmax cross-entropy and optimiser steps against plain loops in double, on either device.
 #pragma once
-#include "kernels/update/update.h"
 #include "kernels/losses/softmax_xent.h"
+#include "kernels/update/update.h"
 #include "tests/support/device_array.h"
 
 namespace stillpoint::kernels {
@@ -181,8 +181,7 @@ void check_sgd(Device device, const std::vector<std::int64_t>& sizes, double cli
   for (int step = 1; step <= 4; ++step) {
     const auto coefficients = coefficients_on<T>(device, sgd_coefficients(lr, momentum, step));
     test.step(
-        clip,
-        [&](auto table, const Array* factor) { sgd_step(table, decay, coefficients.array(), factor); },
+        clip, [&](auto table, const Array* factor) { sgd_step(table, decay, coefficients.array(), factor); },
         [&](double& p, double g, double& m, double&) {
           g += decay * p;
           m = step == 1 ? g : momentum * m + g;

@@ -3,9 +3,9 @@
 #include <algorithm>
 
 #include "kernels/conv2d/conv2d_cudnn_plan.h"
-#include "kernels/gemm/gemm.h"
 #include "kernels/device/library_plans.h"
 #include "kernels/device/work_graph.h"
+#include "kernels/gemm/gemm.h"
 #include "tests/support/cuda_machine.h"
 #include "tests/support/device_array.h"
 #include "tests/support/error_text.h"
@@ -195,10 +195,12 @@ TEST_CASE("what does a convolution is kept for people to read", "[cuda][conv2d]"
   const auto kept = [](const std::string& library, const Conv2dShape& s) {
     std::string lines;
     for (const LibraryPlan& plan : kept_plans())
-      if (plan.library == library && plan.work.starts_with(describe_conv2d("forward", s))) lines += describe(plan);
+      if (plan.library == library && plan.work.starts_with(describe_conv2d("forward", s)))
+        lines += describe(plan);
     return lines;
   };
-  CHECK_THAT(kept("cuDNN", taken), mentions("convolution forward (1,1,6,7) by (1,1,3,3)", "algorithm", "FMA"));
+  CHECK_THAT(kept("cuDNN", taken),
+             mentions("convolution forward (1,1,6,7) by (1,1,3,3)", "algorithm", "FMA"));
   CHECK(kept("plain kernel", taken).empty());
   CHECK_THAT(kept("cuDNN", long_taps), mentions("not found"));
   CHECK_THAT(kept("plain kernel", long_taps), mentions("(1,1,2,70)"));
@@ -233,8 +235,8 @@ TEST_CASE("a recorded convolution needs its warm-up and repeats its bits", "[cud
 TEST_CASE("a failed cuDNN call names itself, its place and a remedy", "[cuda][conv2d][errors]") {
   CHECK_NOTHROW(STILLPOINT_CUDA_CHECK(CUDNN_STATUS_SUCCESS));
   CHECK_THAT(error_text([] { STILLPOINT_CUDA_CHECK(cudnnSetStream(nullptr, nullptr)); }),
-             mentions("cudnnSetStream(nullptr, nullptr)", "test_conv2d_cuda.cpp:",
-                      "CUDNN_STATUS_BAD_PARAM", "expected success", "check that cuDNN"));
+             mentions("cudnnSetStream(nullptr, nullptr)", "test_conv2d_cuda.cpp:", "CUDNN_STATUS_BAD_PARAM",
+                      "expected success", "check that cuDNN"));
 }
 
 }  // namespace stillpoint::kernels

@@ -1,11 +1,11 @@
 // CUDA memory, errors, matrix products, softmax cross-entropy and optimisers, on the emulator.
 #include "kernels/device/cuda.h"
+#include "kernels/device/cuda_memory.h"
 #include "kernels/embedding/embedding.h"
 #include "kernels/gemm/gemm_cuda.h"
-#include "kernels/device/cuda_memory.h"
+#include "tests/kernels/losses_update_cases.h"
 #include "tests/support/cuda_machine.h"
 #include "tests/support/error_text.h"
-#include "tests/kernels/losses_update_cases.h"
 
 namespace stillpoint::kernels {
 namespace {

@@ -1,7 +1,7 @@
 // Softmax cross-entropy and the optimisers on the CPU.
 #include "kernels/host/pool.h"
-#include "tests/support/error_text.h"
 #include "tests/kernels/losses_update_cases.h"
+#include "tests/support/error_text.h"
 
 namespace stillpoint::kernels {
 
@@ -86,7 +86,8 @@ TEST_CASE("optimisers refuse arrays that do not match", "[adam]") {
   CHECK_THAT(adam(short_gradient, three.array()), mentions("adam_step", "3 elements", "expected 2"));
   CHECK_THAT(adam(wide_state, three.array()), mentions("adam_step", "float64", "expected 2 of float32"));
   CHECK_THAT(adam(good, two.array()), mentions("adam_step", "2 coefficients", "expected 3"));
-  CHECK_THAT(error_text([] { adam_coefficients(0.1, 0.9, 0.999, 0); }), mentions("adam", "step 0", "expected 1"));
+  CHECK_THAT(error_text([] { adam_coefficients(0.1, 0.9, 0.999, 0); }),
+             mentions("adam", "step 0", "expected 1"));
   const auto sgd = [&](const AdamTensor& t, const Array& coefficients) {
     return error_text([&] { sgd_step(std::span(&t, 1), 0, coefficients, nullptr); });
   };

@@ -148,7 +148,8 @@ TEST_CASE("a step takes fewer threads while they lose their cores, and all of th
   CHECK(one.seconds.size() == 1);
   Steps three{kernels::ThreadChoice(3)};
   three.run(10, stalls, 1);
-  three.run(20, [](int threads) { return 0.05 * threads; }, 0);
+  three.run(
+      20, [](int threads) { return 0.05 * threads; }, 0);
   CHECK(three.seconds[1] > 17);
   three.run(20, scales, 3);
   CHECK(three.choice.threads() == 3);
@@ -177,9 +178,7 @@ TEST_CASE("limits of any control group on the way up count: CPU quota and memory
   write("cpu/docker/x/cpu.cfs_period_us", "100000");
   write("cpu/free/cpu.cfs_quota_us", "-1");
   write("cpu/free/cpu.cfs_period_us", "100000");
-  const auto quota = [&](const char* memberships) {
-    return kernels::quota(memberships, root);
-  };
+  const auto quota = [&](const char* memberships) { return kernels::quota(memberships, root); };
   CHECK(quota("0::/a/b") == 1.5);
   CHECK(quota("0::/other/b") == 0);
   CHECK(quota("4:memory:/docker/x\n3:cpu,cpuacct:/docker/x\n0::/") == 0.5);
@@ -190,9 +189,7 @@ TEST_CASE("limits of any control group on the way up count: CPU quota and memory
   write("memory/docker/memory.limit_in_bytes", "5000");
   write("memory/docker/memory.usage_in_bytes", "4000");
   write("memory/docker/memory.stat", "cache 9\ntotal_inactive_file 1000");
-  const auto left = [&](const char* memberships) {
-    return kernels::left_in_groups(memberships, root);
-  };
+  const auto left = [&](const char* memberships) { return kernels::left_in_groups(memberships, root); };
   const std::size_t no_limit = left("");
   CHECK(no_limit == SIZE_MAX);
   CHECK(left("0::/a b\\x2d:c/d") == no_limit);

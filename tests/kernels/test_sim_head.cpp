@@ -93,7 +93,8 @@ Result<T> run(Chain<T>& c, bool want_dx = true) {
   }
   std::vector<T> saved(std::size_t(kernels::sim_head_saved_size(c.n, layers, Device::cpu)), T(untouched));
   kernels::sim_head_forward(c.n, layers, array_of(c.x), array_of(r.y), array_of(saved));
-  kernels::sim_head_backward(c.n, layers, array_of(c.x), array_of(r.y), array_of(saved), array_of(c.dy), grads);
+  kernels::sim_head_backward(c.n, layers, array_of(c.x), array_of(r.y), array_of(saved), array_of(c.dy),
+                             grads);
   return r;
 }
 
@@ -328,7 +329,8 @@ TEMPLATE_TEST_CASE("inference and partial gradients give the same values", "[sim
   std::vector<T> dx(full.dx.size()), dw(full.dw[1].size());
   kernels::sim_head_forward(c.n, layers, array_of(c.x), array_of(y), array_of(saved));
   const auto backward = [&](const SimHeadGrads& grads) {
-    kernels::sim_head_backward(c.n, layers, array_of(c.x), array_of(y), array_of(saved), array_of(c.dy), grads);
+    kernels::sim_head_backward(c.n, layers, array_of(c.x), array_of(y), array_of(saved), array_of(c.dy),
+                               grads);
   };
   backward({array_of(dx), {{}, {}, {}}, {{}, {}, {}}});
   CHECK(dx == full.dx);

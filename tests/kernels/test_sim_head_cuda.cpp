@@ -154,7 +154,7 @@ Outcome<T> run_chain(const Chain& chain, const Inputs<T>& inputs, Path path) {
   forward(chain.positions, layers, x.array(), y.array(), saved.array());
   forward(chain.positions, layers, x.array(), y_unsaved.array(), Array{});
   (wide ? sim_head_backward_wide : sim_head_backward_cuda)(chain.positions, layers, x.array(), y.array(),
-                                                     saved.array(), dy.array(), grads);
+                                                           saved.array(), dy.array(), grads);
   Outcome<T> outcome{y.host(), y_unsaved.host(), saved.host(), {}, {}, {}};
   if (chain.wants_dx) outcome.dx = dx.host();
   for (std::size_t l = 0; l < layers.size(); ++l) {

@@ -5,10 +5,10 @@
 #include <string>
 #include <vector>
 
-#include "kernels/tcn_block/tcn_block.h"
 #include "kernels/host/pool.h"
-#include "tests/support/catch.h"
+#include "kernels/tcn_block/tcn_block.h"
 #include "tests/kernels/tcn_block_oracle.h"
+#include "tests/support/catch.h"
 #include "tests/support/error_text.h"
 
 namespace stillpoint {

@@ -11,8 +11,10 @@ namespace stillpoint {
 namespace {
 
 void load(const GoldenFile& golden, const ParamList& params) {
-  for (const NamedTensor& p : params.trainable()) p.tensor.assign(golden.tensor("param/" + p.name, p.tensor.dtype()));
-  for (const NamedTensor& p : params.buffers()) p.tensor.assign(golden.tensor("buffer/" + p.name, p.tensor.dtype()));
+  for (const NamedTensor& p : params.trainable())
+    p.tensor.assign(golden.tensor("param/" + p.name, p.tensor.dtype()));
+  for (const NamedTensor& p : params.buffers())
+    p.tensor.assign(golden.tensor("buffer/" + p.name, p.tensor.dtype()));
 }
 
 double norm_of(const std::vector<double>& x) {
@@ -21,8 +23,10 @@ double norm_of(const std::vector<double>& x) {
   return std::sqrt(squares);
 }
 
-// Against a gradient of the file; one that is zero but for PyTorch's rounding is measured against all gradients.
-void check_gradient(const GoldenFile& golden, const NamedTensor& p, const Tensor& gradient, double all, double tolerance) {
+// Against a gradient of the file; one that is zero but for PyTorch's rounding is measured against all
+// gradients.
+void check_gradient(const GoldenFile& golden, const NamedTensor& p, const Tensor& gradient, double all,
+                    double tolerance) {
   const std::vector<double> actual = gradient.values(), expected = golden.values("grad/" + p.name);
   REQUIRE(actual.size() == expected.size());
   std::vector<double> difference;
@@ -31,7 +35,8 @@ void check_gradient(const GoldenFile& golden, const NamedTensor& p, const Tensor
   CHECK(norm_of(difference) < tolerance * std::max(norm_of(expected), 1e-6 * all));
 }
 
-void check_buffers(const GoldenFile& golden, const ParamList& params, const std::string& when, double tolerance) {
+void check_buffers(const GoldenFile& golden, const ParamList& params, const std::string& when,
+                   double tolerance) {
   for (const NamedTensor& p : params.buffers()) {
     if (!golden.has(when + "/" + p.name)) continue;
     INFO(p.name << ", " << when << " in " << name_of(p.tensor.dtype()));
@@ -40,14 +45,16 @@ void check_buffers(const GoldenFile& golden, const ParamList& params, const std:
 }
 
 // Loss, gradients, ten Adam steps with clipping, parameters after them.
-void check_training(const GoldenFile& golden, const ParamList& params, const std::function<Tensor()>& loss, DType dtype) {
+void check_training(const GoldenFile& golden, const ParamList& params, const std::function<Tensor()>& loss,
+                    DType dtype) {
   const double tolerance = dtype == DType::float64 ? 1e-10 : 1e-5;
   load(golden, params);
   const Tensor first = loss();
   CHECK(first.item() == Approx(golden.values("loss")[0]).epsilon(tolerance));
   const std::vector<Tensor> gradients = grad(first, params.tensors());
   double squares = 0;
-  for (const NamedTensor& p : params.trainable()) squares += std::pow(norm_of(golden.values("grad/" + p.name)), 2);
+  for (const NamedTensor& p : params.trainable())
+    squares += std::pow(norm_of(golden.values("grad/" + p.name)), 2);
   for (std::size_t i = 0; i < gradients.size(); ++i)
     check_gradient(golden, params.trainable()[i], gradients[i], std::sqrt(squares), tolerance);
   check_buffers(golden, params, "buffer_first", tolerance);
@@ -76,8 +83,11 @@ void check_training(const GoldenFile& golden, const ParamList& params, const std
 TcnConfig tcn_config(const Json& c) { return {c.at("n_blocks"), c.at("channels"), c.at("kernel")}; }
 
 HeadConfig head_config(const Json& c, bool fold) {
-  HeadConfig head{.d = c.value("d", Index(2)), .psi = 2 * c.value("m", Index(1)), .bandwidth = 1,
-                  .hidden = c.at("H"), .fold = fold};
+  HeadConfig head{.d = c.value("d", Index(2)),
+                  .psi = 2 * c.value("m", Index(1)),
+                  .bandwidth = 1,
+                  .hidden = c.at("H"),
+                  .fold = fold};
   return head;
 }
 
@@ -94,10 +104,13 @@ TEST_CASE("copy-memory models train as in PyTorch", "[golden]") {
         const Tensor x = golden.tensor("input/x", dtype), y = golden.labels("input/y");
         if (name == "tcn") {
           SequenceTcn model(init, tcn_config(golden.config), 10);
-          check_training(golden, params_of(model), [&] { return softmax_cross_entropy(model(x), y); }, dtype);
+          check_training(
+              golden, params_of(model), [&] { return softmax_cross_entropy(model(x), y); }, dtype);
         } else {
-          SequenceSim model(init, tcn_config(golden.config), head_config(golden.config, fold), 10, name == "copy_two");
-          check_training(golden, params_of(model), [&] { return softmax_cross_entropy(model(x), y); }, dtype);
+          SequenceSim model(init, tcn_config(golden.config), head_config(golden.config, fold), 10,
+                            name == "copy_two");
+          check_training(
+              golden, params_of(model), [&] { return softmax_cross_entropy(model(x), y); }, dtype);
         }
       }
 }
@@ -111,7 +124,8 @@ TEST_CASE("image-regression models train as in PyTorch", "[golden]") {
         Initializer init(0, {dtype});
         CoordinateSim model(init, kind, golden.config.value("h", Index(1)), head_config(golden.config, fold));
         const Tensor x = golden.tensor("input/x", dtype), y = golden.tensor("input/y", dtype);
-        check_training(golden, params_of(model), [&] { return mean_squared_error(model(x), y); }, dtype);
+        check_training(
+            golden, params_of(model), [&] { return mean_squared_error(model(x), y); }, dtype);
       }
 }
 
@@ -125,7 +139,8 @@ TEST_CASE("image-classification models train as in PyTorch", "[golden]") {
         const Tensor x = golden.tensor("input/x", dtype), y = golden.labels("input/y");
         ImageSim model(init, {x.dim(1), x.dim(2), x.dim(3)}, golden.config.at("channels"),
                        head_config(golden.config, fold), 10, kind == "two");
-        check_training(golden, params_of(model), [&] { return softmax_cross_entropy(model(x, true), y); }, dtype);
+        check_training(
+            golden, params_of(model), [&] { return softmax_cross_entropy(model(x, true), y); }, dtype);
       }
 }
 

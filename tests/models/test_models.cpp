@@ -49,8 +49,8 @@ TEST_CASE("image-regression models have the counts of their layers", "[models]")
   CHECK(parameters("rff", 32, 32, 512) == 525827);
   // phi 2->h->h->d, U and V^T D x D/2, r D->256->256->256, output 256->3
   const auto by_hand = [](Index h, Index d, Index width, bool phi) {
-    return (phi ? 2 * h + h + h * h + h + h * d + d : 0) + width * width + (width * 256 + 256) + 2 * (256 * 256 + 256) +
-           256 * 3 + 3;
+    return (phi ? 2 * h + h + h * h + h + h * d + d : 0) + width * width + (width * 256 + 256) +
+           2 * (256 * 256 + 256) + 256 * 3 + 3;
   };
   for (Index h : {32, 256})
     for (Index d : {64, 512}) {
@@ -84,7 +84,8 @@ TEST_CASE("an image model evaluates with the statistics that its training moved"
   const Tensor trained = model(x, true);
   CHECK(params.buffers()[0].tensor.values() != std::vector<double>(3, 0.0));
   for (int step = 0; step < 400; ++step) model(x, true);  // 0.9^400 is 5e-19
-  // The running variance is unbiased, n / (n - 1) of the batch's: more than the rest of the two models' difference.
+  // The running variance is unbiased, n / (n - 1) of the batch's: more than the rest of the two models'
+  // difference.
   CHECK(largest_difference(model(x, true), trained) == 0);
   const double gap = largest_difference(model(x, false), trained);
   CHECK(gap > 1e-6);
@@ -101,8 +102,8 @@ TEST_CASE("an image model evaluates with the statistics that its training moved"
 
 TEST_CASE("outputs before a change of the input stay as they were", "[models]") {
   Initializer init(1, {DType::float64});
-  const SequenceSim model(init, {.blocks = 3, .channels = 4, .taps = 3}, {.d = 8, .psi = 8, .bandwidth = 1, .hidden = 8},
-                          10, true);
+  const SequenceSim model(init, {.blocks = 3, .channels = 4, .taps = 3},
+                          {.d = 8, .psi = 8, .bandwidth = 1, .hidden = 8}, 10, true);
   const Recording off(false);
   std::vector<double> x = ramp({1, 1, 40}).values();
   const std::vector<double> before = model(Tensor::from(x, {1, 1, 40}, {DType::float64})).values();
@@ -181,7 +182,8 @@ TEST_CASE("a wide head rounds to bf16 when asked, a narrow one does not", "[mode
   } guard;
   for (const Index hidden : {32, 96}) {
     Initializer init(7);
-    const CoordinateSim model(init, "two", hidden, {.d = hidden, .psi = hidden, .bandwidth = 1, .hidden = hidden, .fold = false});
+    const CoordinateSim model(init, "two", hidden,
+                              {.d = hidden, .psi = hidden, .bandwidth = 1, .hidden = hidden, .fold = false});
     const Tensor x = ramp({50, 2}, DType::float32).variable();
     const auto gradient = [&] { return grad(sum(model(x)), {x})[0]; };
     kernels::set_precision(kernels::Precision::float32);

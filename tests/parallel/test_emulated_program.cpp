@@ -5,9 +5,9 @@
 #include "engine/io/checkpoint.h"
 #include "engine/io/safetensors.h"
 #include "tasks/training/train.h"
+#include "tests/parallel/lost_rank.h"
 #include "tests/support/catch.h"
 #include "tests/support/error_text.h"
-#include "tests/parallel/lost_rank.h"
 
 namespace stillpoint {
 namespace {
@@ -16,9 +16,9 @@ using test::Result;
 using test::TempDir;
 
 std::vector<std::string> on_gpu(const std::string& run, int epochs) {
-  std::vector<std::string> out = test::small_run(
-      run, {"d_phi=4", "hidden=4", "blank=4", "tcn_blocks=1", text("epochs=", epochs), "clip=0.5",
-            "evaluate_every=1000", "checkpoint_every=1000"});
+  std::vector<std::string> out =
+      test::small_run(run, {"d_phi=4", "hidden=4", "blank=4", "tcn_blocks=1", text("epochs=", epochs),
+                            "clip=0.5", "evaluate_every=1000", "checkpoint_every=1000"});
   *std::find(out.begin(), out.end(), "cpu") = "cuda";
   return out;
 }

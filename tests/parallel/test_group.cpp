@@ -11,11 +11,11 @@
 #include "tasks/io/image.h"
 #include "tasks/process/ranks.h"
 #include "tasks/selftest/selftest.h"
+#include "tests/parallel/group.h"
 #include "tests/support/catch.h"
 #include "tests/support/data_files.h"
 #include "tests/support/device_array.h"
 #include "tests/support/error_text.h"
-#include "tests/parallel/group.h"
 #include "tests/support/temp_dir.h"
 #if STILLPOINT_SIMT
 #include "simt/machine.h"

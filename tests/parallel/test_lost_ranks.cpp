@@ -1,9 +1,9 @@
 // A rank that dies, and runs that go on from what it left.
 #include "engine/io/checkpoint.h"
 #include "tasks/training/train.h"
+#include "tests/parallel/lost_rank.h"
 #include "tests/support/catch.h"
 #include "tests/support/error_text.h"
-#include "tests/parallel/lost_rank.h"
 
 namespace stillpoint {
 namespace {

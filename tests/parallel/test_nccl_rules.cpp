@@ -3,10 +3,10 @@
 
 #include "kernels/device/cuda.h"
 #include "simt/machine.h"
+#include "tests/parallel/group.h"
 #include "tests/support/catch.h"
 #include "tests/support/device_array.h"
 #include "tests/support/error_text.h"
-#include "tests/parallel/group.h"
 
 namespace stillpoint {
 namespace {

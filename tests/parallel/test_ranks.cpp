@@ -4,10 +4,10 @@
 
 #include "tasks/io/image.h"
 #include "tasks/training/train.h"
+#include "tests/parallel/mpirun.h"
 #include "tests/support/catch.h"
 #include "tests/support/data_files.h"
 #include "tests/support/error_text.h"
-#include "tests/parallel/mpirun.h"
 
 namespace stillpoint {
 namespace {

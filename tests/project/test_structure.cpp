@@ -1,4 +1,5 @@
-// The direction of includes: kernels <- engine <- solvers <- models <- tasks; and who may name a vendor library.
+// The direction of includes: kernels <- engine <- solvers <- models <- tasks; and who may name a vendor
+// library.
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -137,9 +138,23 @@ TEST_CASE("no two headers share a base name, and no folder holds more than 20 fi
 }
 
 TEST_CASE("the top level holds the agreed entries alone", "[structure]") {
-  const std::vector<std::string> agreed{"CMakeLists.txt", "CMakePresets.json", "LICENSE", "README.md", "SECURITY.md", "bench",
-                                        "build", "cmake", "docs", "engine", "kernels", "models", "runs", "solvers", "tasks",
-                                        "tests", "tune"};
+  const std::vector<std::string> agreed{"CMakeLists.txt",
+                                        "CMakePresets.json",
+                                        "LICENSE",
+                                        "README.md",
+                                        "SECURITY.md",
+                                        "bench",
+                                        "build",
+                                        "cmake",
+                                        "docs",
+                                        "engine",
+                                        "kernels",
+                                        "models",
+                                        "runs",
+                                        "solvers",
+                                        "tasks",
+                                        "tests",
+                                        "tune"};
   for (const auto& entry : fs::directory_iterator(root)) {
     const std::string name = entry.path().filename();
     INFO(name);

@@ -1,8 +1,8 @@
 // What `tune` checks before it starts the driver: spaces, flags, storages.
 #include "engine/io/files.h"
+#include "tasks/search/space.h"
 #include "tasks/settings/presets.h"
 #include "tasks/settings/registry.h"
-#include "tasks/search/space.h"
 #include "tests/support/catch.h"
 #include "tests/support/error_text.h"
 #include "tests/support/program.h"

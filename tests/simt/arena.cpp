@@ -60,8 +60,10 @@ void on_fault(int signal, siginfo_t* info, void*) {
   auto next = s.live.upper_bound(at);
   const bool found = next != s.live.begin() && at < std::prev(next)->first + std::prev(next)->second;
   if (found)
-    std::snprintf(text, sizeof text, "host code touched device memory %p, byte %zu of an allocation of %zu bytes, "
-                  "outside a copy\n", info->si_addr, std::size_t(at - std::prev(next)->first), std::prev(next)->second);
+    std::snprintf(text, sizeof text,
+                  "host code touched device memory %p, byte %zu of an allocation of %zu bytes, "
+                  "outside a copy\n",
+                  info->si_addr, std::size_t(at - std::prev(next)->first), std::prev(next)->second);
   else
     std::snprintf(text, sizeof text, "host code touched device memory %p, in no allocation, outside a copy\n",
                   info->si_addr);
@@ -134,7 +136,8 @@ std::uintptr_t find_gap(const Space& s, std::uintptr_t from, std::size_t bytes) 
   auto next = s.live.lower_bound(at);
   if (next != s.live.begin())
     at = std::max(at, round(std::prev(next)->first + std::prev(next)->second + gap));
-  for (; next != s.live.end() && next->first < at + bytes + gap; ++next) at = round(next->first + next->second + gap);
+  for (; next != s.live.end() && next->first < at + bytes + gap; ++next)
+    at = round(next->first + next->second + gap);
   return at + bytes + gap <= s.arena.base + s.window ? at : 0;
 }
 

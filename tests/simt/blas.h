@@ -1,5 +1,5 @@
-// What the library stand-ins share: matrices in device memory and their product, column-major, with one rounding of
-// the operands and sums in order of k.
+// What the library stand-ins share: matrices in device memory and their product, column-major, with one
+// rounding of the operands and sums in order of k.
 #pragma once
 #include <cstdint>
 #include <vector>

@@ -52,7 +52,8 @@ class Machine {
   unsigned active_lanes() const;
   void preempt();
   [[noreturn]] void fail(int thread, const std::string& text) const;
-  // The same from inside of a load or store, which nothing can be thrown through: the thread ends where it stands.
+  // The same from inside of a load or store, which nothing can be thrown through: the thread ends where it
+  // stands.
   [[noreturn]] void break_off(const std::string& text, const void* place);
   void enter(const void* parameters, std::size_t bytes);
   void note_atomic(const void* address, std::size_t bytes, bool adds_floats, const void* place);

@@ -16,9 +16,9 @@ struct Node {
 
 // Nodes that follow each other count as one stream of their own where the order of accesses is checked.
 struct Chains {
-  std::vector<std::uint32_t> of;        // chain of a node
-  std::vector<std::uint64_t> place;     // of a node in its chain, from 1
-  std::vector<std::uint32_t> streams;   // number of a chain
+  std::vector<std::uint32_t> of;            // chain of a node
+  std::vector<std::uint64_t> place;         // of a node in its chain, from 1
+  std::vector<std::uint32_t> streams;       // number of a chain
   std::vector<std::uint64_t> length, done;  // nodes of a chain, and how many ran or are queued
 };
 

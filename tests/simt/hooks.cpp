@@ -17,10 +17,8 @@ inline void note(const void* p, std::size_t bytes, AccessKind kind, const void* 
 
 }  // namespace
 
-#define STILLPOINT_SIMT_HOOK(name, bytes, kind)                            \
-  extern "C" void name(const void* p) {                                    \
-    note(p, bytes, AccessKind::kind, __builtin_return_address(0));         \
-  }
+#define STILLPOINT_SIMT_HOOK(name, bytes, kind) \
+  extern "C" void name(const void* p) { note(p, bytes, AccessKind::kind, __builtin_return_address(0)); }
 #define STILLPOINT_SIMT_HOOKS(bytes)                                       \
   STILLPOINT_SIMT_HOOK(__tsan_read##bytes, bytes, read)                    \
   STILLPOINT_SIMT_HOOK(__tsan_write##bytes, bytes, write)                  \
@@ -56,7 +54,8 @@ void __tsan_write_range(const void* p, std::size_t bytes) {
 
 }  // extern "C"
 
-// std::atomic and its like in host code of the same files; in device code updates are atomic, loads and stores plain.
+// std::atomic and its like in host code of the same files; in device code updates are atomic, loads and
+// stores plain.
 namespace {
 
 template <class T>
@@ -68,32 +67,32 @@ T* noted(volatile T* p, const void* place) {
 }  // namespace
 
 #define STILLPOINT_SIMT_PLACE __builtin_return_address(0)
-#define STILLPOINT_SIMT_UPDATE(bits, T, name, builtin)                                      \
-  extern "C" T __tsan_atomic##bits##_##name(volatile T* p, T value, int) {                  \
-    return builtin(noted(p, STILLPOINT_SIMT_PLACE), value, __ATOMIC_SEQ_CST);               \
+#define STILLPOINT_SIMT_UPDATE(bits, T, name, builtin)                        \
+  extern "C" T __tsan_atomic##bits##_##name(volatile T* p, T value, int) {    \
+    return builtin(noted(p, STILLPOINT_SIMT_PLACE), value, __ATOMIC_SEQ_CST); \
   }
-#define STILLPOINT_SIMT_CAS(bits, T, name, weak)                                                     \
-  extern "C" bool __tsan_atomic##bits##_compare_exchange_##name(volatile T* p, T* expected, T value, \
-                                                                int, int) {                          \
-    return __atomic_compare_exchange_n(noted(p, STILLPOINT_SIMT_PLACE), expected, value, weak,       \
-                                       __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);                          \
+#define STILLPOINT_SIMT_CAS(bits, T, name, weak)                                                          \
+  extern "C" bool __tsan_atomic##bits##_compare_exchange_##name(volatile T* p, T* expected, T value, int, \
+                                                                int) {                                    \
+    return __atomic_compare_exchange_n(noted(p, STILLPOINT_SIMT_PLACE), expected, value, weak,            \
+                                       __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);                               \
   }
-#define STILLPOINT_SIMT_ATOMICS(bits, T)                                                     \
-  extern "C" T __tsan_atomic##bits##_load(const volatile T* p, int) {                        \
-    note(const_cast<const T*>(p), sizeof(T), AccessKind::read, STILLPOINT_SIMT_PLACE);       \
-    return __atomic_load_n(p, __ATOMIC_SEQ_CST);                                             \
-  }                                                                                          \
-  extern "C" void __tsan_atomic##bits##_store(volatile T* p, T value, int) {                 \
-    note(const_cast<const T*>(p), sizeof(T), AccessKind::write, STILLPOINT_SIMT_PLACE);      \
-    __atomic_store_n(p, value, __ATOMIC_SEQ_CST);                                            \
-  }                                                                                          \
-  STILLPOINT_SIMT_UPDATE(bits, T, exchange, __atomic_exchange_n)                             \
-  STILLPOINT_SIMT_UPDATE(bits, T, fetch_add, __atomic_fetch_add)                             \
-  STILLPOINT_SIMT_UPDATE(bits, T, fetch_sub, __atomic_fetch_sub)                             \
-  STILLPOINT_SIMT_UPDATE(bits, T, fetch_and, __atomic_fetch_and)                             \
-  STILLPOINT_SIMT_UPDATE(bits, T, fetch_or, __atomic_fetch_or)                               \
-  STILLPOINT_SIMT_UPDATE(bits, T, fetch_xor, __atomic_fetch_xor)                             \
-  STILLPOINT_SIMT_CAS(bits, T, strong, false)                                                \
+#define STILLPOINT_SIMT_ATOMICS(bits, T)                                                \
+  extern "C" T __tsan_atomic##bits##_load(const volatile T* p, int) {                   \
+    note(const_cast<const T*>(p), sizeof(T), AccessKind::read, STILLPOINT_SIMT_PLACE);  \
+    return __atomic_load_n(p, __ATOMIC_SEQ_CST);                                        \
+  }                                                                                     \
+  extern "C" void __tsan_atomic##bits##_store(volatile T* p, T value, int) {            \
+    note(const_cast<const T*>(p), sizeof(T), AccessKind::write, STILLPOINT_SIMT_PLACE); \
+    __atomic_store_n(p, value, __ATOMIC_SEQ_CST);                                       \
+  }                                                                                     \
+  STILLPOINT_SIMT_UPDATE(bits, T, exchange, __atomic_exchange_n)                        \
+  STILLPOINT_SIMT_UPDATE(bits, T, fetch_add, __atomic_fetch_add)                        \
+  STILLPOINT_SIMT_UPDATE(bits, T, fetch_sub, __atomic_fetch_sub)                        \
+  STILLPOINT_SIMT_UPDATE(bits, T, fetch_and, __atomic_fetch_and)                        \
+  STILLPOINT_SIMT_UPDATE(bits, T, fetch_or, __atomic_fetch_or)                          \
+  STILLPOINT_SIMT_UPDATE(bits, T, fetch_xor, __atomic_fetch_xor)                        \
+  STILLPOINT_SIMT_CAS(bits, T, strong, false)                                           \
   STILLPOINT_SIMT_CAS(bits, T, weak, true)
 STILLPOINT_SIMT_ATOMICS(8, std::uint8_t)
 STILLPOINT_SIMT_ATOMICS(16, std::uint16_t)

@@ -1,4 +1,5 @@
-// Memory of the device and pinned memory of the host: exact sizes, poison, and a registry that checks pointers.
+// Memory of the device and pinned memory of the host: exact sizes, poison, and a registry that checks
+// pointers.
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -160,7 +161,9 @@ std::string describe_device_address(const void* pointer) {
   auto& blocks = registry().blocks;
   const std::uintptr_t at = address(pointer);
   const auto next = blocks.upper_bound(at);
-  const auto size = [](const auto& block) { return " an allocation of " + std::to_string(block->second.bytes) + " bytes"; };
+  const auto size = [](const auto& block) {
+    return " an allocation of " + std::to_string(block->second.bytes) + " bytes";
+  };
   if (next != blocks.begin()) {
     const auto before = std::prev(next);
     const std::size_t past = at - before->first;
@@ -271,7 +274,9 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
   const bool host_source = kind == cudaMemcpyHostToDevice || kind == cudaMemcpyHostToHost;
   if (host_source && !is_inside(from, bytes, MemoryKind::pinned)) {
     const auto* data = static_cast<const char*>(from);
-    enqueue(stream, [to, held = std::vector<char>(data, data + bytes)] { copy(to, held.data(), held.size(), false); });
+    enqueue(stream, [to, held = std::vector<char>(data, data + bytes)] {
+      copy(to, held.data(), held.size(), false);
+    });
   } else {
     const bool from_device = kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
     enqueue(stream, [=] {

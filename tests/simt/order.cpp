@@ -69,8 +69,9 @@ std::uint64_t ordered_until(std::uint64_t limit) {
   const State& s = state();
   for (std::uint32_t i = 0; i < s.of_stream.size(); ++i) {
     const auto& runs = s.of_stream[i];
-    const auto first = std::upper_bound(runs.begin(), runs.end(), s.current.of(i),
-                                        [](std::uint64_t count, const Run& run) { return count < run.count; });
+    const auto first =
+        std::upper_bound(runs.begin(), runs.end(), s.current.of(i),
+                         [](std::uint64_t count, const Run& run) { return count < run.count; });
     if (first != runs.end()) limit = std::min(limit, first->time);
   }
   return limit;

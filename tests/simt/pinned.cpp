@@ -8,7 +8,6 @@
 
 #include "tests/simt/shadow.h"
 
-
 namespace simt {
 namespace {
 
@@ -88,7 +87,8 @@ void pinned_release() {
   if (used_blocks == 0) return;
   for (auto& [at, block] : blocks()) {
     if (block.users.empty()) continue;
-    std::erase_if(block.users, [](const User& user) { return order::host_waited_for(user.stream, user.count); });
+    std::erase_if(block.users,
+                  [](const User& user) { return order::host_waited_for(user.stream, user.count); });
     used_blocks -= block.users.empty();
     protect(at, block);
   }

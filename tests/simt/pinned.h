@@ -10,8 +10,8 @@ namespace simt {
 void* pinned_allocate(std::size_t bytes);
 void pinned_free(void* pointer, std::size_t bytes);
 
-// The copy last queued on the stream uses the allocation that holds the pointer: until the host has waited for it, the
-// host can not read (a target) or not write (a source) its pages.
+// The copy last queued on the stream uses the allocation that holds the pointer: until the host has waited
+// for it, the host can not read (a target) or not write (a source) its pages.
 void pinned_in_use(void* pointer, bool target, const CUstream_st& stream);
 // Gives back what the host has waited for.
 void pinned_release();

@@ -124,7 +124,8 @@ std::string ask_addr2line(std::uintptr_t offset) {
   for (int lines = 0; std::fgets(line, sizeof line, pipe) != nullptr;) {
     std::string place = line;
     while (!place.empty() && place.back() == '\n') place.pop_back();
-    if (place.find("simt/include/") != std::string::npos || place.starts_with("??") || place.ends_with("?")) continue;
+    if (place.find("simt/include/") != std::string::npos || place.starts_with("??") || place.ends_with("?"))
+      continue;
     if (lines++ < 4) text += (text.empty() ? "" : ", called at ") + file_name(place);
   }
   ::pclose(pipe);

@@ -77,8 +77,8 @@ void require_device(const void* pointer, std::size_t bytes, const char* call, co
 
 // Adds work to the graph that the stream is captured into.
 void capture(CUstream_st& stream, std::function<void()> work, std::size_t behind);
-// Captures that have begun and not ended; where there are some, the call may not be made: they are invalidated, and
-// the call returns this error instead of working.
+// Captures that have begun and not ended; where there are some, the call may not be made: they are
+// invalidated, and the call returns this error instead of working.
 cudaError_t refuse_while_capturing();
 // The same for one stream.
 cudaError_t refuse_where_captured(cudaStream_t stream);

@@ -88,8 +88,8 @@ void require_ordered(const void* pointer, std::size_t bytes, const char* call, b
     const bool written = races(cell.write);
     if (!written && !(writes && races(cell.read))) return true;
     throw Violation({}, {}, {},
-                    std::string(call) + ": data race: byte " + std::to_string(first) + " of " + std::to_string(bytes) +
-                        (written ? " was written" : " was read") +
+                    std::string(call) + ": data race: byte " + std::to_string(first) + " of " +
+                        std::to_string(bytes) + (written ? " was written" : " was read") +
                         " by work on another stream and nothing orders the two");
   });
 }
@@ -111,8 +111,8 @@ void require_defined(const void* pointer, std::size_t bytes, const char* call, c
   const std::size_t first = shadow_first_undefined(pointer, bytes, &missing);
   if (first == bytes) return;
   throw Violation({}, {}, {},
-                  std::string(call) + ": byte " + std::to_string(first) + " of " + std::to_string(bytes) + " of " +
-                      argument + (missing ? " is out of bounds" : " was never written"));
+                  std::string(call) + ": byte " + std::to_string(first) + " of " + std::to_string(bytes) +
+                      " of " + argument + (missing ? " is out of bounds" : " was never written"));
 }
 
 }  // namespace simt

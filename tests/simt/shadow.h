@@ -1,4 +1,5 @@
-// Shadow of device and shared memory: for every 4 bytes, whether they exist, are written, and who used them last.
+// Shadow of device and shared memory: for every 4 bytes, whether they exist, are written, and who used them
+// last.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -9,20 +10,23 @@
 
 namespace simt {
 
-// False where kernels are compiled without the hooks: then AddressSanitizer may watch exact allocations of the heap.
+// False where kernels are compiled without the hooks: then AddressSanitizer may watch exact allocations of
+// the heap.
 inline constexpr bool watched = STILLPOINT_SIMT_WATCHED != 0;
 
-// The emulator's time: grows where the order of accesses begins or ends, at launches, blocks, barriers and __syncwarp.
-// Queued work runs one piece after the other, so that one counter serves all.
+// The emulator's time: grows where the order of accesses begins or ends, at launches, blocks, barriers and
+// __syncwarp. Queued work runs one piece after the other, so that one counter serves all.
 std::uint64_t now();
 std::uint64_t tick();
 
-// One use of a cell in one word: time 40 bits, thread of the block 10, bytes of the cell 4, atomic 1, nine more.
+// One use of a cell in one word: time 40 bits, thread of the block 10, bytes of the cell 4, atomic 1, nine
+// more.
 class Use {
  public:
   constexpr Use() = default;
   constexpr Use(std::uint64_t time, unsigned thread, unsigned bytes, bool atomic)
-      : word_(time << 24 | std::uint64_t(thread) << 14 | std::uint64_t(bytes) << 10 | std::uint64_t(atomic) << 9) {}
+      : word_(time << 24 | std::uint64_t(thread) << 14 | std::uint64_t(bytes) << 10 |
+              std::uint64_t(atomic) << 9) {}
   std::uint64_t time() const { return word_ >> 24; }
   int thread() const { return int(word_ >> 14 & 1023); }
   unsigned bytes() const { return unsigned(word_ >> 10 & 15); }
@@ -73,8 +77,9 @@ class OpenArena {
   OpenArena& operator=(const OpenArena&) = delete;
 };
 
-// Bytes of [pointer, +live) exist, all undefined; those of [pointer + live, + bytes) do not. Fills them with 0xFF.
-// As queued work it has to be ordered with what uses them; as an act of the host it comes before everything.
+// Bytes of [pointer, +live) exist, all undefined; those of [pointer + live, + bytes) do not. Fills them with
+// 0xFF. As queued work it has to be ordered with what uses them; as an act of the host it comes before
+// everything.
 void shadow_extent(void* pointer, std::size_t live, std::size_t bytes, bool queued);
 // Bytes are written by a call of the host or of a library.
 void shadow_define(const void* pointer, std::size_t bytes);
@@ -85,8 +90,8 @@ std::size_t shadow_first_undefined(const void* pointer, std::size_t bytes, bool*
 
 // The host or a library call reads the bytes.
 void shadow_read(const void* pointer, std::size_t bytes);
-// A Violation where something on another stream used the bytes and nothing orders it before the work that runs now;
-// a reader only minds writes.
+// A Violation where something on another stream used the bytes and nothing orders it before the work that
+// runs now; a reader only minds writes.
 void require_ordered(const void* pointer, std::size_t bytes, const char* call, bool writes = true);
 
 // Thrown where a copy or a library call would read bytes that were never written or that are not there.

@@ -209,7 +209,8 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
   const std::lock_guard lock(runtime_mutex());
   if (!is_stream(stream) || !is_event(event)) return result(cudaErrorInvalidResourceHandle);
   if (flags != 0) return result(cudaErrorInvalidValue);
-  if (event->capture != nullptr || stream_of(stream).capture != nullptr) return result(wait_in_capture(stream, event));
+  if (event->capture != nullptr || stream_of(stream).capture != nullptr)
+    return result(wait_in_capture(stream, event));
   stream_of(stream).clock.join(event->clock);
   if (is_done(event->task)) return result(cudaSuccess);
   const TaskId id = enqueue(stream, [] {});

@@ -148,12 +148,14 @@ void Watch::write_cell(Cell& cell, unsigned mask, const Now& a) {
     check_order(cell.write, cell.write_place, true, a);
   const Use read = cell.read;
   if ((read.bytes() & mask) != 0 && read.time() >= ordered_) {
-    if (read.time() >= launch_ && (read.flags() & other_block) != 0) fail_race(a, read, cell.read_place, "read", false);
+    if (read.time() >= launch_ && (read.flags() & other_block) != 0)
+      fail_race(a, read, cell.read_place, "read", false);
     if (!is_earlier(read.time())) check_order(read, cell.read_place, false, a);
     if (read.time() >= barrier_ && (read.flags() & (many_lanes | many_warps)) != 0) {
       const WarpOrder& order = warps_[std::size_t(thread_ / 32)];
       const bool met = order.block == block_ && read.time() < order.whole;
-      if ((read.flags() & many_warps) != 0 || !met) fail_race(a, read, cell.read_place, "and others read", false);
+      if ((read.flags() & many_warps) != 0 || !met)
+        fail_race(a, read, cell.read_place, "and others read", false);
     }
   }
   const bool mine = cell.write.time() >= barrier_ && cell.write.thread() == thread_;
@@ -177,7 +179,8 @@ void Watch::check_cell(Cell& cell, unsigned mask, Space space, const Now& a) {
 
 void Watch::check_range(Cell* cells, std::uintptr_t offset, Space space, const Now& a) {
   if ((a.bytes == 16 || a.bytes == 8) && a.at % a.bytes != 0)
-    fail(a, "misaligned access: " + std::to_string(a.bytes) + " bytes need an address that is a multiple of as many");
+    fail(a, "misaligned access: " + std::to_string(a.bytes) +
+                " bytes need an address that is a multiple of as many");
   std::size_t left = a.bytes;
   for (Cell* cell = cells + offset / 4; left > 0; ++cell) {
     const std::size_t low = offset % 4, count = std::min<std::size_t>(4 - low, left);
@@ -224,7 +227,8 @@ Cell* Watch::static_cells(const Now& a) {
     c.write = Use(block_, 0, 0, false).with(before | std::uint64_t(1) << (at % 4));
   }
   static_bytes_ += variable.end - variable.begin;
-  if (static_bytes_ + shared_bytes_ > std::size_t(shared_default) && static_bytes_ > std::size_t(shared_default))
+  if (static_bytes_ + shared_bytes_ > std::size_t(shared_default) &&
+      static_bytes_ > std::size_t(shared_default))
     fail(a, "uses " + std::to_string(static_bytes_) + " bytes of static shared memory, at most " +
                 std::to_string(shared_default) + " exist");
   return cell;
@@ -264,18 +268,20 @@ std::string describe_thread(int thread) {
 }  // namespace
 
 void Watch::fail(const Now& a, const std::string& text) const {
-  std::string where = text + ": " + (a.kind == AccessKind::read ? "reads " : "writes ") + std::to_string(a.bytes) +
-                      " bytes at " + hex(a.at);
+  std::string where = text + ": " + (a.kind == AccessKind::read ? "reads " : "writes ") +
+                      std::to_string(a.bytes) + " bytes at " + hex(a.at);
   if (const auto at = std::ptrdiff_t(a.at - shared_);
       shared_bytes_ > 0 && text == "out of bounds" && std::abs(at) < std::ptrdiff_t(1) << 20)
-    where += ", byte " + std::to_string(at) + " of " + std::to_string(shared_bytes_) + " of dynamic shared memory";
+    where +=
+        ", byte " + std::to_string(at) + " of " + std::to_string(shared_bytes_) + " of dynamic shared memory";
   else if (a.at - shared_ < shared_bytes_)
     where += ", byte " + std::to_string(a.at - shared_) + " of " + std::to_string(shared_bytes_) +
              " of dynamic shared memory";
   else if (arena().holds(a.at))
     where += ", " + describe_device_address(reinterpret_cast<const void*>(a.at));
   else if (const StaticShared v = static_shared_at(a.at); v.begin != v.end)
-    where += ", byte " + std::to_string(a.at - v.begin) + " of " + std::to_string(v.end - v.begin) + " of " + v.name;
+    where += ", byte " + std::to_string(a.at - v.begin) + " of " + std::to_string(v.end - v.begin) + " of " +
+             v.name;
   machine().break_off(where, a.place);
 }
 

@@ -56,10 +56,11 @@ class Watch {
 
   [[noreturn]] void fail(const Now& a, const std::string& text) const;
   [[noreturn]] void fail_bounds(const Now& a) const;
-  [[noreturn]] void fail_race(const Now& a, Use other, std::uint32_t place, const char* did, bool launches) const;
+  [[noreturn]] void fail_race(const Now& a, Use other, std::uint32_t place, const char* did,
+                              bool launches) const;
 
-  // The current launch began at launch_, its block at block_, the interval since the last barrier at barrier_;
-  // whatever ran before ordered_ in another piece of queued work comes before this one.
+  // The current launch began at launch_, its block at block_, the interval since the last barrier at
+  // barrier_; whatever ran before ordered_ in another piece of queued work comes before this one.
   std::uint64_t launch_ = 0, block_ = 0, barrier_ = 0, ordered_ = 0;
   Arena device_;
   int thread_ = 0;

@@ -29,7 +29,8 @@ inline FirstSteps check_recorded_against_plain(const TaskKind& kind, const Json&
   return recorded;
 }
 
-inline void check_device_against_cpu(const TaskKind& kind, const Json& config, double tolerance, Index steps = 20) {
+inline void check_device_against_cpu(const TaskKind& kind, const Json& config, double tolerance,
+                                     Index steps = 20) {
   const FirstSteps cpu = first_steps(kind, config, Device::cpu, steps);
   const FirstSteps recorded = check_recorded_against_plain(kind, config, steps);
   for (std::size_t i = 0; i < std::size_t(steps); ++i) {

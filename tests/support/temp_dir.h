@@ -23,8 +23,8 @@ class TempDir : public TemporaryFolder {
   }
 };
 
-// Without a sync to the disk, which would take the time of a test that writes thousands of files; a new file each time,
-// since ext4 syncs one that is truncated and written again.
+// Without a sync to the disk, which would take the time of a test that writes thousands of files; a new file
+// each time, since ext4 syncs one that is truncated and written again.
 inline void write_bytes(const std::filesystem::path& path, std::string_view bytes) {
   std::filesystem::remove(path);
   std::ofstream out(path, std::ios::binary);

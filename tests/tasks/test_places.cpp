@@ -4,10 +4,10 @@
 #include <vector>
 
 #include "engine/config.h"
-#include "tasks/training/content.h"
 #include "tasks/data/dataset.h"
 #include "tasks/io/image.h"
 #include "tasks/process/ranks.h"
+#include "tasks/training/content.h"
 #include "tasks/training/run_folder.h"
 #include "tests/support/catch.h"
 #include "tests/support/error_text.h"

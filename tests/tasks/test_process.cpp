@@ -21,8 +21,8 @@ namespace fs = std::filesystem;
 using test::Result;
 using test::TempDir;
 
-// A shell's command; $S is the program, $Q trains in 10 steps in the folder r, $LONG without end. What an earlier
-// command printed is removed: `started` would take it for this one's.
+// A shell's command; $S is the program, $Q trains in 10 steps in the folder r, $LONG without end. What an
+// earlier command printed is removed: `started` would take it for this one's.
 Result shell(const TempDir& folder, const std::string& command) {
   fs::remove(folder / "out");
   const std::string small =
@@ -126,8 +126,8 @@ TEST_CASE("Ctrl-C ends the wait for a gnuplot that hangs, and the run is finishe
 
 TEST_CASE("children that hang after they were told to end are named", "[process]") {
   const TempDir folder;
-  const pid_t child = test::start_command(
-      folder.path(), {"/bin/sh", "-c", "trap '' INT; touch ready; exec sleep 60"});
+  const pid_t child =
+      test::start_command(folder.path(), {"/bin/sh", "-c", "trap '' INT; touch ready; exec sleep 60"});
   test::wait_for(folder / "ready");
   EndOfChildren ending(0.1);
   std::ostringstream out;
@@ -137,7 +137,8 @@ TEST_CASE("children that hang after they were told to end are named", "[process]
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
     ending.pass_on({child}, out);
   }
-  CHECK_THAT(out.str(), mentions(text("still running: ", child, ", told to end"), "another Ctrl-C kills them"));
+  CHECK_THAT(out.str(),
+             mentions(text("still running: ", child, ", told to end"), "another Ctrl-C kills them"));
   ::kill(child, SIGKILL);
   CHECK(test::finish(child, folder.path()).code == 128 + SIGKILL);
 }

@@ -7,11 +7,11 @@
 #include <vector>
 
 #include "engine/io/files.h"
-#include "tasks/io/image.h"
 #include "tasks/drawing/chart.h"
+#include "tasks/drawing/scale.h"
+#include "tasks/io/image.h"
 #include "tasks/report/html.h"
 #include "tasks/report/report.h"
-#include "tasks/drawing/scale.h"
 #include "tasks/report/table.h"
 #include "tests/support/catch.h"
 #include "tests/support/error_text.h"

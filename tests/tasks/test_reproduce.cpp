@@ -12,8 +12,8 @@
 #include "tasks/io/image.h"
 #include "tasks/reproduce/budget.h"
 #include "tasks/reproduce/job.h"
-#include "tasks/reproduce/runner.h"
 #include "tasks/reproduce/paper_table.h"
+#include "tasks/reproduce/runner.h"
 #include "tasks/training/train.h"
 #include "tests/support/catch.h"
 #include "tests/support/error_text.h"
@@ -247,12 +247,13 @@ TEST_CASE("an interrupted reproduction goes on where it was", "[reproduce]") {
 
 TEST_CASE("a second Ctrl-C ends a reproduction whose run hangs", "[reproduce]") {
   const SmallPaper paper;
-  paper.write_preset("image-regression/natural-rff",
-                     R"({"model": "rff", "hidden": 4, "d_psi": 4, "epochs": 100000000, "evaluate_every": 100000000,
+  paper.write_preset(
+      "image-regression/natural-rff",
+      R"({"model": "rff", "hidden": 4, "d_psi": 4, "epochs": 100000000, "evaluate_every": 100000000,
                          "checkpoint_every": 100000000})");
-  const pid_t parent = test::start(paper.folder.path(),
-                                   {"reproduce", "table3", "--seeds", "1", "--only", "natural-rff", "--workers", "1",
-                                    "--folder", "out", "--device", "cpu", "--threads", "1"});
+  const pid_t parent = test::start(
+      paper.folder.path(), {"reproduce", "table3", "--seeds", "1", "--only", "natural-rff", "--workers", "1",
+                            "--folder", "out", "--device", "cpu", "--threads", "1"});
   test::wait_for(paper.folder / "out/table3/natural-rff-a-seed1/checkpoint.safetensors");
   pid_t run = 0;
   std::ifstream(text("/proc/", parent, "/task/", parent, "/children")) >> run;

@@ -8,11 +8,11 @@
 #include "engine/ops.h"
 #include "kernels/host/host_memory.h"
 #include "tasks/command/cli_errors.h"
-#include "tasks/process/clock.h"
+#include "tasks/io/image.h"
 #include "tasks/paper/copy_memory.h"
 #include "tasks/paper/image_classification.h"
 #include "tasks/paper/image_regression.h"
-#include "tasks/io/image.h"
+#include "tasks/process/clock.h"
 #include "tasks/settings/registry.h"
 #include "tests/support/catch.h"
 #include "tests/support/data_files.h"
@@ -159,7 +159,7 @@ TEST_CASE("every setting with extreme values trains or is refused in words", "[s
   }
   CHECK(driven > 2000);
   CHECK(trained > driven / 20);
-#if !defined(__SANITIZE_ADDRESS__)  // it keeps what is freed
+#if !defined(__SANITIZE_ADDRESS__)       // it keeps what is freed
   CHECK(peak_memory() - before < 1500);  // of the largest settings that train
 #endif
   UNSCOPED_INFO(driven << " settings with extreme values: " << trained
@@ -252,7 +252,9 @@ TEST_CASE("exceptions of the libraries are put into words", "[settings]") {
 
 TEST_CASE("settings of zero length are refused with their names", "[settings]") {
   for (const char* name : {"train_sequences", "blank", "epochs"})
-    CHECK_THAT(error_text([&] { task_kind("copy-memory").resolve({{{{name, 0}}, "test"}}); }),
+    CHECK_THAT(error_text([&] {
+                 task_kind("copy-memory").resolve({{{{name, 0}}, "test"}});
+               }),
                mentions(name, "is 0", "in [1, "));
   CHECK_THAT(error_text([] { task_kind("copy"); }), mentions("'copy'", "copy-memory"));
 }

@@ -5,14 +5,14 @@
 
 #include "engine/io/checkpoint.h"
 #include "engine/io/safetensors.h"
-#include "tasks/paper/copy_memory.h"
 #include "tasks/io/image.h"
 #include "tasks/io/metrics.h"
-#include "tests/support/metrics_rows.h"
+#include "tasks/paper/copy_memory.h"
 #include "tasks/training/order.h"
 #include "tasks/training/train.h"
 #include "tests/support/catch.h"
 #include "tests/support/error_text.h"
+#include "tests/support/metrics_rows.h"
 #include "tests/support/safetensors_data.h"
 #include "tests/support/temp_dir.h"
 
@@ -38,7 +38,8 @@ struct Finished {
 Finished run(const Json& config, const fs::path& folder, bool resume = false, Index stop_after = -1,
              const char* task = "copy-memory") {
   std::ostringstream out;
-  TrainRequest request{.kind = &task_kind(task), .config = config, .folder = folder, .resume = resume, .should_stop = {}};
+  TrainRequest request{
+      .kind = &task_kind(task), .config = config, .folder = folder, .resume = resume, .should_stop = {}};
   if (stop_after >= 0) request.should_stop = [stop_after](Index step) { return step >= stop_after; };
   const TrainOutcome outcome = train(request, out);
   return {outcome, out.str()};
@@ -121,7 +122,8 @@ TEST_CASE("a run writes its folder and learns", "[tasks]") {
   const Finished done = run(tiny_copy_memory({{"epochs", 30}}), folder / "run");
   CHECK(done.outcome.finished);
   CHECK(done.outcome.steps == 90);
-  for (const char* name : {"config.json", "metrics.jsonl", "checkpoint.safetensors", "results.json", "loss.dat", "loss.gnuplot"})
+  for (const char* name :
+       {"config.json", "metrics.jsonl", "checkpoint.safetensors", "results.json", "loss.dat", "loss.gnuplot"})
     CHECK(fs::exists(folder / "run" / name));
   const auto rows = test::rows_of(folder / "run" / "metrics.jsonl");
   CHECK(rows.back()["loss"].get<double>() < 0.5 * rows.front()["loss"].get<double>());
@@ -201,7 +203,8 @@ TEST_CASE("image regression learns, writes pictures and resumes bit-identically"
     run(config, parts, false, 13, "image-regression");
     run(config, parts, true, -1, "image-regression");
     CHECK(contents(parts) == contents(whole));
-    const Image prediction = read_image(whole / "prediction.png"), pair = read_image(whole / "truth_and_prediction.png");
+    const Image prediction = read_image(whole / "prediction.png"),
+                pair = read_image(whole / "truth_and_prediction.png");
     CHECK(prediction.width == 12);
     CHECK(prediction.height == 16);
     CHECK(pair.width == 2 * 12 + 8);
@@ -229,7 +232,8 @@ TEST_CASE("image regression in minibatches visits every pixel once an epoch and 
       CHECK(batch[1].dim(0) == batch[0].dim(0));
     }
     CHECK(seen.size() == pixels);
-    CHECK(task->batch(0)[0].values() != task->batch(task->steps_per_epoch())[0].values());  // the next epoch's first
+    CHECK(task->batch(0)[0].values() !=
+          task->batch(task->steps_per_epoch())[0].values());  // the next epoch's first
 
     const fs::path whole = folder / text("whole", retrain), parts = folder / text("parts", retrain);
     run(config, whole, false, -1, "image-regression");
@@ -264,8 +268,8 @@ TEST_CASE("folders, pictures and checkpoints that are wrong are refused", "[task
   CHECK_THAT(refusal(config, folder / "file"), mentions("file"));
   const auto image_run = [&](const std::string& image) {
     return error_text([&] {
-      run(task_kind("image-regression").resolve({{{{"image", image}, {"epochs", 1}}, "test"}}), folder / "image", false,
-          -1, "image-regression");
+      run(task_kind("image-regression").resolve({{{{"image", image}, {"epochs", 1}}, "test"}}),
+          folder / "image", false, -1, "image-regression");
     });
   };
   CHECK_THAT(image_run(""), mentions("no image"));
@@ -352,7 +356,8 @@ TEST_CASE("checkpoints by time change no bit, and a log that has lost rows is sa
   CHECK(contents(path) == contents(whole));
   CHECK(logged(path) == logged(whole));
   fs::resize_file(lost / "metrics.jsonl", 0);
-  CHECK_THAT(run(config, lost, true).printed, mentions("metrics.jsonl lacks", "at step 5", "weights are whole"));
+  CHECK_THAT(run(config, lost, true).printed,
+             mentions("metrics.jsonl lacks", "at step 5", "weights are whole"));
   CHECK(contents(lost) == contents(whole));
 }
 

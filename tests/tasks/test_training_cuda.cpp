@@ -18,9 +18,21 @@ namespace {
 
 Json copy_memory(const std::string& model, const Json& changes = Json::object()) {
   return task_kind("copy-memory")
-      .resolve({{{{"model", model}, {"blank", 20}, {"batch", 2}, {"tcn_blocks", 3}, {"lr", 0.002},
-                  {"deq_features", 8}, {"deq_heads", 2}, {"deq_inner", 8}, {"solver_steps", 6}, {"adjoint_steps", 6},
-                  {"train_sequences", 24}, {"valid_sequences", 2}, {"test_sequences", 2}, {"epochs", 2}}, "test"},
+      .resolve({{{{"model", model},
+                  {"blank", 20},
+                  {"batch", 2},
+                  {"tcn_blocks", 3},
+                  {"lr", 0.002},
+                  {"deq_features", 8},
+                  {"deq_heads", 2},
+                  {"deq_inner", 8},
+                  {"solver_steps", 6},
+                  {"adjoint_steps", 6},
+                  {"train_sequences", 24},
+                  {"valid_sequences", 2},
+                  {"test_sequences", 2},
+                  {"epochs", 2}},
+                 "test"},
                 {changes, "changes"}});
 }
 
@@ -29,17 +41,25 @@ Json image_regression(const std::string& model, const test::TempDir& folder) {
   for (int i = 0; i < 20 * 24 * 3; ++i) image.rgb.push_back(std::uint8_t((i * 7919) % 251));
   write_png(folder / "picture.png", image);
   return task_kind("image-regression")
-      .resolve({{{{"model", model}, {"image", (folder / "picture.png").string()}, {"phi_hidden", 16}, {"d_phi", 12},
-                  {"d_psi", 72}, {"hidden", 16}, {"epochs", 5}}, "test"}});
+      .resolve({{{{"model", model},
+                  {"image", (folder / "picture.png").string()},
+                  {"phi_hidden", 16},
+                  {"d_phi", 12},
+                  {"d_psi", 72},
+                  {"hidden", 16},
+                  {"epochs", 5}},
+                 "test"}});
 }
 
 }  // namespace
 
-TEST_CASE("twenty steps of copy memory give the CPU's losses, recorded ones the same bits", "[cuda][training]") {
+TEST_CASE("twenty steps of copy memory give the CPU's losses, recorded ones the same bits",
+          "[cuda][training]") {
   const Late late;
   for (const char* model : {"single", "two", "tcn", "deq"}) {
     INFO(model);
-    // At a DEQ's first values six Broyden steps amplify rounding to a per cent in float32: there, only bits are equal.
+    // At a DEQ's first values six Broyden steps amplify rounding to a per cent in float32: there, only bits
+    // are equal.
     const bool deq = model == std::string("deq");
     const Json config = copy_memory(model, {{"dtype", deq ? "float64" : "float32"}});
     check_device_against_cpu(task_kind("copy-memory"), config, deq ? 1e-7 : 2e-5);
@@ -47,7 +67,8 @@ TEST_CASE("twenty steps of copy memory give the CPU's losses, recorded ones the 
   }
 }
 
-TEST_CASE("twenty steps of image regression give the CPU's losses, recorded ones the same bits", "[cuda][training]") {
+TEST_CASE("twenty steps of image regression give the CPU's losses, recorded ones the same bits",
+          "[cuda][training]") {
   const Late late;
   const test::TempDir folder;
   for (const char* model : {"single", "two", "rff"}) {
@@ -59,8 +80,12 @@ TEST_CASE("twenty steps of image regression give the CPU's losses, recorded ones
 TEST_CASE("float64, SGD and a last batch of another size are recorded too", "[cuda][training]") {
   const Late late(3);
   const TaskKind& kind = task_kind("copy-memory");
-  const Json config = copy_memory("two", {{"dtype", "float64"}, {"optimiser", "sgd"}, {"momentum", 0.9}, {"batch", 5},
-                                          {"shuffle", true}, {"clip", 0.25}});
+  const Json config = copy_memory("two", {{"dtype", "float64"},
+                                          {"optimiser", "sgd"},
+                                          {"momentum", 0.9},
+                                          {"batch", 5},
+                                          {"shuffle", true},
+                                          {"clip", 0.25}});
   const FirstSteps cpu = first_steps(kind, config, Device::cpu, 12);
   const FirstSteps recorded = first_steps(kind, config, Device::cuda, 12);
   CHECK(recorded.replays == 10);  // two shapes, each warmed up once
@@ -99,9 +124,13 @@ TEST_CASE("a training step of copy memory is 38 launches and no library call", "
   for (const char* model : {"single", "two"}) {
     INFO(model);
     CHECK(work_of_a_step(copy_memory(model, {{"tcn_blocks", 8}})) ==
-          std::map<std::string, int>{{ours + "tcn_block_forward_fused", 8}, {ours + "tcn_block_backward_fused", 8}, {ours + "tcn_block_reduce", 8},
-                                     {ours + "sim_head_forward_fused", 1}, {ours + "sim_head_backward_fused", 1},
-                                     {ours + "column_sums", 1}, {ours + "each_warp_row", 6},
+          std::map<std::string, int>{{ours + "tcn_block_forward_fused", 8},
+                                     {ours + "tcn_block_backward_fused", 8},
+                                     {ours + "tcn_block_reduce", 8},
+                                     {ours + "sim_head_forward_fused", 1},
+                                     {ours + "sim_head_backward_fused", 1},
+                                     {ours + "column_sums", 1},
+                                     {ours + "each_warp_row", 6},
                                      {ours + "each_element", 5}});
   }
 }
@@ -113,8 +142,11 @@ TEST_CASE("a run on the GPU resumes bit-identically and evaluates as the CPU doe
   const Json config = copy_memory("two", {{"schedule", "cosine"}, {"shuffle", true}});
   std::ostringstream out;
   const auto request = [&](const std::string& name, bool resume, Index stop_after) {
-    return TrainRequest{.kind = &task_kind("copy-memory"), .config = config, .device = Device::cuda,
-                        .folder = folder / name, .resume = resume,
+    return TrainRequest{.kind = &task_kind("copy-memory"),
+                        .config = config,
+                        .device = Device::cuda,
+                        .folder = folder / name,
+                        .resume = resume,
                         .should_stop = [stop_after](Index step) { return step == stop_after; }};
   };
   const TrainOutcome whole = train(request("whole", false, -1), out);
@@ -124,14 +156,19 @@ TEST_CASE("a run on the GPU resumes bit-identically and evaluates as the CPU doe
   CHECK(test::contains(out.str(), "copy-memory on cuda"));
 }
 
-TEST_CASE("a DEQ's solvers are read after a replay, and asked on the way where the settings say so", "[cuda][training]") {
+TEST_CASE("a DEQ's solvers are read after a replay, and asked on the way where the settings say so",
+          "[cuda][training]") {
   const Late late(7);
   const test::TempDir folder;
   const Json recorded = copy_memory("deq", {{"epochs", 1}, {"log_every", 1}, {"dtype", "float64"}});
   const auto rows = [&](const std::string& name, Device device, const Json& config) {
     std::ostringstream out;
-    train({.kind = &task_kind("copy-memory"), .config = config, .device = device, .folder = folder / name,
-           .should_stop = {}}, out);
+    train({.kind = &task_kind("copy-memory"),
+           .config = config,
+           .device = device,
+           .folder = folder / name,
+           .should_stop = {}},
+          out);
     return test::rows_of(folder / name / "metrics.jsonl");
   };
   const auto on_cpu = rows("cpu", Device::cpu, recorded), on_gpu = rows("gpu", Device::cuda, recorded);
@@ -139,13 +176,14 @@ TEST_CASE("a DEQ's solvers are read after a replay, and asked on the way where t
   for (std::size_t i = 0; i < on_cpu.size(); ++i) {
     if (on_cpu[i]["split"] != "train") continue;
     INFO("row " << i);
-    for (const char* name : {"forward_steps", "adjoint_steps", "evaluations"}) CHECK(on_gpu[i][name] == on_cpu[i][name]);
+    for (const char* name : {"forward_steps", "adjoint_steps", "evaluations"})
+      CHECK(on_gpu[i][name] == on_cpu[i][name]);
     for (const char* name : {"forward_residual", "adjoint_residual"})
       CHECK(on_gpu[i][name].get<double>() == Approx(on_cpu[i][name].get<double>()).epsilon(1e-5));
   }
   // With loose tolerances all have converged before the budget ends.
-  const Json changes{{"solver_steps", 30}, {"adjoint_steps", 30}, {"solver_tolerance", 0.2}, {"adjoint_tolerance", 0.2},
-                     {"check_every", 2}, {"jacobian_weight", 0.01}};
+  const Json changes{{"solver_steps", 30},       {"adjoint_steps", 30}, {"solver_tolerance", 0.2},
+                     {"adjoint_tolerance", 0.2}, {"check_every", 2},    {"jacobian_weight", 0.01}};
   CHECK(first_steps(task_kind("copy-memory"), copy_memory("deq", changes), Device::cuda, 3).replays == 0);
   Json asking = recorded;
   asking.update(changes);
@@ -176,23 +214,25 @@ TEST_CASE("a batch that does not fit is refused with the number of examples that
     refusal = error_text([&] { first_steps(kind, sized(256), Device::cuda, 2); });
   }
   INFO(refusal);
-  CHECK_THAT(refusal, mentions("memory: asked for", "bytes on cuda", "; about", "of the 256 examples of a batch fit"));
+  CHECK_THAT(refusal,
+             mentions("memory: asked for", "bytes on cuda", "; about", "of the 256 examples of a batch fit"));
   const Index fit = std::stoll(refusal.substr(refusal.find("; about") + 7));
   REQUIRE(fit > 8);
   REQUIRE(fit < 256);
   release_cached_memory(Device::cuda);
   const Capacity capacity(bytes);
   CHECK(first_steps(kind, sized(fit * 3 / 4), Device::cuda, 2).losses.size() == 2);
-  CHECK_THAT(error_text([&] { first_steps(kind, sized(fit * 2), Device::cuda, 2); }), mentions("examples of a batch fit"));
+  CHECK_THAT(error_text([&] { first_steps(kind, sized(fit * 2), Device::cuda, 2); }),
+             mentions("examples of a batch fit"));
 }
 #endif
 
 TEST_CASE("selftest passes on the emulated GPU in every precision", "[cuda][training]") {
   using kernels::Precision;
-  const auto [precision, only] =
-      GENERATE(table<Precision, std::string>({{Precision::float32, "*"},
-                                              {Precision::tf32, "@(op @(linear|sim_head|conv2d)*|graph copy*two)"},
-                                              {Precision::bf16, "@(op @(linear|sim_head)*|model image-*single)"}}));
+  const auto [precision, only] = GENERATE(
+      table<Precision, std::string>({{Precision::float32, "*"},
+                                     {Precision::tf32, "@(op @(linear|sim_head|conv2d)*|graph copy*two)"},
+                                     {Precision::bf16, "@(op @(linear|sim_head)*|model image-*single)"}}));
   std::ostringstream out;
   const bool passed =
       selftest({.device = Device::cuda, .precision = precision, .only = only, .timing = false}, out);
@@ -200,7 +240,8 @@ TEST_CASE("selftest passes on the emulated GPU in every precision", "[cuda][trai
   CHECK(passed);
   CHECK_THAT(out.str(), mentions("all checks passed on cuda"));
   if (only == "*")
-    CHECK_THAT(out.str(), mentions("ok    op sim_head", "ok    nan linear_relu", "ok    graph copy-memory two"));
+    CHECK_THAT(out.str(),
+               mentions("ok    op sim_head", "ok    nan linear_relu", "ok    graph copy-memory two"));
 }
 
 TEST_CASE("recorded work may neither wait for the device nor take new memory", "[cuda][training]") {

@@ -1,5 +1,5 @@
-// Image classification on the CUDA path against the CPU's: convolutions of cuDNN, batch norm's running statistics in
-// recorded steps, monDEQ's splitting.
+// Image classification on the CUDA path against the CPU's: convolutions of cuDNN, batch norm's running
+// statistics in recorded steps, monDEQ's splitting.
 #include <sstream>
 
 #include "tasks/training/train.h"
@@ -12,14 +12,24 @@ namespace {
 
 Json bars(const test::TempDir& data, const char* model, const char* channels) {
   return task_kind("image-classification")
-      .resolve({{{{"model", model}, {"dataset", "mnist"}, {"data", data.path().string()}, {"channels", channels},
-                  {"batch", 4}, {"d_phi", 6}, {"d_psi", 8}, {"hidden", 5}, {"lr", 0.003}, {"schedule", "constant"},
-                  {"epochs", 1}}, "test"}});
+      .resolve({{{{"model", model},
+                  {"dataset", "mnist"},
+                  {"data", data.path().string()},
+                  {"channels", channels},
+                  {"batch", 4},
+                  {"d_phi", 6},
+                  {"d_psi", 8},
+                  {"hidden", 5},
+                  {"lr", 0.003},
+                  {"schedule", "constant"},
+                  {"epochs", 1}},
+                 "test"}});
 }
 
 }  // namespace
 
-TEST_CASE("steps of image classification give the CPU's losses, recorded ones the same bits", "[cuda][training]") {
+TEST_CASE("steps of image classification give the CPU's losses, recorded ones the same bits",
+          "[cuda][training]") {
   const Late late;
   const test::TempDir data;
   test::write_bar_mnist(data.path(), 27, 4);  // a last batch of one image
@@ -43,8 +53,12 @@ TEST_CASE("a run of image classification evaluates on the GPU with the statistic
     std::ostringstream out;
     Json config = bars(data, "sim", "2");
     config["dtype"] = "float64";
-    return train({.kind = &task_kind("image-classification"), .config = config, .device = device,
-                  .folder = runs / name, .should_stop = {}}, out);
+    return train({.kind = &task_kind("image-classification"),
+                  .config = config,
+                  .device = device,
+                  .folder = runs / name,
+                  .should_stop = {}},
+                 out);
   };
   const TrainOutcome cpu = trained("cpu", Device::cpu), gpu = trained("gpu", Device::cuda);
   for (std::size_t split = 0; split < 2; ++split)

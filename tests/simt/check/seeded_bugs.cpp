@@ -136,7 +136,9 @@ __global__ void halves(const unsigned short* x, unsigned short* y) {
   y[threadIdx.x] = x[threadIdx.x];
   if (Bug) y[threadIdx.x ^ 1] = 0;
 }
-__global__ void halves_in_place(unsigned short* x) { x[threadIdx.x] = static_cast<unsigned short>(2 * x[threadIdx.x]); }
+__global__ void halves_in_place(unsigned short* x) {
+  x[threadIdx.x] = static_cast<unsigned short>(2 * x[threadIdx.x]);
+}
 
 template <bool Bug>
 __global__ void reuses_storage(const float* x, float* y) {
@@ -255,16 +257,20 @@ TEST_CASE("simt: a kernel that is given host memory is reported") {
   float stack[64] = {};
   static float global[64] = {};
   for (float* host : {heap.data(), stack, global}) {
-    holds(violation(vector_add, 1, 64, static_cast<const float*>(a.from), static_cast<const float*>(host), a.to, 64),
+    holds(violation(vector_add, 1, 64, static_cast<const float*>(a.from), static_cast<const float*>(host),
+                    a.to, 64),
           "host memory touched by a kernel: reads 4 bytes");
-    holds(violation(vector_add, 1, 64, static_cast<const float*>(a.from), static_cast<const float*>(a.from), host, 64),
+    holds(violation(vector_add, 1, 64, static_cast<const float*>(a.from), static_cast<const float*>(a.from),
+                    host, 64),
           "host memory touched by a kernel: writes 4 bytes");
   }
-  holds(violation(vector_add, 1, 64, static_cast<const float*>(a.from), static_cast<const float*>(nullptr), a.to, 64),
+  holds(violation(vector_add, 1, 64, static_cast<const float*>(a.from), static_cast<const float*>(nullptr),
+                  a.to, 64),
         "null pointer");
   float* pinned = nullptr;
   REQUIRE(cudaMallocHost(&pinned, 256) == cudaSuccess);
-  holds(violation(vector_add, 1, 64, static_cast<const float*>(a.from), static_cast<const float*>(pinned), a.to, 64),
+  holds(violation(vector_add, 1, 64, static_cast<const float*>(a.from), static_cast<const float*>(pinned),
+                  a.to, 64),
         "host memory touched by a kernel");
   CHECK(cudaFreeHost(pinned) == cudaSuccess);
   holds(violation(writes_index, 1, 1), "writes an index variable");

@@ -164,7 +164,8 @@ TEST_CASE("simt: a wrong leading dimension of a library call is reported") {
   const DeviceArray<float> a(draw(6 * 4, 1)), b(draw(4 * 5, 2)), c(6 * 5), gap(6 * 4);
   const float one = 1, zero = 0;
   const auto product = [&](const float* left, int lda, int ldc) {
-    succeeded(cublasSgemm(handle, CUBLAS_OP_N, CUBLAS_OP_N, 6, 5, 4, &one, left, lda, b.data, 4, &zero, c.data, ldc));
+    succeeded(cublasSgemm(handle, CUBLAS_OP_N, CUBLAS_OP_N, 6, 5, 4, &one, left, lda, b.data, 4, &zero,
+                          c.data, ldc));
   };
   not_reported([&] { product(a.data, 6, 6); });
   reported([&] { product(a.data, 7, 6); }, "cublasSgemm: A needs");

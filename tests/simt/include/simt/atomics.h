@@ -18,11 +18,10 @@ __attribute__((noinline, no_sanitize("thread"))) T atomic_update(T* address, F f
 
 }  // namespace simt
 
-#define STILLPOINT_SIMT_ATOMIC(name, T, expression)                                             \
-  inline T name(T* address, T value) {                                                          \
-    return simt::atomic_update(                                                                 \
-        address, [value](T old) { return static_cast<T>(expression); },                         \
-        std::is_floating_point_v<T>);                                                           \
+#define STILLPOINT_SIMT_ATOMIC(name, T, expression)                                                   \
+  inline T name(T* address, T value) {                                                                \
+    return simt::atomic_update(                                                                       \
+        address, [value](T old) { return static_cast<T>(expression); }, std::is_floating_point_v<T>); \
   }
 STILLPOINT_SIMT_ATOMIC(atomicAdd, int, unsigned(old) + unsigned(value))
 STILLPOINT_SIMT_ATOMIC(atomicAdd, unsigned, old + value)

@@ -61,8 +61,9 @@ void set_device_capacity(std::size_t bytes);
 void allow_float_atomics(bool allowed);
 bool float_atomics_allowed();
 
-// In the order of the stream: from now on `bytes` bytes of this device allocation exist, none of them written, and
-// the rest of the allocation does not. For pools that hand out blocks again, and take them back with 0 bytes.
+// In the order of the stream: from now on `bytes` bytes of this device allocation exist, none of them
+// written, and the rest of the allocation does not. For pools that hand out blocks again, and take them back
+// with 0 bytes.
 void mark_undefined(void* pointer, std::size_t bytes, CUstream_st* stream);
 // How many of the bytes of device memory were never written, now; waits for nothing.
 std::size_t undefined_bytes(const void* pointer, std::size_t bytes);
@@ -115,8 +116,9 @@ enum class Collective : std::uint8_t {
   shfl_down,
   shfl_xor
 };
-// Waits for the lanes of `mask`. shfl*: the bits of the lane's source; ballot: lanes with value != 0. Matrices want
-// all 32 lanes: load and store give address, leading dimension and element size, a product its LaneMatrices.
+// Waits for the lanes of `mask`. shfl*: the bits of the lane's source; ballot: lanes with value != 0.
+// Matrices want all 32 lanes: load and store give address, leading dimension and element size, a product its
+// LaneMatrices.
 std::uint64_t warp_collective(Collective kind, unsigned mask, std::uint64_t value, int operand, int width,
                               Where where);
 
@@ -125,8 +127,8 @@ struct LaneMatrices {
   float a[8], b[8], c[8], d[8];
   int depth;
 };
-// The element of a fragment that a lane holds in a slot: outer is the row of a and c, the column of b. The hardware's
-// distribution with lanes and slots renumbered, so that what relies on it breaks.
+// The element of a fragment that a lane holds in a slot: outer is the row of a and c, the column of b. The
+// hardware's distribution with lanes and slots renumbered, so that what relies on it breaks.
 struct MatrixElement {
   int outer, inner;
 };
