@@ -1,5 +1,5 @@
-# Finds nvcc and NVIDIA's libraries, in a toolkit or in the wheels that pip installs, and says what was found. Sets
-# STILLPOINT_HAS_CUDA; makes the targets CUDA::cudart, CUDA::cublas, CUDA::cublasLt, cudnn and nccl of what can be used.
+# Finds nvcc and NVIDIA's libraries, in a toolkit or in the wheels that pip installs, and reports them. Sets
+# STILLPOINT_HAS_CUDA, and makes the targets CUDA::cudart, CUDA::cublas, CUDA::cublasLt, cudnn and nccl if usable.
 
 # NVIDIA's own packages leave nvcc off PATH. check_language tries the compiler that CUDACXX names.
 if(NOT DEFINED CMAKE_CUDA_COMPILER AND NOT DEFINED ENV{CUDACXX})
@@ -12,7 +12,7 @@ endif()
 include(CheckLanguage)
 check_language(CUDA)
 
-# The folders of NVIDIA's wheels, as the Python on PATH would find them. Their libraries have versioned names only.
+# Finds the folders of NVIDIA's wheels as the Python on PATH would. Their libraries only have versioned names.
 set(wheels)
 execute_process(COMMAND python3 -c "import sys; print(';'.join(p + '/nvidia' for p in sys.path if p))"
   OUTPUT_VARIABLE python_folders OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET RESULT_VARIABLE ignored)
@@ -21,7 +21,7 @@ foreach(folder ${python_folders})
   list(APPEND wheels ${found})
 endforeach()
 
-# NAME_INCLUDE_DIR and NAME_LIBRARY of lib`library`, of major version `major`.
+# Sets NAME_INCLUDE_DIR and NAME_LIBRARY for lib`library` of major version `major`.
 function(find_nvidia_library name header library major)
   find_path(${name}_INCLUDE_DIR ${header} HINTS ${CUDAToolkit_INCLUDE_DIRS} ${wheels} PATH_SUFFIXES include)
   find_library(${name}_LIBRARY NAMES ${library} lib${library}.so.${major}
@@ -35,15 +35,15 @@ function(add_nvidia_library target name)
     IMPORTED_LOCATION ${${name}_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${${name}_INCLUDE_DIR})
 endfunction()
 
-set(problem "no nvcc that works was found: looked on PATH, in CUDA_HOME, CUDA_PATH and /usr/local/cuda")
+set(problem "no working nvcc was found on PATH, in CUDA_HOME, CUDA_PATH or /usr/local/cuda")
 if(CMAKE_CUDA_COMPILER)
   set(architectures_given OFF)
   if(DEFINED CMAKE_CUDA_ARCHITECTURES OR DEFINED ENV{CUDAARCHS})
     set(architectures_given ON)
   else()
-    set(CMAKE_CUDA_ARCHITECTURES 80-real 90)  # 90 with PTX: GPUs that are not named compile it at first use
+    set(CMAKE_CUDA_ARCHITECTURES 80-real 90)  # 90 includes PTX, which other GPUs compile at first use
   endif()
-  set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)  # the one that CUDA::cudart names
+  set(CMAKE_CUDA_RUNTIME_LIBRARY Shared)  # CUDA::cudart is the shared one
   enable_language(CUDA)
   if(NOT architectures_given AND CMAKE_CUDA_COMPILER_VERSION VERSION_GREATER_EQUAL 12.8)
     list(APPEND CMAKE_CUDA_ARCHITECTURES 120-real)
@@ -125,7 +125,7 @@ if(NOT NCCL_INCLUDE_DIR OR NOT NCCL_LIBRARY)
 elseif(nccl_code LESS 21304)
   report(NCCL OFF "GPUs cannot train together (found version code ${nccl_code}, expected NCCL 2.13.4 or later)")
 elseif(NOT MPI_CXX_FOUND)
-  report(NCCL OFF "there without MPI, which its ranks meet by; GPUs cannot train together")
+  report(NCCL OFF "its ranks need MPI to meet, and MPI was not found; GPUs cannot train together")
 else()
   report(NCCL ON "${NCCL_LIBRARY}")
   add_nvidia_library(nccl NCCL)

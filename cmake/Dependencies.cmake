@@ -1,4 +1,4 @@
-# Finds every library, says what was found, and stops with a clear line where a required one is missing.
+# Finds every library, reports it, and stops with a clear line if a required one is missing.
 function(report name found detail)
   if(found)
     message(STATUS "${name}: found ${detail}")
@@ -24,7 +24,7 @@ find_package(LibArchive QUIET)
 if(LibArchive_FOUND)
   report(libarchive ON "${LibArchive_VERSION}")
 else()
-  report(libarchive OFF "CIFAR-10 is read from unpacked files alone (Debian and Ubuntu: libarchive-dev)")
+  report(libarchive OFF "CIFAR-10 is read only from unpacked files (Debian and Ubuntu: libarchive-dev)")
 endif()
 find_path(MATIO_INCLUDE_DIR matio.h)
 find_library(MATIO_LIBRARY matio)
@@ -35,7 +35,7 @@ else()
   report(matio OFF "SVHN cannot be read (Debian and Ubuntu: libmatio-dev)")
 endif()
 
-# What the loaders of data sets need.
+# Adds what the loaders of data sets need.
 function(stillpoint_data_settings target)
   target_link_libraries(${target} PUBLIC ZLIB::ZLIB Threads::Threads)
   if(LibArchive_FOUND)
@@ -65,7 +65,7 @@ find_package(CLI11 QUIET)
 require_package(CLI11 "${CLI11_FOUND}" "libcli11-dev")
 find_package(Eigen3 QUIET NO_MODULE)
 require_package(Eigen "${Eigen3_FOUND}" "libeigen3-dev")
-# Not through oneDNN's own package file: Debian's stops where OpenCL's headers are missing, which nothing here needs.
+# oneDNN's own package file is not used: Debian's fails without OpenCL's headers, which nothing here needs.
 find_path(ONEDNN_INCLUDE_DIR oneapi/dnnl/dnnl_version.h)
 find_library(ONEDNN_LIBRARY dnnl)
 mark_as_advanced(ONEDNN_INCLUDE_DIR ONEDNN_LIBRARY)
@@ -81,7 +81,7 @@ else()
   report(oneDNN OFF "the project's own matrix product is used (Debian and Ubuntu: libdnnl-dev)")
 endif()
 
-set(MPI_CXX_SKIP_MPICXX ON)  # the C interface alone
+set(MPI_CXX_SKIP_MPICXX ON)  # only the C interface is used
 find_package(MPI QUIET COMPONENTS CXX)
 if(MPI_CXX_FOUND)
   report(MPI ON "${MPI_CXX_VERSION} (${MPIEXEC_EXECUTABLE})")
@@ -112,19 +112,19 @@ else()
   include(Cuda)
 endif()
 
-# The group of ranks sums by NCCL as well, in the libraries of the folder that calls this.
+# Lets the group of ranks also sum with NCCL, in the libraries of the folder that calls this.
 function(stillpoint_sum_by_nccl)
   set_property(SOURCE ${CMAKE_SOURCE_DIR}/kernels/group/communicator.cpp APPEND PROPERTY COMPILE_DEFINITIONS STILLPOINT_NCCL=1)
 endfunction()
 
-# What each layer needs beside the one below it; also used for the emulated twins.
+# Each of these adds what a layer needs besides the layer below it. The emulated twins use them too.
 function(stillpoint_kernel_settings target)
   target_link_libraries(${target} PUBLIC stillpoint_options OpenMP::OpenMP_CXX)
   if(TARGET onednn)
     target_link_libraries(${target} PUBLIC onednn)
     target_compile_definitions(${target} PUBLIC STILLPOINT_ONEDNN=1)
   endif()
-  if(MPI_CXX_FOUND)  # for one file: no other one sees its header
+  if(MPI_CXX_FOUND)  # only one file sees its header
     target_link_libraries(${target} PUBLIC $<LINK_ONLY:MPI::MPI_CXX>)
     set_source_files_properties(${CMAKE_SOURCE_DIR}/kernels/group/communicator.cpp PROPERTIES
       INCLUDE_DIRECTORIES "${MPI_CXX_INCLUDE_DIRS}"
@@ -156,7 +156,7 @@ function(stillpoint_cuda_settings target)
     "$<$<AND:$<COMPILE_LANGUAGE:CUDA>,$<BOOL:${STILLPOINT_WERROR}>>:-Werror=all-warnings>")
 endfunction()
 
-# PREFIX_cases, the table of op cases, and PREFIX_tasks on top of the layers PREFIX_*.
+# Makes PREFIX_cases, the table of op cases, and PREFIX_tasks on top of the layers PREFIX_*.
 function(add_stillpoint_tasks prefix)
   add_library(${prefix}_cases STATIC ${STILLPOINT_CASE_SOURCES})
   target_link_libraries(${prefix}_cases PUBLIC ${prefix}_engine)

@@ -1,7 +1,7 @@
-# Flags that every target shares, and ccache where it is installed.
+# Sets the flags that every target shares, and uses ccache if it is installed.
 find_program(CCACHE ccache)
 if(CCACHE)
-  # Objects of another clone serve too: paths below the sources count relative to them.
+  # Paths in the source folder count relative to it, so that another clone can reuse the objects.
   set(launcher ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${CCACHE})
   set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
   set(CMAKE_CUDA_COMPILER_LAUNCHER ${launcher})
@@ -19,27 +19,27 @@ endif()
 if(STILLPOINT_NATIVE)
   list(APPEND host_flags -march=native)
 endif()
-# A portable build: for processors with AVX2, and the core (STILLPOINT_LEVEL of Portable.cmake) for those with AVX-512 too.
+# A portable build is for processors with AVX2; its core (STILLPOINT_LEVEL in Portable.cmake) also exists for AVX-512.
 set(STILLPOINT_PORTABLE OFF)
 if(NOT STILLPOINT_NATIVE AND CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
   set(STILLPOINT_PORTABLE ON)
   set(level $<TARGET_PROPERTY:STILLPOINT_LEVEL>)
   list(APPEND host_flags -march=x86-64-$<IF:$<BOOL:${level}>,${level},v3>)
 endif()
-# g++ 12 takes the undefined registers of its own AVX-512 intrinsics for a mistake (GCC bug 105593): in Eigen, and anywhere
-# below -O2.
+# g++ 12 warns about the undefined registers of its own AVX-512 intrinsics (GCC bug 105593) in Eigen, and everywhere below
+# -O2.
 set(STILLPOINT_FALSE_WARNINGS)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
   set(STILLPOINT_FALSE_WARNINGS -Wno-uninitialized -Wno-maybe-uninitialized)
 endif()
 if(STILLPOINT_SANITIZE)
-  # -Og: what the sanitizers insert takes -O2 several times longer to compile.
+  # -Og, because -O2 takes several times longer to compile the code that the sanitizers insert.
   list(APPEND host_flags -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -Og -g1
     -D_GLIBCXX_ASSERTIONS ${STILLPOINT_FALSE_WARNINGS})
   target_link_options(stillpoint_options INTERFACE -fsanitize=address,undefined)
 endif()
 
-# Programs are hardened as Debian hardens its own; tests/project/test_hardening.py reads the result.
+# Hardens the programs as Debian hardens its own; tests/project/test_hardening.py checks the result.
 include(CheckCXXCompilerFlag)
 include(CheckLinkerFlag)
 foreach(flag -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protection)
@@ -51,7 +51,7 @@ foreach(flag -fPIE -fstack-protector-strong -fstack-clash-protection -fcf-protec
 endforeach()
 set(is_shared $<STREQUAL:$<TARGET_PROPERTY:TYPE>,SHARED_LIBRARY>)
 list(TRANSFORM host_flags REPLACE "^-fPIE$" "$<IF:${is_shared},-fPIC,-fPIE>")
-# The fortified functions need optimisation, and hide errors from the sanitizers.
+# The fortified functions need optimisation, and would hide errors from the sanitizers.
 if(CMAKE_BUILD_TYPE MATCHES "Release|RelWithDebInfo|MinSizeRel" AND NOT STILLPOINT_SANITIZE AND NOT STILLPOINT_FUZZ)
   list(APPEND host_flags -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 endif()
@@ -68,8 +68,8 @@ foreach(flag -pie -Wl,-z,relro -Wl,-z,now)
     target_link_options(stillpoint_options INTERFACE $<${is_linked}:${flag}>)
   endif()
 endforeach()
-# Libraries are looked for where they were linked from, when that is not a folder of the system. CMake's paths of a build
-# folder end in an empty element, which is the current folder; those of an installation do not, and serve both.
+# The loader looks for libraries in the folders they were linked from, unless those are the system's. CMake's search path
+# for a build folder ends in an empty element, the current folder; that for an installation does not, and serves both.
 set(CMAKE_BUILD_WITH_INSTALL_RPATH ON)
 set(CMAKE_INSTALL_RPATH_USE_LINK_PATH ON)
 

@@ -1,6 +1,6 @@
-# The layers in their two shapes. They are static libraries of the program, each linked to the one below it; or, in a portable
-# build, one shared library that is compiled twice, for processors with AVX2 and for those with AVX-512: the dynamic linker
-# looks into glibc-hwcaps first and loads the one that the processor can run.
+# Builds the layers in one of two forms. Usually they are static libraries, each linked to the one below it. In a portable
+# build they are one shared library, compiled twice: for processors with AVX2 and for those with AVX-512. The dynamic
+# linker looks into glibc-hwcaps first and loads the one that the processor can run.
 set(STILLPOINT_DEVICE_SOURCES)
 if(STILLPOINT_HAS_CUDA)
   list(APPEND STILLPOINT_DEVICE_SOURCES ${STILLPOINT_CUDA_SOURCES})
@@ -14,7 +14,7 @@ else()
   set_source_files_properties(${STILLPOINT_BODY_SOURCES} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "-xc++")
 endif()
 
-# PREFIX_kernels, PREFIX_engine, PREFIX_solvers, PREFIX_models, with more sources of kernels as further arguments.
+# Makes PREFIX_kernels, PREFIX_engine, PREFIX_solvers and PREFIX_models. Further arguments are more sources of kernels.
 function(add_stillpoint_layers prefix)
   add_library(${prefix}_kernels STATIC ${STILLPOINT_kernels_SOURCES} ${STILLPOINT_BODY_SOURCES} ${ARGN})
   stillpoint_kernel_settings(${prefix}_kernels)
@@ -28,7 +28,7 @@ function(add_stillpoint_layers prefix)
   stillpoint_solver_settings(${prefix}_solvers)
 endfunction()
 
-# Each library keeps its inline functions and its calls to itself: those of the program are compiled for AVX2.
+# Each library binds its inline functions and calls to itself, because the program's copies are compiled for AVX2.
 function(add_portable_core target level folder)
   add_library(${target} SHARED ${STILLPOINT_kernels_SOURCES} ${STILLPOINT_BODY_SOURCES} ${STILLPOINT_engine_SOURCES}
     ${STILLPOINT_solvers_SOURCES} ${STILLPOINT_models_SOURCES})
@@ -44,7 +44,7 @@ function(add_portable_core target level folder)
   install(TARGETS ${target} LIBRARY DESTINATION ${folder})
 endfunction()
 
-# With CUDA the work is the GPU's: its code is compiled once, beside host code for AVX2.
+# With CUDA the GPU does the work, so the host code is compiled only once, for AVX2.
 if(NOT STILLPOINT_PORTABLE OR STILLPOINT_HAS_CUDA)
   add_stillpoint_layers(stillpoint ${STILLPOINT_DEVICE_SOURCES})
   if(STILLPOINT_HAS_CUDA)
@@ -53,7 +53,7 @@ if(NOT STILLPOINT_PORTABLE OR STILLPOINT_HAS_CUDA)
   return()
 endif()
 
-# The build folder is laid out as an installation.
+# The build folder has the layout of an installation.
 set(folder lib/stillpoint)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 set(CMAKE_INSTALL_RPATH "$ORIGIN/../${folder}")
@@ -75,8 +75,8 @@ set(CPACK_PACKAGE_CONTACT "the Stillpoint authors")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "deep learning with stable invariant and equilibrium models")
 set(CPACK_DEBIAN_PACKAGE_DESCRIPTION "A program that trains models which are defined by where their dynamics
 settle: stable invariant models, deep equilibrium models, monotone
-operator networks. It runs on processors with AVX2, and takes AVX-512
-and bf16 where they are.")
+operator networks. It runs on processors with AVX2, and uses AVX-512
+and bf16 if they are available.")
 set(CPACK_RESOURCE_FILE_LICENSE ${CMAKE_SOURCE_DIR}/LICENSE)
 set(CPACK_STRIP_FILES ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)

@@ -1,5 +1,5 @@
-# The files that travel inside the program, as text. Another one is one more pattern here;
-# shipped_file("search/tune.py") (tasks/settings/shipped.h) is its text then.
+# Embeds files in the program as text. To add one, add a pattern here; shipped_file("search/tune.py")
+# (tasks/settings/shipped.h) then returns its text.
 file(GLOB shipped CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}/tasks
   ${CMAKE_SOURCE_DIR}/tasks/presets/*/*.json
   ${CMAKE_SOURCE_DIR}/tasks/spaces/*.json
@@ -20,6 +20,6 @@ set(before "")
 if(EXISTS ${STILLPOINT_SHIPPED_SOURCE})
   file(READ ${STILLPOINT_SHIPPED_SOURCE} before)
 endif()
-if(NOT before STREQUAL source)  # the same text keeps its time, so that nothing is compiled again
+if(NOT before STREQUAL source)  # an unchanged file keeps its time stamp, so that nothing is compiled again
   file(WRITE ${STILLPOINT_SHIPPED_SOURCE} "${source}")
 endif()

@@ -1,5 +1,5 @@
-# Source lists by role, read off the names in kernels/*/: body*.cu compiles on every device, cuda*.cu only with CUDA or its
-# emulator, some of them only where cuDNN or NCCL is as well.
+# Lists the sources by role, which the names in kernels/*/ give: body*.cu compiles for every device, cuda*.cu only with
+# CUDA or its emulator, and cuda_cudnn*.cu and cuda_nccl*.cu only if cuDNN or NCCL is found too.
 foreach(layer kernels engine solvers models)
   file(GLOB_RECURSE STILLPOINT_${layer}_SOURCES CONFIGURE_DEPENDS ${layer}/*.cpp)
 endforeach()

@@ -5,9 +5,9 @@
 #   cmake/dev.sh test                            the tests, on the CPU and on the SIMT emulator, then again sanitized, and
 #                                                the fuzz targets for three seconds each
 #   cmake/dev.sh build                           packages, Optuna and program only
-#   cmake/dev.sh package                         a .deb and a .tar.gz for every processor with AVX2, tested
+#   cmake/dev.sh package                         a tested .deb and .tar.gz for any processor with AVX2
 #   cmake/dev.sh gpu [OPTIONS OF bench/gpu_hour.py]   the first hour on a GPU: checks and times, in gpu-hour/summary.md
-#   cmake/dev.sh pack [OPTIONS OF bench/gpu_pack.py]  the same to carry to a machine without a network
+#   cmake/dev.sh pack [OPTIONS OF bench/gpu_pack.py]  packs the same, to carry it to a machine without a network
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -31,21 +31,21 @@ install_packages() {
   for package in "${missing[@]}"; do
     if ! DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "$package" >/dev/null; then
       case " ${optional[*]} ${for_fuzzing[*]} ${for_optuna[*]} " in
-        *" $package "*) echo "dev.sh: $package could not be installed; going on without it" ;;
+        *" $package "*) echo "dev.sh: $package could not be installed; continuing without it" ;;
         *) echo "dev.sh: $package could not be installed, and is required" >&2; exit 1 ;;
       esac
     fi
   done
 }
 
-# Optuna of PyPI, which `stillpoint tune` runs, in a Python of the build folder's own, where the program finds it.
+# Installs Optuna from PyPI, which `stillpoint tune` runs, into a Python of the build folder, where the program finds it.
 python=()
 find_optuna() {
   local folder=$PWD/build/python
   if ! compgen -G "$folder/lib/python3*/site-packages/psycopg2" >/dev/null; then
     install_packages "${for_optuna[@]}"
     if ! { python3 -m venv "$folder" && "$folder/bin/pip" install --quiet 'optuna>=4,<6' psycopg2-binary; }; then
-      echo "dev.sh: Optuna could not be installed; going on without it, \`stillpoint tune\` will say what it needs"
+      echo "dev.sh: Optuna could not be installed; continuing without it. \`stillpoint tune\` will report what it needs"
       return
     fi
   fi
@@ -96,7 +96,7 @@ case "$command" in
   gpu)
     exec python3 bench/gpu_hour.py "$@" ;;
   pack)
-    # Without matio, whose own libraries are larger than all others together.
+    # matio is left out, because the libraries that it needs are larger than all others together.
     cmake --preset gpu -B build/pack -DSTILLPOINT_NATIVE=OFF -DMATIO_LIBRARY= "-DCMAKE_CUDA_ARCHITECTURES=80-real;90-real;100-real"
     cmake --build build/pack --target stillpoint test_cuda test_cuda_tasks
     exec python3 bench/gpu_pack.py --build build/pack "$@" ;;
@@ -111,7 +111,7 @@ case "$command" in
       build fuzz
       ctest --preset fuzz
     else
-      echo "dev.sh: no clang++ with libFuzzer; going on without the fuzz targets"
+      echo "dev.sh: no clang++ with libFuzzer; continuing without the fuzz targets"
     fi ;;
   *)
     echo "dev.sh: given '$command', expected build, gpu, pack, package, run or test" >&2

@@ -67,7 +67,7 @@ std::string libarchive() {
 #if STILLPOINT_LIBARCHIVE
   return ARCHIVE_VERSION_ONLY_STRING;
 #else
-  return "not built in; CIFAR-10 is read from unpacked files alone";
+  return "not built in; CIFAR-10 is read only from unpacked files";
 #endif
 }
 
