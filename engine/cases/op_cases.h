@@ -30,6 +30,8 @@ struct OpCase {
   Index terms = 1;            // k: length of the longest sum behind one output
   bool kinked = false;        // not differentiable everywhere: gradient checks draw inputs away from zero
   bool second_order = true;   // a second derivative exists and is checked
+  // Points where an op of one input, element by element, is small, large or saturated.
+  Values extremes = {};
 };
 
 // The ops of one family, appended by engine/cases/op_cases_*.cpp.

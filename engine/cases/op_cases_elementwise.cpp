@@ -1,5 +1,6 @@
 // Op cases of the element-wise family, with broadcasting.
 #include <cmath>
+#include <map>
 
 #include "engine/cases/op_cases.h"
 
@@ -8,6 +9,19 @@ namespace {
 
 using Ts = std::vector<Tensor>;
 using Vs = std::vector<Values>;
+
+// Points where a function is small, large or saturated.
+Values extremes_of(const std::string& name) {
+  static const std::map<std::string, Values> known{
+      {"exponential", {-80, -20, -1e-6, 1e-6, 20, 80}}, {"logarithm", {1e-30, 1e-6, 1e6, 1e30}},
+      {"square_root", {1e-30, 1e-6, 1e6, 1e30}},        {"reciprocal", {-1e6, -1e-6, 1e-6, 1e6}},
+      {"sine", {-1e4, -20, -1e-6, 1e-6, 20, 1e4}},      {"cosine", {-1e4, -20, -1e-6, 1e-6, 20, 1e4}},
+      {"hyperbolic_tangent", {-20, -1e-6, 1e-6, 20}},   {"sigmoid", {-80, -20, -1e-6, 1e-6, 20, 80}},
+      {"square", {-1e15, -1e-15, 1e-15, 1e15}},         {"absolute", {-1e30, -1e-30, 1e-30, 1e30}},
+  };
+  const auto found = known.find(name);
+  return found == known.end() ? Values{} : found->second;
+}
 
 void add_unary(std::vector<OpCase>& cases, const std::string& name, Tensor (*op)(const Tensor&), double (*f)(double),
                Draw draw = Draw::signed_with_ties, bool kinked = false) {
@@ -21,7 +35,8 @@ void add_unary(std::vector<OpCase>& cases, const std::string& name, Tensor (*op)
                            for (double v : x[0]) y.push_back(f(v));
                            return y;
                          },
-                     .kinked = kinked});
+                     .kinked = kinked,
+                     .extremes = extremes_of(shape == Shape{1} ? name : "")});
 }
 
 // Both (3,5); then a row and a column that repeat.

@@ -105,6 +105,11 @@ Rounded rounded(DType dtype, kernels::Precision precision, const std::function<s
   return {std::move(results), epsilon(dtype, changed ? precision : kernels::Precision::float32)};
 }
 
+// The largest ratio so far; NaN stays.
+void keep_worst(double& worst, double ratio) {
+  if (!(ratio <= worst)) worst = ratio;
+}
+
 constexpr DType real_types[] = {DType::float64, DType::float32};
 
 }  // namespace
@@ -153,6 +158,32 @@ std::vector<OpCheck> check_nan(const OpCase& c, Device device) {
     double lost = 0;
     for (std::size_t j = 0; j < expected.size(); ++j) lost += std::isnan(expected[j]) && !std::isnan(found[j]) ? 1 : 0;
     checks.push_back({text(c.name, ", NaN in input ", i, " on ", name_of(device)), lost, 0});
+  }
+  return checks;
+}
+
+std::vector<OpCheck> check_extremes(const OpCase& c, Device device) {
+  if (c.extremes.empty()) return {};
+  const Shape shape{Index(c.extremes.size())};
+  std::vector<OpCheck> checks;
+  for (const DType dtype : real_types) {
+    const double eps = epsilon(dtype, {});
+    const Tensor x = Tensor::from(c.extremes, shape, {dtype, device}).variable();
+    const Values at = x.values(), expected = c.oracle({at}), found = c.op({x}).values();
+    double worst = 0;
+    for (std::size_t i = 0; i < at.size(); ++i)
+      keep_worst(worst, std::abs(found[i] - expected[i]) / (64 * eps * std::abs(expected[i])));
+    checks.push_back({text(c.name, " at its extremes in ", name_of(dtype), " on ", name_of(device)), worst, 1});
+    if (dtype != DType::float64) continue;
+    const Values slope = grad(c.op({x}), {x}, Tensor::full(shape, 1, x.options()))[0].values();
+    worst = 0;
+    for (std::size_t i = 0; i < at.size(); ++i) {
+      const double h = 1e-4 * std::min(1.0, std::abs(at[i]));
+      const Values around = c.oracle({{at[i] + h, at[i] - h}});
+      const double difference = (around[0] - around[1]) / (2 * h), rounding = 16 * eps * std::abs(expected[i]) / h;
+      keep_worst(worst, std::abs(slope[i] - difference) / (1e-3 * std::abs(difference) + rounding));
+    }
+    checks.push_back({text(c.name, " gradient at its extremes on ", name_of(device)), worst, 1});
   }
   return checks;
 }

@@ -21,6 +21,10 @@ std::vector<OpCheck> check_gradients(const OpCase& c, Device device, kernels::Pr
 // A NaN in each input makes a NaN in float32 wherever it makes one of the oracle: the number of places that
 // lack it, 0 allowed.
 std::vector<OpCheck> check_nan(const OpCase& c, Device device);
+// Each value and derivative at the case's extremes, relative to itself: values in both types within 64 eps of the
+// oracle, derivatives in float64 within 1e-3 of the oracle's central difference. The error is the largest over all
+// elements, in units of what is allowed.
+std::vector<OpCheck> check_extremes(const OpCase& c, Device device);
 // Gradients in float64 against central differences: within 1e-6.
 std::vector<OpCheck> check_by_differences(const OpCase& c);
 // Second derivatives in float64 against central differences of the gradient: within 1e-6.

@@ -123,6 +123,7 @@ void check_ops(const SelftestRequest& request, Report& report) {
       std::vector<OpCheck> checks = check_values(c, request.device, request.precision);
       for (const OpCheck& check : check_gradients(c, request.device, request.precision))
         checks.push_back(check);
+      for (const OpCheck& check : check_extremes(c, request.device)) checks.push_back(check);
       return judge(checks);
     });
     report.check("nan " + c.name, [&] {

@@ -1,4 +1,6 @@
 // Every row of the op-case table: oracle, gradient check, second order, CPU = GPU.
+#include <cmath>
+
 #include "engine/cases/op_check.h"
 #include "tests/support/catch.h"
 
@@ -30,6 +32,38 @@ TEST_CASE("second derivatives agree with central differences of the gradient", "
 TEST_CASE("gradients in float32 agree with float64 on every device", "[ops]") {
   for (const OpCase& c : op_cases())
     for (const Device device : available_devices()) require_passed(check_gradients(c, device));
+}
+
+TEST_CASE("ops and their gradients are right, element by element, where they are small or saturated", "[ops]") {
+  std::size_t checked = 0;
+  for (const OpCase& c : op_cases())
+    for (const Device device : available_devices()) {
+      const std::vector<OpCheck> checks = check_extremes(c, device);
+      require_passed(checks);
+      checked += checks.size();
+    }
+  CHECK(checked >= 24);
+}
+
+TEST_CASE("a softplus whose gradient vanishes at -20 fails its row", "[ops]") {
+  const auto softplus = [](const std::vector<Values>& x) {
+    Values y;
+    for (const double v : x[0]) y.push_back(std::log1p(std::exp(v)));
+    return y;
+  };
+  OpCase row{.name = "softplus",
+             .inputs = {{{1}}},
+             .op = [&](const std::vector<Tensor>& x) {
+               const Tensor value = Tensor::from(softplus({x[0].values()}), x[0].shape(), x[0].options());
+               return add(value, affine(x[0], 0, 0));
+             },
+             .oracle = softplus,
+             .extremes = {-20}};
+  const std::vector<OpCheck> checks = check_extremes(row, Device::cpu);
+  REQUIRE(checks.size() == 3);
+  CHECK(checks[0].passed());
+  CHECK_FALSE(checks[1].passed());  // the gradient
+  CHECK(checks[2].passed());
 }
 
 }  // namespace stillpoint
