@@ -1,11 +1,11 @@
-"""Times training steps beside endless loops of the shell and compares them with a fair share of the cores.
+"""Times training steps beside endless shell loops, and compares them with a fair share of the cores.
 
     python3 bench/beside_loops.py --bench build/no-cuda/bench/stillpoint_step_bench
                                   [--workloads a b c] [--loops 0 1 2 4] [--seconds 4] [--rounds 1] [--against OLD_BENCH]
 
 A fair scheduler gives each of T threads beside k loops on C cores min(1, C / (T + k)) of a core. The fair time of a step
-is its quiet time with T threads over that, for the better of T = 1 and T = C. Times are means, since a median hides the
-slices in which a step does not run. Prints one row per workload and k: mean time, fair time, and their quotient.
+is its quiet time with T threads divided by that share, for the better of T = 1 and T = C. Times are means, because a median
+hides the slices in which a step does not run. Prints one row per workload and k: fair time, mean time, and mean / fair.
 """
 import argparse
 import json
@@ -19,16 +19,16 @@ CORES = len(os.sched_getaffinity(0))
 def arguments():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     p.add_argument("--bench", required=True, help="the step bench, an executable")
-    p.add_argument("--against", help="step bench of another build, timed in turn with the first")
+    p.add_argument("--against", help="the step bench of another build; the two are timed in turn")
     p.add_argument("--workloads", nargs="+", metavar="NAME", default=[], help="default: all")
-    p.add_argument("--loops", nargs="+", type=int, default=[1, 2, 4], help="how many run beside (default: 1 2 4)")
+    p.add_argument("--loops", nargs="+", type=int, default=[1, 2, 4], help="numbers of loops beside a step (default: 1 2 4)")
     p.add_argument("--seconds", type=float, default=4.0, help="per workload and number of threads or loops")
-    p.add_argument("--rounds", type=int, default=1, help="of which the best counts for quiet times, the median for others")
+    p.add_argument("--rounds", type=int, default=1, help="the best round counts for quiet times, the median for others")
     return p.parse_args()
 
 
 def means(bench, workloads, threads, seconds):
-    """Mean milliseconds of a step by workload."""
+    """Returns the mean milliseconds of a step by workload."""
     done = subprocess.run([bench, *workloads, "--threads", str(threads), "--seconds", str(seconds)],
                           capture_output=True, text=True)
     if done.returncode != 0:

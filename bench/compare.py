@@ -1,12 +1,12 @@
-"""Times training steps of a peer program and of ours in turn and writes the table of both.
+"""Times training steps of a peer program and of ours in turn, and writes a table of both.
 
     python3 bench/compare.py --ours build/no-cuda/bench/stillpoint_step_bench --peer peers.py --python PYTHON
                              [--workloads a b c] [--rounds 5] [--threads 2] [--seconds 8] [--precision bf16] [--out results]
 
-Each round runs, workload by workload, first the peer and then ours, so that slow drift reaches both.
-Both accept `NAME... --threads N --seconds S` and print one JSON line per workload with `workload` and
-`ms_per_step`.
-Speed-up is peer time / our time within a round: above 1 ours is faster. Writes OUT.json and OUT.md.
+Each round runs first the peer and then ours, workload by workload, so that slow drift affects both.
+Both programs accept `NAME... --threads N --seconds S` and print one JSON line per workload with `workload` and
+`ms_per_step`. The speed-up is peer time / our time within a round: above 1, ours is faster.
+Writes OUT.json and OUT.md.
 """
 import argparse
 import json
@@ -56,7 +56,7 @@ def arguments():
 
 
 def run(command):
-    """Standard output of a program that succeeds."""
+    """Returns the standard output of a program; raises CompareError if it fails."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
     except OSError as error:
@@ -69,7 +69,7 @@ def run(command):
 
 
 def row_of(who, command, name, threads):
-    """The JSON line that the program prints for the workload."""
+    """Returns the JSON object that the program prints for the workload."""
     rows = []
     for line in run(command).splitlines():
         if line.startswith("{"):
@@ -97,7 +97,7 @@ def check_same_model(name, peer, ours):
 
 
 def measure(a):
-    """{workload: [(peer row, our row) of each round]}"""
+    """Returns {workload: [(peer row, our row) of each round]}."""
     programs = (("the peer", [a.python, a.peer]), ("ours", [as_path(a.ours)]))
     rows = {name: [] for name in a.workloads}
     for i in range(a.rounds):
@@ -114,7 +114,7 @@ def measure(a):
 
 
 def as_path(program):
-    """A file of the current folder is started without being looked up in PATH."""
+    """Makes the path of an existing file absolute, so that it is not looked up in PATH."""
     return str(pathlib.Path(program).absolute()) if pathlib.Path(program).exists() else program
 
 
@@ -123,15 +123,16 @@ def spread(values):
 
 
 def summary(rows):
-    """One record per workload: times, speed-ups round by round, and our median throughput."""
+    """Returns one record per workload: times, speed-ups round by round, and our median throughput."""
     table = []
     for name, pairs in rows.items():
         record = {"workload": name,
                   "peer_ms": spread([p["ms_per_step"] for p, _ in pairs]),
                   "ours_ms": spread([o["ms_per_step"] for _, o in pairs]),
                   "speed_up": spread([p["ms_per_step"] / o["ms_per_step"] for p, o in pairs])}
-        # Fractions of the matrix product's peak as ours measured it in the same round; "nominal" counts the model
-        # as it is written, so that a program which multiplies out constant products can be above 1.
+        # Fractions of the matrix product's peak, which our program measured in the same round. "nominal"
+        # counts the model as it is written, so a program that multiplies out constant products can be above
+        # 1.
         if all("gemm_peak" in o for _, o in pairs):
             record["gflops"] = statistics.median(o["gflops"] for _, o in pairs)
             record["fraction_of_peak"] = statistics.median(o["fraction_of_peak"] for _, o in pairs)
@@ -144,7 +145,7 @@ def summary(rows):
 
 
 def cpu():
-    """Model name and the SIMD sets that decide the speed, from the kernel's description of the first core."""
+    """Returns the model name and the SIMD sets that decide the speed, as the kernel describes the first core."""
     try:
         text = pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8")
     except OSError:

@@ -1,10 +1,10 @@
-"""The first hour on a GPU: checks, times and counters of one NVIDIA GPU in at most eight minutes, without a network.
+"""Runs the first hour on a GPU: checks, times and counters of one NVIDIA GPU, in at most eight minutes, without a network.
 
     python3 bench/gpu_hour.py [--program STILLPOINT --tests FOLDER] [--folder gpu-hour] [--limit 480] [--only PART...]
 
-Without a program it builds one first, in build/gpu. The steps run one after another, in the order of what teaches most, each
-with a time limit and a verdict of its own: passed, failed, out of time, no GPU, not installed. The folder gets
-`summary.md`, written anew after every step, and a log of each. docs/gpu.md says how to read what comes out.
+Without --program it first builds one, in build/gpu. The steps run one after another, the most instructive first. Each has
+its own time limit and verdict: passed, failed, out of time, no GPU, not installed. The folder gets `summary.md`, which is
+rewritten after every step, and a log of each step. docs/gpu.md says how to read the results.
 """
 import argparse
 import json
@@ -21,7 +21,7 @@ import zlib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 COPY = {"epochs": 1, "valid_sequences": 1, "test_sequences": 1, "log_every": 50}
-# Milliseconds of a step on an H200 that a reading of the code predicted before the first run.
+# Milliseconds of a step on an H200, as predicted from reading the code before the first run.
 PREDICTED = {"copy-memory single, batch 1": 0.27, "copy-memory single, batch 10": 0.31, "copy-memory single, batch 256": 0.8,
              "copy-memory DEQ, batch 1": 10, "pixels single, float32": 2.2, "pixels single, tf32": 0.95,
              "pixels single, bf16": 1.4, "CIFAR SIM, batch 128, float32": 1.05, "CIFAR SIM, batch 512, float32": 3.5,
@@ -31,7 +31,7 @@ PROFILED = ("gpu__time_duration.sum,dram__bytes.sum,sm__inst_executed_pipe_fma.s
 
 
 def write_data(folder):
-    """A synthetic set in the published format of CIFAR-10, and a picture: what a step costs does not depend on the pixels."""
+    """Writes a synthetic set in the published format of CIFAR-10, and a picture. A step's cost does not depend on the pixels."""
     draw = random.Random(1)
     (folder / "cifar").mkdir(parents=True)
     records = b"".join(bytes([i % 10]) + draw.randbytes(3072) for i in range(10000))
@@ -64,7 +64,7 @@ class Hour:
         return self.options.limit - (time.monotonic() - self.begun)
 
     def step(self, name, seconds, command, *, gpu=True, tool=None, environment=None):
-        """The verdict, and what the command printed."""
+        """Runs a command. Returns the verdict, and what the command printed."""
         if self.options.only and not any(part in name for part in self.options.only):
             return "not asked for", ""
         if gpu and not self.gpu:
@@ -105,7 +105,7 @@ class Hour:
         (self.folder / "summary.md").write_text("\n".join(lines) + "\n")
 
     def train(self, name, seconds, *arguments):
-        """Times a step by the rows of the log: the mean after the first of them."""
+        """Times a step from the rows of the log: the mean over the steps after the first row."""
         run = self.work / re.sub(r"\W+", "-", name)
         self.step("step: " + name, seconds, [self.program, "train", *arguments, "--device", "cuda", "--run", run])
         rows = []
@@ -166,7 +166,7 @@ class Hour:
                    self.data / "cifar", *self.assignments({"epochs": 1, "batch": 128, "log_every": 40, "tune_alpha": "false"}))
 
     def watch(self):
-        """Sanitizers on small steps, counters of the kernels of one: own kernels only."""
+        """Runs the sanitizers on small steps, for our kernels only, and collects the counters of some kernels."""
         small = ["train", "copy-memory", "--device", "cuda", *self.assignments(
             {**COPY, "model": "two", "batch": 2, "blank": 30, "train_sequences": 6})]
         for tool in ("memcheck", "racecheck", "initcheck", "synccheck"):
@@ -213,8 +213,8 @@ class Hour:
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    p.add_argument("--program", help="stillpoint, built with CUDA; default: it is built first")
-    p.add_argument("--tests", help="folder of test_cuda and test_cuda_tasks")
+    p.add_argument("--program", help="stillpoint, built with CUDA; default: build it first")
+    p.add_argument("--tests", help="the folder of test_cuda and test_cuda_tasks")
     p.add_argument("--folder", default="gpu-hour", help="for the summary and the logs; default: gpu-hour")
     p.add_argument("--data", help="folder of real data for tables 2 and 3")
     p.add_argument("--limit", type=float, default=480, help="seconds in all; default: 480")

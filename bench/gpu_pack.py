@@ -2,8 +2,8 @@
 
     python3 bench/gpu_pack.py --build build/pack [--data FOLDER] [--out stillpoint-gpu.tar.xz]
 
-Carries the program and its tests of the GPU, the libraries that such machines lack (not NVIDIA's, not the C library's), and,
-for a build there, the sources and an overlay of headers and static libraries. Unpack it and run `sh stillpoint-gpu/run.sh`.
+Packs the program, its GPU tests, and the libraries that such machines lack (neither NVIDIA's nor the C library's). For a
+build there, it adds the sources and an overlay of headers and static libraries. Unpack it, run `sh stillpoint-gpu/run.sh`.
 """
 import argparse
 import os
@@ -16,7 +16,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 LIMIT = 60 << 20
-# Every machine with such a GPU and PyTorch has these.
+# Every machine with such a GPU and PyTorch has these libraries.
 THERE = re.compile(r"^(ld-linux|linux-vdso|lib(c|m|dl|rt|pthread|resolv|stdc\+\+|gcc_s|cuda|cudart|cublas|cublasLt|cudnn|nccl|nvidia)[-.\d]*\.so|"
                    r"lib(c|m|dl|rt|pthread|stdc\+\+|gcc_s)\.so|lib(cuda|cudart|cublas|cublasLt|cudnn|nccl)\w*\.so)")
 OVERLAY_HEADERS = ("nlohmann", "CLI", "eigen3/Eigen", "png.h", "pngconf.h", "pnglibconf.h", "jpeglib.h", "jmorecfg.h", "jerror.h",
@@ -79,7 +79,7 @@ def main():
         subprocess.run(["tar", "-x", "-C", top], input=archive, check=True)
         copy_overlay(top / "overlay")
         (top / "run.sh").write_text(RUN)
-        # A dictionary that holds all three programs: their kernels are the same.
+        # The dictionary is large enough for all three programs, because they contain the same kernels.
         subprocess.run(["tar", "-C", temporary, "-cJf", pathlib.Path(a.out).resolve(), top.name], check=True,
                        env={**os.environ, "XZ_OPT": "--lzma2=preset=6,dict=128MiB"})
     size = pathlib.Path(a.out).stat().st_size

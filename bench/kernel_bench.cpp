@@ -1,4 +1,4 @@
-// Kernel benches at the paper's sizes: GFLOP/s or GB/s and the fraction of this machine's measured peak.
+// Benches kernels at the paper's sizes: GFLOP/s or GB/s, and the fraction of this machine's measured peak.
 #include <benchmark/benchmark.h>
 
 #include <chrono>
@@ -28,7 +28,7 @@ double gemm_peak() {
   return peak;
 }
 
-// Bytes/s of copying 128 MiB, read and written bytes counted.
+// Returns the bytes per second of copying 128 MiB; read and written bytes both count.
 double copy_peak() {
   static const double peak = [] {
     const Tensor from = normal({1 << 25}, 1);
@@ -57,7 +57,7 @@ void report_bytes(benchmark::State& state, double bytes) {
       benchmark::Counter(bytes / copy_peak(), benchmark::Counter::kIsIterationInvariantRate);
 }
 
-// Forward and backward of `op` on variables; `flops` of the forward pass count three times.
+// Runs `op` forward and backward on variables; the `flops` of the forward pass count three times.
 void run_op(benchmark::State& state, const std::vector<Tensor>& xs, double flops,
             const std::function<Tensor()>& op) {
   const Tensor seed = normal(op().shape(), 99);
@@ -88,7 +88,7 @@ void bench_tcn_block(benchmark::State& state) {
 }
 BENCHMARK(bench_tcn_block)->Name("tcn_block")->ArgsProduct({{1, 10}, {1, 16, 128}})->UseRealTime();
 
-// Argument: positions; the folded head of copy memory, 10 -> [16 fourier] -> 32 -> 32 -> 10.
+// The folded head of copy memory, 10 -> [16 fourier] -> 32 -> 32 -> 10. Argument: positions.
 template <bool two_tier>
 void bench_narrow_head(benchmark::State& state) {
   Initializer init(1);
@@ -171,7 +171,8 @@ void bench_adam(benchmark::State& state) {
 }
 BENCHMARK(bench_adam)->Name("adam")->Arg(17294)->Arg(1 << 20)->UseRealTime();
 
-// Argument: batch; the attention of the DEQ-Transformer's cell, vector-Jacobian product of its state alone.
+// The attention of the DEQ-Transformer's cell, and only the vector-Jacobian product for its state. Argument:
+// batch.
 void bench_relative_attention(benchmark::State& state) {
   const Index n = state.range(0), length = 520, heads = 8, features = 5, d = heads * features;
   const Tensor qkv = normal({n, length, 3 * d}, 1).variable(), r = normal({length, d}, 2),
@@ -192,7 +193,8 @@ BENCHMARK(bench_layer_norm)->Name("layer_norm")->Arg(520)->Arg(5200)->UseRealTim
 
 enum class Conv2dPass { forward, data, weight };
 
-// Arguments: channels, height and width; 3 x 3, 128 images, zero border or, at 54 and 81 channels, circular.
+// 3 x 3 kernels on 128 images, with a zero border, or a circular one at 54 and 81 channels. Arguments:
+// channels, side.
 template <Conv2dPass pass>
 void bench_conv2d(benchmark::State& state) {
   const Index n = 128, channels = state.range(0), side = state.range(1);
@@ -217,8 +219,8 @@ BENCHMARK(bench_conv2d<Conv2dPass::forward>)->Name("conv2d")->Apply(conv2d_sizes
 BENCHMARK(bench_conv2d<Conv2dPass::data>)->Name("conv2d_data_adjoint")->Apply(conv2d_sizes);
 BENCHMARK(bench_conv2d<Conv2dPass::weight>)->Name("conv2d_weight_adjoint")->Apply(conv2d_sizes);
 
-// Arguments: channels, height and width, pool; 128 images. Bytes of x twice forward and twice backward, of y,
-// of g twice and of dx.
+// 128 images. The bytes are x twice forward and twice backward, y, g twice, and dx. Arguments: channels,
+// side, pool.
 void bench_batch_norm(benchmark::State& state) {
   const Index n = 128, channels = state.range(0), side = state.range(1), pool = state.range(2);
   const Tensor x = normal({n, channels, side, side}, 1).variable(), gain = normal({channels}, 2).variable(),
@@ -239,7 +241,7 @@ BENCHMARK(bench_batch_norm)
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 
-// Forward and backward by themselves: x, y, places, g, places and dx.
+// The bytes are x, y and places forward, and g, places and dx backward.
 void bench_max_pool(benchmark::State& state) {
   const Tensor x = normal({128, 38, 32, 32}, 1).variable(), seed = normal({128, 38, 16, 16}, 2);
   for (auto _ : state) benchmark::DoNotOptimize(grad(max_pool2d(x, 2), {x}, seed)[0].array().data);
@@ -247,7 +249,7 @@ void bench_max_pool(benchmark::State& state) {
 }
 BENCHMARK(bench_max_pool)->Name("max_pool2d")->UseRealTime()->Unit(benchmark::kMillisecond);
 
-// Argument: updates; the products and the sum of a Broyden step with the rows of one factor.
+// The products and the sum of a Broyden step with the rows of one factor. Argument: updates.
 void bench_history(benchmark::State& state) {
   const Index count = state.range(0), width = 520 * 40;
   const Tensor rows = normal({1, count, width}, 1), x = normal({1, width}, 2), c = Tensor::empty({1, count}),
@@ -261,12 +263,12 @@ void bench_history(benchmark::State& state) {
 }
 BENCHMARK(bench_history)->Name("history")->Arg(8)->Arg(30)->UseRealTime();
 
-// Arguments of the monotone networks' rows: channels and side of the single convolution, batch 128.
+// The state of a monotone network's single convolution, batch 128. Arguments: channels, side.
 Tensor image_state(const benchmark::State& state) {
   return normal({state.range(1) * state.range(1), state.range(0), 128}, 1);
 }
 
-// There and back; flops of the transforms' whole matrices, of which folding leaves a fifth.
+// The transform and its inverse. The flops are those of whole matrices; folding executes a fifth of them.
 void bench_fourier_grid(benchmark::State& state) {
   const Tensor z = image_state(state);
   const FourierGrid grid(state.range(1), {});
@@ -298,7 +300,7 @@ void bench_complex_inverse(benchmark::State& state) {
   const Index c = state.range(0), count = kernels::HalfSpectrum{state.range(1)}.count();
   const Tensor m = normal({count, 2, c, c}, 1);
   kernels::sum_blocks(c, {40, 1, 0}, {}, m.array());
-  for (auto _ : state) kernels::complex_inverse(c, m.array());  // and back, every second time
+  for (auto _ : state) kernels::complex_inverse(c, m.array());  // every second call inverts back
   report_flops(state, 8.0 * double(c * c * c * count));
 }
 BENCHMARK(bench_complex_inverse)
@@ -308,7 +310,7 @@ BENCHMARK(bench_complex_inverse)
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 
-// One iteration of Peaceman-Rachford, transforms as folded.
+// One iteration of Peaceman-Rachford. Only the flops of the product per frequency count.
 void bench_peaceman_rachford(benchmark::State& state) {
   const Index c = state.range(0), n = state.range(1);
   Initializer init(1);

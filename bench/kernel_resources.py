@@ -1,12 +1,12 @@
-"""Tables registers, shared memory, stack and occupancy of every CUDA kernel in a program, and refuses spills.
+"""Tabulates registers, shared memory, stack and occupancy of every CUDA kernel in a program, and refuses spills.
 
     python3 bench/kernel_resources.py build/release/stillpoint [--update docs/kernel_resources.md]
 
-Reads what the assembler recorded in the machine code (`cuobjdump --dump-resource-usage`, and `-elf` for the most
-threads of a block, which is what every kernel is launched with). A register that does not fit is spilled to the
-kernel's stack frame, so a frame beyond those explained in FRAMES is an error: exit status 1. Status 77 says that
+Reads what the assembler recorded in the machine code (`cuobjdump --dump-resource-usage`, and `-elf` for the largest
+number of threads of a block, with which every kernel is launched). A register that does not fit is spilled to the
+kernel's stack frame, so a frame that FRAMES does not explain is an error: exit status 1. Status 77 means that
 cuobjdump is missing, 2 that nothing could be read. --update writes the table between the two marker comments of a
-page. --expect-refused turns the verdict round: exactly the named kernel has to be refused.
+page. --expect-refused reverses the verdict: exactly the named kernel must be refused.
 """
 import argparse
 import math
@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 BEGIN, END = "<!-- kernel table: begin -->", "<!-- kernel table: end -->"
 
-# Kernels that may have a stack frame, the most bytes of it, and why.
+# Kernels that may have a stack frame, its largest size in bytes, and the reason.
 TRIGONOMETRY = ("the CUDA library's sine and cosine keep an array on the stack for the reduction of large "
                 "arguments (beyond 1e5 in float32)")
 FRAMES = [
@@ -30,11 +30,12 @@ FRAMES = [
                                              "run time"),
 ]
 
-# Templates of which one row covers every element type: what they cost is their body's.
+# One row covers every element type of these templates, because their cost is that of their body.
 BODY_TEMPLATES = ("each_element", "each_warp_row", "tile_product", "column_sums")
 
 
-# Dynamic shared memory of a block in float32 at the paper's sizes: the largest of the tables in docs/kernel_resources.md.
+# Bytes of dynamic shared memory per block in float32 at the paper's sizes: the largest in
+# docs/kernel_resources.md's tables.
 DYNAMIC_SHARED = {
     "tcn_block_forward_fused": 17440,
     "tcn_block_backward_fused": 27808,
@@ -45,13 +46,13 @@ DYNAMIC_SHARED = {
     "sim_head_backward_mma": 41728,
     "column_sums": 256 * 4,
     "tile_product": 2 * 16 * 68 * 4,
-    "relative_attention_query_tile": 8636,  # of the widest head
+    "relative_attention_query_tile": 8636,  # for the widest head
     "relative_attention_dq": 8636,
     "relative_attention_dkv": 8764,
     "relative_attention_dr": 13048,
     "invert_planes": 4 * 81 * 4,
 }
-# Tiles of float64 are chosen smaller where twice the bytes would not fit.
+# Tiles of float64 are smaller if twice the bytes would not fit.
 LARGEST_DOUBLE = 48 * 1024
 
 
@@ -60,12 +61,12 @@ class Multiprocessor(NamedTuple):
     shared: int  # bytes
     warps: int = 64
     blocks: int = 32
-    registers: int = 65536  # in four partitions, granted to a warp in units of 256
+    registers: int = 65536  # in four partitions; a warp gets them in units of 256
 
 
 MULTIPROCESSORS = {"sm_80": Multiprocessor(164 * 1024), "sm_90": Multiprocessor(228 * 1024),
                    "sm_100": Multiprocessor(228 * 1024), "sm_120": Multiprocessor(100 * 1024, warps=48, blocks=24)}
-SYSTEM_SHARED = 1024  # of every block; on sm_90 and later the assembler counts it where shared memory is used
+SYSTEM_SHARED = 1024  # per block; on sm_90 and later the assembler includes it if the kernel uses shared memory
 
 
 class Usage(NamedTuple):
@@ -74,7 +75,7 @@ class Usage(NamedTuple):
     registers: int
     stack: int
     shared: int  # static
-    threads: int = 0  # of a block; 0: the kernel has no __launch_bounds__
+    threads: int = 0  # per block; 0: the kernel has no __launch_bounds__
 
 
 class ResourceError(Exception):
@@ -110,7 +111,7 @@ def demangle(names):
 
 
 def parse_threads(elf):
-    """The most threads of a block by (architecture, symbol)."""
+    """Returns the largest number of threads of a block by (architecture, symbol)."""
     threads, arch, symbol, wanted = {}, "?", None, False
     for line in elf.splitlines():
         if match := re.match(r"arch = (\S+)", line):
@@ -180,7 +181,7 @@ def round_up(n, multiple):
 
 
 def resident_warps(u):
-    """Warps of the kernel on one multiprocessor; None where a limit is not known."""
+    """Returns the kernel's warps on one multiprocessor, or None if a limit is not known."""
     limits = MULTIPROCESSORS.get(u.arch)
     if limits is None or u.threads == 0:
         return None
@@ -192,13 +193,13 @@ def resident_warps(u):
 
 
 def occupancy(u):
-    """Percent of the warps that a multiprocessor can hold."""
+    """Returns the percentage of a multiprocessor's warps that the kernel fills, or None if it is not known."""
     warps = resident_warps(u)
     return None if warps is None else round(100 * warps / MULTIPROCESSORS[u.arch].warps)
 
 
 def row_of(name):
-    """Which row of the table an instance belongs to: (kernel, element type or rounding)."""
+    """Returns the table row of an instance: (kernel, element type or rounding)."""
     template, _, arguments = name.partition("<")
     types = sorted(set(re.findall(r"\b(?:float|double|int|Tf32|Bf16)\b", arguments)))
     if template not in BODY_TEMPLATES:
@@ -263,8 +264,8 @@ def main():
     add = options.add_argument
     add("programs", nargs="+", type=pathlib.Path, help="programs, libraries or objects built with CUDA")
     add("--update", type=pathlib.Path, metavar="PAGE", help="write the table into this Markdown page")
-    add("--expect-refused", metavar="KERNEL", help="succeed only where KERNEL and no other is refused")
-    add("--cuobjdump", default="cuobjdump", help="the CUDA toolkit's program to read with")
+    add("--expect-refused", metavar="KERNEL", help="succeed only if exactly KERNEL is refused")
+    add("--cuobjdump", default="cuobjdump", help="path of the CUDA toolkit's cuobjdump")
     args = options.parse_args()
     cuobjdump = shutil.which(args.cuobjdump)
     if cuobjdump is None:

@@ -1,11 +1,11 @@
-"""Best value so far of searches against the time that their workers have spent, from their studies.
+"""Tabulates the best value so far of searches against the time that their workers have spent, from their studies.
 
     python3 bench/search_curves.py LABEL=study.db... [--study NAME] [--points 8] [--out docs/results/NAME]
 
-A trial's time is from its start to its end; trials are taken in the order in which they ended, as if one worker had run
-them all, so that searches with other numbers of workers compare. The best value is that of complete trials, as
-`stillpoint tune` chooses it. Writes NAME.md (a table at evenly spaced times up to the shortest search's) and NAME.csv (every
-improvement and the end, which docs/pictures/search.sh draws).
+A trial's time is from its start to its end. Trials are taken in the order in which they ended, as if one worker had run
+them all, so that searches with different numbers of workers can be compared. The best value is that of complete trials, as
+`stillpoint tune` chooses it. Writes NAME.md, a table at evenly spaced times up to the end of the shortest search, and
+NAME.csv, every improvement and the end, which docs/pictures/search.sh draws.
 """
 import argparse
 import csv
@@ -21,7 +21,7 @@ TRIALS = """SELECT t.state, t.datetime_start, t.datetime_complete, v.value,
 
 
 def read(path, study):
-    """[(seconds spent, trials ended, evaluations, best so far or None)]"""
+    """Returns [(seconds spent, trials ended, evaluations, best so far or None)]."""
     database = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
     names = [name for (name,) in database.execute("SELECT study_name FROM studies")]
     name = study or (names[0] if len(names) == 1 else None)

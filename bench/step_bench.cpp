@@ -1,4 +1,4 @@
-// Times whole training steps; prints one JSON line per workload, as the PyTorch peer does.
+// Times whole training steps, and prints one JSON line per workload as the PyTorch peer does.
 #include <algorithm>
 #include <chrono>
 #include <cmath>

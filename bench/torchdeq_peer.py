@@ -1,8 +1,8 @@
-"""Training-step times of the DEQ-Transformer of copy memory with torchdeq (PyPI) and Anderson's method: a peer.
+"""Times training steps of copy memory's DEQ-Transformer in torchdeq (PyPI) with Anderson's method: a peer of ours.
 
     python3 bench/torchdeq_peer.py [copy-deq-anderson-b1] [--threads N] [--seconds S]
 
-30 evaluations forward and 30 vector-Jacobian products backward, none saved by a tolerance. Prints one JSON line
+It makes 30 evaluations forward and 30 vector-Jacobian products backward; no tolerance saves any. Prints one JSON line
 with `workload`, `batch` and `ms_per_step` (median).
 """
 import argparse
@@ -21,7 +21,7 @@ NAME, TOKENS, LENGTH, D, HEADS = "copy-deq-anderson-b1", 10, 520, 40, 8
 
 
 class Cell(nn.Module):
-    """f(z; u), weights of the maps normalised, layer norms without parameters (Bai, Kolter, Koltun 2019)."""
+    """f(z; u) with normalised weights and layer norms without parameters (Bai, Kolter, Koltun 2019)."""
 
     def __init__(self):
         super().__init__()
@@ -33,7 +33,7 @@ class Cell(nn.Module):
         self.register_buffer("ahead", torch.ones(LENGTH, LENGTH, dtype=torch.bool).triu(1))
 
     def bind(self, u):
-        """The map of z, with everything that does not depend on z computed once."""
+        """Returns the map of z, with everything that does not depend on z computed once."""
         w_qkv, w_o, w_1, w_2 = (m.weight for m in (self.qkv, self.o, self.first, self.second))
         r = F.linear(self.code, self.r.weight).view(LENGTH, HEADS, -1)
 

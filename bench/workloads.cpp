@@ -1,4 +1,4 @@
-// The workloads, under the names of the PyTorch peer's.
+// Builds the workloads, which have the same names as those of the PyTorch peer.
 #include "bench/workloads.h"
 
 #include <algorithm>
@@ -22,16 +22,16 @@ Tensor uniform(Shape shape, std::uint64_t stream) {
   return y;
 }
 
-// Multiply-adds of one causal convolution per channel pair and sample: taps that reach before the start are
-// none.
+// Multiply-adds of one causal convolution per channel pair and sample. Taps that reach before the start do
+// not count.
 double taps_inside(Index taps, Index dilation) {
   double total = 0;
   for (Index j = 0; j < taps; ++j) total += double(std::max<Index>(0, length - j * dilation));
   return total;
 }
 
-// Forward multiply-adds of the paper's TCN for one sequence, and those of its first convolution and 1x1 map,
-// whose input needs no gradient.
+// Forward multiply-adds of the paper's TCN for one sequence. `first` is the share of its first convolution
+// and 1x1 map, whose input needs no gradient.
 struct TcnCost {
   double forward = 0, first = 0;
 };
@@ -46,7 +46,7 @@ TcnCost tcn_cost(const TcnConfig& c) {
   return cost;
 }
 
-// A model with its optimiser, kept alive by the step.
+// Makes a workload whose step owns the model and its optimiser.
 template <class Model>
 Workload training_step(std::shared_ptr<Model> model, std::function<Tensor(const Model&)> loss, double clip,
                        double eps = 1e-5) {
@@ -71,7 +71,7 @@ Workload copy_memory(Index batch, bool two_tier) {
   Workload w = training_step<SequenceSim>(
       model, [x, y](const SequenceSim& m) { return softmax_cross_entropy(m(x), y); }, 1.0);
   const TcnCost cost = tcn_cost(tcn);
-  // lift 10->32, U V^T 32->16->32, r, output; folded: 10->32 or 10->16 (two-tier), then as below
+  // Nominal: lift 10->32, U V^T 32->16->32, r, output. Folded: 10->32, or 10->16 (two-tier), then the rest.
   const double nominal = 320 + (two_tier ? 512 : 0) + 1024 + 3 * 1024 + 320;
   const double folded = two_tier ? 160 + 1024 + 1024 + 320 : 320 + 1024 + 320;
   const auto flops = [&](double head) {
@@ -83,7 +83,7 @@ Workload copy_memory(Index batch, bool two_tier) {
   return w;
 }
 
-// One sequence, with as many evaluations and vector-Jacobian products in the solvers as said.
+// One sequence; the solvers take `steps` evaluations and `adjoint_steps` vector-Jacobian products.
 Workload copy_memory_deq(const std::string& solver, Index steps, Index adjoint_steps, bool weight_norm) {
   Initializer init(0);
   auto model = std::make_shared<DeqTransformer>(init,
@@ -99,9 +99,9 @@ Workload copy_memory_deq(const std::string& solver, Index steps, Index adjoint_s
   const Tensor y = affine(uniform({length}, 2), 9, 0).to(DType::int32);
   Workload w = training_step<DeqTransformer>(
       model, [x, y](const DeqTransformer& m) { return softmax_cross_entropy(m(x), y); }, 0.25, 1e-8);
-  // maps d -> 3d and three d -> d; scores of keys and positions and the sum of values, for keys not ahead
+  // One map d -> 3d and three d -> d; scores of keys and positions, and sums of values, over keys not ahead.
   const double maps = double(length) * 6 * 40 * 40, attention = 3 * 40 * double(length * (length + 1)) / 2;
-  // The last evaluation is recorded and the last product reaches the parameters, too.
+  // One more evaluation is recorded, and one more product also reaches the parameters.
   w.flops = 2 * (double(steps + 1) * (maps + attention) + double(adjoint_steps + 1) * (maps + 2 * attention) +
                  maps);
   w.nominal_flops = w.flops;
@@ -115,7 +115,7 @@ Workload pixels(const std::string& kind) {
   const Tensor x = uniform({points, 2}, 1), y = uniform({points, 3}, 2);
   Workload w = training_step<CoordinateSim>(
       model, [x, y](const CoordinateSim& m) { return mean_squared_error(m(x), y); }, 0);
-  // no gradient for the coordinates: their map's input, and for the RFF-only model its fixed frequencies
+  // The coordinates need no gradient, nor do the fixed frequencies of the RFF-only model.
   const double first = kind == "rff" ? 2 * 2 * 128 : 2 * 256;
   const auto flops = [&](Index multiply_adds) {
     return 2 * double(points) * (3 * double(multiply_adds) - first);
@@ -128,8 +128,8 @@ Workload pixels(const std::string& kind) {
   return w;
 }
 
-// Multiply-adds of one 3x3 convolution with one border of zeros, whose products are none, per channel pair
-// and image.
+// Multiply-adds of one 3x3 convolution per channel pair and image. Products with its border of zeros do not
+// count.
 double window_products(Index height, Index width) { return double((3 * height - 2) * (3 * width - 2)); }
 
 Workload vision(Index colours, Index side, Index channels, bool two_tier) {
