@@ -37,7 +37,7 @@ void require(bool condition, const Args&... args) {
   if (!condition) fail(args...);
 }
 
-// Returns what read() returns. Turns its Error into a MachineError, because the file may be damaged.
+// Returns what read() returns. Its Error becomes a MachineError: the file is missing or damaged here.
 template <class Read>
 auto of_this_machine(const Read& read) {
   try {

@@ -1,4 +1,4 @@
-// The group of ranks by MPI; of one rank where there is none.
+// The group of ranks by MPI; without MPI it has one rank.
 #include "kernels/group/communicator.h"
 
 #include <sched.h>
@@ -49,8 +49,8 @@ int count_of(std::int64_t size) {
 
 }  // namespace
 
-// Gradients, notes and everything else have communicators of their own, so that none waits for the other's
-// turn.
+// Gradients, notes and everything else have separate communicators, so that none waits for the turn of
+// another.
 struct Communicator::Links {
   MPI_Comm sums = MPI_COMM_NULL, other = MPI_COMM_NULL, notes = MPI_COMM_NULL;
   std::vector<MPI_Request> started;  // on `sums`
@@ -287,7 +287,7 @@ void Communicator::barrier() {
 void Communicator::send_notes() const {
   for (Index r = 0; r < size_; ++r) {
     if (r == rank_) continue;
-    MPI_Request request = MPI_REQUEST_NULL;  // of no bytes: nothing has to live until it has arrived
+    MPI_Request request = MPI_REQUEST_NULL;  // of no bytes: no buffer has to live until it has arrived
     check(MPI_Isend(nullptr, 0, MPI_BYTE, int(r), 0, links_->notes, &request), "MPI_Isend");
     MPI_Request_free(&request);
   }
@@ -342,7 +342,7 @@ std::string describe_mpi() { return "not built in; a run has one process"; }
 
 #endif
 
-// What waits on a GPU for a rank that is lost would wait for ever, and everything behind it.
+// Work on a GPU that waits for a lost rank would wait for ever, and so would everything behind it.
 void Communicator::abandon_gpu() noexcept {
 #if STILLPOINT_NCCL
   if (links_ != nullptr && links_->gpu) links_->gpu->abort();

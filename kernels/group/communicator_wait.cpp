@@ -1,4 +1,4 @@
-// Waiting for other ranks, and noticing that they are gone.
+// Waits for other ranks, and notices when they are gone.
 #include <sched.h>
 #include <unistd.h>
 
@@ -45,8 +45,8 @@ void Communicator::set_patience(double seconds, std::function<void(const std::st
   tell_ = std::move(tell);
 }
 
-// Ranks that wait send each other notes as soon as one of them has lost its patience: who sends none has not
-// come.
+// Waiting ranks send each other notes as soon as one of them has lost its patience; a rank that sends none
+// has not come.
 class Communicator::Patience {
  public:
   explicit Patience(const Communicator& group) : group_(group), until_(group.patience_) {}
@@ -54,7 +54,7 @@ class Communicator::Patience {
   void look(double waited) {
     if (group_.patience_ <= 0) return;
     const std::vector<Index> notes = group_.take_notes();
-    // Those that lay here when the first one is read may be of an earlier wait.
+    // Notes that were there before the first ones were sent may belong to an earlier wait.
     if (sent_) waiting_.insert(notes.begin(), notes.end());
     const bool lost = waited > until_;
     if ((lost || !notes.empty()) && (!sent_ || waited - *sent_ > group_.patience_ / 4)) {
@@ -73,11 +73,11 @@ class Communicator::Patience {
  private:
   const Communicator& group_;
   double until_;
-  std::optional<double> sent_;  // when the last notes were, in seconds of the wait
+  std::optional<double> sent_;  // when the last notes were sent, in seconds of the wait
   std::set<Index> waiting_;
 };
 
-// All ranks but this one and the given ones; with their processes, where these are on this machine.
+// Names all ranks but this one and the given ones, with their processes if these are on this machine.
 std::string Communicator::names_without(const std::set<Index>& waiting) const {
   std::string names;
   for (Index r = 0; r < size_; ++r) {
@@ -110,8 +110,7 @@ void Communicator::poll(const std::function<bool()>& done) const {
     if (!lost.empty() && !missing) missing = now;
     if (missing && (ending || now - *missing > 1s))
       throw RankLost(lost + " has ended, expected all ranks to live as long as the run");
-    // Ranks of this machine that live are on their way to an orderly stop, however long their evaluation
-    // takes.
+    // Live ranks of this machine are on their way to an orderly stop, however long their evaluation takes.
     if (ending && !all_near && now - *ending > 500ms)
       throw RankLost("the run is being ended and other ranks do not answer");
   }

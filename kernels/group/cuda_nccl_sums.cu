@@ -22,7 +22,7 @@ void check(ncclResult_t status, const char* call) {
 }
 #define STILLPOINT_NCCL_CHECK(call) check((call), #call)
 
-// What befalls sums that were queued comes from another rank or the way to it.
+// A failure of queued sums comes from another rank or from the way to it.
 void check_queued(ncclComm_t communicator) {
   ncclResult_t status = ncclSuccess;
   STILLPOINT_NCCL_CHECK(ncclCommGetAsyncError(communicator, &status));
@@ -42,7 +42,7 @@ ncclDataType_t type_of(const Array& values) {
 struct NcclSums::Handles {
   ncclComm_t communicator = nullptr;
   cudaStream_t stream = nullptr;
-  cudaEvent_t ready = nullptr, done = nullptr;  // values to sum, and sums
+  cudaEvent_t ready = nullptr, done = nullptr;  // the values to sum are ready, and the sums are done
   bool started = false;
 
   void add_up(const Array& values, cudaStream_t on) const {
@@ -58,7 +58,8 @@ std::string NcclSums::make_id() {
 }
 
 NcclSums::NcclSums(Index rank, Index size, const std::string& id) : handles_(std::make_unique<Handles>()) {
-  // NCCL would register captured sums' memory for other processes, which memory of a stream's pool cannot be.
+  // NCCL would register the memory of captured sums for other processes, but a stream's pool does not allow
+  // that.
   ::setenv("NCCL_GRAPH_REGISTER", "0", 0);
   ncclUniqueId of_all;
   require(id.size() == sizeof of_all.internal, "nccl: given an id of ", id.size(), " bytes, expected ",
@@ -71,7 +72,7 @@ NcclSums::NcclSums(Index rank, Index size, const std::string& id) : handles_(std
   STILLPOINT_NCCL_CHECK(ncclCommInitRank(&handles_->communicator, int(size), of_all, int(rank)));
 }
 
-// A destructor has nobody to tell.
+// A destructor has nobody to report errors to.
 NcclSums::~NcclSums() {
   if (handles_->communicator != nullptr) ncclCommDestroy(handles_->communicator);
   cudaEventDestroy(handles_->ready);
@@ -104,8 +105,8 @@ bool NcclSums::idle() {
   return true;
 }
 
-// The call lets waiting kernels go first, but returns only when no recorded graph holds a sum any more, and
-// those live as long as the training step: nobody waits for it.
+// ncclCommAbort lets waiting kernels go first, but returns only when no recorded graph holds a sum. The
+// graphs live as long as the training step, so nobody waits for the call.
 void NcclSums::abort() noexcept {
   const ncclComm_t communicator = std::exchange(handles_->communicator, nullptr);
   if (communicator == nullptr) return;
@@ -118,7 +119,7 @@ void NcclSums::abort() noexcept {
 Index count_gpus() {
   int devices = 0;
   if (cudaGetDeviceCount(&devices) == cudaSuccess) return devices;
-  cudaGetLastError();  // whoever wants one will be told
+  cudaGetLastError();  // a call that needs a GPU will report it
   return 0;
 }
 

@@ -1,4 +1,4 @@
-// What a launcher of parallel programs says in the environment of the processes that it starts.
+// What a launcher of parallel programs writes to the environment of the processes that it starts.
 #pragma once
 #include <cstdlib>
 
@@ -6,7 +6,7 @@
 
 namespace stillpoint::kernels {
 
-// Processes of this launch by the launcher's own account: 1 where there is none, 0 where one does not say.
+// Returns the launcher's number of processes: 1 if there is no launcher, 0 if it does not say.
 inline Index launched_processes() {
   for (const char* name : {"OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "SLURM_STEP_NUM_TASKS"})
     if (const char* const value = std::getenv(name)) return std::atoll(value);

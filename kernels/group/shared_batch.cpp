@@ -1,4 +1,4 @@
-// The share that this thread computes.
+// Keeps the share that this thread computes.
 #include "kernels/group/shared_batch.h"
 
 namespace stillpoint::kernels {

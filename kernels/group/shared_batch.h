@@ -1,11 +1,11 @@
-// A batch whose samples lie on several ranks, and the work that has to know.
+// A batch whose samples are spread over ranks, for the work that has to know it.
 #pragma once
 #include "kernels/group/communicator.h"
 
 namespace stillpoint::kernels {
 
-// Rank r holds the samples [r n / N, (r + 1) n / N) of n. One without any computes the first sample as well,
-// so that it joins every sum, and counts for nothing.
+// Rank r holds the samples [r n / N, (r + 1) n / N) of n. A rank without samples computes the first sample,
+// so that it joins every sum, but its weight is 0.
 struct BatchShare {
   Communicator* group = nullptr;
   Index samples = 0;  // n, of all ranks
@@ -13,19 +13,19 @@ struct BatchShare {
   Index first(Index rank) const { return rank * samples / group->size(); }
   Index count(Index rank) const { return first(rank + 1) - first(rank); }
   Index count() const { return count(group->rank()); }
-  // Of this rank's mean in the mean over all samples.
+  // Returns the weight of this rank's mean in the mean over all samples.
   double weight() const { return double(count()) / double(samples); }
 };
 
 // While one lives on this thread, statistics over the samples of a batch (moments of batch normalisation,
-// norms of a splitting) are those of all ranks' samples.
+// norms of a splitting) include all ranks' samples.
 class SharedBatch {
  public:
   explicit SharedBatch(const BatchShare& share);
   ~SharedBatch();
   SharedBatch(const SharedBatch&) = delete;
   SharedBatch& operator=(const SharedBatch&) = delete;
-  // Null where the batch is this process's alone.
+  // Returns null if the batch belongs only to this process.
   static const BatchShare* current();
 
  private:

@@ -1,4 +1,4 @@
-// Trials of the limits, given back at once.
+// Tries the limits and gives back at once what it took.
 #include "kernels/host/address_space.h"
 
 #include <malloc.h>
@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::size_t room = std::size_t(32) << 20;
 
-// Of addresses and of data; the largest number where there is none.
+// Returns the limit of addresses and of data, or the largest number if there is none.
 std::size_t limit() {
   std::size_t least = std::numeric_limits<std::size_t>::max();
   for (const auto resource : {RLIMIT_AS, RLIMIT_DATA}) {

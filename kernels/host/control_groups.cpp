@@ -1,5 +1,5 @@
-// Lines of /proc/self/cgroup are "id:controllers:path", without controllers for version 2; the kernel writes
-// a path as it is.
+// Reads /proc/self/cgroup, whose lines are "id:controllers:path", without controllers for version 2; the
+// kernel does not escape the path.
 #include "kernels/host/control_groups.h"
 
 #include <fstream>

@@ -1,4 +1,4 @@
-// Linux tells it in files.
+// Reads the files in which Linux reports its memory.
 #include "kernels/host/host_memory.h"
 
 #include <algorithm>
@@ -16,8 +16,8 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
 
-// The number after the word `key` (or at the beginning, where it is empty); `otherwise` where there is none,
-// as in "max".
+// Returns the number after the word `key` (or at the beginning if `key` is empty), or `otherwise` if there is
+// no number, as in "max".
 std::size_t number_in(const fs::path& path, const std::string& key, std::size_t otherwise) {
   std::ifstream in(path);
   std::string word = key;
@@ -27,7 +27,7 @@ std::size_t number_in(const fs::path& path, const std::string& key, std::size_t 
   return in >> value ? value : otherwise;
 }
 
-// Names of files of the two versions of control groups.
+// The names of files in the two versions of control groups.
 struct Version {
   const char *limit, *usage, *reclaimable;
 };

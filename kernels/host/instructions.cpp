@@ -1,4 +1,4 @@
-// Which instructions the CPU's kernels were compiled for.
+// Names the instructions that the CPU's kernels were compiled for.
 #include "kernels/host/instructions.h"
 
 namespace stillpoint::kernels {

@@ -1,4 +1,4 @@
-// Threads that help with loops: each has a share of the pieces, and takes from others' when it has none left.
+// Threads that help with loops: each has a share of the pieces, and takes from others' when its own is done.
 #include "kernels/host/pool.h"
 
 #include <linux/futex.h>
@@ -39,12 +39,12 @@ void pause() {
 #endif
 }
 
-// How long a thread waits awake before it sleeps: long where the cores are its own, since a sleep and its end
-// take tens of microseconds; briefly where it has lately been taken off its core or waited for one that was,
-// because what it uses up while it waits it is not given when it could work.
+// How long a thread waits awake before it sleeps. It waits long if the cores are its own, because falling
+// asleep and waking take tens of microseconds. It waits briefly if it was lately taken off its core, or
+// waited for a thread that was: the time that it spends waiting is taken from the time that it gets for work.
 class Patience {
  public:
-  // Whether `done` came true. `means_others`: a wait in vain is a sign of others on the cores.
+  // Returns whether `done` came true. `means_others`: a wait in vain means that others are on the cores.
   template <class Done>
   bool wait(bool means_others, const Done& done) {
     const Clock::time_point start = Clock::now();
@@ -70,16 +70,15 @@ void sleep_on(std::atomic<int>& word, std::chrono::nanoseconds most) {
   const std::timespec limit{most / 1s, most % 1s / 1ns};
   ::syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 1, most > 0s ? &limit : nullptr, nullptr, 0);
 }
-// Ends the sleep of the thread that set `word`, where one did.
+// Ends the sleep of the thread that set `word`, if one did.
 bool wake(std::atomic<int>& word) {
   if (word.load() == 0 || word.exchange(0) == 0) return false;
   ::syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
   return true;
 }
 
-// What is left of a share in one word, so that a piece is taken by one exchange. Who takes a piece finds the
-// loop that it belongs to unchanged until the piece is done, so a thread that comes late joins whatever loop
-// there is.
+// What remains of a share, in one word, so that a piece is taken by one exchange. A thread that takes a piece
+// finds its loop unchanged until the piece is done, so a thread that comes late joins whatever loop there is.
 struct Tickets {
   std::uint64_t next : 24 = 0, end : 24 = 0, slots : 16 = 0;
 };
@@ -93,7 +92,7 @@ struct alignas(128) Share {
   const void* body = nullptr;
   std::uint64_t mode = 0;              // of the caller's floating-point unit
   std::atomic<int> asleep{0};          // its helper sleeps
-  std::atomic<std::uint64_t> done{0};  // pieces that its helper has done, ever
+  std::atomic<std::uint64_t> done{0};  // pieces that its helper has done since it started
 };
 
 int threads_at_start() {
@@ -102,7 +101,7 @@ int threads_at_start() {
   return n > 0 ? std::min(n, most_threads) : cores();
 }
 
-thread_local bool inside = false;  // of a piece
+thread_local bool inside = false;  // a piece
 
 class Pool {
  public:
@@ -128,7 +127,7 @@ class Pool {
   std::mutex mutex_;
   std::exception_ptr thrown_;
 
-  // As many as can be had.
+  // Starts as many as can be had, and returns the slots that there are then.
   int start_helpers(int slots) {
     slots = std::min(slots, most_threads);
     if (count_.load(std::memory_order_relaxed) >= slots) return slots;
@@ -194,7 +193,7 @@ class Pool {
     return false;
   }
 
-  // Does what is left of any share, its own first; gives how many pieces that was.
+  // Does what remains of all shares, its own first; returns how many pieces that was.
   Index work(int me) {
     Index taken = 0;
     const int count = count_.load(std::memory_order_relaxed);
@@ -240,7 +239,7 @@ class Pool {
   }
 };
 
-// Never destroyed: its threads may outlive whatever is destroyed at exit.
+// The pool is never destroyed: its threads may outlive whatever is destroyed at exit.
 Pool& pool() {
   static Pool* const pool = new Pool;
   return *pool;

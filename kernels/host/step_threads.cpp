@@ -1,4 +1,4 @@
-// Steps in windows of time, and what is concluded from one.
+// Measures steps in windows of time, and draws conclusions from a window.
 #include "kernels/host/step_threads.h"
 
 #include <sys/resource.h>
@@ -11,13 +11,13 @@
 namespace stillpoint::kernels {
 namespace {
 
-constexpr double window = 0.2;    // seconds, so that a window holds many slices of a scheduler
-constexpr double waiting = 0.15;  // of the time, over all threads; what nobody else uses: below 0.07
-constexpr double slice = 0.003;   // seconds that a preempted thread waits, where the kernel counts none
-constexpr double change = 1.6;    // of a mean, after which what was before says little
-constexpr double busy = 2. / 3;   // of the cores, with which half the threads could not keep up
-constexpr double clearly = 0.9;   // of the mean with more threads: what fewer must reach to be taken
-constexpr int longest_gap = 32;   // windows from trial to trial: a trial costs some percent at most
+constexpr double window = 0.2;          // seconds, so that a window holds many slices of a scheduler
+constexpr double waiting = 0.15;        // of the time, over all threads; below 0.07 without others
+constexpr double slice = 0.003;         // seconds that a preempted thread waits, if the kernel counts none
+constexpr double change = 1.6;          // of a mean: after it, older measurements say little
+constexpr double busy = 2. / 3;         // of the cores: above it, half the threads could not keep up
+constexpr double clearly = 0.9;         // of the mean with more threads, which fewer must reach
+constexpr int longest_gap = 32;         // windows between trials: a trial costs some percent at most
 
 bool differ(double a, double b) { return a > change * b || b > change * a; }
 double merged(double before, double now) { return differ(before, now) ? now : before + (now - before) / 3; }
@@ -60,7 +60,7 @@ void ThreadChoice::took(double seconds, const std::function<Usage()>& usage) {
   tried_ = upwards ? std::min(2 * best_, most_) : best_ / 2;
 }
 
-// Ends a trial. What an earlier trial of the same number found counts, too: one window holds much chance.
+// Ends a trial. An earlier trial of the same number counts, too, because one window is largely chance.
 void ThreadChoice::judge(double mean) {
   other_mean_ = other_ == tried_ ? merged(other_mean_, mean) : mean;
   other_ = std::exchange(tried_, 0);

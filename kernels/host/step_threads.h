@@ -1,4 +1,4 @@
-// How many threads a step that is done again and again takes beside others' programs: the step is measured.
+// Measures a step that runs again and again, to choose how many threads it takes beside others' programs.
 #pragma once
 #include <chrono>
 #include <functional>
@@ -7,28 +7,28 @@
 
 namespace stillpoint::kernels {
 
-// What the threads of this process have used so far, in seconds of all of them.
+// The time that the threads of this process have used so far, in seconds of all of them.
 struct Usage {
   double ran = 0;     // on a core
   double waited = 0;  // ready to run, while the cores were with others
 };
 Usage usage_of_threads();
 
-// All threads while they get the cores. While they wait for cores, and a step uses so little of the cores
-// that fewer threads could have done as much, it tries half as many for a moment, now and then, and from
-// fewer twice as many; fewer are kept while they shorten the mean step by a tenth. A mean, since a median
-// hides the slices of time in which a step does not run.
+// Takes all threads while they get the cores. If they wait for cores, and a step uses so little of the cores
+// that fewer threads could do as much, it tries half as many for a moment, now and then, and from fewer
+// threads twice as many. It keeps fewer while they shorten the mean step by a tenth. It compares means,
+// because a median hides the slices of time in which a step does not run.
 class ThreadChoice {
  public:
   explicit ThreadChoice(int most) : most_(most), best_(most) {}
 
   int most() const { return most_; }
   int threads() const { return tried_ > 0 ? tried_ : best_; }  // for the next step
-  // A step with them; at the end of a window of time `usage` is asked.
+  // Reports a step with them; asks `usage` at the end of a window of time.
   void took(double seconds, const std::function<Usage()>& usage = usage_of_threads);
 
  private:
-  int most_, best_, tried_ = 0, other_ = 0;  // tried_: 0 where there is no trial; other_: of the last one
+  int most_, best_, tried_ = 0, other_ = 0;  // tried_: 0 without a trial; other_: of the last one
   double mean_ = 0, other_mean_ = 0;         // seconds of a step with `best_` and `other_`
   int windows_ = 0, gap_ = 1;                // since the last trial, and until the next
   Usage before_;                             // this window
@@ -38,7 +38,7 @@ class ThreadChoice {
   void judge(double mean);
 };
 
-// Runs steps with the pool's threads as ThreadChoice says, and leaves the pool as it was.
+// Runs steps with as many of the pool's threads as ThreadChoice says, and restores the pool.
 class MeasuredSteps {
  public:
   MeasuredSteps() : choice_(thread_count()) {}

@@ -1,4 +1,4 @@
-// Cores that this process may use: its affinity, and the CPU quotas of its control groups.
+// Counts the cores that this process may use, by its affinity and by the CPU quotas of its control groups.
 #include "kernels/host/threads.h"
 
 #include <sched.h>
@@ -15,7 +15,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Where this process may run; more than CPU_SETSIZE processors need a longer set.
+// Returns where this process may run; more than CPU_SETSIZE processors need a longer set.
 int allowed_processors() {
   for (int size = CPU_SETSIZE; size <= 1 << 20; size *= 2) {
     std::vector<cpu_set_t> set(std::size_t(size / CPU_SETSIZE));
@@ -31,7 +31,7 @@ double number(const fs::path& path) {
   return value;
 }
 
-// Of one group, version 2 ("150000 100000" or "max 100000") or 1 (two files, -1 for none).
+// Returns the quota of one group, version 2 ("150000 100000" or "max 100000") or 1 (two files, -1: none).
 double quota_of(const fs::path& folder) {
   double most = 0, period = 0;
   if (std::ifstream both(folder / "cpu.max"); both >> most >> period && period > 0) return most / period;

@@ -10,8 +10,8 @@ namespace column {
 inline constexpr int width = 32, slices = 8;
 }
 
-// sink(set, c, sum of x[r,c] over rows r of the set) for x (rows,columns); a set is rows_per_set rows. Bound
-// by reading x: eight slices of a set's rows are read side by side and added in order.
+// Calls sink(set, c, sum of x[r,c] over rows r of the set) for x (rows,columns); a set is rows_per_set rows.
+// Reading x bounds it: eight slices of a set's rows are read side by side and added in order.
 template <class T, class Sink>
 __global__ void __launch_bounds__(column::width* column::slices)
     column_sums(const T* x, Index rows, Index columns, Index rows_per_set, Sink sink) {

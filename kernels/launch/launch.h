@@ -13,7 +13,7 @@
 
 namespace stillpoint::kernels {
 
-// A team shares one row. On a CPU it is one thread whose loops are vectorised.
+// A team shares one row. On a CPU it is one thread with vectorised loops.
 struct SerialTeam {
   template <class F>
   STILLPOINT_HD void each(Index n, F f) const {
@@ -25,12 +25,12 @@ struct SerialTeam {
     T lanes[8] = {};
     Index i = 0;
     for (; i + 8 <= n; i += 8)
-#pragma omp simd  // without it g++ 12 drops terms of float64 where f reads under a condition
+#pragma omp simd  // without it g++ 12 drops terms of float64 if f reads under a condition
       for (Index j = 0; j < 8; ++j) lanes[j] += f(i + j);
     for (; i < n; ++i) lanes[i % 8] += f(i);
     return ((lanes[0] + lanes[4]) + (lanes[2] + lanes[6])) + ((lanes[1] + lanes[5]) + (lanes[3] + lanes[7]));
   }
-  // Largest f(i); n > 0.
+  // Returns the largest f(i); n > 0.
   template <class T, class F>
   STILLPOINT_HD T max(Index n, F f) const {
     T best = f(0);
@@ -50,7 +50,7 @@ struct SerialTeam {
 #define STILLPOINT_UNROLL(n) STILLPOINT_PRAGMA(GCC unroll n)
 #endif
 
-// On a GPU it is one warp: rows of up to a few thousand elements need no block-wide barrier.
+// On a GPU a team is one warp: rows of up to a few thousand elements need no block-wide barrier.
 struct WarpTeam {
   int lane;
   template <class F>
@@ -86,9 +86,9 @@ struct WarpTeam {
   __device__ bool leader() const { return lane == 0; }
 };
 
-// Four blocks grant 64 registers, of which most bodies need half; left to itself the compiler spills some for
-// more occupancy. As a grid constant a body stays in constant memory; otherwise one that indexes its own
-// arrays is copied to every thread's stack.
+// Four blocks leave 64 registers a thread, of which most bodies need half; without a request the compiler
+// spills some for more occupancy. As a grid constant a body stays in constant memory; otherwise a body that
+// indexes its own arrays is copied to every thread's stack.
 template <class Body>
 __global__ void __launch_bounds__(256, 4) each_element(Index n, const __grid_constant__ Body body) {
   const Index stride = Index(gridDim.x) * blockDim.x;
@@ -108,8 +108,8 @@ struct LaunchShape {
   std::size_t shared_bytes = 0;
 };
 
-// The one place where a kernel starts. An error of the launch names the kernel; an error of its execution
-// does so with STILLPOINT_SYNC=1, and later calls report it otherwise.
+// The one place where a kernel starts. An error of the launch names the kernel. An error of its execution
+// names it only with STILLPOINT_SYNC=1; otherwise a later call reports it.
 template <class... Params, class... Args>
 void launch(const char* name, void (*kernel)(Params...), const LaunchShape& shape, Args&&... args) {
   cudaLaunchConfig_t config = {};
@@ -117,7 +117,7 @@ void launch(const char* name, void (*kernel)(Params...), const LaunchShape& shap
   config.blockDim = shape.block;
   config.dynamicSmemBytes = shape.shared_bytes;
   config.stream = cuda::queue().stream;
-  constexpr std::size_t granted = 48 * 1024;  // of static and dynamic shared memory; more has to be asked for
+  constexpr std::size_t granted = 48 * 1024;  // of static and dynamic shared memory; more must be asked for
   if (shape.shared_bytes >= granted)
     cuda::check(
         cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, int(shape.shared_bytes)),
@@ -126,7 +126,7 @@ void launch(const char* name, void (*kernel)(Params...), const LaunchShape& shap
   cuda::finish_where_asked(name, __FILE__, __LINE__);
 }
 
-// The block's dynamic shared memory; tensor cores load from multiples of 32 bytes.
+// Returns the block's dynamic shared memory; tensor cores load from multiples of 32 bytes.
 template <class T>
 __device__ T* dynamic_shared() {
 #if STILLPOINT_SIMT
@@ -144,7 +144,7 @@ inline unsigned grid_for(Index work, Index per_block) {
 
 #endif  // STILLPOINT_CUDA
 
-// body(i) for i in [0, n), any order.
+// Calls body(i) for i in [0, n), in any order.
 template <class Body>
 void each([[maybe_unused]] Device device, Index n, Body body) {
   if (n == 0) return;
@@ -163,7 +163,7 @@ void each([[maybe_unused]] Device device, Index n, Body body) {
   });
 }
 
-// body(row, team) for row in [0, rows) on the CPU; `row_cost` is the elements a row touches.
+// Calls body(row, team) for row in [0, rows) on the CPU; `row_cost` is the elements a row touches.
 template <class Body>
 void each_row_cpu(Index rows, Index row_cost, const Body& body) {
   parallel_ranges(rows, piece_elements / std::max<Index>(row_cost, 1),
@@ -172,7 +172,7 @@ void each_row_cpu(Index rows, Index row_cost, const Body& body) {
                   });
 }
 
-// The same on either device.
+// Does the same on either device.
 template <class Body>
 void each_row([[maybe_unused]] Device device, Index rows, Index row_cost, Body body) {
   if (rows == 0) return;

@@ -28,7 +28,7 @@ STILLPOINT_HD Philox4 philox(std::uint64_t seed, std::uint64_t stream, std::uint
   return {{c0, c1, c2, c3}};
 }
 
-// 53 bits to [0, 1).
+// Maps 53 bits to [0, 1).
 STILLPOINT_HD double unit_interval(std::uint32_t high, std::uint32_t low) {
   return double(((std::uint64_t(high) << 32) | low) >> 11) * (1.0 / 9007199254740992.0);
 }

@@ -1,4 +1,4 @@
-// Four neighbouring channels as one value: the grain of the fused CUDA kernels in registers and shared
+// Four neighbouring channels as one value, the unit in which fused CUDA kernels use registers and shared
 // memory.
 #pragma once
 #include "kernels/launch/launch.h"
@@ -12,8 +12,8 @@ struct alignas(16) Quad {
 
 constexpr int round_up(int n, int multiple) { return (n + multiple - 1) / multiple * multiple; }
 
-// Row length of a tile of n channels in shared memory: an odd number of quads, so that the quads of eight
-// neighbouring rows lie in different banks.
+// Returns the row length of a tile of n channels in shared memory: an odd number of quads, so that the quads
+// of eight neighbouring rows lie in different banks.
 constexpr int tile_row(int n) { return 4 * (((n + 3) / 4) | 1); }
 
 #if STILLPOINT_CUDA

@@ -1,5 +1,5 @@
-// The register tile of every CPU matrix product: a few rows times two SIMD vectors, kept in registers over
-// the sum.
+// The register tile of every CPU matrix product: a few rows times two SIMD vectors stay in registers over the
+// sum.
 #pragma once
 #include <algorithm>
 #include <type_traits>
@@ -12,13 +12,13 @@ namespace stillpoint::kernels::tile {
 
 using simd::Vector;
 
-// rows x 2 accumulators, two vectors of b and one broadcast of a have to fit the registers.
+// The registers have to hold rows x 2 accumulators, two vectors of b and one broadcast of a.
 #if defined(__AVX512F__) || defined(__aarch64__)
 inline constexpr int rows = 12;
 #else
 inline constexpr int rows = 6;
 #endif
-// Columns of a register tile; b is packed in panels of so many columns, padded with zeros.
+// Columns of a register tile; b is packed in panels of this many columns, padded with zeros.
 template <class T>
 inline constexpr int columns = 2 * simd::width<T>;
 
@@ -27,8 +27,8 @@ constexpr Index padded(Index n) {
   return (n + columns<T> - 1) / columns<T> * columns<T>;
 }
 
-// acc (R, columns) += a (R,k) b (k, columns) with b(p,:) at b + p b_stride, and a(r,p) at a + p a_stride + r
-// where the rows are adjacent (a transposed operand), else at a + r a_stride + p.
+// acc (R, columns) += a (R,k) b (k, columns). b(p,:) is at b + p b_stride. a(r,p) is at a + p a_stride + r if
+// the rows are adjacent (a transposed operand), else at a + r a_stride + p.
 template <bool rows_adjacent, class T, int R>
 [[gnu::always_inline]] inline void multiply_add(Vector<T> (&acc)[R][2], Index k, const T* a, Index a_stride,
                                                 const T* b, Index b_stride) {
@@ -45,7 +45,7 @@ template <bool rows_adjacent, class T, int R>
   }
 }
 
-// The first n lanes; the others 0.
+// Loads the first n lanes; the others are 0.
 template <class T>
 inline Vector<T> load_some(const T* p, Index n) {
   Vector<T> v{};
@@ -57,7 +57,7 @@ inline void store_some(T* p, Vector<T> v, Index n) {
   for (Index i = 0; i < std::min<Index>(n, simd::width<T>); ++i) p[i] = v[i];
 }
 
-// f(std::integral_constant<int, R>, first) over blocks of R <= `rows` neighbouring rows, nearly equal in
+// Calls f(std::integral_constant<int, R>, first) for blocks of R <= `rows` neighbouring rows, nearly equal in
 // size: a tile of one or two rows would wait for its own sums.
 template <class F>
 [[gnu::always_inline]] inline void for_row_blocks(Index count, F f) {

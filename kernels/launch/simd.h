@@ -1,4 +1,4 @@
-// Fixed-width SIMD by compiler vectors: as wide as the target's registers, the same source on x86 and Arm.
+// Fixed-width SIMD by compiler vectors as wide as the target's registers: the same source on x86 and Arm.
 #pragma once
 #include <cstdint>
 #include <cstring>
@@ -29,8 +29,8 @@ inline Vector<T> load(const T* p) {
   std::memcpy(&v, p, sizeof v);
   return v;
 }
-// The same into a register that stays one: where a value is used often, compilers may fold the load into each
-// use and so load it as often.
+// Loads into a register that stays one. If a value is used often, a compiler may fold the load into each use,
+// and so load it as often.
 template <class T>
 inline Vector<T> load_kept(const T* p) {
   Vector<T> v = load(p);
@@ -56,7 +56,7 @@ template <class T>
 inline Vector<T> relu(Vector<T> v) {
   return v < Vector<T>{} ? Vector<T>{} : v;
 }
-// Sum over the lanes: halves are added down to 16 bytes, and then their even lanes to their odd ones.
+// Returns the sum over the lanes: adds halves down to 16 bytes, and then their even lanes to their odd ones.
 template <class T, int lanes = width<T>>
 inline T sum(typename VectorOf<T, lanes>::type v) {
   if constexpr (lanes * sizeof(T) > 16) {

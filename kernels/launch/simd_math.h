@@ -10,7 +10,7 @@ namespace stillpoint::kernels::simd {
 
 template <class T>
 inline void sincos_by_lane(Vector<T> x, Vector<T>& sine, Vector<T>& cosine) {
-  sine = cosine = x;  // a lane of what has no value yet is a warning of g++ 13
+  sine = cosine = x;  // a lane without a value yet is a warning of g++ 13
   for (int i = 0; i < width<T>; ++i) {
     sine[i] = std::sin(x[i]);
     cosine[i] = std::cos(x[i]);
@@ -26,9 +26,9 @@ inline bool any(Integers mask) {
   return all != 0;
 }
 
-// Error at most 2 ulp of the result for |x| <= 1e4; a vector with a larger, infinite or NaN lane goes to
-// libm. x = n pi/2 + r, |r| <= pi/4: pi/2 is split in four so that n times the first three is exact for n <
-// 2^13.
+// The error is at most 2 ulp of the result for |x| <= 1e4; a vector with a larger, infinite or NaN lane goes
+// to libm. x = n pi/2 + r, |r| <= pi/4: pi/2 is split in four so that n times the first three is exact for n
+// < 2^13.
 inline void sincos(Vector<float> x, Vector<float>& sine, Vector<float>& cosine) {
   const Vector<float> size = x < 0.0f ? -x : x;
   if (any(~(size <= 1e4f))) return sincos_by_lane<float>(x, sine, cosine);
@@ -54,7 +54,7 @@ inline void sincos(Vector<double> x, Vector<double>& sine, Vector<double>& cosin
   sincos_by_lane<double>(x, sine, cosine);
 }
 
-// 2^x for x <= 127, and exactly 0 where x < -126. Error at most 2 ulp.
+// Returns 2^x for x <= 127, and exactly 0 if x < -126. The error is at most 2 ulp.
 inline Vector<float> power_of_two(Vector<float> x) {
   const Vector<float> above = x < -126.0f ? splat(-126.0f) : x;
   constexpr float to_integer = 0x1.8p23f;
@@ -67,7 +67,7 @@ inline Vector<float> power_of_two(Vector<float> x) {
   p = 1.0f + f * (0.69314718246f + f * p);
   Integers bits;
   std::memcpy(&bits, &shifted, sizeof bits);
-  bits = (bits + 127) << 23;  // only the integer's low bits are left
+  bits = (bits + 127) << 23;  // only the integer's low bits remain
   Vector<float> scale;
   std::memcpy(&scale, &bits, sizeof scale);
   return x < -126.0f ? Vector<float>{} : p * scale;

@@ -1,4 +1,4 @@
-// The mode of the floating-point unit.
+// Sets and reads the mode of the floating-point unit.
 #include "kernels/launch/subnormals.h"
 
 #include <limits>

@@ -11,21 +11,21 @@ namespace stillpoint::kernels::tensor {
 inline constexpr int edge = 16;  // of a tile
 STILLPOINT_HD constexpr int padded(int n) { return (n + edge - 1) / edge * edge; }
 
-// Row length of n elements in shared memory: an odd number of 16 bytes, so that the 16 bytes of eight
-// neighbouring rows lie in different banks, and what a fragment's leading dimension has to be a multiple of.
+// Returns the row length of n elements in shared memory: an odd number of 16 bytes, so that the 16 bytes of
+// eight neighbouring rows lie in different banks, and a valid leading dimension of a fragment.
 template <class Element>
 STILLPOINT_HD constexpr int pitch(int n) {
   return padded(n) + 16 / int(sizeof(Element));
 }
 
-// 10 bits of mantissa, ties away from zero.
+// Rounds to 10 bits of mantissa, ties away from zero.
 struct Tf32 {
   using Element = float;
   using Operand = nvcuda::wmma::precision::tf32;
   static constexpr int depth = 8;
   __device__ static float rounded(float x) { return nvcuda::wmma::__float_to_tf32(x); }
 };
-// 7 bits of mantissa, ties to even.
+// Rounds to 7 bits of mantissa, ties to even.
 struct Bf16 {
   using Element = __nv_bfloat16;
   using Operand = __nv_bfloat16;
@@ -36,16 +36,15 @@ struct Bf16 {
 using RowMajor = nvcuda::wmma::row_major;
 using ColMajor = nvcuda::wmma::col_major;
 
-// Elements already rounded; rows (or columns, by the layout) lie `row` elements apart.
+// Elements that are already rounded; rows (or columns, by the layout) lie `row` elements apart.
 template <class Element>
 struct Matrix {
   Element* data;
   int row;
 };
 
-// c (m,n) = a (m,k) b (k,n), or c += where asked, c row-major; m, n and k are multiples of 16. A warp takes a
-// tile, tiles go round the warps, and each adds its products in order: the result does not depend on the
-// block's size.
+// c (m,n) = a (m,k) b (k,n), or c += if asked for, c row-major; m, n and k are multiples of 16. Each warp
+// takes every n-th tile and adds its products in order: the result does not depend on the block's size.
 template <class Kind, class LayoutA, class LayoutB>
 __device__ void multiply(int m, int n, int k, Matrix<const typename Kind::Element> a,
                          Matrix<const typename Kind::Element> b, Matrix<float> c, bool accumulate = false) {

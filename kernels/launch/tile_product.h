@@ -10,16 +10,16 @@ namespace stillpoint::kernels {
 // An Op has
 //   Value                               float or double
 //   rows, columns, depth                extents of i, j and k
-//   depth_per_split                     a split sums that many k
+//   depth_per_split                     the terms that a split sums
 //   along_depth                         whether operands lie along k in memory, else along i and j
-//   row(i), column(j), inner(k)         what an index stands for, made once where it stays the same
+//   row(i), column(j), inner(k)         what an index stands for, made once if it stays the same
 //   a(row, inner), b(inner, column)     elements of the operands
 //   store(split, i, column, value)      takes an element of the result
 namespace product {
 inline constexpr int side = 64, deep = 16, threads = 256, stride = side + 4;
 }
 
-// Stores a thread's results, of which the first is (i0,j0).
+// Stores a thread's results, the first of which is (i0,j0).
 template <class Op>
 __device__ __forceinline__ void store_products(const Op& op, const typename Op::Value (&acc)[4][4], Index i0,
                                                Index j0) {
@@ -33,8 +33,8 @@ __device__ __forceinline__ void store_products(const Op& op, const typename Op::
   }
 }
 
-// Panels [k][64] of both operands. Bound by arithmetic where Op's elements are cheap: 32 shared-memory quads
-// feed 256 multiply-adds per thread and panel.
+// Panels are [k][64] of both operands. Arithmetic bounds it if Op's elements are cheap: 32 quads from shared
+// memory feed 256 multiply-adds per thread and panel.
 template <class Op>
 __global__ void __launch_bounds__(product::threads) tile_product(Op op) {
   using namespace product;

@@ -4,8 +4,7 @@
 
 namespace stillpoint::kernels {
 
-// SIM paper, random Fourier features. p (rows,m); y, g, t (rows,2m), halves written y = [c, s], scale k =
-// sqrt(1/m):
+// SIM paper, random Fourier features. p (rows,m); y, g, t (rows,2m), halves y = [c, s], scale k = sqrt(1/m):
 //   lift     y = k [cos p, sin p]
 //   adjoint  dp = c(y) s(g) - s(y) c(g)          (reads the output, not p)
 //   tangent  t = u * [-s(y), c(y)]               (u (rows,m))

@@ -9,7 +9,7 @@ namespace {
 
 constexpr Index chunk = 4096;
 
-// y[r] = scale * sum of squared differences of the r-th chunk.
+// y[r] = scale * sum of squared differences in the r-th chunk.
 template <class T>
 struct SquaredError {
   const T *x, *t;

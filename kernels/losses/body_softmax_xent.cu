@@ -64,8 +64,8 @@ struct RowGradient {
 
 constexpr Index group_elements = 1024;
 
-// exp(x) for x <= 0: x = n log 2 + r with |r| <= log(2) / 2, and the series of exp(r) up to r^7. Relative
-// error below 2 ulp; 0 below -87, near the logarithm of the smallest normal number.
+// Returns exp(x) for x <= 0: x = n log 2 + r with |r| <= log(2) / 2, and the series of exp(r) up to r^7. The
+// relative error is below 2 ulp; the result is 0 below -87, near the logarithm of the smallest normal number.
 inline simd::Vector<float> exponential_of_negative(simd::Vector<float> x) {
   typedef std::int32_t Bits __attribute__((vector_size(simd::register_bytes)));
   constexpr float round = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
@@ -86,7 +86,7 @@ inline simd::Vector<float> exponential_of_negative(simd::Vector<float> x) {
   return x < least ? simd::Vector<float>{} : series * scale;
 }
 
-// x = exp(x) for n elements, none positive, in memory that reaches to the next full vector.
+// x = exp(x) for n elements, none of them positive, in memory that reaches to the next full vector.
 inline void exponentials_of_negatives(float* x, Index n) {
   for (Index i = 0; i < n; i += simd::width<float>)
     simd::store(x + i, exponential_of_negative(simd::load(x + i)));
@@ -95,7 +95,7 @@ inline void exponentials_of_negatives(double* x, Index n) {
   for (Index i = 0; i < n; ++i) x[i] = exponential(x[i]);
 }
 
-// Rows of up to group_elements in all: e = exp(l - top) with top the row's maximum.
+// A group of rows with up to group_elements in all: e = exp(l - top) with top the row's maximum.
 template <class T>
 struct RowGroup {
   T e[group_elements], top[group_elements];
@@ -160,7 +160,7 @@ struct GroupGradient {
   }
 };
 
-// Runs `Group` over groups of rows on the CPU where rows are short, else `row` over the rows.
+// Runs `Group` over groups of rows on the CPU if rows are short, else `row` over the rows.
 template <class Group, class Row>
 void over_rows(Device device, Index rows, Index classes, const Row& row) {
   const Index group = group_elements / classes;
