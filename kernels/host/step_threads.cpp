@@ -11,13 +11,13 @@
 namespace stillpoint::kernels {
 namespace {
 
-constexpr double window = 0.2;          // seconds, so that a window holds many slices of a scheduler
-constexpr double waiting = 0.15;        // of the time, over all threads; below 0.07 without others
-constexpr double slice = 0.003;         // seconds that a preempted thread waits, if the kernel counts none
-constexpr double change = 1.6;          // of a mean: after it, older measurements say little
-constexpr double busy = 2. / 3;         // of the cores: above it, half the threads could not keep up
-constexpr double clearly = 0.9;         // of the mean with more threads, which fewer must reach
-constexpr int longest_gap = 32;         // windows between trials: a trial costs some percent at most
+constexpr double window = 0.2;    // seconds, so that a window holds many slices of a scheduler
+constexpr double waiting = 0.15;  // of the time, over all threads; below 0.07 without others
+constexpr double slice = 0.003;   // seconds that a preempted thread waits, if the kernel counts none
+constexpr double change = 1.6;    // of a mean: after it, older measurements say little
+constexpr double busy = 2. / 3;   // of the cores: above it, half the threads could not keep up
+constexpr double clearly = 0.9;   // of the mean with more threads, which fewer must reach
+constexpr int longest_gap = 32;   // windows between trials: a trial costs some percent at most
 
 bool differ(double a, double b) { return a > change * b || b > change * a; }
 double merged(double before, double now) { return differ(before, now) ? now : before + (now - before) / 3; }
