@@ -1,5 +1,5 @@
-// Readers of the formats of data sets: what was written is read, and every kind of damage is an Error that
-// says what and where.
+// Tests the readers of the data sets' formats: a reader returns what was written, and reports every kind of
+// damage as an Error that says what is wrong and where.
 #include <cstring>
 
 #include "engine/config.h"
@@ -23,7 +23,7 @@ using test::sample_images;
 using test::TempDir;
 using test::write_bytes;
 
-// Whether read() throws an Error; else what it gives is `set`.
+// Returns whether read() throws an Error. If it throws none, its result must equal `set`.
 template <class Read>
 bool check_equal_or_refused(const ImageSet& set, Read read) {
   try {
@@ -102,7 +102,7 @@ TEST_CASE("idx: a gzipped file cut at any byte or with any bit changed is refuse
     write_bytes(pair.images, changed);
     refused += check_equal_or_refused(pair.set, [&] { return pair.read(); });
   }
-  CHECK(refused + 8 * 7 > 8 * packed.size());  // bits without meaning: gzip's time, system and a flag
+  CHECK(refused + 8 * 7 > 8 * packed.size());  // gzip's time, system and one flag have no meaning here
 }
 
 TEST_CASE("gzip: a file of any length that lacks its end or checksum is refused", "[data][gzip]") {
@@ -117,7 +117,7 @@ TEST_CASE("gzip: a file of any length that lacks its end or checksum is refused"
     return bytes;
   };
   std::uint32_t random = 1;
-  for (const std::size_t size : {0, 1, 5000, 66'000, 300'000}) {  // shorter and longer than any buffer
+  for (const std::size_t size : {0, 1, 5000, 66'000, 300'000}) {  // shorter and longer than every buffer
     std::string bytes;
     for (std::size_t i = 0; i < size; ++i) bytes += char((random = random * 1664525 + 1013904223) >> 24);
     test::write_gzip(path, bytes);
@@ -208,7 +208,7 @@ TEST_CASE("idx: numbers that do not fit are refused", "[data][idx]") {
     return pair.error();
   };
   CHECK_THAT(with_count("\xff\xff\xff\xff"), mentions("given 4294967295 images", "expected 1 to 10000000"));
-  // ten million images by the header are refused by what is there, without memory for them
+  // The header claims ten million images. The file's size refutes it before memory is taken for them.
   CHECK_THAT(with_count({'\0', '\x98', '\x96', '\x80'}), mentions("with 21 bytes, expected 10000008"));
   CHECK_THAT(error_text([&] { read_idx(pair.dir / "absent", pair.labels, 2, 3); }),
              mentions("absent", "No such file"));
@@ -216,7 +216,7 @@ TEST_CASE("idx: numbers that do not fit are refused", "[data][idx]") {
 
 namespace {
 
-// 3 images in each of the six files
+// Holds 3 images in each of the six files.
 struct CifarFolder {
   TempDir dir;
   ImageSet train = sample_images(15, 3, 32, 32), test = sample_images(3, 3, 32, 32);
@@ -272,7 +272,7 @@ TEST_CASE("cifar: the archive is read without unpacking it", "[data][cifar]") {
     write_bytes(path, packed.substr(0, n));
     REQUIRE_THAT(error(), mentions(path.string(), "expected"));
   }
-  for (std::size_t bit = 8 * (packed.size() - 8); bit < 8 * packed.size(); ++bit) {  // checksum and length
+  for (std::size_t bit = 8 * (packed.size() - 8); bit < 8 * packed.size(); ++bit) {  // checksum, length
     std::string changed = packed;
     changed[bit / 8] = char(changed[bit / 8] ^ 1 << bit % 8);
     write_bytes(path, changed);
@@ -347,10 +347,10 @@ TEST_CASE("svhn: a file cut or changed at any byte is refused or read, and never
         changed[n] = char(changed[n] ^ 1 << bit);
         write_bytes(path, changed);
         const auto read = [&] { return read_svhn(path, 2); };
-        if (compressed) {  // by zlib's checksum
+        if (compressed) {  // zlib's checksum finds the bit
           check_equal_or_refused(set, read);
         } else {
-          test::error_of([&] { read(); });  // other pixels are no error
+          test::error_of([&] { read(); });  // a changed pixel is no error
         }
       }
   }

@@ -1,5 +1,5 @@
-// Data sets by name: where their files are looked for, what is said where they are missing, and the table of
-// them.
+// Tests data sets by name: where their files are looked for, the message if they are missing, and the table
+// of data sets.
 #include "tasks/data/dataset.h"
 
 #include <stdlib.h>
@@ -22,7 +22,7 @@ using test::sample_images;
 using test::TempDir;
 using test::write_bytes;
 
-// The variable's value for as long as it lives; none: unset.
+// Sets STILLPOINT_DATA for as long as the object lives; an empty value unsets it.
 class DataVariable {
  public:
   explicit DataVariable(const std::optional<std::string>& value) {
@@ -64,7 +64,7 @@ TEST_CASE("load_dataset: a folder, its subfolder by name, and the environment", 
     check_equal(load_dataset("mnist").train, train);
   }
   test::write_idx_folder(dir.path(), test, train, false);
-  CHECK(load_dataset("mnist", dir.path()).train.count == 20);  // PATH/NAME first
+  CHECK(load_dataset("mnist", dir.path()).train.count == 20);  // PATH/NAME comes first
   CHECK(load_dataset("fashion-mnist", dir.path()).train.count == 10);
 }
 
@@ -150,7 +150,7 @@ TEST_CASE("load_dataset: CIFAR-10 takes whole official files alone", "[data][cif
   for (const auto* files : {&cifar_train_files(), &cifar_test_files()})
     for (const std::string& file : *files) {
       write_bytes(folder / file, "");
-      std::filesystem::resize_file(folder / file, 30730000);  // zeros, which take no place on the disk
+      std::filesystem::resize_file(folder / file, 30730000);  // the zeros take no space on the disk
     }
   const Dataset set = load_dataset("cifar10", dir.path());
   CHECK(set.train.count == 50000);

@@ -1,4 +1,4 @@
-// Pictures: PNG and JPEG of every kind, whole and damaged.
+// Tests pictures: PNG and JPEG files of every kind, whole and damaged.
 #include <string>
 #include <vector>
 
@@ -13,11 +13,11 @@ using test::error_of;
 
 namespace {
 
-// Files made with Pillow, or with zlib by hand where Pillow has no such format.
+// These files were made with Pillow, or with zlib by hand if Pillow does not write the format.
 const std::string kGrey =  // 2 x 2: 0 128 / 255 7
     "89504e470d0a1a0a0000000d494844520000000200000002080000000057dd52f80000000e4944415478da63606860f8"
     "cf0e00040b018791cbe98b0000000049454e44ae426082";
-const std::string kPalette =  // 2 x 2, 2 bits, green transparent: red green / blue red
+const std::string kPalette =  // 2 x 2, 2 bits, green is transparent: red green / blue red
     "89504e470d0a1a0a0000000d49484452000000020000000202030000000fd8e5b700000009504c5445ff000000ff0000"
     "00ff2d4acd8a0000000274524e53ff00e5b7304a0000000c4944415478da6310602a000000a800830be6441300000000"
     "49454e44ae426082";
@@ -30,13 +30,13 @@ const std::string kRgb16 =  // 1 x 2: 0 0x80ff 0xffff, 0x0707 0x0180 0x007f
 const std::string kGreyAlpha16 =  // 1 x 1: 99 * 257
     "89504e470d0a1a0a0000000d4948445200000001000000011004000000e58cd0410000000d4944415478da63484e6660"
     "050002bf00cc7da6d8310000000049454e44ae426082";
-const std::string kBits =  // 1 x 2, 1 bit: 0 1, white transparent
+const std::string kBits =  // 1 x 2, 1 bit: 0 1, white is transparent
     "89504e470d0a1a0a0000000d4948445200000002000000010100000000dc5942270000000274524e5300010194fdae00"
     "00000a4944415478da637000000042004184bf8e620000000049454e44ae426082";
 const std::string kInterlaced =  // 3 x 3 grey: 0 20 40 / 60 80 100 / 120 140 160
     "89504e470d0a1a0a0000000d49484452000000030000000308000000010444daf5000000174944415478da636060d060"
     "a858c020c2d0c36013900200113f02d15c28c4680000000049454e44ae426082";
-const std::string kHuge =  // says 20000 x 20000
+const std::string kHuge =  // claims 20000 x 20000
     "89504e470d0a1a0a0000000d4948445200004e2000004e2008020000006c12d16e000000094944415478da6300000001"
     "0001b10db6930000000049454e44ae426082";
 const std::string kJpeg =  // 8 x 8, all (201, 40, 90)
@@ -51,7 +51,7 @@ const std::string kGreyJpeg =  // 8 x 8, all 77
     "0706080c0a0c0c0b0a0b0b0d0e12100d0e110e0b0b1016101113141515150c0f171816141812141514ffc0000b080008"
     "000801011100ffc40014000100000000000000000000000000000008ffc4001410010000000000000000000000000000"
     "0000ffda0008010100003f003bbfffd9";
-const std::string kCmykJpeg =  // 8 x 8, of four colour components
+const std::string kCmykJpeg =  // 8 x 8, four colour components
     "ffd8ffee000e41646f626500640000000000ffdb0043000302020302020303030304030304050805050404050a070706"
     "080c0a0c0c0b0a0b0b0d0e12100d0e110e0b0b1016101113141515150c0f171816141812141514ffc000140800080008"
     "044311004d11005911004b1100ffc40014000100000000000000000000000000000009ffc40014100100000000000000"
@@ -66,7 +66,7 @@ std::string unhex(const std::string& hex) {
 
 Image decoded(const std::string& hex, const std::string& background = "white") {
   const test::TempDir dir;
-  test::write_bytes(dir / "image.dat", unhex(hex));  // the name says nothing of the kind
+  test::write_bytes(dir / "image.dat", unhex(hex));  // the name does not give the kind away
   return read_image(dir / "image.dat", colour_named(background));
 }
 
@@ -90,7 +90,7 @@ TEST_CASE("image: every kind of PNG becomes 8-bit RGB", "[image]") {
   CHECK(decoded(kPalette).rgb == std::vector<std::uint8_t>{255, 0, 0, 255, 255, 255, 0, 0, 255, 255, 0, 0});
   CHECK(decoded(kRgba).rgb == std::vector<std::uint8_t>{255, 255, 255, 147, 152, 157});
   CHECK(decoded(kRgb16).rgb == std::vector<std::uint8_t>{0, 128, 255, 7, 1, 0});
-  CHECK(decoded(kGreyAlpha16).rgb == tripled({255}));  // alpha 5 of 65535
+  CHECK(decoded(kGreyAlpha16).rgb == tripled({255}));  // alpha is 5 of 65535
   CHECK(decoded(kBits).rgb == tripled({0, 255}));
   CHECK(decoded(kBits, "black").rgb == tripled({0, 0}));
   const Image interlaced = decoded(kInterlaced);

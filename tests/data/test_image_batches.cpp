@@ -1,5 +1,5 @@
-// The split, the order and contents of batches, augmentation against a plain one, and the thread that
-// prepares them.
+// Tests the split, the order and contents of batches, augmentation against a plain implementation, and the
+// thread that prepares batches.
 #include <atomic>
 #include <cmath>
 #include <numeric>
@@ -17,7 +17,7 @@ namespace {
 
 using test::sample_images;
 
-// Pixels and labels of one batch, as they lie in memory.
+// The pixels and labels of one batch, in memory order.
 struct Values {
   std::vector<float> x;
   std::vector<std::int32_t> labels;
@@ -30,7 +30,7 @@ Values values_of(const std::vector<Tensor>& batch) {
   return {{x, x + batch[0].size()}, {labels, labels + batch[1].size()}};
 }
 
-// Pads with zeros, flips, crops, normalises: one thing after the other, as the recipe says.
+// Pads with zeros, flips, crops and normalises in separate steps, as the recipe says.
 std::vector<float> plain_image(const ImageSet& set, Index image, const DatasetInfo& info,
                                const Augmentation& a) {
   const Index p = Augmentation::padding, height = set.height + 2 * p, width = set.width + 2 * p;
@@ -141,7 +141,7 @@ TEST_CASE("a batch is a function of seed and step, whatever was asked before, pr
   for (Index step = 0; step < 12; ++step) CHECK(values_of(ahead->batch(step)) == in_order[std::size_t(step)]);
   for (const Index step : {3, 4, 5, 0, 11, 11, 2, 3, 8, 7, 8})
     CHECK(values_of(ahead->batch(step)) == in_order[std::size_t(step)]);
-  for (Index step = 0; step < 12; ++step)  // a run that resumes at step
+  for (Index step = 0; step < 12; ++step)  // a run that resumes at this step
     CHECK(values_of(make(true)->batch(step)) == in_order[std::size_t(step)]);
   CHECK(!(values_of(make(true, 10)->batch(0)) == in_order[0]));
 }
@@ -173,14 +173,15 @@ TEST_CASE("flips and corners are drawn evenly and without relation", "[data][aug
     ++cells[cell];
     flips[cell] += a.flip;
   }
-  // five standard deviations of a binomial count; 162 of them stay inside with probability 0.9999
+  // The bounds are five standard deviations of a binomial count. All 162 counts stay inside with probability
+  // 0.9999.
   for (std::size_t cell = 0; cell < 81; ++cell) {
     CHECK(std::abs(double(cells[cell]) - 400) < 5 * std::sqrt(400 * 80 / 81.0));
     CHECK(std::abs(double(flips[cell]) - double(cells[cell]) / 2) < 5 * std::sqrt(double(cells[cell])) / 2);
   }
 }
 
-#if !defined(__SANITIZE_ADDRESS__)  // there the pool caches nothing
+#if !defined(__SANITIZE_ADDRESS__)  // under AddressSanitizer the pool caches nothing
 TEST_CASE("reading batches takes no memory from the system after the first epoch", "[data][batches]") {
   const ImageSet set = sample_images(50, 3, 8, 8);
   const ImageBatches batches(set, all_rows(50), dataset_info("cifar10"),
@@ -215,7 +216,7 @@ TEST_CASE("batches refuse what does not fit", "[data][batches]") {
 TEST_CASE("what the preparing thread throws is thrown at the caller, who may go on", "[data][batches]") {
   ImageSet set = sample_images(8, 1, 2, 2);
   const ImageBatches batches(set, all_rows(8), dataset_info("mnist"), {.batch_size = 4, .shuffled = false});
-  set.count = 4;  // the second batch, prepared now, is outside
+  set.count = 4;  // now the second batch, which is being prepared, is out of range
   const Values first = values_of(batches.batch(0));
   CHECK_THAT(error_text([&] { batches.batch(1); }), mentions("row 4", "now has 4 images"));
   set.count = 8;
@@ -235,7 +236,7 @@ TEST_CASE("a worker's job runs beside its owner, and its errors come back once",
   worker.wait();
   std::atomic<bool> told = false, done = false;
   worker.start([&] {
-    while (!told) std::this_thread::yield();  // ends only where the owner goes on meanwhile
+    while (!told) std::this_thread::yield();  // ends only if the owner continues meanwhile
     done = true;
   });
   CHECK_THAT(error_text([&] { worker.start([] {}); }), mentions("second job", "call wait"));

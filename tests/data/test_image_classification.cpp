@@ -1,4 +1,4 @@
-// The image-classification task: learning, resuming, confusion, prediction, what is told of wrong input.
+// Tests the image-classification task: learning, resuming, confusion, prediction, messages for wrong input.
 #include <sstream>
 
 #include "tasks/command/cli.h"
@@ -57,7 +57,7 @@ TEST_CASE("image classification learns, and says what it confuses", "[classifica
     INFO(model);
     const TrainOutcome outcome = train_in(runs / model, settings(data, {{"model", model}}));
     REQUIRE(outcome.finished);
-    CHECK(outcome.steps == 100);  // 144 images to train on
+    CHECK(outcome.steps == 100);  // 144 images are for training
     CHECK(outcome.metrics.at(1).first == "test");
     CHECK(metric(outcome, 1, 0) > 0.9);
     const Json results = read_json_file((runs / model / "results.json").string());
@@ -121,7 +121,7 @@ TEST_CASE("a picture of any size is classified by a trained model", "[classifica
   const TempDir data, runs;
   test::write_bar_mnist(data.path(), 160, 40);
   REQUIRE(train_in(runs / "run", settings(data)).finished);
-  Image picture{56, 84, 3, {}};  // a bar for label 6, twice and three times as large, dark on white
+  Image picture{56, 84, 3, {}};  // a bar for label 6, enlarged by 2 and by 3, dark on white
   for (Index i = 0; i < 56; ++i)
     for (Index j = 0; j < 84 * 3; ++j) picture.rgb.push_back(i / 4 == 8 ? 20 : 230);
   const auto both = predict_images(runs / "run" / checkpoint_name, {picture, picture}, true, Device::cpu);
@@ -155,7 +155,7 @@ TEST_CASE("pictures are scaled by areas", "[classification]") {
       for (Index c = 0; c < 3; ++c) picture.rgb.push_back(std::uint8_t(j == 1 ? 90 : 30));
   const ImageSet set = scaled_to(picture, info, false);
   REQUIRE(set.pixels.size() == 28 * 28);
-  // Columns of 1.5 pixels: the first has half of the bright one, the second the other half.
+  // A column is 1.5 pixels wide: the first takes half of the bright pixel, the second the other half.
   CHECK(int(set.pixels[0]) == 50);
   CHECK(int(set.pixels[1]) == 50);
   CHECK(int(set.pixels[2]) == 30);

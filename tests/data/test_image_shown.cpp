@@ -1,5 +1,5 @@
-// How a picture's file says it is to be shown: orientation, transparency, inks; and claims that its bytes
-// cannot hold.
+// Tests what a picture's file says about how to show it (orientation, transparency, inks), and claims that
+// its bytes cannot hold.
 #include <zlib.h>
 
 #include <cstddef>
@@ -36,7 +36,7 @@ std::string chunk(const std::string& kind_and_data) {
 
 const std::string png_begin = "\x89PNG\r\n\x1a\n";
 
-// A PNG of unfiltered rows.
+// Returns a PNG with unfiltered rows.
 std::string png(std::uint32_t width, std::uint32_t height, int bits, int colour, int interlaced,
                 const std::string& rows, const std::string& more = "") {
   std::vector<Bytef> packed(compressBound(rows.size()));
@@ -50,7 +50,7 @@ std::string png(std::uint32_t width, std::uint32_t height, int bits, int colour,
          chunk("IEND");
 }
 
-// EXIF data of two tags, of which the second is the orientation.
+// Returns EXIF data with two tags; the second one is the orientation.
 std::string exif(std::uint32_t orientation, bool little) {
   const auto n = [&](std::uint32_t value, int bytes) { return number(value, bytes, little); };
   return (little ? "II" : "MM") + n(42, 2) + n(8, 4) + n(2, 2) + n(0x010f, 2) + n(2, 2) + n(4, 4) + "abc" +
@@ -61,7 +61,7 @@ std::string jpeg_with(std::string jpeg, const std::string& marker) {
   return jpeg.insert(2, "\xff\xe1" + number(std::uint32_t(marker.size() + 2), 2) + marker);
 }
 
-// A JPEG of `components` and one value for each, in `scans` scans.
+// Returns a JPEG in which every pixel has the values of `pixel`, in one scan or in more than 100.
 std::string jpeg(unsigned width, unsigned height, const std::vector<JSAMPLE>& pixel, J_COLOR_SPACE space,
                  bool many_scans = false) {
   jpeg_compress_struct info{};
@@ -111,7 +111,7 @@ std::vector<int> reds(const Image& image) {
 }  // namespace
 
 TEST_CASE("a picture is turned as its EXIF orientation says", "[image]") {
-  const std::string rows("\0\0\1\2\0\3\4\5", 8);  // 0 1 2 / 3 4 5 behind the filters' bytes
+  const std::string rows("\0\0\1\2\0\3\4\5", 8);  // 0 1 2 / 3 4 5 after the filter bytes
   const std::vector<std::vector<int>> expected{{0, 1, 2, 3, 4, 5}, {2, 1, 0, 5, 4, 3}, {5, 4, 3, 2, 1, 0},
                                                {3, 4, 5, 0, 1, 2}, {0, 3, 1, 4, 2, 5}, {3, 0, 4, 1, 5, 2},
                                                {5, 2, 4, 1, 3, 0}, {2, 5, 1, 4, 0, 3}};
@@ -154,7 +154,7 @@ TEST_CASE("damaged EXIF data leave a picture as it is stored, and it is said", "
       CHECK(with(changed).rgb.size() == 24 * 8 * 3);
     }
   std::string damaged = png(3, 2, 8, 0, 0, std::string("\0\0\1\2\0\3\4\5", 8), chunk("eXIf" + good));
-  damaged[60] = char(damaged[60] ^ 1);  // within the chunk, whose checksum tells
+  damaged[60] = char(damaged[60] ^ 1);  // a bit inside the chunk, so that its checksum is wrong
   CHECK_THAT(error_text([&] { shown(damaged); }), mentions("corrupt"));
 }
 
@@ -181,7 +181,7 @@ TEST_CASE("what is transparent shows the background that is named", "[image]") {
 
 TEST_CASE("inks become colours, as Adobe stores them and as others do", "[image]") {
   const std::vector<JSAMPLE> inks{200, 100, 50, 220};
-  const std::string adobe = jpeg(8, 8, inks, JCS_CMYK);  // written as YCCK with Adobe's marker: 255 is no ink
+  const std::string adobe = jpeg(8, 8, inks, JCS_CMYK);  // YCCK with Adobe's marker: 255 means no ink
   const Image image = shown(adobe);
   REQUIRE(image.rgb.size() == 192);
   for (std::size_t c = 0; c < 3; ++c) CHECK(std::abs(image.rgb[c] - (inks[c] * 220 + 127) / 255) <= 2);
@@ -193,7 +193,7 @@ TEST_CASE("a file that claims more than its bytes can hold is refused before mem
         error_text([&] { shown(png(16000, 16000, 8, 6, interlaced, "x")); }),
         mentions("is a PNG that claims 16000 x 16000 pixels", "expected at most 1032 bytes from each"));
   CHECK_THAT(error_text([&] { shown(png(16000, 16000, 8, 6, 0, "x").substr(0, 65)); }), mentions("claims"));
-  // rows of zeros pack as well as anything does
+  // No data compresses better than rows of zeros.
   const std::string zeros(4001 * std::size_t(3000), '\0');
   CHECK(shown(png(4000, 3000, 8, 0, 0, zeros)).rgb.size() == 36'000'000);
   std::string cut = png(4000, 3000, 8, 0, 0, zeros);

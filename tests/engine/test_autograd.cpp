@@ -1,4 +1,4 @@
-// The graph: repeated vjps, higher orders, what is recorded, errors.
+// Tests the graph: repeated vjps, higher orders, what is recorded, errors.
 #include <cmath>
 
 #include "engine/cases/op_check.h"
@@ -47,7 +47,7 @@ TEST_CASE("a tensor used twice collects both gradients", "[autograd]") {
 }
 
 TEST_CASE("each x is announced once, as soon as its gradient is complete", "[autograd]") {
-  // y = sum(a (b (a x + c))): the pass meets the outer a, b, c, and last the inner a with x.
+  // y = sum(a (b (a x + c))): the pass reaches the outer a, b and c first, and the inner a and x last.
   const Tensor a = vector_of({2, 3}), b = vector_of({5, -1}), c = vector_of({1, 4}), x = vector_of({7, 2}),
                unused = vector_of({1});
   const Tensor inner = multiply(a, x), shifted = add(inner, c);

@@ -1,5 +1,5 @@
-// Batch normalisation's statistics under large means, running statistics, and which element of a window
-// pooling takes.
+// Tests batch normalisation's statistics under large means, its running statistics, and which element of a
+// window pooling takes.
 #include <cmath>
 #include <limits>
 #include <random>
@@ -19,7 +19,7 @@ struct Moments {
   double mean = 0, variance = 0;
 };
 
-// Of channel c of x (n,channels,places).
+// Returns the moments of channel c of x (n,channels,places).
 Moments moments(const std::vector<float>& x, Index n, Index channels, Index places, Index c) {
   Moments m;
   const auto each = [&](auto f) {
@@ -31,8 +31,8 @@ Moments moments(const std::vector<float>& x, Index n, Index channels, Index plac
   return m;
 }
 
-// The sums and gradients of one batch norm with ReLU and pooling, by plain loops in double over the values in
-// x and g.
+// The sums and gradients of one batch norm with ReLU and pooling, computed from x and g by plain loops in
+// double.
 struct Expected {
   Doubles y, dx, dgain, dshift;
 };
@@ -82,7 +82,7 @@ Expected expected_values(const Sizes& s, const Doubles& x, const Doubles& gain, 
   return e;
 }
 
-// The distance relative to the norm, which the rounding of n values and sums over them leaves below 16 eps
+// Checks the distance relative to the norm: rounding n values and summing over them leaves it below 16 eps
 // sqrt(n).
 void check_near(const char* what, const Doubles& found, const Doubles& expected, double n, double eps) {
   double apart = 0, size = 0;
@@ -139,8 +139,7 @@ TEST_CASE("batch norm keeps float32's precision beside a mean thousands of devia
     INFO("channel " << c);
     const Moments expected = moments(x, n, channels, places, c);
     const std::size_t at = std::size_t(c);
-    // The mean is as exact as float32 holds it, and what that leaves out shifts every difference from it
-    // alike.
+    // The mean is exact to float32's precision. Its error shifts all differences from it by the same amount.
     const double off = eps * (std::abs(expected.mean) + 4);
     CHECK(std::abs(mean[at] - expected.mean) <= off);
     CHECK(std::abs(variance[at] - expected.variance) <= off * off + 64 * eps);

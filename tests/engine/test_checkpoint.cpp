@@ -1,4 +1,4 @@
-// Checkpoints: round trip, refusal of what does not fit, and that a refusal changes nothing.
+// Tests checkpoints: the round trip, the refusal of what does not fit, and that a refusal changes nothing.
 #include <filesystem>
 #include <fstream>
 
@@ -42,7 +42,7 @@ TEST_CASE("a checkpoint restores parameters, buffers, optimiser state and record
   ob.set_steps(1);
   CHECK(read_checkpoint_record(path)["step"] == 1);
   CHECK(b.omega.values() == a.omega.values());
-  // one more step from equal states ends in equal bits
+  // One more step from equal states must give equal bits.
   oa.update(gradients(a), 0.1);
   ob.update(gradients(b), 0.1);
   CHECK(a.w.values() == b.w.values());

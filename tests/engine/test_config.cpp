@@ -1,4 +1,4 @@
-// Configurations, schedules: reading, checking, help.
+// Tests configurations and schedules: reading, checking, help.
 #include "engine/config.h"
 #include "engine/schedule.h"
 #include "tests/support/catch.h"
@@ -91,13 +91,13 @@ TEST_CASE("help lists every field with its default and range", "[config]") {
 }
 
 TEST_CASE("schedules follow their formulas", "[schedule]") {
-  // Cosine, lr 0.01 over 90,000 steps
+  // cosine, lr 0.01 over 90,000 steps
   const Schedule cosine{ScheduleKind::cosine, 0.01, 20, 4500};
   CHECK(cosine.lr_at(0) == Approx(0.01).epsilon(1e-12));
   CHECK(cosine.lr_at(22500) == Approx(0.0085355339).epsilon(1e-8));
   CHECK(cosine.lr_at(45000) == Approx(0.005).epsilon(1e-12));
   CHECK(cosine.lr_at(67500) == Approx(0.0014644661).epsilon(1e-8));
-  // 1cycle of Winston, Kolter 2020: E = 65, largest rate 0.05
+  // 1cycle of Winston and Kolter (2020): E = 65, largest rate 0.05
   const Schedule cycle{ScheduleKind::one_cycle, 0.05, 65, 10};
   CHECK(cycle.lr_at(0) == Approx(0.001));
   CHECK(cycle.lr_at(150) == Approx(0.0255));

@@ -1,4 +1,4 @@
-// Every row of the op-case table: oracle, gradient check, second order, CPU = GPU.
+// Runs every row of the table of op cases: oracle, gradient check, second order, CPU = GPU.
 #include <cmath>
 
 #include "engine/cases/op_check.h"

@@ -1,4 +1,4 @@
-// Optimisers against PyTorch's, step by step, and their errors.
+// Tests the optimisers against PyTorch's, step by step, and their errors.
 #include <cmath>
 #include <cstring>
 

@@ -1,4 +1,4 @@
-// Counter-based random numbers: known answers, moments, independence of the number of threads.
+// Tests counter-based random numbers: known answers, moments, independence of the number of threads.
 #include <cmath>
 
 #include "engine/init.h"
@@ -10,7 +10,7 @@
 namespace stillpoint {
 
 TEST_CASE("Philox4x32-10 gives the published known answers", "[random]") {
-  // Counter and key of all zeros and of all ones (Random123's known-answer file).
+  // Counter and key are all zeros, then all ones (Random123's file of known answers).
   const kernels::Philox4 zeros = kernels::philox(0, 0, 0);
   CHECK(zeros.x[0] == 0x6627e8d5u);
   CHECK(zeros.x[1] == 0xe169c58du);

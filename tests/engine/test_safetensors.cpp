@@ -1,4 +1,5 @@
-// The safetensors container: round trips, the layout of the bytes, and an Error for every kind of damage.
+// Tests the safetensors container: round trips, the layout of the bytes, and an Error for every kind of
+// damage.
 #include <cstring>
 #include <random>
 #include <span>
@@ -28,7 +29,7 @@ std::string file_bytes(const std::string& header, const std::string& data) {
   return out + header + data;
 }
 
-// The Error of opening a file with this header over `data_bytes` zero bytes; "" if it opens.
+// Returns the Error of opening a file with this header and `data_bytes` zero bytes; "" if the file opens.
 std::string refusal(const std::string& header, std::size_t data_bytes) {
   const test::TempDir dir;
   test::write_bytes(dir / "m.safetensors", file_bytes(header, std::string(data_bytes, '\0')));

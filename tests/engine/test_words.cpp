@@ -1,4 +1,5 @@
-// Words for people: what is near, what a terminal may show, what bash makes of a quoted word, paths in JSON.
+// Tests words for people: similar words, what a terminal may show, how bash reads a quoted word, paths in
+// JSON.
 #include <cstdio>
 
 #include "engine/words.h"
@@ -9,7 +10,7 @@
 namespace stillpoint {
 namespace {
 
-// What bash hands to a program as its arguments, each followed by a line break.
+// Returns the arguments that bash passes to a program, each followed by a line break.
 std::string through_bash(const std::string& words) {
   const std::string command = "bash -c " + shell_quoted("printf '%s\\n' " + words);
   std::FILE* const pipe = ::popen(command.c_str(), "r");

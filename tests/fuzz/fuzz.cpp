@@ -1,4 +1,4 @@
-// Files in memory, and mutation inside gzip.
+// Implements files in memory and mutation inside gzip.
 #include "tests/fuzz/fuzz.h"
 
 #include <sys/mman.h>
@@ -15,7 +15,7 @@ namespace stillpoint::fuzz {
 namespace {
 
 constexpr std::size_t largest_unpacked = 1 << 16;
-constexpr int gzip_window = 15 + 16;  // zlib's way to say: gzip, not zlib
+constexpr int gzip_window = 15 + 16;  // zlib's code for gzip instead of zlib
 
 std::vector<std::uint8_t> unpacked(const std::uint8_t* data, std::size_t size) {
   std::vector<std::uint8_t> out(largest_unpacked);
@@ -31,7 +31,7 @@ std::vector<std::uint8_t> unpacked(const std::uint8_t* data, std::size_t size) {
   return out;
 }
 
-// Empty where it does not fit.
+// Returns nothing if the packed bytes do not fit.
 std::vector<std::uint8_t> packed(const std::vector<std::uint8_t>& bytes, std::size_t max_size) {
   std::vector<std::uint8_t> out(max_size);
   z_stream stream{};

@@ -1,5 +1,5 @@
-// What the fuzz targets share: input as a file, and what a reader may do with it: give a value or throw an
-// Error.
+// What the fuzz targets share: the input as a file, and what a reader may do with it: return a value or throw
+// an Error.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -18,17 +18,17 @@ class MemoryFile {
   MemoryFile(const MemoryFile&) = delete;
   MemoryFile& operator=(const MemoryFile&) = delete;
 
-  // The path of a file with these bytes, until the next call.
+  // Returns the path of a file with these bytes, valid until the next call.
   std::filesystem::path with(std::string_view bytes);
 
  private:
   int fd_;
 };
 
-// Aborts, which libFuzzer reports with the input, where a value that was read contradicts itself.
+// Aborts if a value that was read contradicts itself; libFuzzer then reports the input.
 void demand(bool holds);
 
-// Anything but an Error passes through and ends the run.
+// Lets everything except an Error pass through and end the run.
 template <class F>
 void allow_errors(F&& read) {
   try {
@@ -37,8 +37,8 @@ void allow_errors(F&& read) {
   }
 }
 
-// Mutates what a gzip file holds instead of its packed bytes, which a checksum guards; now and then those as
-// well.
+// Mutates the contents of a gzip file instead of its packed bytes, which a checksum guards; every eighth time
+// it mutates the packed bytes.
 std::size_t mutate_unpacked(std::uint8_t* data, std::size_t size, std::size_t max_size, unsigned seed);
 
 inline std::string_view text_of(const std::uint8_t* data, std::size_t size) {

@@ -1,4 +1,4 @@
-// CIFAR-10: an input is the archive, of one image in each file.
+// CIFAR-10: an input is the archive, with one image in each file.
 #include "tasks/data/cifar.h"
 #include "tests/fuzz/fuzz.h"
 

@@ -8,7 +8,7 @@ using namespace stillpoint;
 
 namespace {
 
-// What was accepted is written and read again as the same settings.
+// If settings are accepted, they are written and must be read again as the same settings.
 template <class Config>
 void read_as(const Json& settings, Written values) {
   fuzz::allow_errors([&] {

@@ -1,5 +1,5 @@
-// A run's files as a report reads them: the first byte of an input chooses the file, the rest is what it
-// holds.
+// A run's files as a report reads them: the first byte of an input chooses the file, the rest is its
+// contents.
 #include <fstream>
 
 #include "engine/io/files.h"

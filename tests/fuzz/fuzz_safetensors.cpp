@@ -1,4 +1,4 @@
-// safetensors: an input is a file; every byte of what it is taken to hold is read.
+// safetensors: an input is a file; every byte of the tensors that it claims to hold is read.
 #include <numeric>
 
 #include "engine/io/safetensors.h"

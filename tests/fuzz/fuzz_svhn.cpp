@@ -1,4 +1,4 @@
-// SVHN: an input is a MATLAB file, of images of 1 x 1 pixel.
+// SVHN: an input is a MATLAB file with images of 1 x 1 pixel.
 #include "tasks/data/mat_file.h"
 #include "tasks/data/svhn.h"
 #include "tests/fuzz/fuzz.h"

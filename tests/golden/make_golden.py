@@ -1,9 +1,9 @@
-"""Writes the golden files of tests/models/test_golden.cpp, tests/engine/test_optim.cpp and tests/solvers/test_solvers.cpp with PyTorch in
-float64; Broyden's iterates are checked against SciPy's.
+"""Writes the golden files of tests/models/test_golden.cpp, tests/engine/test_optim.cpp and
+tests/solvers/test_solvers.cpp with PyTorch in float64, and checks Broyden's iterates against SciPy's.
 
     python3 make_golden.py [FOLDER]
 
-Parameters and inputs are float32 numbers held in float64, so that float32 runs start from the same values.
+Parameters and inputs are float32 numbers stored in float64, so that float32 runs start from the same values.
 """
 import json
 import math
@@ -96,7 +96,7 @@ def head(p, buffers, h):
 
 
 def train(draw, config, forward, loss_of, x, y, keep_after=True):
-    """Loss, gradients and ten Adam steps with clipping; returns the file's tensors."""
+    """Computes the loss, gradients and ten Adam steps with clipping; returns the file's tensors."""
     tensors = {f"param/{k}": v.detach().clone() for k, v in draw.params.items()}
     tensors |= {f"buffer/{k}": v.clone() for k, v in draw.buffers.items()}
     tensors |= {"input/x": x, "input/y": y.int() if y.dtype == torch.int64 else y}
@@ -195,7 +195,7 @@ def draw_conv(draw, name, n_in, n_out):
 
 
 def vision_case(folder, kind, config):
-    """The VGG-like lift of image classification and a SIM on it; also the running statistics of batch norm."""
+    """Image classification's VGG-like lift with a SIM on it; also the running statistics of batch norm."""
     draw = Draw(config["seed"])
     n_in, height, width = config["image"]
     for i in range(4):
@@ -221,7 +221,7 @@ def vision_case(folder, kind, config):
 
 
 def optimiser_case(folder, name, make, config):
-    """Ten given gradients per tensor; parameters after every step."""
+    """Takes ten given gradients per tensor; stores the parameters after every step."""
     generator = torch.Generator().manual_seed(config["seed"])
     shapes = [(7,), (3, 5), (130,)]
     params = [narrow(torch.randn(s, generator=generator)).requires_grad_() for s in shapes]
@@ -242,8 +242,9 @@ def optimiser_case(folder, name, make, config):
 
 
 def broyden_points(f, z, steps, line_search):
-    """Good Broyden for f(z) - z, from -I: where f is evaluated, which points were accepted, and whether SciPy would
-    have searched otherwise: it sets the parabola no bounds, and halves where this takes the cubic's least value."""
+    """Good Broyden for f(z) - z, from -I. Returns where f is evaluated, which points were accepted, and
+    whether SciPy would have searched differently: it does not bound the parabola, and it halves the step
+    where this function takes the cubic's minimum."""
     points, accepted, otherwise = [], [], False
     B, p, at, g_at = -torch.eye(len(z)), None, None, None
     s, last, phi0 = 1.0, None, math.inf
@@ -276,7 +277,7 @@ def broyden_points(f, z, steps, line_search):
 
 
 def scipy_broyden_points(f, z, steps, line_search):
-    """Accepted points of SciPy's method for the same problem."""
+    """Returns the accepted points of SciPy's method for the same problem."""
     points = [z]
     try:
         scipy.optimize.broyden1(lambda x: (f(torch.from_numpy(x)) - torch.from_numpy(x)).numpy(), z.numpy(), iter=steps,
@@ -303,7 +304,7 @@ def anderson_points(f, z, steps, memory, regularisation, beta):
 
 
 def solver_case(folder):
-    """tanh(W z + b) in 12 dimensions; the samples differ in b and in how far they start from the solution."""
+    """tanh(W z + b) in 12 dimensions; the samples differ in b and in their distance from the solution."""
     generator = torch.Generator().manual_seed(32)
     W = torch.randn((12, 12), generator=generator) * 0.6
     b = torch.randn((4, 12), generator=generator)

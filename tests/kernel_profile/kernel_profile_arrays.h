@@ -1,10 +1,10 @@
-// Arrays of a kernel profile's case: drawn numbers, labels and results to be written, on the device.
+// Arrays of a kernel profile's case on the device: random numbers, labels, and results to be written.
 #pragma once
 #include "tests/support/device_array.h"
 
 namespace stillpoint::profile {
 
-// They live as long as the case.
+// Owns the arrays, which live as long as the case.
 class Arrays {
  public:
   Array drawn(std::int64_t n, double deviation = 1) { return keep(random_values<float>(rng_, n, deviation)); }

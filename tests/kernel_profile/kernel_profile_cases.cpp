@@ -1,4 +1,4 @@
-// The sizes, the calls and the least bytes of the profiled kernels.
+// The sizes, the calls and the least traffic in bytes of the profiled kernels.
 #include "tests/kernel_profile/kernel_profile_cases.h"
 
 #include <numeric>
@@ -36,7 +36,7 @@ TcnBlockWeights block_weights(const TcnBlockShape& s, const std::function<Array(
   return w;
 }
 
-// One forward and one backward pass; dx is left out where Ci = 1, as in the paper's first block.
+// Holds one forward and one backward pass; dx is left out if Ci = 1, as in the paper's first block.
 struct BlockRun {
   TcnBlockShape s;
   Arrays arrays;
@@ -72,7 +72,7 @@ struct HeadCase {
   std::vector<SimHeadLayer> layers;
 };
 
-// Forward and backward of a chain; returns what its rows need.
+// Runs a chain forward and backward, and knows the sizes that its rows need.
 struct HeadRun {
   std::int64_t positions;
   std::vector<SimHeadLayer> layers;
@@ -109,8 +109,8 @@ SimHeadLayer layer(std::int64_t in, std::int64_t out, Activation activation) {
   return {in, out, activation, {}, {}};
 }
 
-// phi's last map, psi where there is one, V^T, U, the reverse network and the output, as CUDA runs copy
-// memory's heads.
+// Returns phi's last map, psi (if wanted), V^T, U, the reverse network and the output, which is how CUDA runs
+// copy memory's heads.
 std::vector<SimHeadLayer> copy_memory_chain(bool psi) {
   std::vector<SimHeadLayer> chain{layer(10, 32, Activation::identity)};
   if (psi) chain.push_back(layer(32, 16, Activation::fourier));
@@ -139,7 +139,7 @@ void record_narrow(Recorder& recorder, const HeadCase& c) {
   recorder.row("column_sums<GradientSink>", (sets + 1) * set);
 }
 
-// Image regression's chain with a lift, over 1,024 of its 65,536 positions.
+// Records image regression's chain with a lift, over 1,024 of its 65,536 positions.
 void record_wide(Recorder& recorder) {
   const HeadCase c{"wide, 1,024 x 256",
                    1024,
@@ -335,8 +335,8 @@ void record_elementwise(Recorder& recorder) {
   recorder.row("each_element<Cast>", 2 * double(n));
 }
 
-// Copy memory's (C,T) to positions and back, a row repeated, a copy put in place, and sums over rows and
-// columns.
+// Records copy memory's transposition from (C,T) to positions and back, a repeated row, a copy into a part of
+// an array, and sums over rows and columns.
 void record_strided(Recorder& recorder) {
   Arrays arrays;
   const std::int64_t channels = 10, length = 520, rows = 128, columns = 96, n = rows * columns;

@@ -1,4 +1,4 @@
-// Every performance kernel once, at the paper's sizes or a part of them, counted by the emulator.
+// Runs every performance kernel once, at the paper's sizes or a part of them; the emulator counts.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -10,17 +10,18 @@
 
 namespace stillpoint::profile {
 
-// Runs calls with the emulator's counts on and turns those into rows.
+// Runs calls with the emulator's counters on and turns the counts into rows.
 class Recorder {
  public:
   explicit Recorder(std::uint64_t seed) : seed_(seed) {}
 
-  // The kernels of this call are what row() and blocks() speak of.
+  // Runs a call; row() and blocks() then refer to its kernels.
   void run(const std::string& sizes, const std::function<void()>& call);
-  // Adds the row of a kernel that ran, by its short name; `floats`: the least it has to move, in 4 bytes.
+  // Adds the row of a kernel that ran, by its short name; `floats` is the least that it has to move, in units
+  // of 4 bytes.
   void row(const std::string& kernel, double floats);
   double blocks(const std::string& kernel) const;
-  // All rows; an Error where a kernel ran and has none.
+  // Returns all rows. Throws Error if a kernel ran and has no row.
   std::vector<Row> rows() const;
 
  private:
@@ -32,9 +33,10 @@ class Recorder {
   std::vector<Row> rows_;
 };
 
-// Forward and backward of the TCN block with dilation d (Ci = 1 for the first) on one sequence of 520.
+// Records forward and backward of the TCN block with dilation d (Ci = 1 for the first) on one sequence of
+// 520.
 void record_tcn_block(Recorder& recorder, std::int64_t dilation);
-// What takes a few tenths of a second: everything else.
+// The cases from here on take a few tenths of a second.
 void record_tcn_general(Recorder& recorder);
 void record_heads(Recorder& recorder);
 void record_losses(Recorder& recorder);
@@ -43,18 +45,20 @@ void record_lift(Recorder& recorder);
 void record_embedding(Recorder& recorder);
 void record_elementwise(Recorder& recorder);
 void record_strided(Recorder& recorder);
-// Relative attention and layer norm of the DEQ-Transformer's cell, one sequence of 520.
+// Records relative attention and layer norm of the DEQ-Transformer's cell, on one sequence of 520.
 void record_deq_cell(Recorder& recorder);
-// A step of Broyden's method with 29 updates, and one of Anderson's with six iterates, for its state.
+// Records a step of Broyden's method with 29 updates and one of Anderson's with six iterates, on its state.
 void record_solvers(Recorder& recorder);
-// Steps of operator splitting and what judges them, for one convolution's state.
+// Records steps of operator splitting and the kernels that judge them, on one convolution's state.
 void record_splitting(Recorder& recorder);
-// Spectra of convolutions: blocks, aliases, gradients, the turn of axes; and inverses of complex matrices.
+// Records spectra of convolutions (blocks, aliases, gradients, the change of axes) and inverses of complex
+// matrices.
 void record_spectral(Recorder& recorder);
 void record_complex_inverse(Recorder& recorder);
-// Convolutions of images with a circular border, by cuDNN and, as builds without it do, by the bodies.
+// Records convolutions of images with a circular border, by cuDNN and by our own kernels (used without
+// cuDNN).
 void record_conv2d(Recorder& recorder);
-// Batch normalisation with ReLU, and maximum pooling.
+// Records batch normalisation with ReLU, and maximum pooling.
 void record_image_layers(Recorder& recorder);
 
 }  // namespace stillpoint::profile

@@ -1,5 +1,5 @@
-// Profiled kernels of equilibrium models: the DEQ-Transformer's cell, the root solvers, operator splitting
-// and the spectra of monotone convolutions.
+// Profiles the kernels of equilibrium models: the DEQ-Transformer's cell, the root solvers, operator
+// splitting and the spectra of monotone convolutions.
 #include "kernels/layer_norm/layer_norm.h"
 #include "kernels/monotone/complex_inverse.h"
 #include "kernels/monotone/spectral.h"
@@ -29,7 +29,7 @@ void record_deq_cell(Recorder& recorder) {
     relative_attention_backward_cuda(s, in, y, log_sum, dy, grads);
   });
   const double read = double(4 * out + 2 * d), saved = double(2 * out + norms);
-  // A set of both biases' partial gradients per warp, (heads, warps, features).
+  // Each warp has a set of both biases' partial gradients, (heads, warps, features).
   const double warps = 4 * recorder.blocks("relative_attention_dr<5>");
   const double sums = warps * double(s.features);
   recorder.row("relative_attention_query_tile<5>", read + double(out + norms));
@@ -102,7 +102,8 @@ void record_solvers(Recorder& recorder) {
   recorder.row("each_element<AndersonWeights>", double(kept * kept + kept));
 }
 
-// The transforms' and the resolvent's own sizes at a part of MNIST's 56 channels and 128 samples.
+// Uses the true image sizes of the transforms and the resolvent, with a part of MNIST's 56 channels and 128
+// samples.
 void record_splitting(Recorder& recorder) {
   Arrays arrays;
   const std::int64_t side = 30, width = 8 * 32, n = side * side * width, parts = 1;
@@ -171,7 +172,7 @@ void record_spectral(Recorder& recorder) {
   recorder.row("each_warp_row<SwapEnds>", 2 * double(x.size));
 }
 
-// Diagonally dominant matrices, whose elimination needs no pivots.
+// The matrices are diagonally dominant, so that elimination needs no pivots.
 void record_complex_inverse(Recorder& recorder) {
   Arrays arrays;
   const std::int64_t n = 56, batch = 4;

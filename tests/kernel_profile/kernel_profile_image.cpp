@@ -1,4 +1,4 @@
-// Profiled kernels of images.
+// Profiles the kernels of images.
 #include "kernels/batch_norm/batch_norm.h"
 #include "kernels/conv2d/conv2d_bias.h"
 #include "kernels/max_pool/max_pool.h"
@@ -10,7 +10,7 @@ namespace {
 
 using namespace kernels;
 
-// The array one element behind its start, where cuDNN does not take it.
+// Returns the array from its second element on; cuDNN does not take this alignment.
 Array misplaced(Array a) {
   a.data = a.as<float>() + 1;
   a.size -= 1;

@@ -1,4 +1,4 @@
-// Rows of kernel counts to and from Markdown, and their comparison.
+// Converts rows of kernel counts to and from Markdown, and compares them.
 #include "tests/kernel_profile/kernel_profile_table.h"
 
 #include <algorithm>
@@ -24,7 +24,7 @@ double share(double part, double whole) { return whole == 0 ? 0 : part / whole; 
 
 struct Column {
   const char* name;
-  int digits;  // behind the point
+  int digits;  // after the decimal point
   double (*value)(const Counts&);
 };
 
@@ -90,7 +90,7 @@ Row parse_row(const std::string& line) {
   return row;
 }
 
-// Where the table begins and ends in the page.
+// Returns where the table begins and ends in the page.
 std::pair<std::size_t, std::size_t> table_range(const std::string& page) {
   const auto begin = page.find(begin_marker), end = page.find(end_marker);
   require(begin != std::string::npos && end != std::string::npos && begin < end,

@@ -8,7 +8,7 @@
 
 namespace stillpoint::profile {
 
-// One kernel at one size; `values` are in the order of column_names(), and less is better in every one.
+// One kernel at one size. `values` are in the order of column_names(); less is better in each.
 struct Row {
   std::string kernel, sizes;
   std::vector<double> values;
@@ -17,22 +17,23 @@ struct Row {
 
 const std::vector<std::string>& column_names();
 
-// `minimum`: bytes of device memory that the kernel cannot do without, each array once.
+// `minimum` is the device memory in bytes that the kernel has to move, with each array counted once.
 Row row_of(const std::string& kernel, const std::string& sizes, const simt::KernelProfile& counts,
            double minimum);
 
-// `each_element<a::Lift<float> >` with its namespaces as `each_element<Lift>`.
+// Shortens `each_element<a::Lift<float> >`, written with its namespaces, to `each_element<Lift>`.
 std::string short_name(const std::string& kernel);
 
-// Markdown; a number that a kernel has no accesses for is `-`.
+// Returns Markdown; a number is `-` if the kernel has no accesses of that kind.
 std::string to_markdown(const std::vector<Row>& rows);
 
-// The rows between the two markers of the page's text; an Error where a marker or a number is missing.
+// Returns the rows between the two markers of the page's text. Throws Error if a marker or a number is
+// missing.
 std::vector<Row> read_rows(const std::string& page);
 std::string with_rows(const std::string& page, const std::vector<Row>& rows);
 
-// One line per number that is worse than recorded by more than `tolerance` and its rounding, and per row that
-// only one side has; `improved` has a line per number that is better by as much.
+// `worse` has a line for each number that is worse than recorded by more than `tolerance` and its rounding,
+// and for each row that only one side has; `improved` has a line for each number that is better by as much.
 struct Verdict {
   std::vector<std::string> worse, improved;
 };

@@ -1,4 +1,4 @@
-// What the performance kernels ask of memory at the paper's sizes, held against the table in
+// Compares the memory traffic of the performance kernels at the paper's sizes with the table in
 // docs/kernel_traffic.md.
 #include <cstdlib>
 #include <fstream>
@@ -16,8 +16,8 @@ const std::string update_command =
     "STILLPOINT_UPDATE_TRAFFIC=1 build/no-cuda/tests/simt/test_emulated \"[traffic]\"";
 constexpr double tolerance = 0.02;
 
-// The counts are those of a release build: with less optimisation g++ loads again what kernels keep in
-// registers.
+// The recorded counts are those of a release build: with less optimisation, g++ loads values again that
+// kernels keep in registers.
 bool counts_hold_here() {
 #if STILLPOINT_RELEASE
   return simt::checks_accesses();

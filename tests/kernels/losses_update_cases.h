@@ -1,4 +1,4 @@
-// Softmax cross-entropy and optimiser steps against plain loops in double, on either device.
+// Checks softmax cross-entropy and optimiser steps against plain loops in double, on either device.
 #pragma once
 #include "kernels/losses/softmax_xent.h"
 #include "kernels/update/update.h"
@@ -6,7 +6,7 @@
 
 namespace stillpoint::kernels {
 
-// -log softmax(l)_y in double, without the cancellation of log(1 + small).
+// -log softmax(l)_y in double, without the cancellation in log(1 + small)
 inline double reference_loss(const double* l, std::int64_t classes, std::int64_t y) {
   double top = l[0];
   for (std::int64_t c = 1; c < classes; ++c) top = std::max(top, l[c]);
@@ -15,7 +15,7 @@ inline double reference_loss(const double* l, std::int64_t classes, std::int64_t
   return l[y] == top ? std::log1p(others) : top - l[y] + std::log(others + std::exp(l[y] - top));
 }
 
-// (softmax(l) - onehot(y)) without the cancellation at the label.
+// softmax(l) - onehot(y), without the cancellation at the label
 inline std::vector<double> reference_gradient(const double* l, std::int64_t classes, std::int64_t y) {
   double top = l[0], total = 0, others = 0;
   for (std::int64_t c = 1; c < classes; ++c) top = std::max(top, l[c]);
@@ -41,13 +41,13 @@ struct SoftmaxCase {
     for (std::size_t r = 0; r < labels.size(); ++r) {
       labels[r] = std::int32_t(rng() % unsigned(classes));
       if (r % 3 == 0)
-        logits[r * std::size_t(classes) + std::size_t(labels[r])] += T(4 * spread);  // mostly right
+        logits[r * std::size_t(classes) + std::size_t(labels[r])] += T(4 * spread);  // mostly correct
     }
   }
 };
 
-// Errors are relative to each value, however small: the exponential has a few ulp and the rounding of its
-// argument.
+// Errors are relative to each value, however small it is: the exponential is off by a few ulp and by its
+// argument's rounding.
 template <class T>
 void check_softmax(Device device, std::int64_t rows, std::int64_t classes, double spread) {
   INFO(rows << " rows, " << classes << " classes, spread " << spread << ", " << name_of(dtype_of<T>()));
@@ -62,7 +62,7 @@ void check_softmax(Device device, std::int64_t rows, std::int64_t classes, doubl
   const std::vector<double> l = to_double(test.logits);
   double worst = 0;
   const auto note = [&](double actual, double expected) {
-    const double floor = 1e-30;  // below it float32 exponentials are flushed to 0
+    const double floor = 1e-30;  // float32 exponentials below this are flushed to 0
     const double error = std::abs(actual - expected) / (std::abs(expected) + floor);
     worst = error <= worst ? worst : error;
   };
@@ -78,7 +78,7 @@ void check_softmax(Device device, std::int64_t rows, std::int64_t classes, doubl
   CHECK(worst <= double(std::numeric_limits<T>::epsilon()) * (16 + 16 * spread));
 }
 
-// Rows whose label is out of range are NaN, the others are not touched by it.
+// Rows with a label out of range must be NaN; they must not affect the other rows.
 inline void check_bad_labels(Device device, std::int64_t classes) {
   const std::int64_t rows = 4;
   const DeviceArray<float> logits(device, std::vector<float>(std::size_t(rows * classes), 0.5f));
@@ -95,7 +95,7 @@ inline void check_bad_labels(Device device, std::int64_t classes) {
   }
 }
 
-// Tensors of an optimiser in double and on a device.
+// An optimiser's tensors, in double and on a device.
 template <class T>
 struct OptimiserCase {
   Device device;
@@ -141,7 +141,7 @@ struct OptimiserCase {
   }
 };
 
-// The numbers in the type and on the device of a step.
+// Returns a step's coefficients as T on the device.
 template <class T, std::size_t n>
 DeviceArray<T> coefficients_on(Device device, const std::array<double, n>& values) {
   return DeviceArray<T>(device, std::vector<T>(values.begin(), values.end()));
@@ -191,7 +191,7 @@ void check_sgd(Device device, const std::vector<std::int64_t>& sizes, double cli
   test.check(4);
 }
 
-// The norm of gradients of these sizes, as the device computes it.
+// Checks the norm of gradients of these sizes; returns the norm that the device computed.
 template <class T>
 T check_norm(Device device, const std::vector<std::int64_t>& sizes) {
   std::mt19937 rng(11);
@@ -223,8 +223,8 @@ inline void check_clip_factor(Device device) {
   }
 }
 
-// Sizes of the copy-memory model's tensors and awkward ones: empty, one element, about a chunk, several
-// chunks.
+// Returns the sizes of the copy-memory model's tensors and awkward ones: empty, one element, about a chunk,
+// more than one chunk.
 inline std::vector<std::int64_t> optimiser_sizes() {
   std::vector<std::int64_t> sizes{0, 1, 255, 256, 257, 1500};
   for (int t = 0; t < 56; ++t) sizes.push_back(t % 3 == 0 ? 800 : 10);

@@ -1,7 +1,7 @@
-// A kernel that cannot do without spills: what bench/kernel_resources.py has to refuse.
+// A kernel that cannot avoid spills; bench/kernel_resources.py has to refuse it.
 namespace {
 
-constexpr int values = 40;  // doubles of a thread, of which 32 registers hold 16
+constexpr int values = 40;  // doubles per thread; 32 registers hold 16 of them
 
 }  // namespace
 

@@ -1,4 +1,4 @@
-// The TCN block of the tests: its arrays under one name, and its oracle in plain double loops.
+// The tests' TCN block: its arrays under one name, and its oracle in plain loops over doubles.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -19,7 +19,7 @@ Array array_of(std::vector<T>& v) {
   return {v.empty() ? nullptr : v.data(), Index(v.size()), dtype_of<T>(), Device::cpu};
 }
 
-// Every element starts as NaN, so that what a kernel leaves out is seen.
+// Every element starts as NaN, so that an element that a kernel leaves out is noticed.
 template <class T>
 std::vector<T> unset(Index size) {
   return std::vector<T>(std::size_t(size), std::numeric_limits<T>::quiet_NaN());
@@ -49,7 +49,7 @@ Weights<T> unset_weights(const TcnBlockShape& s) {
           unset<T>(down)};
 }
 
-// A block with everything it reads and writes.
+// Holds a block with everything that it reads and writes.
 template <class T>
 struct Block {
   TcnBlockShape s;
@@ -98,7 +98,7 @@ struct Block {
 
 using Values = std::vector<double>;
 
-// The oracle's weights after weight norm, rows of n.
+// Returns the oracle's weights after weight norm, in rows of n.
 inline Values normalised(const Values& v, const Values& gain) {
   const std::size_t n = v.size() / gain.size();
   Values w = v;
@@ -110,7 +110,7 @@ inline Values normalised(const Values& v, const Values& gain) {
   return w;
 }
 
-// visit(weight index, output index, input index) for every product of a convolution with `in` inputs.
+// Calls visit(weight index, output index, input index) for every product of a convolution with `in` inputs.
 template <class Visit>
 void each_product(const TcnBlockShape& s, Index in, Visit visit) {
   for (Index n = 0; n < s.batch; ++n)
@@ -153,7 +153,7 @@ inline void oracle_forward(Block<double>& b) {
   for (std::size_t i = 0; i < r.size(); ++i) b.y[i] = std::max(b.h[i] + r[i], 0.0);
 }
 
-// Gradients of v and gain from those of the normalised weights.
+// Computes the gradients of v and gain from the gradients of the normalised weights.
 inline void oracle_norm(const Values& dw, const Values& v, const Values& gain, Values& dv, Values& dgain) {
   const std::size_t n = v.size() / gain.size();
   for (std::size_t o = 0; o < gain.size(); ++o) {
@@ -172,7 +172,7 @@ inline Values channel_sums(const TcnBlockShape& s, const Values& g) {
   return sums;
 }
 
-// Reads a, h and y as they are, as the kernel does.
+// Reads a, h and y from the block, as the kernel does.
 inline void oracle_backward(Block<double>& b) {
   const Values w1 = normalised(b.w.v1, b.w.g1), w2 = normalised(b.w.v2, b.w.g2);
   Values r = b.dy, g1(b.a.size(), 0.0), dw1(w1.size(), 0.0), dw2(w2.size(), 0.0);

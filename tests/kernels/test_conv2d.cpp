@@ -1,4 +1,4 @@
-// The CPU's convolutions against plain loops in double, over ragged sizes, borders, strides and thread
+// Tests the CPU's convolutions against plain loops in double, over ragged sizes, borders, strides and thread
 // counts.
 #include "kernels/conv2d/conv2d.h"
 
@@ -21,7 +21,7 @@ Array array_of(std::vector<T>& v) {
   return {v.data(), Index(v.size()), dtype_of<T>(), Device::cpu};
 }
 
-// Outputs start as a value that none has, so that what was left unwritten shows.
+// Outputs start as a value that no output has, so that an element left unwritten is noticed.
 constexpr int untouched = 7777;
 
 template <class T>
@@ -43,7 +43,7 @@ struct Problem {
   std::vector<T> x, w, y, b;
 };
 
-// A result with the sum of the sizes of the terms of each element.
+// Holds a result and, for each element, the sum of its terms' magnitudes.
 struct Sums {
   explicit Sums(std::size_t n) : value(n, 0.0), size(n, 0.0) {}
   void add(std::size_t i, double term) {
@@ -84,8 +84,8 @@ Oracle oracle(const Problem<T>& in) {
   return out;
 }
 
-// Each of k additions rounds a partial sum, which is no larger than the sum of the terms' sizes, by eps / 2
-// at most.
+// Each of k additions rounds a partial sum by at most eps / 2 of it, and no partial sum is larger than the
+// sum of the terms' magnitudes.
 template <class T>
 void check_close(const char* what, const std::vector<T>& found, const Sums& expected, double k) {
   const double eps = std::numeric_limits<T>::epsilon();

@@ -1,5 +1,5 @@
-// Two-dimensional convolution on CUDA: cuDNN with either border, and the bodies where cuDNN does not take it,
-// against plain loops in double.
+// Tests two-dimensional convolution on CUDA against plain loops in double: cuDNN with either border, and our
+// own kernels where cuDNN does not take the shape.
 #include <algorithm>
 
 #include "kernels/conv2d/conv2d_cudnn_plan.h"
@@ -23,7 +23,8 @@ std::int64_t size_of_y(const Conv2dShape& s) {
   return s.batch * s.out_channels * s.out_height() * s.out_width();
 }
 
-// Adds first times second over all terms into `result`: each pass names which of y, x and w they are.
+// The indices of one term of the sums. Every pass is result += first * second; it names which of y, x and w
+// these are.
 struct Places {
   std::size_t y, x, w;
 };
@@ -46,7 +47,8 @@ void each_term(const Conv2dShape& s, const Term& term) {
       }
 }
 
-// One pass: its result, its factors, the place of each in a term, and the length of its sums.
+// Describes one pass: its result, its factors, the index of each in a term, and the names of its call and
+// kernel.
 struct Pass {
   const char* name;
   void (*run)(const Conv2dShape&, const Array&, const Array&, const Array&);
@@ -80,7 +82,8 @@ bool logged(const std::string& part) {
                      [&](const std::string& line) { return line.find(part) != std::string::npos; });
 }
 
-// Whether the pass was one call of cuDNN, with one kernel where the border wraps, or one body.
+// Checks that the pass was one call of cuDNN (with one more kernel if the border wraps) or one kernel of
+// ours.
 void check_launches(const Pass& pass, const Conv2dShape& s, bool by_cudnn) {
   CHECK(logged(by_cudnn ? pass.call : pass.body));
   const bool border = by_cudnn && s.circular && s.padding > 0;
@@ -94,11 +97,11 @@ void check_launches(const Pass&, const Conv2dShape&, bool) {}
 struct Run {
   Conv2dShape shape;
   Precision precision = Precision::float32;
-  std::int64_t offset = 0;  // elements by which the first factor starts behind its allocation
+  std::int64_t offset = 0;  // in elements, from the allocation's start to the first factor
   bool by_cudnn = true;
 };
 
-// Twice: the second run finds its plan, and has the same bits.
+// Runs the pass twice: the second run finds its plan, and must give the same bits.
 template <class T>
 void check_pass(const Pass& pass, const Run& run) {
   const Conv2dShape& s = run.shape;
@@ -131,7 +134,7 @@ void check_pass(const Pass& pass, const Run& run) {
   });
   const double terms = longest_sum(pass, s);
   if (std::is_same_v<T, float> && run.precision != Precision::float32 && run.by_cudnn)
-    return check_close(pass.name, before, expected, terms, 2, std::ldexp(1.0, -10));  // of tf32's operands
+    return check_close(pass.name, before, expected, terms, 2, std::ldexp(1.0, -10));  // tf32 operands
   check_close(pass.name, before, expected, terms);
 }
 
@@ -140,7 +143,7 @@ void check(const Run& run) {
   for (const Pass& pass : passes) check_pass<T>(pass, run);
 }
 
-//                       N  Ci Co H  W  Kh Kw
+//                       N  Ci Co H  W  Kh Kw stride padding circular
 constexpr Conv2dShape zero{2, 3, 5, 9, 7, 3, 3, 1, 1, false}, strided{1, 2, 3, 11, 6, 4, 3, 2, 1, false},
     bare{3, 1, 2, 5, 33, 2, 5, 3, 0, false}, pointwise{1, 4, 3, 3, 5, 1, 1, 1, 0, false},
     wrapped{2, 3, 4, 6, 9, 3, 3, 1, 1, true}, wrapped_strided{2, 2, 3, 7, 8, 5, 7, 2, 2, true},
@@ -162,7 +165,7 @@ TEST_CASE("cuDNN rounds as the precision asks and no more", "[cuda][conv2d]") {
     check<float>({wrapped, precision});
     check<double>({zero, precision});
   }
-  // 2^-12 is below what tf32 keeps of 1.
+  // tf32 drops 2^-12 when it is added to 1.
   const DeviceArray<float> x(Device::cuda, std::vector<float>{1 + 0x1p-12f}),
       w(Device::cuda, std::vector<float>{1});
   const auto product = [&](Precision precision) {
@@ -208,10 +211,10 @@ TEST_CASE("what does a convolution is kept for people to read", "[cuda][conv2d]"
 
 TEST_CASE("a recorded convolution needs its warm-up and repeats its bits", "[cuda][conv2d]") {
   std::mt19937 rng(5);
-  check<float>({.shape = wrapped});  // makes cuDNN's handle, which a recording may not make either
+  check<float>({.shape = wrapped});  // makes cuDNN's handle, which must not be made during a recording
   for (const Pass& pass : passes) {
     Conv2dShape s = wrapped;
-    s.width += 2;  // a shape that no other test has a plan for
+    s.width += 2;  // no other test has a plan for this shape
     const auto first = random_values<float>(rng, pass.first(s)),
                second = random_values<float>(rng, pass.second(s));
     const DeviceArray<float> a(Device::cuda, first), b(Device::cuda, second);

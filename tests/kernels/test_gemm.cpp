@@ -1,4 +1,4 @@
-// Matrix products on the CPU against plain loops in double.
+// Tests matrix products on the CPU against plain loops in double.
 #include "kernels/gemm/gemm.h"
 
 #include <array>
@@ -33,11 +33,11 @@ Array array_of(std::vector<T>& v) {
   return {v.data(), Index(v.size()), dtype_of<T>(), Device::cpu};
 }
 
-// Elements (i,k) of op(a) and (k,j) of op(b).
+// Return the positions of element (i,k) of op(a) and element (k,j) of op(b).
 Index a_at(const HostGemm& g, Index i, Index k) { return g.transpose_a ? k * g.lda + i : i * g.lda + k; }
 Index b_at(const HostGemm& g, Index k, Index j) { return g.transpose_b ? j * g.ldb + k : k * g.ldb + j; }
 
-// A product with `gap` elements between rows; checks the values and that the gaps of c are untouched.
+// Runs a product with `gap` elements between rows; checks the values and that the gaps of c are untouched.
 template <class T, class Product>
 void check_product(HostGemm g, Index gap, Product product) {
   g.lda = (g.transpose_a ? g.m : g.k) + gap;
@@ -46,7 +46,7 @@ void check_product(HostGemm g, Index gap, Product product) {
   const std::vector<T> a = draw<T>((g.transpose_a ? g.k : g.m) * g.lda, 1);
   const std::vector<T> b = draw<T>((g.transpose_b ? g.n : g.k) * g.ldb, 2), before = draw<T>(g.m * g.ldc, 3);
   std::vector<T> c = before;
-  if (g.beta == 0)  // what c held must not be read
+  if (g.beta == 0)  // the product must not read what c held
     for (Index i = 0; i < g.m; ++i)
       std::fill_n(c.begin() + i * g.ldc, g.n, std::numeric_limits<T>::quiet_NaN());
   product(g, a.data(), b.data(), c.data());
@@ -164,11 +164,11 @@ TEST_CASE("bf16 rounds to nearest, ties to even", "[gemm]") {
   };
   CHECK(rounded(0x3f800000u) == 0x3f800000u);
   CHECK(rounded(0x3f807fffu) == 0x3f800000u);
-  CHECK(rounded(0x3f808000u) == 0x3f800000u);  // a tie, down to even
+  CHECK(rounded(0x3f808000u) == 0x3f800000u);  // a tie rounds down to even
   CHECK(rounded(0x3f808001u) == 0x3f810000u);
-  CHECK(rounded(0x3f818000u) == 0x3f820000u);  // a tie, up to even
+  CHECK(rounded(0x3f818000u) == 0x3f820000u);  // a tie rounds up to even
   CHECK(rounded(0xbf818000u) == 0xbf820000u);
-  CHECK(rounded(0x7f7fffffu) == 0x7f800000u);  // past the largest bf16
+  CHECK(rounded(0x7f7fffffu) == 0x7f800000u);  // rounds past the largest bf16
   CHECK(rounded(0xff800000u) == 0xff800000u);
   CHECK(rounded(0x80000000u) == 0x80000000u);
   CHECK(std::isnan(kernels::round_to_bf16(std::bit_cast<float>(0x7f800001u))));

@@ -1,5 +1,5 @@
-// Batch normalisation and maximum pooling on CUDA against the same bodies on the CPU, which op cases hold to
-// oracles.
+// Tests batch normalisation and maximum pooling on CUDA against the same code on the CPU, which the op cases
+// compare with oracles.
 #include <limits>
 
 #include "kernels/batch_norm/batch_norm.h"
@@ -21,7 +21,7 @@ struct BatchNormResults {
   std::vector<T> mean, variance, y, dx, dgain, dshift, running_mean, running_variance;
 };
 
-// Everything that a training step asks of the layer, on one device.
+// Runs everything that a training step needs from the layer, on one device.
 template <class T>
 BatchNormResults<T> batch_norm_on(Device device, const BatchNormShape& s) {
   std::mt19937 rng(unsigned(s.places() * 7 + s.batch));
@@ -43,7 +43,7 @@ BatchNormResults<T> batch_norm_on(Device device, const BatchNormShape& s) {
           running_mean.host(), running_variance.host()};
 }
 
-// A value whose ReLU is decided by rounding may differ between the devices; none of these is.
+// If rounding decided a value's ReLU, the devices could differ; none of these values is that close to 0.
 template <class T>
 void check_batch_norm(const BatchNormShape& s) {
   INFO("batch norm " << s.batch << " x " << s.channels << " x " << s.height << " x " << s.width << " pool "
@@ -81,7 +81,7 @@ PoolResults<T> max_pool_on(Device device, const MaxPoolShape& s, const std::vect
   return {y.host(), scattered.host(), gathered.host(), place.host()};
 }
 
-// Draws have ties. Maxima and places are chosen, not computed, so that they are equal.
+// The draws have ties. Maxima and places are selected, not computed, so both devices must agree exactly.
 template <class T>
 void check_max_pool(const MaxPoolShape& s) {
   INFO("max pool " << s.planes << " x " << s.height << " x " << s.width << " by " << s.size);
@@ -94,7 +94,7 @@ void check_max_pool(const MaxPoolShape& s) {
   CHECK(gpu.gathered == gpu.y);
 }
 
-// y, and the gradients of w and b.
+// Returns y and the gradients of w and b.
 template <class T>
 std::vector<std::vector<T>> conv2d_bias_on(Device device, const Conv2dShape& s) {
   std::mt19937 rng(unsigned(s.height));

@@ -1,4 +1,4 @@
-"""Checks of bench/kernel_resources.py that need no CUDA: occupancy, and what is read from cuobjdump's text."""
+"""Tests what needs no CUDA in bench/kernel_resources.py: occupancy, and the reading of cuobjdump's text."""
 import pathlib
 import sys
 import unittest
@@ -12,7 +12,7 @@ def usage(registers=32, threads=256, shared=0, arch="sm_80", name="k"):
 
 
 class Occupancy(unittest.TestCase):
-    # Percentages of NVIDIA's occupancy calculator.
+    # These percentages are those of NVIDIA's occupancy calculator.
     def test_registers(self):
         for registers, percent in [(32, 100), (37, 75), (40, 75), (48, 62), (64, 50), (65, 38), (96, 25), (128, 25),
                                    (129, 12), (255, 12)]:
@@ -25,8 +25,9 @@ class Occupancy(unittest.TestCase):
         self.assertEqual(tool.occupancy(usage(65, 1024)), 0)
 
     def test_shared_memory(self):
-        self.assertEqual(tool.occupancy(usage(shared=40000)), 50)  # 41,088 bytes of 167,936 each
-        self.assertEqual(tool.occupancy(usage(shared=41024, arch="sm_90")), 62)  # of 233,472; 1,024 are the system's
+        self.assertEqual(tool.occupancy(usage(shared=40000)), 50)  # 41,088 bytes for each block, of 167,936
+        # An sm_90 has 233,472 bytes; the system takes 1,024 for each block.
+        self.assertEqual(tool.occupancy(usage(shared=41024, arch="sm_90")), 62)
         self.assertEqual(tool.occupancy(usage(shared=41024, arch="sm_100")), 62)
 
     def test_dynamic_shared_memory(self):

@@ -1,4 +1,4 @@
-// CUDA memory, errors, matrix products, softmax cross-entropy and optimisers, on the emulator.
+// Tests CUDA memory, errors, matrix products, softmax cross-entropy and optimisers on the emulator.
 #include "kernels/device/cuda.h"
 #include "kernels/device/cuda_memory.h"
 #include "kernels/embedding/embedding.h"
@@ -12,8 +12,9 @@ namespace {
 
 using Values = std::vector<double>;
 
-// Operands as a bf16 product sees them: 7 bits of mantissa, to nearest even. How tf32 rounds ties is the
-// machine's choice, so its results are held to unrounded operands with the tolerance of its 10 bits.
+// Returns operands as a bf16 product sees them: 7 bits of mantissa, rounded to nearest even. The machine
+// decides how tf32 rounds ties, so tf32 results are compared with unrounded operands, with a tolerance of its
+// 10 bits.
 Values rounded_for(Precision p, Values values) {
   if (p != Precision::bf16) return values;
   for (double& v : values) {
@@ -61,7 +62,7 @@ void check_gemm(const GemmShape& s, Precision p) {
 struct LinearCase {
   LinearShape shape;
   bool bias;
-  std::int64_t offset = 0;  // elements by which x starts behind its allocation
+  std::int64_t offset = 0;  // in elements, from the allocation's start to x
 };
 
 template <class T>
@@ -128,7 +129,7 @@ TEST_CASE("a machine that cannot run the engine says what to do", "[cuda][errors
   const cuda::DeviceFacts good{.driver = 13000, .runtime = 13000, .devices = 1, .major = 8, .minor = 0};
   CHECK(device_problem(good).empty());
   cuda::DeviceFacts facts = good;
-  facts.runtime = 13010;  // a later minor version runs on the major version's first driver
+  facts.runtime = 13010;  // a later minor version runs on the first driver of its major version
   CHECK(device_problem(facts).empty());
   facts.driver = 0;
   CHECK_THAT(device_problem(facts), mentions("no NVIDIA driver", "13.1", "install", "--device cpu"));
@@ -185,7 +186,7 @@ TEST_CASE("CUDA linear layers agree with plain loops", "[cuda][gemm]") {
     }
 }
 
-// The library's ReLU is not used: it may make a NaN 0.
+// The library's ReLU is not used, because it may turn a NaN into 0.
 TEST_CASE("an aligned linear layer is one library call, and a launch for its ReLU", "[cuda][gemm]") {
   const DeviceArray<float> x(Device::cuda, std::vector<float>(12, 1.0f)),
       w(Device::cuda, {1, 1, 1, 1, NAN, 1, 1, 1, -1, -1, -1, -1});

@@ -1,4 +1,4 @@
-// Softmax cross-entropy and the optimisers on the CPU.
+// Tests softmax cross-entropy and the optimisers on the CPU.
 #include "kernels/host/pool.h"
 #include "tests/kernels/losses_update_cases.h"
 #include "tests/support/error_text.h"

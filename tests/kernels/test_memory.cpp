@@ -1,4 +1,4 @@
-// Buffers, arenas and uploads on the CPU.
+// Tests buffers, arenas and uploads on the CPU.
 #include "kernels/device/memory.h"
 
 #include <vector>
@@ -46,7 +46,7 @@ TEST_CASE("a buffer may outlive its arena", "[memory]") {
 TEST_CASE("an upload keeps what it was given until it is finished", "[memory]") {
   std::vector<float> from{1, 2, 3}, to(3, 0);
   Upload upload;
-  upload.finish(to.data());  // nothing was started
+  upload.finish(to.data());  // no upload was started
   upload.start(Device::cpu, from.data(), 12);
   from = {7, 7, 7};
   CHECK_THAT(error_text([&] { upload.start(Device::cpu, from.data(), 12); }), mentions("call finish"));

@@ -1,5 +1,5 @@
-// Loops on several threads: every piece once, any number of threads, exceptions, loops within loops and
-// beside others, more threads than cores; and how many cores there are to use.
+// Tests loops on more than one thread: each piece runs once, with any number of threads, exceptions, nested
+// loops, loops beside others and more threads than cores; and how many cores are usable.
 #include "kernels/host/pool.h"
 
 #include <unistd.h>
@@ -31,7 +31,7 @@ struct ThreadCount {
   ~ThreadCount() { kernels::set_thread_count(before); }
 };
 
-// How often each of n pieces was done, by a loop within each of `outer` pieces.
+// Returns how often each of n pieces ran, in a loop within each of `outer` pieces.
 std::vector<int> counts(Index outer, Index n) {
   std::vector<std::atomic<int>> done(std::size_t(outer * n));
   parallel(outer, [&](Index o) { parallel(n, [&](Index i) { ++done[std::size_t(o * n + i)]; }); });
@@ -101,13 +101,13 @@ TEST_CASE("a float32 product gives the same bits with any number of threads", "[
   }
 }
 
-// Steps of 0.04 s of a processor with as many threads as are chosen.
+// Simulates steps of 0.04 s of processor time with as many threads as ThreadChoice chooses.
 struct Steps {
   kernels::ThreadChoice choice;
   kernels::Usage usage = {};
   std::map<int, double> seconds = {};  // of the last run, by number of threads
 
-  // seconds_of(threads) of a step; where more than `undisturbed` threads run half of them wait for a core.
+  // A step takes seconds_of(threads). With more than `undisturbed` threads, half of them wait for a core.
   template <class SecondsOf>
   void run(double length, const SecondsOf& seconds_of, int undisturbed) {
     seconds.clear();
@@ -132,13 +132,13 @@ TEST_CASE("a step takes fewer threads while they lose their cores, and all of th
   steps.run(60, scales, 0);
   steps.run(60, slowed, 8);
   CHECK(steps.choice.threads() == 8);
-  CHECK(steps.seconds.size() == 1);  // nothing is tried alone, or where the cores are in use
+  CHECK(steps.seconds.size() == 1);  // no trial if no thread waits, or if they still use 2/3 of the cores
   steps.run(60, slowed, 0);
   CHECK(steps.seconds[8] > 56);
   CHECK(steps.seconds[4] > 0);
   steps.run(10, stalls, 1);
   steps.run(60, stalls, 1);
-  CHECK(steps.seconds[2] > 48);  // a trial of 4 is two steps, each 10 times as long
+  CHECK(steps.seconds[2] > 48);  // a trial of 4 threads is two steps, each 10 times as long
   CHECK(steps.seconds[8] == 0);
   steps.run(20, scales, 8);
   steps.run(60, scales, 8);

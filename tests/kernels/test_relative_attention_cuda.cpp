@@ -1,4 +1,4 @@
-// The CUDA kernels of relative attention, on the emulator, against the CPU's in float64.
+// Tests the CUDA kernels of relative attention, on the emulator, against the CPU's in float64.
 #include "kernels/relative_attention/relative_attention.h"
 #include "tests/support/device_array.h"
 
@@ -16,7 +16,7 @@ struct Problem {
   Problem(const RelativeAttentionShape& s, unsigned seed) : shape(s) {
     std::mt19937 rng(seed);
     const std::int64_t width = s.heads * s.features;
-    // float32 numbers, so that both types compute with the same
+    // These are float32 numbers, so that both types compute with the same values.
     const auto draw = [&](std::int64_t n) { return to_double(random_values<float>(rng, n)); };
     qkv = draw(s.batch * s.length * 3 * width);
     r = draw(s.length * width);
@@ -90,7 +90,7 @@ TEST_CASE("relative attention on CUDA equals the CPU's", "[attention]") {
 
 TEST_CASE("relative attention on CUDA keeps what is not a number", "[attention]") {
   Problem problem({1, 37, 1, 5}, 9);
-  problem.qkv[34 * 15 + 6] = NAN;  // key 34: queries from 34 on see it
+  problem.qkv[34 * 15 + 6] = NAN;  // key 34, which queries from 34 on see
   const Result result = problem.run<float>(Device::cuda, true);
   for (std::int64_t i = 0; i < 37; ++i) CHECK(std::isnan(result.y[std::size_t(i * 5)]) == (i >= 34));
   CHECK(std::isnan(result.db_w[0]));

@@ -1,4 +1,4 @@
-// The SIM head and the products beneath it against plain loops in double.
+// Tests the SIM head and the products beneath it against plain loops in double.
 #include "kernels/sim_head/sim_head.h"
 
 #include <cmath>
@@ -30,7 +30,7 @@ struct Spec {
   bool bias = true, train = true;
 };
 
-// A chain with its inputs in T; every value is a T, so that the oracle reads the same numbers.
+// A chain with its inputs in T. Every value is a T, so that the oracle reads the same numbers.
 template <class T>
 struct Chain {
   Chain(Index positions, std::vector<Spec> layers, unsigned seed) : n(positions), specs(std::move(layers)) {
@@ -73,7 +73,7 @@ struct Result {
   bool operator==(const Result&) const = default;
 };
 
-// Outputs start as a value that no gradient has, so that what was left unwritten shows.
+// Outputs start as a value that no gradient has, so that an element left unwritten is noticed.
 constexpr int untouched = 77;
 
 template <class T>
@@ -98,7 +98,7 @@ Result<T> run(Chain<T>& c, bool want_dx = true) {
   return r;
 }
 
-// The oracle: values, and with each gradient element the sum of the sizes of its terms.
+// The oracle's values and gradients, with the sum of the terms' magnitudes of each gradient element.
 struct Oracle {
   Doubles y, dx, dx_size;
   std::vector<Doubles> dw, db, dw_size, db_size;
@@ -186,7 +186,7 @@ Oracle oracle(const Chain<T>& c) {
   return r;
 }
 
-// |value - expected| <= c eps size, with the size of the terms; returns the largest ratio.
+// |value - expected| <= c eps size, with the size of the terms; returns the largest ratio c.
 template <class T>
 double worst(const std::vector<T>& value, const Doubles& expected, const Doubles& size, double floor = 1e-3) {
   REQUIRE(value.size() == expected.size());
@@ -199,7 +199,7 @@ double worst(const std::vector<T>& value, const Doubles& expected, const Doubles
   return ratio;
 }
 
-// Moves p away from the kink of ReLU: there float and double may fall on either side.
+// Returns whether a p lies so near to the kink of ReLU that float and double may fall on different sides.
 template <class T>
 bool near_kink(const Chain<T>& c) {
   const Trace<T> t = trace(c);

@@ -1,4 +1,4 @@
-// The CUDA kernels of the SIM head, on the emulator, against plain loops in double.
+// Tests the CUDA kernels of the SIM head, on the emulator, against plain loops in double.
 #include <algorithm>
 
 #include "kernels/gemm/gemm.h"
@@ -30,7 +30,7 @@ struct Chain {
 constexpr Activation identity = Activation::identity, rectified = Activation::relu,
                      fourier = Activation::fourier;
 
-// An operand as the tensor cores are given it: tf32 with ties away from zero, bf16 with ties to even.
+// Returns an operand as the tensor cores get it: tf32 with ties away from zero, bf16 with ties to even.
 double rounded(Precision p, double exact) {
   const double v = double(float(exact));
   if (p == Precision::float32) return exact;
@@ -43,7 +43,7 @@ Values rounded(Precision p, Values values) {
   return values;
 }
 
-// One layer of the reference: z from its input and weights, which are rounded.
+// One layer of the reference: computes z from its input and weights, which are rounded already.
 Values layer_forward(const Chain& chain, std::size_t l, const Values& w, const Values& b, const Values& in) {
   const std::int64_t n = chain.in_of(l), m = chain.layers[l].out, width = chain.width(l);
   Values z(std::size_t(chain.positions * width));
@@ -65,8 +65,8 @@ Values layer_forward(const Chain& chain, std::size_t l, const Values& w, const V
 struct LayerGradients {
   Values dw, db, din;
 };
-// w and in are rounded, dp is rounded here. Where it is, sums of din are float32's: the next layer's dp then
-// rounds as the kernel's does.
+// w and in are rounded already; dp is rounded here. If the precision rounds, sums of din are rounded to
+// float32, so that the next layer's dp rounds as the kernel's does.
 LayerGradients layer_backward(const Chain& chain, std::size_t l, const Values& w, const Values& in,
                               const Values& z, const Values& dz, Precision p) {
   const std::int64_t n = chain.in_of(l), m = chain.layers[l].out, width = chain.width(l);
@@ -165,7 +165,7 @@ Outcome<T> run_chain(const Chain& chain, const Inputs<T>& inputs, Path path) {
   return outcome;
 }
 
-// Layer by layer from the kernel's own activations, so that ReLU masks and roundings agree exactly.
+// Checks layer by layer from the kernel's own activations, so that ReLU masks and roundings agree exactly.
 template <class T>
 void check_values(const Chain& chain, const Inputs<T>& inputs, const Outcome<T>& outcome, Precision p) {
   const std::size_t count = chain.layers.size();
@@ -303,7 +303,7 @@ TEST_CASE("the SIM head on tensor cores agrees with plain loops over rounded ope
       {70, 2, {{7, fourier}}},
       {65, 13, {{9, rectified, false}, {11, fourier}, {6, rectified}, {3, fourier}, {5, identity}}},
       {9, 64, {{64, rectified}, {32, fourier}, {64, identity}}},
-      {16500, 2, {{3, rectified}, {2, identity}}},  // tiles of 64 positions, more than there are sets
+      {16500, 2, {{3, rectified}, {2, identity}}},  // more tiles of 64 positions than sets
       {40,
        6,
        {{4, rectified, true, true, false, true},
@@ -324,11 +324,12 @@ TEST_CASE("the SIM head on tensor cores stays as near to float32 as its mantissa
     for (const Precision p : {Precision::tf32, Precision::bf16}) {
       const ScopedPrecision scope(p);
       const Outcome<float> outcome = run_chain(chain, inputs, Path::chosen);
-      // Each operand is off by half a unit of its last place at most, and so, nearly, a product by one.
+      // Each operand is off by at most half a unit of its last place, so that a product is off by nearly one
+      // unit.
       const double unit = p == Precision::tf32 ? std::ldexp(1.0, -10) : std::ldexp(1.0, -7), k = 1;
       check_close("y", outcome.y, to_double(exact.y), k, 1, unit);
       check_close("dw", outcome.dw.back(), to_double(exact.dw.back()), k, 1, unit);
-      // The sums of unrounded errors differ in their order alone.
+      // The sums of unrounded errors differ only in their order.
       check_close("db", outcome.db.back(), to_double(exact.db.back()), double(chain.positions));
       double change = 0;
       for (std::size_t i = 0; i < exact.y.size(); ++i)
@@ -343,8 +344,8 @@ TEST_CASE("the SIM head on tensor cores stays as near to float32 as its mantissa
 TEST_CASE("the SIM head takes tensor cores where tf32 or bf16 is asked for float32", "[cuda][sim_head]") {
   const auto inputs = random_inputs<float>(folded_two);
   const auto inputs64 = random_inputs<double>(folded_two);
-  // Whether the names of what runs hold these: forward with and without saved activations, backward, its
-  // sums.
+  // Checks that the names of the kernels that run hold these: forward with and without saved activations,
+  // backward, its sums.
   const auto runs = [](auto&& call, const std::string& forward, const std::string& backward) {
     simt::reset_stats();
     call();

@@ -1,4 +1,4 @@
-// Vector sine, cosine and powers of two against libm in double.
+// Tests the vector sine, cosine and powers of two against libm in double.
 #include "kernels/launch/simd_math.h"
 
 #include <algorithm>
@@ -43,7 +43,7 @@ TEST_CASE("vector sine and cosine stay within 2 ulp up to 1e4", "[simd_math]") {
       check(x, false);
     }
   }
-  for (int n = -6300; n <= 6300; n += lanes) {  // neighbours of multiples of pi/2, where a result is smallest
+  for (int n = -6300; n <= 6300; n += lanes) {  // next to multiples of pi/2, where a result is smallest
     for (int step = -2; step <= 2; ++step) {
       for (int i = 0; i < lanes; ++i) {
         x[i] = float((n + i) * 1.5707963267948966);

@@ -1,4 +1,4 @@
-// The floating-point mode, on threads of their own: the test's own thread keeps its mode.
+// Tests the floating-point mode on threads of their own, so that the test's own thread keeps its mode.
 #include "kernels/launch/subnormals.h"
 
 #include <chrono>
@@ -28,7 +28,7 @@ TEST_CASE("a thread that flushes subnormals passes that on to the threads that h
     with = ask();
   }).join();
   CHECK(with == 64);
-  CHECK(ask() == 0);  // helpers take over the mode of whoever they work for
+  CHECK(ask() == 0);  // helpers take over the mode of the thread that they work for
 #endif
 }
 

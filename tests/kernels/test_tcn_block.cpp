@@ -1,5 +1,5 @@
-// The TCN block on the CPU against plain loops, golden numbers, finite differences, and itself on other
-// threads.
+// Tests the TCN block on the CPU against plain loops, golden numbers, finite differences, and itself with
+// other numbers of threads.
 #include <cmath>
 #include <limits>
 #include <string>
@@ -22,7 +22,8 @@ double largest(const Values& v) {
   return out;
 }
 
-// Errors relative to the largest element. 16 eps sqrt(k), k the length of the longest chain of sums.
+// Checks that errors relative to the largest element are at most 16 eps sqrt(k), with k the length of the
+// longest chain of sums.
 template <class T>
 void check_close(const std::vector<T>& given, const Values& expected, Index k, double scale) {
   REQUIRE(given.size() == expected.size());
@@ -59,8 +60,9 @@ void check_against_oracle(const TcnBlockShape& s) {
   }
 }
 
-// Odd shapes: a length of 1, shorter than the reach, and no multiple of a vector; a down-sampling map where
-// in_channels != channels; tiles of every size; more samples than groups of partial sums.
+// Odd shapes: a length of 1, lengths below the reach, lengths that are no multiple of a vector; a
+// down-sampling map if in_channels != channels; tiles of every size; more samples than groups of partial
+// sums.
 const TcnBlockShape shapes[] = {
     {1, 1, 1, 1, 1, 1},     {2, 3, 3, 1, 8, 2},       {3, 1, 10, 13, 8, 1},   {1, 1, 10, 520, 8, 1},
     {1, 10, 10, 520, 8, 2}, {2, 10, 10, 300, 8, 128}, {11, 5, 3, 33, 2, 2},   {3, 7, 5, 40, 8, 1},

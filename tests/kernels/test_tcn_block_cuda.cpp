@@ -1,4 +1,4 @@
-// The CUDA kernels of the TCN block, on the emulator, against plain loops in double.
+// Tests the CUDA kernels of the TCN block, on the emulator, against plain loops in double.
 #include "kernels/tcn_block/tcn_block_cuda.h"
 #include "tests/support/cuda_machine.h"
 #include "tests/support/device_array.h"
@@ -29,7 +29,7 @@ struct Reference {
       squares += std::pow(v[std::size_t(o * in * s.taps + e)], 2);
     return std::sqrt(squares);
   }
-  // The largest part of dw that the weight norm's adjoint takes away, g dg / ||v||.
+  // Returns g dg / ||v||, the largest part of dw that the weight norm's adjoint takes away.
   double projected(const Values& v, const Values& g, const Values& dg, std::int64_t in) const {
     double largest = 0;
     for (std::int64_t o = 0; o < s.channels; ++o)
@@ -60,7 +60,7 @@ struct Reference {
         }
     return y;
   }
-  // h + r before the last ReLU
+  // Returns ReLU(h + r).
   Values residual(const Values& x, Values y) const {
     for (std::int64_t n = 0; n < s.batch; ++n)
       for (std::int64_t o = 0; o < s.channels; ++o)
@@ -74,7 +74,7 @@ struct Reference {
     return y;
   }
 
-  // Adds one convolution's gradients from its errors; dx is added to.
+  // Adds one convolution's gradients from its errors, dx included.
   void adjoint(const Values& e, const Values& x, const Values& w, std::int64_t in, Values& dx, Values& dw,
                Values& db) const {
     for (std::int64_t n = 0; n < s.batch; ++n)
@@ -104,7 +104,7 @@ struct Reference {
     }
   }
 
-  // Gradients, from the activations that backward reads.
+  // Returns the gradients, computed from the activations that backward reads.
   BlockValues backward(const Values& x, const Values& a, const Values& h, const Values& y, const Values& dy,
                        Values& dx) const {
     const auto zeros = [](const Values& like) { return Values(like.size(), 0.0); };
@@ -139,7 +139,7 @@ struct Reference {
   }
 };
 
-// Parameters (or unwritten gradients of the same sizes) on the device.
+// Holds parameters (or unwritten gradients of the same sizes) on the device.
 template <class T>
 struct DeviceBlock {
   std::vector<DeviceArray<T>> arrays;
