@@ -1,4 +1,4 @@
-// The program: arguments in, exit code out.
+// Starts the program: sets up signals, limits and floating point, and runs the command line.
 #include <unistd.h>
 
 #include <cstring>
@@ -19,13 +19,13 @@ constexpr bool stillpoint::compiled_for[] = {STILLPOINT_INSTRUCTION_SETS(STILLPO
 
 namespace {
 
-// Without memory of its own.
+// Prints without allocating memory.
 void print(const char* words) noexcept {
   for (const char* part : {"stillpoint: ", words, "\n"})
     if (::write(STDERR_FILENO, part, std::strlen(part)) < 0) return;
 }
 
-// For what no caller could catch, as on a thread of a library.
+// Handles exceptions that no caller could catch, for example on a thread of a library.
 [[noreturn]] void end_with_words() noexcept {
   try {
     if (std::current_exception()) throw;

@@ -1,4 +1,4 @@
-// Subcommands and flags; settings come from the tasks' field lists.
+// The subcommands and their flags; the settings come from the tasks' field lists.
 #include "tasks/command/cli.h"
 
 #include <unistd.h>
@@ -34,10 +34,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t longest_path =
-    4096;  // PATH_MAX: names of files in output that programs read stay whole
+    4096;  // PATH_MAX, so that file names stay whole in output that programs read
 
 void add_other_data(CLI::App& app, bool& other_data) {
-  app.add_flag("--other-data", other_data, "go on although the picture or data set is not the run's");
+  app.add_flag("--other-data", other_data, "continue although the picture or data set has changed");
 }
 
 struct TrainFlags {
@@ -49,15 +49,15 @@ struct TrainFlags {
   void add_to(CLI::App& app, std::string_view task) {
     settings.add_to(app, task);
     app.add_option("--run", run, "run folder; default runs/TASK-MODEL-NNN");
-    app.add_option("--resume", resume, "run folder to go on from, bit-identically");
+    app.add_option("--resume", resume, "run folder to resume, bit-identically");
     if (task != "copy-memory") add_other_data(app, other_data);
-    app.add_option("--trial", trial, "token of the worker of a search whose trial this is")->group("");
+    app.add_option("--trial", trial, "token of the search worker that runs this trial")->group("");
     common.add_to(app);
   }
 };
 
 TrainRequest resumed_request(const TaskKind& kind, const TrainFlags& flags) {
-  // Of a trial the search knows the settings, and where its data are now.
+  // If this is a trial, the search may give its settings again, with the place where its data are now.
   SettingsFlags others = flags.settings;
   others.image = others.data = "";
   require(
@@ -109,7 +109,7 @@ int train_command(const CLI::App& app, const TaskKind& kind, const TrainFlags& f
   request.device = device;
   request.terminal = is_terminal(STDOUT_FILENO) && group.size() == 1;  // mpirun's pipe may look like one
   request.ending = InterruptGuard::interrupted;
-  // A console that is gone has nobody behind it who would want the rest: `train | head`, a lost terminal.
+  // If the console is gone (`train | head`, a lost terminal), nobody wants the rest.
   request.should_stop = [&out](Index) { return InterruptGuard::interrupted() || !out; };
   const InterruptGuard guard;
   try {
@@ -132,11 +132,11 @@ struct EvalFlags {
 
   void add_to(CLI::App& app) {
     app.add_option("CHECKPOINT", checkpoint, "a run folder or its checkpoint.safetensors")->required();
-    app.add_option("--split", split, "one split only");
+    app.add_option("--split", split, "evaluate only this split");
     app.add_option("--image", image, "image-regression: where the picture is now");
     app.add_option("--data", data, "image-classification: where the data set is now");
     add_other_data(app, other_data);
-    app.add_option("--output", output, "folder for what the task shows (pictures)");
+    app.add_option("--output", output, "folder for the pictures that the task makes");
     common.add_to(app);
   }
 };
@@ -190,15 +190,15 @@ struct PredictFlags {
     app.add_option("IMAGE", images, "PNG or JPEG files; each is scaled to the size of the data set's images")
         ->required();
     app.add_option("--background", background,
-                   "colour behind what is transparent: white, black, grey or #RRGGBB")
+                   "colour behind transparent pixels: white, black, grey or #RRGGBB")
         ->capture_default_str();
     app.add_flag("--invert", inverted,
-                 "dark ink on white, where the data set has light ink on black (MNIST)");
+                 "for dark ink on white, if the data set has light ink on black (MNIST)");
     common.add_to(app);
   }
 };
 
-// A picture that cannot be read is named; the others are predicted all the same.
+// Reports each picture that cannot be read, and predicts the others.
 int predict_command(const PredictFlags& flags, std::ostream& out, std::ostream& err) {
   const Device device = flags.common.apply();
   const fs::path path = checkpoint_of(flags.checkpoint);
@@ -233,7 +233,7 @@ struct ReportFlags {
   std::string output = "report.html";
 
   void add_to(CLI::App& app) {
-    app.add_option("RUN", runs, "run folders; those of one task on the same data are compared")->required();
+    app.add_option("RUN", runs, "run folders; runs of one task on the same data are compared")->required();
     app.add_option("--output", output, "the HTML file to write")->capture_default_str();
   }
   int run(std::ostream& out, std::ostream& err) const {
@@ -247,7 +247,7 @@ struct ReportFlags {
   }
 };
 
-// An empty value is one that a script's variable lost.
+// Throws Error if a value is empty: a script's variable was probably not set.
 void refuse_empty(const CLI::App& app) {
   for (const CLI::Option* option : app.get_options())
     for (const std::string& value : option->results())
@@ -256,14 +256,14 @@ void refuse_empty(const CLI::App& app) {
   for (const CLI::App* command : app.get_subcommands()) refuse_empty(*command);
 }
 
-// The exit code of a command that may have had several ranks, which go in order.
+// Returns the exit code of a command that may have more than one rank, after the ranks have left in order.
 int left(int code) {
   kernels::Communicator::leave();
   return code;
 }
 
-// What a trial of a search returns after a fault of the machine, so that it is tried again (EX_TEMPFAIL of
-// sysexits.h).
+// A trial of a search returns this after a fault of the machine, so that the search retries it (EX_TEMPFAIL
+// of sysexits.h).
 constexpr int machine_fault = 75;
 
 bool is_machine_fault(const std::exception& error) {
@@ -300,7 +300,7 @@ int run_command(const std::vector<std::string>& arguments, std::ostream& out, st
   eval_flags.add_to(*eval_app);
   PredictFlags predict_flags;
   CLI::App* const predict_app =
-      app.add_subcommand("predict", "the classes of pictures, by a trained image-classification model");
+      app.add_subcommand("predict", "classify pictures with a trained image-classification model");
   predict_flags.add_to(*predict_app);
   CommonFlags selftest_flags;
   CLI::App* const selftest_app =
@@ -312,21 +312,21 @@ int run_command(const std::vector<std::string>& arguments, std::ostream& out, st
   selftest_app->add_option("--only", selftest_request.only,
                            "shell pattern of checks and times: 'op *', 'model copy-memory *'");
   add_precision(*selftest_app, selftest_precision);
-  selftest_app->add_flag("--json", selftest_request.json, "an object per line");
-  selftest_app->add_flag("--no-timing", no_timing, "checks only");
+  selftest_app->add_flag("--json", selftest_request.json, "print one JSON object per line");
+  selftest_app->add_flag("--no-timing", no_timing, "run only the checks");
   SpectrumFlags spectrum_flags;
   CLI::App* const spectrum_app =
-      app.add_subcommand("spectrum", "the Koopman spectrum of a textbook system or a trained DEQ");
+      app.add_subcommand("spectrum", "compute the Koopman spectrum of a textbook system or a trained DEQ");
   spectrum_flags.add_to(*spectrum_app);
   ReportFlags report_flags;
-  CLI::App* const report_app = app.add_subcommand("report", "one HTML page about one or several runs");
+  CLI::App* const report_app = app.add_subcommand("report", "write one HTML page about one or more runs");
   report_flags.add_to(*report_app);
   ReproduceFlags reproduce_flags;
   CLI::App* const reproduce_app = app.add_subcommand(
-      "reproduce", "a table or figure of the paper: search, training, seeds, beside its numbers");
+      "reproduce", "reproduce a table or figure of the paper: search, training, seeds, beside its numbers");
   reproduce_flags.add_to(*reproduce_app);
-  CLI::App* const info_app = app.add_subcommand("info", "device, instruction set, libraries");
-  info_app->add_flag("--plans", plans, "what cuDNN and cublasLt chose for a step of every model on CUDA");
+  CLI::App* const info_app = app.add_subcommand("info", "print device, instruction set and libraries");
+  info_app->add_flag("--plans", plans, "print what cuDNN and cublasLt choose for each model's step on CUDA");
   add_precision(*info_app, plans_precision);
 
   try {

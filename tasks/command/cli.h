@@ -1,4 +1,4 @@
-// The command line.
+// Parses the command line and runs the command.
 #pragma once
 #include <ostream>
 #include <string>
@@ -6,9 +6,9 @@
 
 namespace stillpoint {
 
-// Runs `stillpoint ARGUMENTS...`. 0: done, and everything is written to `out`; 1: an error, explained on
-// `err`; 2: wrong usage; 130 (stopped_code): a signal or a broken `out` stopped it, what it had reached is
-// saved.
+// Runs `stillpoint ARGUMENTS...`. Returns 0 if it is done and everything is written to `out`; 1 after an
+// error, explained on `err`; 2 for wrong usage; 130 (stopped_code) if a signal or a broken `out` stopped it
+// and its progress is saved.
 int run_command_line(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err);
 
 }  // namespace stillpoint

@@ -1,4 +1,4 @@
-// Errors of commands and of their usage.
+// Explains the errors of commands and of their usage.
 #include "tasks/command/cli_errors.h"
 
 #include <CLI/CLI.hpp>
@@ -29,13 +29,13 @@ std::vector<std::string> command_names(const CLI::App& app) {
   return names;
 }
 
-// The subcommand that was being parsed.
+// Returns the subcommand that was being parsed.
 const CLI::App& innermost(const CLI::App& app) {
   const std::vector<CLI::App*> chosen = app.get_subcommands();
   return chosen.empty() ? app : innermost(*chosen.back());
 }
 
-// What CLI11 says of a flag, in the project's words; those of its validators are that already.
+// Puts CLI11's message about a flag into the project's words; those of validators are in them already.
 std::string flag_problem(const CLI::App& at, const CLI::ParseError& error) {
   const std::string said = error.what();
   const std::size_t dashes = said.find("--"), at_flag = dashes == said.npos ? 0 : dashes;
@@ -54,7 +54,7 @@ std::string flag_problem(const CLI::App& at, const CLI::ParseError& error) {
   return text(flag, ": given without a value, expected one, write it behind the flag");
 }
 
-// What was wrong with the words after the last command that was understood.
+// Returns what is wrong with the words after the last command that was understood.
 std::string usage_problem(const CLI::App& at, const CLI::ParseError& error) {
   const std::vector<std::string> commands = command_names(at);
   const std::string where = at.get_parent() == nullptr ? "command" : at.get_name();
@@ -90,8 +90,8 @@ std::string explained(const std::exception& error) {
   return "program: ran into a fault of its own, expected none, please report the command and its files";
 }
 
-// Of several ranks the first one tells what befell them all; another one, where that is not ended by the
-// first's end.
+// If there is more than one rank, the first one reports the error for all of them. Another rank waits up
+// to three seconds for the ranks before it to end, and reports the error only if they have not ended.
 int tell(const std::exception& error, std::ostream& err) {
   using namespace std::chrono_literals;
   kernels::Communicator* const group = kernels::Communicator::joined();

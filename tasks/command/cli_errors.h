@@ -1,4 +1,4 @@
-// What a command that fails says.
+// The messages of a command that fails.
 #pragma once
 #include <exception>
 #include <ostream>
@@ -10,10 +10,11 @@ class ParseError;
 
 namespace stillpoint {
 
-// An exception in the project's words: of the standard library's and of nlohmann's own, too.
+// Returns an exception's message in the project's words, also for exceptions of the standard library and
+// nlohmann.
 std::string explained(const std::exception& error);
 
-// Both write to `err` and return the exit code: 1 for an error, 2 for wrong usage.
+// Both report on `err` and return the exit code: 1 for an error, 2 for wrong usage.
 int tell(const std::exception& error, std::ostream& err);
 int usage_error(const CLI::App& app, const CLI::ParseError& error, std::ostream& err);
 

@@ -1,4 +1,4 @@
-// Flags, and the layers of settings that they make.
+// Adds the shared flags, and turns them into layers of settings.
 #include "tasks/command/cli_flags.h"
 
 #include <algorithm>
@@ -30,7 +30,7 @@ void set_threads(int threads) {
 }
 
 void add_precision(CLI::App& app, std::string& precision) {
-  app.add_option("--precision", precision, "of matrix products: float32, tf32 or bf16")
+  app.add_option("--precision", precision, "precision of matrix products: float32, tf32 or bf16")
       ->transform(choice({"float32", "tf32", "bf16"}));
 }
 
@@ -54,10 +54,10 @@ Device CommonFlags::apply() const {
 void SettingsFlags::add_to(CLI::App& app, std::string_view task) {
   if (task == "image-regression") app.add_option("IMAGE,--image", image, "PNG or JPEG file to learn");
   if (task == "image-classification") {
-    app.add_option("--dataset", dataset, "which images (setting `dataset`)");
+    app.add_option("--dataset", dataset, "name of the data set (setting `dataset`)");
     app.add_option("--data", data, "folder or archive of the data set's files (setting `data`)");
   }
-  app.add_option("--model", model, "which model (setting `model`)");
+  app.add_option("--model", model, "name of the model (setting `model`)");
   app.add_option("--preset", preset, "settings shipped with the program; `list` names them");
   app.add_option("--config", config, "JSON file of settings");
   app.add_option("--set", assignments, "KEY=VALUE, one setting; repeatable")->allow_extra_args(false);

@@ -1,4 +1,4 @@
-// Flags that several commands share.
+// Flags that more than one command has.
 #pragma once
 #include <filesystem>
 #include <string>
@@ -24,7 +24,7 @@ struct CommonFlags {
   Device apply() const;
 };
 
-// Settings of a task.
+// The flags that set a task's settings.
 struct SettingsFlags {
   std::string image, dataset, data, model, preset, config;
   std::vector<std::string> assignments;
@@ -32,7 +32,7 @@ struct SettingsFlags {
 
   void add_to(CLI::App& app, std::string_view task);
   bool any() const;
-  // Later layers win: preset, file, --set, then the flags of their own.
+  // Returns the preset, the file, --set and then the settings that have their own flags; later layers win.
   std::vector<SettingsLayer> layers(const TaskKind& kind) const;
 };
 

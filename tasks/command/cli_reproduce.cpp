@@ -1,4 +1,4 @@
-// From flags to a request.
+// Turns the flags of `stillpoint reproduce` into a request.
 #include "tasks/command/cli_reproduce.h"
 
 #include <algorithm>
@@ -15,7 +15,7 @@ void ReproduceFlags::add_to(CLI::App& app) {
       ->required()
       ->transform(choice({"table1", "table2", "table3", "fig2", "fig4", "fig5"}));
   app.add_option("--budget", request.minutes,
-                 "minutes for this call, shared by the runs that are not begun (begun ones go to their end); "
+                 "minutes for this call, shared by the runs that have not started (others run to their end); "
                  "default: all epochs of the settings")
       ->transform(number(0, 1e6, true));
   app.add_option("--seeds", request.seeds, "runs of each cell, with seeds 1, 2, ...")
@@ -25,16 +25,16 @@ void ReproduceFlags::add_to(CLI::App& app) {
          "--search", request.trials,
          "trials of a search for each cell's settings, half of the budget; default: the shipped settings")
       ->transform(whole_number(1, 1000000));
-  app.add_option("--only", request.only, "cells alone whose preset's name contains this, as in mnist or rff");
+  app.add_option("--only", request.only, "only cells whose preset's name contains this, as in mnist or rff");
   app.add_option(
       "--data", data,
-      "folder of the data: mnist/, cifar10/, ... of table2, natural/ and text/ with pictures of table3; "
+      "folder of the data: mnist/, cifar10/, ... for table2, natural/ and text/ with pictures for table3; "
       "default: $STILLPOINT_DATA");
   app.add_option("--folder", folder, "for runs, tables and figures")->capture_default_str();
   app.add_option("--workers", request.runner.workers, "runs at once; default: one per core, on a GPU one")
       ->transform(whole_number(1, 1024));
   app.add_flag("--dry-run", request.dry,
-               "print which runs would be started, and how long each would take by some measured steps");
+               "print the runs that would start, and an estimate of their times from a few measured steps");
   common.add_to(app);
   request.runner.workers = 0;  // not given
 }

@@ -1,4 +1,4 @@
-// From flags to a spectrum.
+// Turns the flags of `stillpoint spectrum` into a request, and runs it.
 #include "tasks/command/cli_spectrum.h"
 
 #include "solvers/koopman/systems.h"
@@ -11,48 +11,48 @@ void SpectrumFlags::add_to(CLI::App& app) {
   app.add_option("SYSTEM", request.system, "a textbook system, below, or a run folder or checkpoint of a DEQ")
       ->required();
   app.add_option("--dictionary", request.dictionary,
-                 "what lifts the states; auto: fourier of systems that are not linear, else identity")
+                 "lift of the states; auto: fourier if the system is not linear, else identity")
       ->transform(choice({"auto", "identity", "monomials", "fourier"}))
       ->capture_default_str();
-  app.add_option("--features", request.features, "of fourier, even")
+  app.add_option("--features", request.features, "features of fourier; even")
       ->transform(whole_number(2, 2000))
       ->capture_default_str();
-  app.add_option("--bandwidth", request.bandwidth, "of fourier")
+  app.add_option("--bandwidth", request.bandwidth, "bandwidth of fourier")
       ->transform(number(0, 1e6, true))
       ->capture_default_str();
-  app.add_option("--degree", request.degree, "of monomials")
+  app.add_option("--degree", request.degree, "largest degree of monomials")
       ->transform(whole_number(1, 20))
       ->capture_default_str();
   app.add_option("--trajectories", request.trajectories,
-                 "random starts in [-1,1]^2; of a DEQ, inputs of its training set")
+                 "number of random starts in [-1,1]^2; for a DEQ, of inputs of its training set")
       ->transform(whole_number(1, 100000))
       ->capture_default_str();
-  app.add_option("--steps", request.steps, "of each")
+  app.add_option("--steps", request.steps, "steps of each trajectory")
       ->transform(whole_number(1, 10000))
       ->capture_default_str();
   app.add_option("--truncation", request.truncation,
-                 "singular values below it times the largest are left out")
+                 "singular values below this times the largest are left out")
       ->transform(number(0, 1))
       ->capture_default_str();
   app.add_option("--tolerance", request.tolerance,
-                 "of modulus one; 0: 10 times the error of the fit, of a DEQ 1e-6")
+                 "tolerance of modulus one; 0: 10 times the error of the fit, 1e-6 for a DEQ")
       ->transform(number(0, 1))
       ->capture_default_str();
-  app.add_option("--seed", request.seed, "of starts and frequencies")
+  app.add_option("--seed", request.seed, "seed of starts and frequencies")
       ->transform(whole_number(0))
       ->capture_default_str();
   app.add_option("--output", output, "folder for spectrum.json, eigenvalues.csv and the figure");
-  app.add_option("--held-out", request.held_out, "of a DEQ: inputs of its test set")
+  app.add_option("--held-out", request.held_out, "for a DEQ: number of inputs of its test set")
       ->transform(whole_number(1, 100000))
       ->capture_default_str();
   app.add_option("--sizes", request.sizes,
-                 "of a DEQ: principal coordinates of the state in each dictionary, as in 8,16")
+                 "for a DEQ: principal coordinates of the state in each dictionary, as in 8,16")
       ->transform(whole_number(1, 1000))
       ->delimiter(',')
       ->allow_extra_args(false)
       ->capture_default_str();
   app.add_option("--phi", request.phi,
-                 "of a DEQ: run of a SIM of the same task, whose lift of x stands for x");
+                 "for a DEQ: run of a SIM of the same task, whose lift of x replaces x");
   add_threads(app, threads);
   app.footer("Systems:\n" + describe_systems());
 }

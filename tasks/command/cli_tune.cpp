@@ -1,4 +1,4 @@
-// From flags to a plan, which goes to the driver in Python.
+// Turns the flags of `stillpoint tune` into a plan for the driver in Python.
 #include "tasks/command/cli_tune.h"
 
 #include <sys/mman.h>
@@ -40,7 +40,8 @@ bool holds_password(const std::string& url) {
          (start != std::string::npos && at != std::string::npos && url.find(':', start + 3) < at);
 }
 
-// STILLPOINT_PYTHON, the one that dev.sh has made beside the build folders, or the system's.
+// Returns STILLPOINT_PYTHON, else the Python that dev.sh has made beside the build folders, else the
+// system's.
 std::string python() {
   if (const char* const given = std::getenv("STILLPOINT_PYTHON"); given != nullptr && *given != 0)
     return given;
@@ -50,7 +51,7 @@ std::string python() {
   return ::access(built.c_str(), X_OK) == 0 ? built.string() : "python3";
 }
 
-// Reads the driver and the plan from standard input.
+// This Python program reads the driver and the plan from standard input.
 constexpr const char* loader = R"(import json, sys, types
 given = json.load(sys.stdin)
 for name, text in given["driver"].items():
@@ -58,7 +59,7 @@ for name, text in given["driver"].items():
     exec(compile(text, name + ".py", "exec"), module.__dict__)
 sys.exit(sys.modules["tune"].main(given["plan"])))";
 
-// Makes a file in memory with the text standard input.
+// Replaces standard input by a file in memory with this text.
 void give_input(const std::string& text) {
   const int file = ::memfd_create("tune", MFD_CLOEXEC);
   require(file >= 0 && ::write(file, text.data(), text.size()) == ssize_t(text.size()) &&
@@ -81,7 +82,7 @@ void TuneFlags::add_to(CLI::App& app, std::string_view task) {
   app.add_option(
          "--sampler", sampler,
          "random: draws that depend on the seed and the trial's number; tpe, cmaes, gp: Optuna's, which "
-         "learn from the trials before")
+         "learn from earlier trials")
       ->transform(choice({"random", "tpe", "cmaes", "gp"}))
       ->capture_default_str();
   app.add_option("--scheduler", scheduler,
@@ -99,21 +100,21 @@ void TuneFlags::add_to(CLI::App& app, std::string_view task) {
       ->capture_default_str();
   app.add_option(
       "--storage", storage,
-      "Optuna's: sqlite:///FILE, journal:FILE or postgresql://USER@HOST/DATABASE, without a password; "
+      "storage: sqlite:///FILE, journal:FILE or postgresql://USER@HOST/DATABASE, without a password; "
       "default: $STILLPOINT_STORAGE, or study.db in the folder");
   app.add_option("--storage-file", storage_file, "file with the storage's URL, which may hold a password");
-  app.add_option("--study", study, "its name there; default TASK-MODEL. One that is there is gone on with");
+  app.add_option("--study", study, "name of the study; default TASK-MODEL. An existing study is continued");
   app.add_option("--folder", folder, "for the trials' runs, best.json and study.db; default tune/STUDY");
   app.add_option("--heartbeat", heartbeat,
-                 "seconds between a worker's signs of life; after four of them its trial is tried again")
+                 "seconds between a worker's signs of life; after four silent intervals its trial is retried")
       ->transform(number(0.05, 3600))
       ->capture_default_str();
   app.add_option("--retries", retries,
-                 "how often a trial is tried again whose worker has gone silent or whose training was killed")
+                 "how often a trial is retried if its worker falls silent or its training is killed")
       ->transform(whole_number(0, 1000000))
       ->capture_default_str();
   app.add_option("--patience", patience,
-                 "seconds for which a full disk, missing memory or a storage without answer is waited out")
+                 "seconds to wait for a full disk, missing memory or a storage that does not answer")
       ->transform(number(0, 1e9))
       ->capture_default_str();
   app.add_flag("--dry-run", dry, "print the study and its first draws, start nothing");
@@ -156,8 +157,8 @@ Json TuneFlags::plan(const TaskKind& kind) const {
   Json fixed = chosen.settings;
   for (const SettingsLayer& layer : layers)
     for (const auto& [setting, value] : layer.object.items()) fixed[setting] = resolved.at(setting);
-  // A draw that does not fit the task, or a task that cannot be made here, is one error now and not one per
-  // trial.
+  // If a draw does not fit the task, or the task cannot be made here, this gives one error now instead of one
+  // per trial.
   const Json config = kind.resolve({{fixed, "search space"}, {chosen.first_draw(), "draw"}});
   std::set<std::string> drawn;
   for (const auto& [setting, draw] : chosen.draws.items()) drawn.insert(setting);
@@ -196,8 +197,7 @@ void TuneFlags::run(const CLI::App& app, const TaskKind& kind) const {
   Json driver = Json::object();
   for (const char* part : {"common", "draws", "storage", "study", "trial", "tune"})
     driver[part] = std::string(shipped_file(text("search/", part, ".py")));
-  give_input(
-      Json{{"driver", driver}, {"plan", plan(kind)}}.dump());  // not by arguments: it may hold a password
+  give_input(Json{{"driver", driver}, {"plan", plan(kind)}}.dump());  // arguments would show a password
   ::unsetenv("STILLPOINT_STORAGE");
   const std::string program = python();
   ::execlp(program.c_str(), program.c_str(), "-c", loader, nullptr);

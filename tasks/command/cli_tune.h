@@ -1,4 +1,4 @@
-// The flags of `stillpoint tune TASK`, and what they start.
+// The flags of `stillpoint tune TASK`, which start a search.
 #pragma once
 #include <ostream>
 
@@ -15,8 +15,8 @@ struct TuneFlags {
   bool dry = false;
 
   void add_to(CLI::App& app, std::string_view task);
-  // Checks the settings of a trial here, and becomes Python with the driver, tasks/search. Error
-  // where no trial could be trained, or there is no Python.
+  // Checks the settings of a trial, then replaces this process by Python, which runs the driver,
+  // tasks/search. Throws Error if no trial could be trained, or if there is no Python.
   [[noreturn]] void run(const CLI::App& app, const TaskKind& kind) const;
 
  private:

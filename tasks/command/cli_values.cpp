@@ -1,4 +1,4 @@
-// Checked conversions.
+// Converts and checks the values of flags.
 #include "tasks/command/cli_values.h"
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 namespace stillpoint {
 namespace {
 
-// Whether the whole text is one T.
+// Returns whether the whole text is one T.
 template <class T>
 bool read(const std::string& given, T& value) {
   const char* const end = given.data() + given.size();

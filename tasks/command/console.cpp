@@ -1,4 +1,4 @@
-// Words for errors, and the check of standard output.
+// Explains errors without allocating memory, and checks standard output.
 #include "tasks/command/console.h"
 
 #include <poll.h>
@@ -18,7 +18,7 @@ bool is_refused_thread(const std::exception& error) {
   return system != nullptr && system->code() == std::errc::resource_unavailable_try_again;
 }
 
-// Whether somebody has closed the other end of the program's output.
+// Returns whether the other end of the program's output is closed.
 bool is_closed(int stream) {
   pollfd end{stream, 0, 0};
   return ::poll(&end, 1, 0) == 1 && (end.revents & (POLLERR | POLLHUP)) != 0;

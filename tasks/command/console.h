@@ -1,16 +1,16 @@
-// What the user is told last: words for an error when memory is short, and whether the output has reached its
-// place.
+// The last words to the user: the message of an error when memory is short, and whether all output was
+// written.
 #pragma once
 #include <exception>
 #include <ostream>
 
 namespace stillpoint {
 
-// What to say where memory or threads are what is missing, without taking any; null for other errors.
+// Returns the message for missing memory or threads without allocating any, or null for other errors.
 const char* constant_words(const std::exception& error) noexcept;
 
-// The exit code of a command that wrote to `out`, standard output: `code`, but never 0 where something of it
-// was lost, which is said on `err`. A reader that has left knows, and is told nothing.
+// Returns the exit code of a command that wrote to `out`, standard output: `code`, but never 0 if output was
+// lost. Reports the loss on `err`, except if the reader itself has closed the pipe.
 int exit_code(int code, std::ostream& out, std::ostream& err);
 
 }  // namespace stillpoint

@@ -1,4 +1,4 @@
-// CIFAR-10's records from files and, through libarchive, from an archive of them.
+// Reads CIFAR-10's records from files or, through libarchive, from an archive.
 #include "tasks/data/cifar.h"
 
 #include <exception>
@@ -25,7 +25,7 @@ void check_size(const std::string& file, std::uint64_t size, Index records) {
           std::uint64_t(records) * record, " (", records, " images), fetch the file again");
 }
 
-// Appends a whole file, whose size was checked.
+// Appends the records of a whole file, whose size is checked already.
 void append(const std::string& file, const std::vector<char>& bytes, ImageSet& set) {
   for (std::size_t at = 0; at < bytes.size(); at += record) {
     const int label = std::uint8_t(bytes[at]);
@@ -69,7 +69,7 @@ class Archive {
                  ", expected a .tar or .tar.gz that can be read (", message(), "), check the path");
   }
 
-  // The batches by file name.
+  // Returns the batches by file name.
   std::map<std::string, std::vector<char>> batches(Index records) {
     std::map<std::string, std::vector<char>> found;
     archive_entry* entry = nullptr;
@@ -84,7 +84,7 @@ class Archive {
       found[file] = contents(entry, file, records);
     }
     while (file_.read(piece_.data(), piece_.size()) > 0) {
-    }  // to the checksum, which the archive's end comes before
+    }  // reads on to the checksum, which comes after the end of the archive
     return found;
   }
 
@@ -110,7 +110,7 @@ class Archive {
     return bytes;
   }
 
-  // For libarchive, through which no exception may pass.
+  // libarchive calls this; no exception may pass through it.
   static la_ssize_t next_piece(archive*, void* self, const void** bytes) noexcept {
     auto& archive = *static_cast<Archive*>(self);
     try {
@@ -122,7 +122,7 @@ class Archive {
     }
   }
 
-  // An error of the file below comes first.
+  // An error from reading the file takes precedence.
   template <class... Args>
   void require_good(bool condition, const Args&... args) const {
     if (error_) std::rethrow_exception(error_);
@@ -140,7 +140,7 @@ class Archive {
   std::string name_;
   GzipFile file_;
   std::vector<char> piece_ = std::vector<char>(1 << 16);
-  std::exception_ptr error_;  // of reading the file
+  std::exception_ptr error_;  // from reading the file
   std::unique_ptr<archive, Free> handle_;
 };
 

@@ -1,4 +1,4 @@
-// The table of data sets, the search for their files, and the split.
+// Holds the table of data sets, searches for their files, and splits their rows.
 #include "tasks/data/dataset.h"
 
 #include <algorithm>
@@ -69,24 +69,24 @@ std::vector<DatasetInfo> make_infos() {
        .first_labels = {9, 0, 0, 3, 0, 2, 7, 2, 5, 5, 0, 9, 5, 5, 7, 9, 1, 0, 6, 4}}};
 }
 
-// A pipe or a device, too: its reader refuses it.
+// Also true for a pipe or a device: the reader of the file refuses those.
 bool is_no_folder(const fs::path& path) {
   std::error_code ignored;
   const fs::file_status status = fs::status(path, ignored);
   return fs::exists(status) && !fs::is_directory(status);
 }
 
-// Looks for files and keeps the names that it looked for in vain.
+// Looks for files, and records the names that it did not find.
 class Search {
  public:
-  // The first of the names that is there and no folder; two of them stand for all where none is.
+  // Returns the first name that exists and is not a folder. Records the first two names if none does.
   std::optional<fs::path> file(const fs::path& folder, const std::vector<std::string>& names) {
     for (const std::string& name : names)
       if (is_no_folder(folder / name)) return folder / name;
     missing.push_back((folder / names.front()).string() + (names.size() > 1 ? " or " + names[1] : ""));
     return {};
   }
-  // All of them, or nothing.
+  // Returns all of the files, or none.
   std::vector<fs::path> files(const fs::path& folder, const std::vector<std::vector<std::string>>& names) {
     std::vector<fs::path> found;
     for (const std::vector<std::string>& each : names)
@@ -108,8 +108,8 @@ void require_own_labels(const DatasetInfo& info, const ImageSet& train, const fs
   }
 }
 
-// A file of MNIST as it is published and as 7-Zip unpacks it: with a dot, after the name inside of the gzip
-// file, and in a folder of its own.
+// Returns the names of a file of MNIST as published and as 7-Zip unpacks it: with a dot, under the name
+// stored in the gzip file, and in a folder of its own.
 std::vector<std::string> idx_names(const std::string& stem, const std::string& kind) {
   const std::string official = stem + "-" + kind, dotted = stem + "." + kind;
   std::vector<std::string> names;
@@ -152,8 +152,8 @@ std::optional<Dataset> load_svhn(const fs::path& folder, Search& search) {
   return Dataset{read_svhn(found[0]), read_svhn(found[1]), folder};
 }
 
-// PATH/NAME and PATH of a folder, torchvision's folders in both, an archive itself, and without a path where
-// the files usually are.
+// Returns PATH/NAME and PATH for a folder, with torchvision's folders in both; an archive itself; or, without
+// a path, the usual places of the files.
 std::vector<fs::path> places(const DatasetInfo& info, const fs::path& path) {
   const char* const set = std::getenv("STILLPOINT_DATA");
   const fs::path start = !path.empty() ? path : set != nullptr ? fs::path(set) : fs::path();
@@ -169,7 +169,7 @@ std::vector<fs::path> places(const DatasetInfo& info, const fs::path& path) {
             ", expected a folder with ", info.files, ", name the folder");
     if (folder) out.push_back(start / info.name);
     out.push_back(start);
-    // as torchvision lays them out
+    // torchvision's layout
     for (const fs::path& root : std::vector<fs::path>(out))
       for (const fs::path& raw : {root / info.torchvision / "raw", root / "raw"})
         if (!info.torchvision.empty() && fs::is_directory(raw, code)) out.push_back(raw);
@@ -219,7 +219,8 @@ std::vector<Index> all_rows(Index count) {
 
 Split split_rows(Index count, std::uint64_t seed, bool retrain) {
   require(count >= 10, "split: given ", count, " images, expected at least 10, load a larger set");
-  // the epoch furthest from those of training, so that a shared seed orders them differently
+  // This epoch is the furthest from those of training, so that the order differs although the seed is the
+  // same.
   const std::vector<Index> order = EpochOrder{seed, count, true}.rows((Index(1) << 62) - 1);
   const auto valid = order.begin() + (count + 5) / 10;
   Split split{{valid, order.end()}, {order.begin(), valid}};

@@ -1,4 +1,4 @@
-// The classification data sets by name: what is known of each, where its files are looked for, and its split.
+// The classification data sets by name: their properties, the search for their files, and their split.
 #pragma once
 #include <array>
 #include <filesystem>
@@ -15,15 +15,15 @@ struct DatasetInfo {
   Index channels, height, width;
   std::array<std::string, 10> classes;  // by label
   std::vector<double> mean, deviation;  // per channel of the training pixels / 255
-  std::string files;                    // the official names
-  std::string published;                // where they are
-  std::string torchvision = "";         // its folder there, where its files have the same names as another's
-  // Of the official training set, where another set's files have the same names.
+  std::string files;                    // their official names
+  std::string published;                // where the files are published
+  std::string torchvision = "";         // its folder there, if another set has files of the same names
+  // The first labels of the official training set, if another set has files of the same names.
   std::vector<std::int32_t> first_labels = {};
 };
 
 const std::vector<DatasetInfo>& dataset_infos();
-// Error for another name, with the nearest one.
+// Throws Error, with the nearest name, for an unknown name.
 const DatasetInfo& dataset_info(std::string_view name);
 
 struct Dataset {
@@ -31,18 +31,19 @@ struct Dataset {
   std::filesystem::path source;  // the folder or archive that was read
 };
 
-// From `path`, a folder or for cifar10 also the archive; empty: from the environment's STILLPOINT_DATA, then
-// from where Debian puts Fashion-MNIST. In a folder PATH both PATH/NAME and PATH are tried, and
-// the layouts of torchvision (MNIST/raw) and 7-Zip (train-images.idx3-ubyte) in them. Error where files
-// are missing (with the names tried and where they are published), truncated, not what their name says, or
-// another set's by their first labels.
+// Loads a set from `path`: a folder or, for cifar10, also the archive. If it is empty, tries STILLPOINT_DATA
+// of the environment, then the place where Debian puts Fashion-MNIST. For a folder PATH, tries PATH/NAME and
+// PATH, also in the layouts of torchvision (MNIST/raw) and 7-Zip (train-images.idx3-ubyte). Throws Error if
+// files are missing (with the names tried and the place where they are published), truncated, not what their
+// name says, or those of another set by their first labels.
 Dataset load_dataset(std::string_view name, const std::filesystem::path& path = {});
 
-// Rows of the training and the validation set, each ascending: one row in ten, drawn by seed, validates.
+// The rows of the training and of the validation set, both ascending. The seed draws one row in ten to
+// validate.
 struct Split {
   std::vector<Index> train, valid;
 };
-// retrain: train holds all rows, those that validate included.
+// retrain: `train` holds all rows, including those that validate.
 Split split_rows(Index count, std::uint64_t seed, bool retrain = false);
 
 std::vector<Index> all_rows(Index count);

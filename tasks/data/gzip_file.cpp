@@ -1,5 +1,5 @@
-// gzip through zlib's inflate, which checks each member's checksum and length; gzread is silent where they
-// are missing.
+// Unpacks gzip with zlib's inflate, which checks the checksum and length of each member. gzread does not
+// report missing ones.
 #include "tasks/data/gzip_file.h"
 
 #include <algorithm>
@@ -10,7 +10,7 @@
 namespace stillpoint {
 namespace {
 
-constexpr int gzip_window = 15 + 16;  // zlib's way to say: gzip, not zlib
+constexpr int gzip_window = 15 + 16;  // + 16 asks zlib for the gzip format
 constexpr std::size_t head_bytes = 512;
 
 }  // namespace
@@ -62,7 +62,7 @@ std::size_t GzipFile::fill(void* to, std::size_t size) {
   return count;
 }
 
-// Whether there is more to unpack.
+// Returns whether there is more to unpack.
 bool GzipFile::next_member() {
   if (in_member_) return true;
   if (stream_.avail_in == 0) return false;

@@ -1,4 +1,4 @@
-// Files that may be gzipped, read from the first byte to the last.
+// Reads files that may be gzipped, from the first byte to the last.
 #pragma once
 #include <zlib.h>
 
@@ -11,8 +11,8 @@
 
 namespace stillpoint {
 
-// A file as it is or, where it begins as gzip, what it unpacks to: one member after the other, each checked
-// against its checksum and length. Errors begin with `where`.
+// Reads a file as it is, or unpacks it if it begins as gzip: one member after the other, each checked against
+// its checksum and length. Errors begin with `where`.
 class GzipFile {
  public:
   GzipFile(std::string_view where, const std::filesystem::path& path);
@@ -20,14 +20,14 @@ class GzipFile {
   GzipFile(const GzipFile&) = delete;
   GzipFile& operator=(const GzipFile&) = delete;
 
-  // Up to `size` bytes; fewer at the end alone. The end of a gzip file is reached only behind the checksum
-  // and length of its last member: Error if they are missing or wrong, or if something else follows them.
+  // Reads up to `size` bytes; fewer only at the end. A gzip file ends after the checksum and length of its
+  // last member. Throws Error if they are missing or wrong, or if something else follows them.
   std::size_t read(void* to, std::size_t size);
 
   const std::string& name() const { return name_; }
   bool packed() const { return packed_; }
   std::uint64_t position() const { return position_; }  // bytes read
-  std::string_view head() const { return head_; }       // the first 512 bytes, or all; not counted as read
+  std::string_view head() const { return head_; }       // up to 512 first bytes; they do not count as read
 
  private:
   std::size_t fill(void* to, std::size_t size);
@@ -38,7 +38,7 @@ class GzipFile {
   std::string where_, name_;
   InputFile file_;
   std::array<unsigned char, 1 << 16> input_;
-  z_stream stream_{};  // its input is what is read of the file and not yet used
+  z_stream stream_{};  // its input is the part of the file that is read and not yet used
   bool packed_ = false, in_member_ = true;
   std::uint64_t unpacked_ = 0, position_ = 0;
   std::string head_;

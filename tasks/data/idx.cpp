@@ -1,4 +1,4 @@
-// IDX, plain or gzipped; memory grows with what was read, not with the header.
+// Reads IDX, plain or gzipped. Memory grows with the bytes read, not with what the header claims.
 #include "tasks/data/idx.h"
 
 #include <algorithm>
@@ -12,7 +12,7 @@ namespace stillpoint {
 namespace {
 
 constexpr std::uint32_t images_magic = 2051, labels_magic = 2049;
-constexpr std::size_t piece = 1 << 20;             // bytes by which memory grows
+constexpr std::size_t piece = 1 << 20;             // memory grows by this many bytes
 constexpr std::uint32_t most_images = 10'000'000;  // a small gzip file can unpack to any size
 
 class IdxFile {
@@ -32,7 +32,7 @@ class IdxFile {
     return numbers;
   }
 
-  // The rest of the file, which has to be `size` bytes.
+  // Returns the rest of the file, which must have `size` bytes.
   std::vector<std::uint8_t> rest(std::size_t size) {
     std::vector<std::uint8_t> bytes;
     const std::size_t whole = file_.position() + size;
@@ -44,7 +44,7 @@ class IdxFile {
   }
 
  private:
-  // Appends until `bytes` has `size`; an Error tells the whole file's size.
+  // Appends until `bytes` has `size`; an Error reports the size of the whole file.
   void read_to(std::vector<std::uint8_t>& bytes, std::size_t size, std::size_t whole) {
     while (bytes.size() < size) {
       const std::size_t before = bytes.size(), wanted = std::min(piece, size - before);

@@ -1,4 +1,4 @@
-// Rows to float32 batches, on the caller's thread or one step ahead of it.
+// Turns rows into float32 batches, on the caller's thread or one step ahead of it.
 #include "tasks/data/image_batches.h"
 
 #include <algorithm>
@@ -13,7 +13,7 @@
 namespace stillpoint {
 namespace {
 
-// x of every byte: (value / 255 - mean) / deviation
+// x of each byte: (value / 255 - mean) / deviation
 using ByteTable = std::array<float, 256>;
 
 std::vector<ByteTable> tables_of(const DatasetInfo& info) {
@@ -24,7 +24,7 @@ std::vector<ByteTable> tables_of(const DatasetInfo& info) {
   return tables;
 }
 
-// y(r, c) = black-padded, then flipped, x at (r + row - padding, c + column - padding)
+// y(r, c) = x at (r + row - padding, c + column - padding), after x is flipped and padded with black.
 void write_plane(const std::uint8_t* x, Index height, Index width, const Augmentation& a,
                  const ByteTable& table, float* y) {
   const Index down = a.row - Augmentation::padding, right = a.column - Augmentation::padding;
@@ -45,7 +45,7 @@ void write_plane(const std::uint8_t* x, Index height, Index width, const Augment
 }  // namespace
 
 Augmentation Augmentation::draw(std::uint64_t seed, Index epoch, Index image) {
-  // streams from 3 2^62 on belong to augmentation, those from 2 2^62 on to data order
+  // Streams from 3 2^62 on are for augmentation, those from 2 2^62 on for the order of the data.
   const std::uint64_t stream = (std::uint64_t(3) << 62) + std::uint64_t(epoch);
   const kernels::Philox4 r = kernels::philox(seed, stream, std::uint64_t(image));
   const auto below = [](std::uint64_t end, std::uint32_t bits) { return Index(end * bits >> 32); };
@@ -59,10 +59,10 @@ struct ImageBatches::State {
   std::vector<ByteTable> tables;
   Index steps_per_epoch;
 
-  Index order_epoch = -1;    // whose order is kept
+  Index order_epoch = -1;    // the epoch of `order`
   std::vector<Index> order;  // places in rows
 
-  std::vector<Tensor> next;  // of next_step, being prepared or ready
+  std::vector<Tensor> next;  // the batch of next_step, which is being prepared or is ready
   Index next_step = -1;
   std::optional<Worker> worker;  // last: it uses the others
 
@@ -70,7 +70,7 @@ struct ImageBatches::State {
   void fill(Index step, const std::vector<Tensor>& batch);
 };
 
-// Made on the caller's thread, so that the order of allocations does not depend on the threads.
+// Runs on the caller's thread, so that the order of allocations does not depend on the threads.
 std::vector<Tensor> ImageBatches::State::empty_batch(Index step) const {
   const Index first = step % steps_per_epoch * options.batch_size;
   const Index n = std::min(options.batch_size, Index(rows.size()) - first);

@@ -1,4 +1,4 @@
-// The walk through a MATLAB file's elements; compressed ones are unpacked piece by piece and only counted.
+// Walks through the elements of a MATLAB file. Compressed ones are unpacked piece by piece, and only counted.
 #include "tasks/data/mat_file.h"
 
 #include <zlib.h>
@@ -25,7 +25,7 @@ std::uint32_t number_at(std::span<const std::uint8_t> bytes, std::size_t at) {
   return value;
 }
 
-// 0 for a type that is not a number's
+// Returns 0 for a type that is not numeric.
 std::uint64_t size_of_type(std::uint32_t type) {
   constexpr std::uint64_t sizes[] = {0, 1, 1, 2, 2, 4, 4, 4, 0, 8, 0, 0, 8, 8};
   return type < std::size(sizes) ? sizes[type] : 0;
@@ -33,7 +33,7 @@ std::uint64_t size_of_type(std::uint32_t type) {
 
 std::uint64_t padded(std::uint64_t bytes) { return (bytes + 7) / 8 * 8; }
 
-// The head of one array, of which `total` bytes are in the file.
+// Reads the head of one array, which has `total` bytes in the file.
 class ArrayHead {
  public:
   ArrayHead(const std::string& file, std::span<const std::uint8_t> head, std::uint64_t total)
@@ -179,7 +179,7 @@ class Walk {
     return out;
   }
 
-  // Past an array that is stored as it is; returns its length with its tag.
+  // Skips an uncompressed array; returns its length including its tag.
   std::uint64_t skip(const std::vector<std::uint8_t>& tag, std::uint32_t bytes,
                      std::vector<std::uint8_t>& head) {
     head = read(std::min<std::size_t>(bytes, head_bytes - tag_bytes));
@@ -189,7 +189,7 @@ class Walk {
     return tag_bytes + std::uint64_t(bytes);
   }
 
-  // Past a compressed array; returns its unpacked length.
+  // Unpacks a compressed array; returns its unpacked length.
   std::uint64_t unpack(std::uint32_t bytes, std::vector<std::uint8_t>& head) {
     struct Stream : z_stream {
       Stream() : z_stream{} {

@@ -1,5 +1,4 @@
-// What a MATLAB file of version 5 says about its arrays, with every size checked against the bytes that are
-// there.
+// Describes the arrays of a MATLAB file of version 5, and checks every size against the bytes that are there.
 //
 // A header of 128 bytes, then elements: type and length, 32 bits each, and the bytes. An element is an array
 // (type 14) or a zlib stream of one (type 15). An array is a list of elements: flags, sizes, name, values;
@@ -16,14 +15,14 @@ namespace stillpoint {
 struct MatArray {
   std::string name;
   int kind;    // class: 6 double, 9 uint8, ...
-  bool plain;  // neither complex nor logical nor global
+  bool plain;  // not complex, logical or global
   std::vector<std::uint64_t> sizes;
-  int type;             // of the values in the file: 2 uint8, 9 double, ...
-  std::uint64_t bytes;  // of the values: prod(sizes) times the type's size
+  int type;             // type of the values in the file: 2 uint8, 9 double, ...
+  std::uint64_t bytes;  // bytes of the values: prod(sizes) times the size of the type
 };
 
-// Reads all of the file, from its beginning, and keeps none of it. Error where it is truncated, damaged, of
-// another version, or holds anything but numeric arrays.
+// Reads the whole file from its beginning, and keeps none of it. Throws Error if it is truncated, damaged, of
+// another version, or holds anything other than numeric arrays.
 std::vector<MatArray> check_mat_file(InputFile& file);
 
 }  // namespace stillpoint

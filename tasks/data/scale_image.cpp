@@ -1,4 +1,4 @@
-// Area averages: separable, rows then columns.
+// Computes area averages, which are separable: along rows, then along columns.
 #include "tasks/data/scale_image.h"
 
 #include <algorithm>
@@ -7,7 +7,7 @@
 namespace stillpoint {
 namespace {
 
-// values (n) as means over `size` intervals of equal length.
+// Returns the means of values (n) over `size` intervals of equal length.
 std::vector<double> averaged(const std::vector<double>& values, Index size) {
   std::vector<double> out(static_cast<std::size_t>(size), 0.0);
   const double length = double(values.size()) / double(size);
@@ -20,7 +20,7 @@ std::vector<double> averaged(const std::vector<double>& values, Index size) {
   return out;
 }
 
-// A plane (height,width) of the picture, scaled to (rows,columns).
+// Scales a plane (height,width) of the picture to (rows,columns).
 std::vector<double> scaled_plane(const std::vector<double>& plane, Index width, Index rows, Index columns) {
   const Index height = Index(plane.size()) / width;
   std::vector<std::vector<double>> narrow;

@@ -1,4 +1,4 @@
-// SVHN through matio, behind checks of all sizes.
+// Reads SVHN through matio, after all sizes are checked.
 #include "tasks/data/svhn.h"
 
 #include <algorithm>
@@ -38,7 +38,7 @@ const MatArray& array_named(const std::vector<MatArray>& arrays, std::string_vie
   return *std::find_if(arrays.begin(), arrays.end(), has_name);
 }
 
-// The number of images, where both arrays are those of such a file.
+// Returns the number of images; throws Error unless both arrays are those of such a file.
 Index checked_count(InputFile& open, Index side) {
   const std::string file = open.path().string();
   const std::vector<MatArray> arrays = check_mat_file(open);
@@ -92,7 +92,7 @@ ImageSet read_svhn(const std::filesystem::path& path, Index side) {
   const std::string file = path.string();
   InputFile open(path, "svhn");
   const Index count = checked_count(open, side);
-  // By its descriptor, so that matio reads the file that was checked.
+  // matio opens the descriptor, so that it reads the file that was checked.
   const std::unique_ptr<mat_t, CloseFile> mat(
       Mat_Open(text("/proc/self/fd/", open.descriptor()).c_str(), MAT_ACC_RDONLY));
   require(mat != nullptr, "svhn: given ", file,
@@ -102,7 +102,7 @@ ImageSet read_svhn(const std::filesystem::path& path, Index side) {
   const Variable x = read_variable(mat.get(), "X", count * set.image_size(), file);
   require(x->class_type == MAT_C_UINT8, "svhn: given ", file, " whose X matio reads as class ",
           int(x->class_type), ", expected bytes (class 9), fetch the file again");
-  // (row, column, channel, image), rows fastest, to (image, channel, row, column)
+  // From (row, column, channel, image), rows fastest, to (image, channel, row, column).
   set.pixels.resize(std::size_t(count * set.image_size()));
   const auto* from = static_cast<const std::uint8_t*>(x->data);
   for (Index plane = 0; plane < count * 3; ++plane)

@@ -1,4 +1,4 @@
-// One thread that runs one job at a time, beside its owner.
+// A thread that runs one job at a time, beside its owner.
 #pragma once
 #include <condition_variable>
 #include <exception>
@@ -11,13 +11,13 @@ namespace stillpoint {
 class Worker {
  public:
   Worker();
-  ~Worker();  // waits for the job that runs
+  ~Worker();  // waits for a running job
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
 
-  // After wait() of the job before; what the job refers to outlives it.
+  // Call wait() for the previous job first. What the job refers to must outlive it.
   void start(std::function<void()> job);
-  // Until the job has ended; throws what it threw. Without a job: returns at once.
+  // Waits until the job has ended, and throws what it threw. Returns at once if there is no job.
   void wait();
 
  private:
@@ -28,7 +28,7 @@ class Worker {
   std::function<void()> job_;  // empty: none is running
   std::exception_ptr error_;
   bool ending_ = false;
-  std::thread thread_;  // last: it uses the others
+  std::thread thread_;  // declared last, because it uses the others
 };
 
 }  // namespace stillpoint
