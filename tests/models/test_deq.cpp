@@ -1,5 +1,5 @@
-// The DEQ-Transformer: parameters, its cell against values of an independent model, causality, gradients,
-// reports.
+// Tests the DEQ-Transformer: parameters, its cell against an independent model's values, causality,
+// gradients, reports.
 #include <cmath>
 
 #include "engine/cases/op_cases.h"
@@ -12,7 +12,7 @@ namespace {
 
 constexpr TensorOptions real{DType::float64, Device::cpu};
 
-// s sin(a (i+1)) at element i of (rows,columns), or transposed.
+// Returns s sin(a (i+1)) at element i of a matrix (rows,columns), or its transpose.
 Tensor wave(Index rows, Index columns, double a, double s, bool transposed = false) {
   std::vector<double> values(std::size_t(rows * columns));
   for (Index i = 0; i < rows * columns; ++i)
@@ -34,7 +34,7 @@ DeqCell golden_cell() {
           .b_2 = reshape(wave(1, 4, .6, .1), {4})};
 }
 
-// z (1,3,4) against rows of channels.
+// Compares z (1,3,4) with rows of channels.
 void check_channels(const Tensor& z, const std::vector<double>& expected) {
   const std::vector<double> values = z.values();
   for (std::size_t c = 0; c < 4; ++c)
@@ -130,7 +130,7 @@ TEST_CASE("a later token changes no earlier logit", "[deq]") {
   const DeqTransformer model = small_model({.steps = 8, .tolerance = 0});
   const Recording off(false);
   std::vector<std::int32_t> ids(20, 3);
-  // Broyden's steps depend on the norm over all positions; plain steps are causal one by one.
+  // Broyden's steps depend on the norm over all positions; each plain step is causal.
   const DeqCell f = model.cell(Tensor::from(ids, {1, 20}));
   ids[11] = 7;
   const DeqCell other = model.cell(Tensor::from(ids, {1, 20}));
@@ -208,7 +208,7 @@ TEST_CASE("the Jacobian's penalty lowers the Jacobian", "[deq]") {
   REQUIRE(value.penalty.defined());
   const std::vector<Tensor> params = params_of(model).tensors();
   const std::vector<Tensor> g = grad(value.penalty, params, {}, {.allow_unused = true});
-  // A step against the gradient; the equilibrium stays where it is.
+  // Steps against the gradient, with the equilibrium held fixed.
   const Tensor z = value.solution.z.detach();
   const auto penalty = [&](double step) {
     DeqTransformer moved = model;

@@ -1,4 +1,5 @@
-// Parity with PyTorch: losses, every gradient and ten training steps against files made by tests/golden.
+// Tests parity with PyTorch: losses, every gradient and ten training steps against files made by
+// tests/golden.
 #include <cmath>
 #include <functional>
 
@@ -23,8 +24,8 @@ double norm_of(const std::vector<double>& x) {
   return std::sqrt(squares);
 }
 
-// Against a gradient of the file; one that is zero but for PyTorch's rounding is measured against all
-// gradients.
+// Compares with a gradient of the file. If that is zero up to PyTorch's rounding, the norm of all gradients
+// is the scale.
 void check_gradient(const GoldenFile& golden, const NamedTensor& p, const Tensor& gradient, double all,
                     double tolerance) {
   const std::vector<double> actual = gradient.values(), expected = golden.values("grad/" + p.name);
@@ -44,7 +45,7 @@ void check_buffers(const GoldenFile& golden, const ParamList& params, const std:
   }
 }
 
-// Loss, gradients, ten Adam steps with clipping, parameters after them.
+// Checks the loss, the gradients, ten Adam steps with clipping, and the parameters after them.
 void check_training(const GoldenFile& golden, const ParamList& params, const std::function<Tensor()>& loss,
                     DType dtype) {
   const double tolerance = dtype == DType::float64 ? 1e-10 : 1e-5;

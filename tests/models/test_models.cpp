@@ -1,4 +1,4 @@
-// Models: exact parameter counts, causality, folding, initial values.
+// Tests the models: exact parameter counts, causality, folding, initial values.
 #include <algorithm>
 #include <cmath>
 
@@ -80,17 +80,17 @@ TEST_CASE("an image model evaluates with the statistics that its training moved"
   REQUIRE(params.buffers().size() == 8);
   const Tensor x = ramp({5, 2, 9, 8});
   const Tensor before = model(x, false);
-  CHECK(largest_difference(model(x, false), before) == 0);  // evaluating moves nothing
+  CHECK(largest_difference(model(x, false), before) == 0);  // evaluating changes nothing
   const Tensor trained = model(x, true);
   CHECK(params.buffers()[0].tensor.values() != std::vector<double>(3, 0.0));
   for (int step = 0; step < 400; ++step) model(x, true);  // 0.9^400 is 5e-19
-  // The running variance is unbiased, n / (n - 1) of the batch's: more than the rest of the two models'
-  // difference.
+  // The running variance is unbiased: it is n / (n - 1) times the batch's. This is most of the difference of
+  // the two modes.
   CHECK(largest_difference(model(x, true), trained) == 0);
   const double gap = largest_difference(model(x, false), trained);
   CHECK(gap > 1e-6);
   CHECK(gap < 2e-2);
-  // A convolution's bias cancels while training.
+  // A convolution's bias cancels in training.
   const std::vector<Tensor> gradients = grad(mean(square(model(x, true))), params.tensors());
   for (std::size_t i = 0; i < gradients.size(); ++i) {
     const std::string& name = params.trainable()[i].name;
@@ -137,11 +137,11 @@ TEST_CASE("folding changes the cost, not the function or its gradients", "[model
 TEST_CASE("folding keeps a narrow rank where multiplying out would cost more", "[models]") {
   Initializer init(3, {DType::float64});
   const auto map = [&](Index in, Index out) { return Linear(init, in, out).layer(Activation::identity); };
-  // 64 -> 4 -> 64: 512 against 4096
+  // 64 -> 4 -> 64 costs 512, multiplied out 4096.
   CHECK(fold_linear_runs({map(64, 4), map(4, 64)}).size() == 2);
-  // 64 -> 48 -> 64: 6144 against 4096
+  // 64 -> 48 -> 64 costs 6144, multiplied out 4096.
   CHECK(fold_linear_runs({map(64, 48), map(48, 64)}).size() == 1);
-  // the middle of 8 -> 64 -> 2 -> 64 survives, the wide step does not
+  // In 8 -> 64 -> 2 -> 64 the width 2 survives, the width 64 between 8 and 2 does not.
   const std::vector<HeadLayer> folded = fold_linear_runs({map(8, 64), map(64, 2), map(2, 64)});
   REQUIRE(folded.size() == 2);
   CHECK(folded[0].w.shape() == Shape{2, 8});

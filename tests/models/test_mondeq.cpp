@@ -1,4 +1,5 @@
-// Monotone operator networks: parameters, inverses, monotonicity, unique fixed points, gradients, reports.
+// Tests monotone operator networks: parameters, inverses, monotonicity, unique fixed points, gradients,
+// reports.
 #include <Eigen/Dense>
 
 #include "models/mondeq.h"
@@ -20,7 +21,7 @@ struct Small {
   ConvMonDeq model() const {
     Initializer init(11, options());
     ConvMonDeq m(init, config, in, side, 3);
-    // Gains of their own, so that no formula holds by accident of ones.
+    // No gain is 1, so that no formula can hold only because of ones.
     double gain = 0.6;
     for (MonDeqTier& tier : m.tiers)
       for (const Tensor& t : {tier.g, tier.h, tier.down_g})
@@ -32,7 +33,7 @@ struct Small {
 Small single() { return {.config = {.channels = "3"}, .side = 5}; }
 Small two_tiers() { return {.config = {.channels = "3,2"}}; }
 Small three_tiers() { return {.config = {.channels = "2,3,4"}, .side = 12, .in = 1, .samples = 2}; }
-// Odd halves of an even image and of an odd one, m other than 1, a step size other than 1.
+// Covers the halving of an even and an odd image size, m other than 1, and a step size other than 1.
 std::vector<Small> small_models() {
   std::vector<Small> models{single(), two_tiers(), three_tiers()};
   for (Small s : {single(), two_tiers(), three_tiers()}) {
@@ -43,7 +44,7 @@ std::vector<Small> small_models() {
   return models;
 }
 
-// W z by the plain composition of conv2d.
+// Returns W z, computed by plain calls of conv2d.
 Parts by_convolutions(const ConvMonDeq& model, double m, const Parts& z) {
   std::vector<TierKernels> kernels;
   for (const MonDeqTier& tier : model.tiers) kernels.push_back(tier.kernels());
@@ -62,7 +63,7 @@ Parts random_parts(const std::vector<Shape>& shapes, std::uint64_t seed, TensorO
   return parts;
 }
 
-// I + a (I - W) applied to z.
+// Returns (I + a (I - W)) z.
 Parts shifted(const SplittingOperator& w, const Parts& z, double a, bool transposed) {
   const Parts product = w.apply(z, transposed);
   Parts y;
@@ -87,7 +88,8 @@ Index elements(const std::vector<Shape>& shapes) {
   return size;
 }
 
-// 1 - m minus the largest eigenvalue of (W + W^T)/2; w is of as many samples as a state has elements.
+// Returns 1 - m minus the largest eigenvalue of (W + W^T)/2. w must take as many samples as a state has
+// elements.
 double least_eigenvalue_gap(const SplittingOperator& w, const std::vector<Shape>& shapes, double m) {
   const Index size = elements(shapes);
   Parts identity;
@@ -201,7 +203,7 @@ TEST_CASE("the symmetric part of W lies below 1 - m", "[mondeq]") {
 
 TEST_CASE("both splittings find the one fixed point", "[mondeq]") {
   for (const Device device : available_devices())
-    // In float32 the last bits go on changing: there the iterations are counted out.
+    // In float32 the last bits never settle, so float32 runs a fixed number of iterations.
     for (const auto& [dtype, tolerance, iterations, agreement] :
          {std::tuple{DType::float64, 1e-12, 600, 1e-10}, std::tuple{DType::float32, 0.0, 120, 1e-5}})
       for (Small s : {single(), two_tiers(), three_tiers()}) {

@@ -1,4 +1,4 @@
-// The ranks that run these tests together, under mpirun.
+// The group of ranks that run these tests together under mpirun.
 #pragma once
 #include "kernels/group/communicator.h"
 
@@ -13,7 +13,7 @@ inline kernels::Communicator& group() {
   return world;
 }
 
-// GPUs too where every rank has one, or the emulator's.
+// Returns the CPU, and CUDA if every rank has a GPU or runs on the emulator's.
 inline std::vector<Device> devices() {
   std::vector<Device> out{Device::cpu};
 #if STILLPOINT_SIMT

@@ -1,4 +1,4 @@
-// Finding and killing a rank below mpirun.
+// Finds and kills a rank below mpirun.
 #pragma once
 #include <signal.h>
 
@@ -15,7 +15,7 @@ inline bool environment_has(const std::filesystem::path& process, const std::str
   return ('\0' + all).find('\0' + entry + '\0') != std::string::npos;
 }
 
-// The process of a rank below mpirun; 0 where there is none.
+// Returns the process of a rank below mpirun; 0 if there is none.
 inline pid_t process_of(pid_t mpirun, int rank) {
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     const std::string name = entry.path().filename();
@@ -41,8 +41,8 @@ inline void wait_for_rows(const std::filesystem::path& metrics, std::size_t rows
   FAIL("no rows in " << metrics);
 }
 
-// Starts a run, kills one of its ranks with kill -9 once it has logged some steps, and returns what the rest
-// said.
+// Starts a run, kills one of its ranks with kill -9 once the run has logged some steps, and returns what the
+// other ranks printed.
 inline Result kill_rank(const TempDir& folder, int ranks, const std::vector<std::string>& arguments,
                         const std::string& run, int rank) {
   const pid_t mpirun = start_ranks(folder.path(), ranks, arguments);

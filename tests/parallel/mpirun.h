@@ -1,4 +1,4 @@
-// The program under mpirun, on this machine alone.
+// Runs the program under mpirun, only on this machine.
 #pragma once
 #include <cstdlib>
 
@@ -10,8 +10,9 @@
 
 namespace stillpoint::test {
 
-// Open MPI refuses root, and more ranks than cores, ties a rank to a core that other tests use, and keeps
-// memory at its end that AddressSanitizer would report; other implementations do not look at these.
+// By default Open MPI refuses to run as root or with more ranks than cores, binds each rank to a core (which
+// other tests use too), and keeps memory at its end that AddressSanitizer would report. Other implementations
+// ignore these variables.
 inline void allow_ranks() {
   for (const char* name :
        {"OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "OMPI_MCA_rmaps_base_oversubscribe"})
@@ -33,7 +34,7 @@ inline Result run_ranks(const std::filesystem::path& folder, int ranks,
   return finish(start_ranks(folder, ranks, arguments), folder);
 }
 
-// Rank 0 with some arguments, rank 1 with others.
+// Runs rank 0 with `first` and rank 1 with `second`.
 inline Result run_two(const std::filesystem::path& folder, const std::vector<std::string>& first,
                       const std::vector<std::string>& second) {
   allow_ranks();
@@ -44,7 +45,8 @@ inline Result run_two(const std::filesystem::path& folder, const std::vector<std
   return finish(start_command(folder, words), folder);
 }
 
-// A copy-memory run of a fraction of a second; `changes` come last.
+// Returns the arguments of a copy-memory run that takes a fraction of a second; `changes` override its
+// settings.
 inline std::vector<std::string> small_run(const std::string& run,
                                           const std::vector<std::string>& changes = {}) {
   std::string model = "single";
@@ -68,7 +70,7 @@ inline std::vector<std::string> small_run(const std::string& run,
   return out;
 }
 
-// The logged losses in order.
+// Returns the logged losses in order.
 inline std::vector<double> losses(const std::filesystem::path& run) {
   std::vector<double> out;
   for (const nlohmann::json& row : rows_of(run / "metrics.jsonl"))

@@ -1,4 +1,4 @@
-// Buckets of gradients and the group, of one rank.
+// Tests buckets of gradients and the group with a single rank.
 #include "engine/gradient_buckets.h"
 #include "engine/ops.h"
 #include "tasks/process/ranks.h"
@@ -41,7 +41,7 @@ TEST_CASE("shares of a batch cover it, also where there are more ranks than samp
   CHECK(share.weight() == 1);
   CHECK(kernels::SharedBatch::current() == nullptr);
   const kernels::SharedBatch guard(share);
-  CHECK(kernels::SharedBatch::current() == nullptr);  // nobody to share with
+  CHECK(kernels::SharedBatch::current() == nullptr);  // there is no rank to share with
 }
 
 TEST_CASE("a hash of parameters and state sees every bit", "[parallel]") {

@@ -1,4 +1,5 @@
-// The program on several of the emulator's GPUs: one process's losses, and a rank that dies.
+// Tests the program on more than one of the emulator's GPUs: the losses are those of one process, and a rank
+// dies.
 #include <algorithm>
 #include <cmath>
 

@@ -1,4 +1,4 @@
-// Sums over ranks and steps of training together, in tests that all ranks run: mpirun -n N.
+// Tests sums over ranks and training steps taken together. All ranks run these tests: mpirun -n N.
 #include <chrono>
 #include <cmath>
 #include <filesystem>
@@ -28,7 +28,7 @@ using kernels::Communicator;
 using test::devices;
 using test::group;
 
-// Work in late queues in the emulator.
+// On the emulator, queues run their work late.
 struct LateWhereEmulated {
 #if STILLPOINT_SIMT
   explicit LateWhereEmulated(std::uint64_t seed) {
@@ -49,7 +49,7 @@ Tensor variable(std::vector<double> values, Device device) {
   return Tensor::from(values, {n}, {DType::float64, device}).variable();
 }
 
-// n numbers of a rank, exact in float32 and so that no order of addition rounds.
+// Returns n numbers of a rank. They are exact in float32, and no order of adding them rounds.
 template <class T>
 std::vector<T> numbers(Index n, Index rank) {
   std::vector<T> values;
@@ -64,7 +64,7 @@ std::vector<T> sums_of_all(Index n) {
   return total;
 }
 
-// A folder that rank 0 makes for all.
+// A folder that rank 0 makes for all ranks.
 struct SharedFolder {
   std::optional<test::TempDir> own;
   std::filesystem::path path;
@@ -75,7 +75,8 @@ struct SharedFolder {
   ~SharedFolder() { group().barrier(); }
 };
 
-// Steps that all ranks take together against those of one process, float64; on a GPU recorded and not.
+// Compares steps that all ranks take together with those of one process, in float64; on a GPU recorded and
+// unrecorded.
 void check_steps(const TaskKind& kind, const Json& config, Index steps, double tolerance = 1e-10) {
   for (const Device device : devices()) {
     INFO(name_of(device) << ", rank " << group().rank());
@@ -141,7 +142,7 @@ TEST_CASE("gradients in buckets of any size are the same bits on all ranks", "[g
     const Tensor a = variable({1, 2, 3}, device), b = variable({4, 5, 6 + r}, device),
                  c = variable({0.1}, device);
     const std::vector<Tensor> params{a, b, c};
-    std::vector<std::vector<double>> expected;  // of all ranks
+    std::vector<std::vector<double>> expected;  // summed over all ranks
     for (const Tensor& g : grad(sum(multiply(a, multiply(b, b))) + multiply(c, c), params))
       expected.push_back(group().sum(affine(g, 1 / (2 + r), 0).values()));
     for (const Index bytes : {1, 24, 32, 1 << 20}) {
@@ -249,8 +250,8 @@ TEST_CASE("steps of image classification together have one batch's statistics", 
   }
 }
 
-// The last rank comes when rank 0 has named it and nobody else; on a busy machine rank 0 may name others
-// first.
+// The last rank arrives once rank 0 has reported that only this rank is missing. On a busy machine rank 0 may
+// report other ranks first.
 TEST_CASE("a rank that others wait for is named, and nobody who waits", "[group]") {
   using namespace std::chrono_literals;
   const SharedFolder folder;

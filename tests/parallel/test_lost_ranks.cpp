@@ -1,4 +1,4 @@
-// A rank that dies, and runs that go on from what it left.
+// Tests a rank that dies, and runs that resume from what it left.
 #include "engine/io/checkpoint.h"
 #include "tasks/training/train.h"
 #include "tests/parallel/lost_rank.h"
@@ -13,7 +13,7 @@ using test::Result;
 using test::small_run;
 using test::TempDir;
 
-// Of the whole run; steps of about a millisecond.
+// The epochs of the whole run; a step takes about a millisecond.
 constexpr int epochs = 250;
 
 std::vector<std::string> long_run(const std::string& run) {
@@ -25,7 +25,7 @@ std::vector<std::string> resume(const std::string& run) {
   return {"train", "copy-memory", "--resume", run, "--threads", "1", "--device", "cpu"};
 }
 
-// Test loss at the end.
+// Returns the test loss at the end.
 double result_of(const fs::path& run) {
   return read_json_file((run / "results.json").string())["metrics"]["test"]["loss"].get<double>();
 }
@@ -50,7 +50,7 @@ TEST_CASE("a killed rank ends the job with a checkpoint that any number of ranks
     const Result again = test::run_ranks(folder.path(), 3, resume("again"));
     INFO(again.output);
     CHECK(again.code == 0);
-    // Thousands of steps let rounding differences grow further than test_ranks.cpp's dozen.
+    // Over thousands of steps, rounding differences grow further than in the dozen steps of test_ranks.cpp.
     for (const char* resumed : {run.c_str(), "again"})
       CHECK(result_of(folder / resumed) == Approx(result_of(folder / "whole")).epsilon(1e-8));
     fs::remove_all(folder / "again");

@@ -1,4 +1,4 @@
-// What the emulator's NCCL refuses, in tests that all ranks run.
+// Tests what the emulator's NCCL refuses. All ranks run these tests.
 #include <nccl.h>
 
 #include "kernels/device/cuda.h"
@@ -83,7 +83,7 @@ TEST_CASE("a communicator is made by all ranks with one id, outside of captures"
   REQUIRE(ncclGetUniqueId(&own) == ncclSuccess);
   const int size = int(group().size()), rank = int(group().rank());
   ncclComm_t comm = nullptr;
-  CHECK(ncclCommInitRank(&comm, size, own, rank) == ncclInvalidArgument);  // everybody's own
+  CHECK(ncclCommInitRank(&comm, size, own, rank) == ncclInvalidArgument);  // each rank has an id of its own
   CHECK(ncclCommInitRank(&comm, size + 1, own, rank) == ncclInvalidArgument);
   CHECK(ncclCommInitRank(nullptr, size, own, rank) == ncclInvalidArgument);
   cudaStream_t stream = nullptr;

@@ -1,4 +1,4 @@
-// Several ranks train what one process trains, and say so where they cannot.
+// More than one rank trains what one process trains, and reports what ranks cannot do.
 #include <algorithm>
 #include <fstream>
 
@@ -19,14 +19,14 @@ using test::run_ranks;
 using test::small_run;
 using test::TempDir;
 
-// The first loss differs by the rounding of its sum, some n eps of about 1e-14. Every step lets a difference
-// of the parameters grow, by Adam above all, which divides a gradient by its own size: measured, at most
-// 2e-12 after the steps of these runs.
+// The first loss differs by the rounding of its sum, n eps or about 1e-14. Every step amplifies the
+// parameters' difference, mostly through Adam, which divides a gradient by its own size. Measured after the
+// steps of these runs: at most 2e-12.
 constexpr double rounding = 1e-10;
-// float32 has an eps 5e8 times as large, which the same growth takes to some 1e-3.
+// float32's eps is 5e8 times as large; the same growth takes it to about 1e-3.
 constexpr double rounding32 = 5e-3;
 
-// Runs alone and on `ranks`, and compares every logged loss.
+// Runs in one process and on `ranks` ranks, and compares every logged loss.
 void check_same_losses(const TempDir& folder, const std::vector<std::string>& arguments, int ranks,
                        double tolerance = rounding) {
   std::vector<std::string> alone = arguments, shared = arguments;
@@ -79,8 +79,8 @@ TEST_CASE("copy memory has the same losses on several ranks", "[parallel]") {
 }
 
 TEST_CASE("the DEQ-Transformer has the same losses on several ranks", "[parallel]") {
-  // Few evaluations of a cell that is not too small: others, far from an equilibrium while untrained,
-  // multiply rounding by orders of magnitude in each.
+  // The test evaluates a wide cell a few times. A narrow one, which is far from its equilibrium while
+  // untrained, multiplies rounding by orders of magnitude in each evaluation.
   const TempDir folder;
   check_same_losses(folder,
                     copy_memory({"model=deq", "jacobian_weight=0.1", "epochs=2", "seed=1", "deq_features=32",
@@ -115,7 +115,7 @@ TEST_CASE("an image has the same losses on several ranks", "[parallel]") {
 
 TEST_CASE("batch normalisation has the moments of all ranks' images", "[parallel]") {
   const TempDir data;
-  test::write_bar_mnist(data.path(), 70, 20);  // 63 to train on: batches of 32 and 31
+  test::write_bar_mnist(data.path(), 70, 20);  // 63 are for training: batches of 32 and 31
   for (const char* model : {"sim", "sim2"}) {
     const TempDir runs;
     check_same_losses(runs, classification(data, {text("model=", model), R"(channels="4")"}), 2);

@@ -1,8 +1,9 @@
-"""Configures the project on machines as people have them: nvcc off PATH, CUDA libraries from pip's wheels, a driver alone.
+"""Configures the project on machines as users have them: nvcc is not on PATH, CUDA's libraries come from
+pip's wheels, or there is only a driver.
 
     python3 tests/project/test_configure.py [--cmake cmake] CASE
 
-CASE is one of the functions below. Ends with 77 where the machine has no CUDA toolkit in /usr/local/cuda.
+CASE is one of the functions below. Exits with 77 if the machine has no CUDA toolkit in /usr/local/cuda.
 """
 import argparse
 import os
@@ -16,7 +17,7 @@ TOOLKIT = pathlib.Path("/usr/local/cuda")
 
 
 def configure(folder, *definitions, **environment):
-    """What CMake prints, with a PATH that holds no nvcc."""
+    """Returns what CMake prints, with a PATH that has no nvcc."""
     kept = {k: v for k, v in os.environ.items() if k not in ("CUDA_HOME", "CUDA_PATH", "CUDACXX", "CUDAARCHS", "PYTHONPATH")}
     done = subprocess.run(
         [options.cmake, "-S", SOURCE, "-B", folder / "build", "-G", "Ninja", "-DSTILLPOINT_TESTS=OFF", "-DSTILLPOINT_BENCH=OFF",
@@ -51,7 +52,7 @@ def nvcc_in_cuda_home(folder):
 
 
 def folders_with_links():
-    """Where libraries of NVIDIA have unversioned names, which pip's wheels do not have."""
+    """Yields the folders where NVIDIA's libraries have unversioned names, which pip's wheels do not have."""
     bases = [*pathlib.Path("/usr/local").glob("cuda*"), pathlib.Path("/usr/local"), pathlib.Path("/usr")]
     for base in bases:
         for folder in [base / "lib", base / "lib64", base / "include", *base.glob("targets/*/lib"), *base.glob("targets/*/include"),

@@ -1,4 +1,5 @@
-"""Reads the programs and shared libraries of a build folder: where they look for libraries, and how they were linked.
+"""Checks the programs and shared libraries of a build folder: where they look for libraries, and how they
+were linked.
 
 Usage: test_hardening.py BUILD_FOLDER STILLPOINT COMPILER
 """
@@ -16,7 +17,7 @@ def output_of(*command, **options):
 
 
 def programs(folder):
-    """Dynamically linked programs, which name an interpreter, and shared libraries, which have a name."""
+    """Yields dynamically linked programs, which name an interpreter, and shared libraries, which have a name."""
     for path in sorted(folder.rglob("*")):
         if "CMakeFiles" in path.parts or path.is_symlink() or not path.is_file() or not os.access(path, os.X_OK):
             continue
@@ -26,7 +27,7 @@ def programs(folder):
 
 
 def others_may_write(folder):
-    """Whether anybody may put a file there, or make the folder."""
+    """Returns whether anybody may put a file there, or make the folder."""
     while not folder.exists():
         folder = folder.parent
     return folder.stat().st_mode & 0o002 != 0
@@ -49,7 +50,7 @@ def faults(program):
 
 
 def planted_libraries_found(program, arguments, compiler):
-    """Runs the program beside a library of each name that it needs, one at a time; returns those that it found."""
+    """Runs the program beside one planted library per name that it needs; returns those that it found."""
     found = []
     for library in re.findall(r"\(NEEDED\).*\[(.*)\]", output_of("readelf", "-dW", program)):
         with tempfile.TemporaryDirectory() as name:
@@ -59,7 +60,7 @@ def planted_libraries_found(program, arguments, compiler):
                               '{ std::fclose(std::fopen("ran", "w")); }\n')
             subprocess.run([compiler, "-shared", "-fPIC", source, "-o", folder / library], check=True)
             ran = subprocess.run([program, *arguments], cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-            if (folder / "ran").exists() or library.encode() in ran.stderr:  # refused for its version
+            if (folder / "ran").exists() or library.encode() in ran.stderr:  # found but refused
                 found.append(library)
     return found
 

@@ -1,9 +1,10 @@
-"""Unpacks a package into an empty folder and runs it with each core that this processor can take.
+"""Unpacks a package into an empty folder and runs it with each of its two cores that this processor supports.
 
 Usage: test_package.py PACKAGE.tar.gz
 
-Both cores sum in different orders, so they need not train to the same bits: their weights, as one vector after the
-same steps, may differ by 1 part in 10000. Each has to repeat its own bits, and to pass `selftest`.
+The cores sum in different orders, so they need not train to the same bits: their weights after the same
+steps, taken as one vector, may differ by 1 part in 10000. Each core has to repeat its own bits and to pass
+`selftest`.
 """
 
 import array
@@ -30,17 +31,17 @@ def run(*command, code=0, **variables):
 
 
 def levels():
-    """Those of the two cores that this processor can run."""
+    """Returns the levels of those cores that this processor can run."""
     return re.findall(r"x86-64-(v[34]) \(supported", run(LOADER, "--help"))
 
 
 def with_level(program, level):
-    """The command that runs the program as the dynamic linker would on a processor of this level."""
+    """Returns the command that runs the program as the dynamic linker would on a processor of this level."""
     return [LOADER, "--glibc-hwcaps-mask", f"x86-64-{level}", program]
 
 
 def weights(run_folder):
-    """The parameters of a run, all of them float32."""
+    """Returns the parameters of a run, all of them float32."""
     data = (run_folder / "checkpoint.safetensors").read_bytes()
     start = 8 + int.from_bytes(data[:8], "little")
     values = array.array("f")
@@ -52,7 +53,7 @@ def weights(run_folder):
 
 
 def difference(a, b):
-    """|a - b| / |a|"""
+    """Returns |a - b| / |a|."""
     assert len(a) == len(b) > 1000, f"{len(a)} and {len(b)} weights"
     return (sum((x - y) ** 2 for x, y in zip(a, b)) / sum(x * x for x in a)) ** 0.5
 
@@ -75,7 +76,7 @@ def check_level(program, folder, level):
 
 
 def check_processors(program):
-    """The choice and the refusal on emulated processors."""
+    """Checks the choice of core and the refusal on emulated processors."""
     if not shutil.which("qemu-x86_64"):
         return "no qemu-x86_64: other processors were not emulated"
     assert "built for x86-64-v3," in run("qemu-x86_64", "-cpu", "Haswell", program, "info")

@@ -1,5 +1,5 @@
-// The direction of includes: kernels <- engine <- solvers <- models <- tasks; and who may name a vendor
-// library.
+// Checks the direction of includes (kernels <- engine <- solvers <- models <- tasks) and who may name a
+// vendor's library.
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
@@ -89,7 +89,7 @@ TEST_CASE("tasks see nothing whose size depends on the instruction set", "[struc
       if (dependent.contains(include.target)) dependent.insert(include.file);
   }
   CHECK(dependent.contains("kernels/gemm/cpu.cpp"));
-  // In a portable build tasks and kernels are compiled for different ones.
+  // A portable build compiles tasks and kernels for different processors.
   for (const std::string& file : dependent) {
     INFO(file);
     CHECK_FALSE(file.starts_with("tasks/"));
@@ -100,9 +100,9 @@ TEST_CASE("a room of kernels stands on itself and on the rooms for all", "[struc
   const std::set<std::string> for_all{"device", "host", "launch", "group"};
   const std::set<std::pair<std::string, std::string>> exceptions{
       {"conv2d", "gemm"},           // precision(): tensor cores serve products and convolutions alike
-      {"sim_head", "gemm"},         // the same, and wide layers are products
+      {"sim_head", "gemm"},         // precision() again; and wide layers are products
       {"losses", "strided"},        // the sum over all elements
-      {"monotone", "root_solver"},  // both keep the state of an iteration per sample, in the same chunks
+      {"monotone", "root_solver"},  // both keep an iteration's state per sample, in the same chunks
   };
   const auto room_of = [](const std::string& path) {
     return path.starts_with("kernels/") ? path.substr(8, path.find('/', 8) - 8) : "";

@@ -1,9 +1,9 @@
-"""Ends, hinders and damages short runs in every way, and checks that the command which goes on reaches the same end.
+"""Kills, hinders and damages short runs in every way, and checks that resuming them reaches the same end.
 
-A run of a second is watched through a preloaded library (shim.cpp). At each of its calls on the run's folder it is
-killed, or the call fails, or the power goes: of what no sync has brought to the disk, some is lost. From what is then
-in the folder, `--resume` (or the same command with --run, where nothing had been saved) has to reach the rows,
-results and weights of a run that nothing befell.
+A preloaded library (shim.cpp) watches a run that takes a second. At each of the run's calls on its folder,
+the run is killed, the call fails, or the power is cut, which loses a part of what was not synced to the disk.
+From what is in the folder then, `--resume` (or the same command with --run, if nothing was saved yet) has to
+reach the rows, results and weights of an undisturbed run.
 """
 import argparse
 import errno
@@ -35,7 +35,7 @@ class Bench:
         self.clear()
 
     def run(self, arguments, **faults):
-        environment = {"PATH": "/nonexistent", "OMP_NUM_THREADS": "1"}  # no gnuplot
+        environment = {"PATH": "/nonexistent", "OMP_NUM_THREADS": "1"}  # no folder with gnuplot
         if faults:
             environment |= {"LD_PRELOAD": self.preload, "FAULT_FOLDER": str(self.folder)}
             environment |= {f"FAULT_{name.upper()}": str(value) for name, value in faults.items()}
@@ -49,7 +49,7 @@ class Bench:
             shutil.copytree(source, self.folder)
 
     def end(self):
-        """What has to be equal at the end: rows and results without times, and every tensor."""
+        """Returns what has to be equal at the end: rows and results without times, and every tensor."""
         rows = []
         for line in (self.folder / "metrics.jsonl").read_text().splitlines():
             row = json.loads(line)
@@ -64,7 +64,7 @@ class Bench:
         return rows, results, record, header, raw[8 + size:]
 
     def go_on(self):
-        """An empty text, or what is wrong with the end that the run reaches from what is in its folder."""
+        """Resumes the run in its folder. Returns what is wrong with its end, or an empty text."""
         code, said = self.run(RESUME)
         if code != 0 and (not self.folder.exists() or "begin it again" in said):
             code, said = self.run(TRAIN)
@@ -90,7 +90,7 @@ class Bench:
         return int(count.read_text())
 
     def halfway(self):
-        """The folder of a run that was killed in its middle, from which resuming is watched."""
+        """Returns the folder of a run that was killed in its middle, for tests of resuming."""
         half = self.calls(TRAIN) // 2
         self.clear()
         self.run(TRAIN, kill=half)
@@ -101,7 +101,7 @@ class Bench:
 
 
 def chosen(count, most):
-    """Of the numbers 1 to count so many, the first and the last ones with them."""
+    """Returns about `most` of the numbers 1 to count, including the first and the last; 0 means all."""
     if most == 0 or count <= most:
         return list(range(1, count + 1))
     step = count / most
@@ -142,7 +142,7 @@ class Node:
 
 
 class Disk:
-    """What a disk holds that keeps, of changes since the last sync, any."""
+    """A disk that may keep or lose any change since the last sync."""
 
     def __init__(self):
         self.nodes, self.safe, self.pending = {}, {}, []  # safe: path -> node; pending: changes of names
@@ -168,7 +168,7 @@ class Disk:
             self.pending.append(tuple(event))
 
     def states(self, generator):
-        """(names, how unsynced bytes end up) of what may be there after the power has come back."""
+        """Yields (names, how unsynced bytes end up) for states of the disk after the power has returned."""
         lost, zeros = (lambda node: node.safe), (lambda node: node.safe + bytes(max(0, len(node.now) - len(node.safe))))
 
         def some(node):
@@ -240,10 +240,10 @@ def power(bench, most, report):
 
 
 def flip(bench, most, report):
-    """Resuming takes the checkpoint before; eval of the file itself refuses."""
+    """Resuming uses the previous checkpoint; eval refuses the damaged file itself."""
     bench.clear()
     bench.run(TRAIN)
-    (bench.folder / "results.json").unlink()  # as if it had been killed while it finished
+    (bench.folder / "results.json").unlink()  # as if the run was killed while it finished
     whole = bench.base / "whole"
     shutil.rmtree(whole, ignore_errors=True)
     bench.folder.rename(whole)

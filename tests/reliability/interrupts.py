@@ -1,4 +1,5 @@
-"""Signals at random moments of training: each must save, say how to resume, and leave a checkpoint that resumes.
+"""Interrupts training at random moments: each signal must save, say how to resume, and leave a checkpoint
+that resumes.
 
 Usage: interrupts.py STILLPOINT [--count N] [--at-once N] [--seed N]
 """
@@ -16,7 +17,7 @@ import tempfile
 import time
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGXCPU, signal.SIGPIPE]
-STOPPED = 130  # the exit code of a run that was told to stop and has saved
+STOPPED = 130  # exit code of a run that was stopped and has saved
 
 
 def settings(**values):
@@ -24,7 +25,7 @@ def settings(**values):
 
 
 def write_picture(path, size=24):
-    """A picture without colours, as binary PNG wants it: every row after a filter's byte."""
+    """Writes a greyscale picture as a PNG, in which a filter byte precedes every row."""
     import zlib
 
     def chunk(kind, data):
@@ -45,7 +46,7 @@ def write_digits(folder, train=60, test=10):
 
 
 def commands(folder):
-    """Of every model, with a step of milliseconds and no end."""
+    """Returns an endless run of every model, with steps of milliseconds."""
     write_picture(folder / "picture.png")
     write_digits(folder / "digits")
     endless = settings(epochs=1000000, log_every=7)
@@ -73,7 +74,7 @@ def record_of(checkpoint):
 
 
 def wait_for_start(process, log):
-    """Until the run has said where it writes; from then on a signal saves."""
+    """Waits until the run has printed its folder; a signal makes it save from then on."""
     for _ in range(3000):
         if "run folder" in log.read_text():
             return
@@ -83,7 +84,7 @@ def wait_for_start(process, log):
 
 
 def interrupt(program, arguments, folder, number, seed):
-    """Returns what went wrong, or nothing."""
+    """Interrupts one run. Returns what went wrong, or None."""
     draw = random.Random(f"{seed} {number}")
     run, log = folder / f"run-{number}", folder / f"log-{number}"
     sent = SIGNALS[number % len(SIGNALS)]

@@ -1,11 +1,13 @@
-// A library to preload: numbers the calls by which a program changes one folder, and at one of them ends the
-// process, fails, or writes down all of them for a replay.
+// A library to preload. It numbers the calls by which a program changes one folder; at one of them it kills
+// the process or lets the call fail. It can also record all of them for a replay.
 //
-//   FAULT_FOLDER  absolute path; calls on it, on what it holds and on its parent folder itself count
-//   FAULT_COUNT   file that gets the number of calls, at the end of the process
-//   FAULT_KILL    number of the call at which the process is killed, after half of the bytes of a write
-//   FAULT_FAIL    number of the call that fails; FAULT_CODE: its errno; FAULT_STAYS: every later one fails,
-//   too FAULT_TRACE   file that gets every call that succeeded, with the bytes of writes
+//   FAULT_FOLDER  an absolute path; calls on it, on what it holds and on its parent folder count
+//   FAULT_COUNT   the file that receives the number of calls at the end of the process
+//   FAULT_KILL    the number of the call at which the process is killed; a write first writes half its bytes
+//   FAULT_FAIL    the number of the call that fails
+//   FAULT_CODE    the errno of that failure
+//   FAULT_STAYS   if not 0, every later call fails too
+//   FAULT_TRACE   the file that receives every successful call, with the bytes of writes
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/file.h>
@@ -67,7 +69,7 @@ bool counts(const std::string& path) {
   return !s.folder.empty() && (path == s.folder || path == s.parent || path.rfind(s.folder + "/", 0) == 0);
 }
 
-// Whether this call, which counts, is to fail; does not return where it is to end the process.
+// Counts this call. Returns whether it has to fail; does not return if the process has to die here.
 bool fails(void (*half)(void*) = nullptr, void* what = nullptr) {
   const Settings& s = settings();
   const long now = ++calls;

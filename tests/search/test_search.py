@@ -1,4 +1,5 @@
-"""Searches by the program and Optuna: test_search.py PROGRAM [TEST...]. STILLPOINT_TEST_POSTGRES: the URL of a server."""
+"""Tests searches by the program and Optuna: test_search.py PROGRAM [TEST...]. STILLPOINT_TEST_POSTGRES is the
+URL of a server."""
 import collections
 import contextlib
 import json
@@ -84,7 +85,7 @@ class Case(unittest.TestCase):
         return result
 
     def trainers(self):
-        """Processes of this test that train."""
+        """Returns this test's processes that train."""
         found = []
         for entry in pathlib.Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):
@@ -94,7 +95,7 @@ class Case(unittest.TestCase):
         return found
 
     def workers(self):
-        """Children of the processes that this test has started."""
+        """Returns the children of the processes that this test has started."""
         found = []
         for process in self.started:
             with contextlib.suppress(OSError):
@@ -103,7 +104,7 @@ class Case(unittest.TestCase):
         return found
 
     def suspended(self, pids):
-        """Whether they could be stopped at a moment at which none holds SQLite's lock, which nobody can take from it."""
+        """Stops the processes and returns true, unless one holds SQLite's lock, which nobody could take from it."""
         for pid in pids:
             self.kill(pid, signal.SIGSTOP)
         try:
@@ -116,7 +117,7 @@ class Case(unittest.TestCase):
             return False
 
     def check_ended(self, asked, study=None):
-        """As many trials as asked for, each ended, none lost, none counted twice. How many were started."""
+        """Checks that the trials asked for have ended, none lost or counted twice. Returns how many started."""
         trials = (study or self.study()).get_trials()
         retried = {n for t in trials for n in t.system_attrs.get("retry_history", [])}
         kept = [t for t in trials if t.number not in retried]
@@ -162,7 +163,7 @@ class Searches(Case):
     def test_other_samplers_and_a_journal(self):
         self.search(4, "--sampler=tpe", "--storage=journal:search/study.log", scheduler="none")
         with open(self.folder / "study.log", "ab") as file:
-            file.write(b'{"op_code": 4, "worker')  # of a writer that was killed
+            file.write(b'{"op_code": 4, "worker')  # left by a writer that was killed
         self.search(5, "--sampler=tpe", "--storage=journal:search/study.log", scheduler="none")
         storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(f"{self.folder}/study.log"))
         self.check_ended(5, optuna.load_study(study_name="copy-memory-single", storage=storage))
@@ -210,7 +211,7 @@ class Searches(Case):
             if victims := self.workers() + self.trainers():
                 self.kill(chance.choice(victims))
                 kills += 1
-            if kills % 5 == 4 and (victims := self.workers()):  # and the whole search now and then
+            if kills % 5 == 4 and (victims := self.workers()):  # sometimes kill the whole search
                 self.kill(process.pid)
                 process.wait()
                 process = self.start(10, "--workers=3", "--retries=40", train_sequences=80)
@@ -224,7 +225,7 @@ class Searches(Case):
         killed = collections.Counter()
         while process.poll() is None:
             for trainer in self.trainers():
-                with contextlib.suppress(OSError, ValueError):  # it has just begun, or ended
+                with contextlib.suppress(OSError, ValueError):  # it has just begun or ended
                     words = pathlib.Path(f"/proc/{trainer}/cmdline").read_bytes().decode().split("\0")
                     settings = json.loads(pathlib.Path(words[words.index("--config") + 1]).read_text())
                     if settings["lr"] == draws.drawn({**SPACE, "seed": 0}, 0)["lr"]:
@@ -251,7 +252,7 @@ class Searches(Case):
         output = first.communicate(timeout=60)[0]
         self.assertIn("given up: another worker took it for dead", output)
         late = subprocess.run([PROGRAM, "train", "copy-memory", "--resume=search/00000", "--trial=of-the-first"], cwd=self.root,
-                              env=self.environment, capture_output=True, text=True)  # it may have had nothing to write
+                              env=self.environment, capture_output=True, text=True)  # the first may have had nothing to write
         self.assertIn("which another worker of the search has taken over", late.stderr)
         self.assertEqual(before, {f.name: f.read_bytes() for f in (self.folder / "00000").iterdir() if f.name != ".lock"})
         output = second.communicate(timeout=120)[0]
@@ -347,7 +348,7 @@ class Searches(Case):
 
 
 class OnPostgres(Case):
-    """with_postgres.sh names the server and its folder."""
+    """with_postgres.sh sets the server's URL and its folder."""
 
     def setUp(self):
         if "STILLPOINT_TEST_POSTGRES" not in os.environ:

@@ -1,4 +1,4 @@
-// What `tune` checks before it starts the driver: spaces, flags, storages.
+// Tests what `tune` checks before it starts the driver: spaces, flags, storages.
 #include "engine/io/files.h"
 #include "tasks/search/space.h"
 #include "tasks/settings/presets.h"

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs a command against a PostgreSQL server of its own: with_postgres.sh FOLDER_OF_INITDB COMMAND...
 #
-# The server lives in a temporary folder and listens on a socket there alone; STILLPOINT_TEST_POSTGRES is its URL.
+# The server lives in a temporary folder and listens only on a socket there; STILLPOINT_TEST_POSTGRES is its
+# URL.
 set -euo pipefail
 programs=$1
 shift
@@ -21,7 +22,7 @@ trap finish EXIT
 options="-k $folder -c listen_addresses= -c fsync=off"
 server -l "$folder/log" -o "$options" start
 export STILLPOINT_TEST_POSTGRES_DATA=$folder/data
-# Down for longer than a heartbeat, so that some worker misses it.
+# The server is down for longer than a heartbeat, so that some worker misses one.
 control="cd $folder && ${as_owner[*]} $programs/pg_ctl -D $folder/data -s -w"
 export STILLPOINT_TEST_POSTGRES_RESTART="($control -m immediate stop); sleep 2; $control -l $folder/log -o '$options' start"
 STILLPOINT_TEST_POSTGRES="postgresql://stillpoint@/postgres?host=$folder" "$@"
