@@ -1,4 +1,4 @@
-// Gradients through fixed points, against references and each other, and their memory.
+// Tests gradients through fixed points, against references and each other, and the memory that they need.
 #include <cmath>
 
 #include "engine/cases/op_cases.h"
@@ -120,7 +120,7 @@ TEST_CASE("a damped step is taken back to the bit", "[solvers]") {
         kernels::damped_step(state, f[std::size_t(k)].array(), b, state);
         plain = damped(plain, f[std::size_t(k)], b);
       }
-      // `steps` roundings of values of at most 2, half a unit each.
+      // `steps` roundings by half a unit each, of values of at most 2.
       check_close(high.values(), plain.values(),
                   double(steps) * (dtype == DType::float32 ? 1.2e-7 : 2.3e-16));
       for (Index k = steps; k-- > 0;) kernels::undo_damped_step(state, f[std::size_t(k)].array(), b, state);
@@ -192,7 +192,8 @@ TEST_CASE("a sample that overflows leaves its inverse free of NaN", "[solvers]")
   for (const Device device : available_devices()) {
     const TensorOptions options{DType::float64, device};
     const Tensor b = Tensor::from({.1, -.2, .3, 1}, {2, 2}, options).variable();
-    // The second sample's second element goes 1, e^800 - 1 + 1: not finite from the second step on.
+    // The second sample's second element is 1 and then e^800 - 1 + 1: it is not finite from the second step
+    // on.
     const Tensor steep = Tensor::from({0, 0, 0, 800}, {2, 2}, options);
     const auto f = [&](const Tensor& z) { return affine(z, .5, 0) + exponential(steep * z) + b; };
     const EquilibriumOptions broyden_estimate{.solve = {.max_steps = 6, .tolerance = 1e-12},
@@ -222,10 +223,10 @@ TEST_CASE("the Jacobian's penalty and spectral radius are those of a known matri
     CHECK(radius[0] == Approx(.9).epsilon(1e-9));
     CHECK(radius[1] == Approx(1.0).epsilon(1e-9));  // J = w + 2 diag(z)
     const Tensor probe = Tensor::from({1, 2, 0, 0}, {2, 2}, options);
-    // probe^T w = (0.9 + 0, 0.2 - 0.8): of four elements the mean square
+    // probe^T w = (0.9 + 0, 0.2 - 0.8). The penalty is its mean square over four elements.
     const Tensor penalty = jacobian_penalty(f, z, probe);
     CHECK(penalty.item() == Approx((.81 + .36) / 4));
-    // 2 v_k probe_j / 4 with v = probe^T w = (0.9, -0.6)
+    // 2 v_k probe_j / 4, with v = probe^T w = (0.9, -0.6)
     check_close(grad(penalty, {w})[0].values(), {.45, -.3, .9, -.6}, 1e-12);
   }
 }

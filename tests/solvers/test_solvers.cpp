@@ -1,4 +1,4 @@
-// Solvers of z = f(z): iterates of references, samples on their own, and what goes wrong.
+// Tests solvers of z = f(z): iterates of references, samples that are independent, and what goes wrong.
 #include <cmath>
 
 #include "engine/cases/op_cases.h"
@@ -10,7 +10,7 @@
 namespace stillpoint {
 namespace {
 
-// The iterates at which f is evaluated, in order.
+// Returns the iterates at which f is evaluated, in order.
 std::vector<std::vector<double>> iterates(const FixedPointMap& f, const Tensor& z0, SolveMethod& method,
                                           Index steps) {
   std::vector<std::vector<double>> seen;
@@ -80,7 +80,8 @@ TEST_CASE("ten steps of every method are those of SciPy and PyTorch", "[solvers]
 
 TEST_CASE("Armijo's line search finds what full steps of Broyden's method overshoot", "[solvers]") {
   for (const Device device : available_devices()) {
-    // Where tanh is flat a secant leads far beyond the solution, and from there further; 0.1 is next to it.
+    // In the flat part of tanh, a secant leads far beyond the solution and then further away. The second
+    // start, 0.1, is close to the solution.
     const auto f = [](const Tensor& z) { return z - 2.5 * hyperbolic_tangent(z); };
     const Tensor start = Tensor::from({4, .1}, {2, 1}, {DType::float64, device});
     const SolveOptions options{.max_steps = 60, .tolerance = 1e-10};
@@ -106,7 +107,7 @@ TEST_CASE("a sample of a batch is solved as it is alone, and stops on its own", 
       const Tensor start = Tensor::zeros({3, 2}, {DType::float64, device});
       const Solution all = solve(Toy(device, biases), start, *method, options);
       REQUIRE(all.report.converged);
-      CHECK(all.report.samples[1].steps == 1);  // zero is its solution
+      CHECK(all.report.samples[1].steps == 1);  // zero is the solution of this sample
       for (std::size_t b = 0; b < 3; ++b) {
         const auto own = make();
         const Toy toy(device, {biases[2 * b], biases[2 * b + 1]});
@@ -122,7 +123,7 @@ TEST_CASE("a sample of a batch is solved as it is alone, and stops on its own", 
 TEST_CASE("a map that goes wrong for one sample is told for that sample alone", "[solvers]") {
   for (const Device device : available_devices()) {
     const TensorOptions options{DType::float64, device};
-    // z/2 + 1, the square root of a negative number, and 1000 z + 1
+    // The samples are z/2 + 1, the square root of a negative number, and 1000 z + 1.
     const Tensor half = Tensor::from({.5, .5, 1000}, {3, 1}, options),
                  shift = Tensor::from({1, -9, 1}, {3, 1}, options);
     const Tensor rooted = Tensor::from({0, 1, 0}, {3, 1}, options);
@@ -158,8 +159,8 @@ TEST_CASE("no steps, a wrong shape and a singular Anderson system are reported",
   CHECK_THAT(error_text([&] { solve(Toy(), Tensor::zeros({0, 3}, f64), *method); }), mentions("samples"));
   CHECK_THAT(error_text([] { anderson({.memory = 17}); }), mentions("17", "1 to 16"));
   CHECK_THAT(error_text([] { broyden({.memory = 0}); }), mentions("memory"));
-  // f(z) = z + 1: all residuals are equal, so that the unregularised system is singular; it goes on with
-  // plain steps.
+  // If f(z) = z + 1, all residuals are equal, so that the unregularised system is singular. Anderson's method
+  // then continues with plain steps.
   const auto plain = anderson({.memory = 4, .regularisation = 0});
   const auto seen = iterates([](const Tensor& z) { return affine(z, 1, 1); }, start, *plain, 5);
   for (std::size_t k = 0; k < seen.size(); ++k)

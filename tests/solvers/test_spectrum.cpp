@@ -1,4 +1,4 @@
-// Koopman spectra: textbook systems are put in their case, and the limits are those of the powers.
+// Tests Koopman spectra: textbook systems are classified correctly, and the limits are those of the powers.
 #include "solvers/koopman/spectrum.h"
 
 #include <cmath>
@@ -29,7 +29,7 @@ double largest_difference(const Tensor& a, const Tensor& b) {
   return largest;
 }
 
-// Features of z_t and of z_{t+1} of all trajectories and steps.
+// Returns the features of z_t and of z_{t+1} for all trajectories and steps.
 std::pair<Tensor, Tensor> pairs(const std::vector<Tensor>& states, const Dictionary& phi) {
   std::vector<double> from, to;
   for (std::size_t t = 0; t + 1 < states.size(); ++t) {
@@ -70,7 +70,7 @@ TEST_CASE("the lifted spiral has the products of its eigenvalues", "[spectrum]")
   for (const auto lambda :
        {std::polar(1.0, 0.0), std::polar(0.9, 0.5), std::polar(0.81, 1.0), std::polar(0.81, 0.0)})
     CHECK(has_eigenvalue(spectrum, lambda, 1e-8));
-  CHECK(spectrum.at_one == 1);  // the constant
+  CHECK(spectrum.at_one == 1);  // the constant function
   CHECK(spectrum.settling == Settling::settles);
 }
 
@@ -79,18 +79,18 @@ TEST_CASE("a limit cycle shows as its frequency on the unit circle", "[spectrum]
       pairs(trajectories(textbook_system("hopf"), 100, 30, 1), fourier_dictionary(120, 1.5, 5, 2));
   const KoopmanEstimate estimate = estimate_koopman(from, to, {.truncation = 1e-8});
   CHECK(estimate.error < 2e-3);
-  // No finite set of features is closed under the map: what is off by less than some fits' errors counts as
-  // on the circle.
+  // No finite set of features is closed under the map. Eigenvalues that miss the circle by less than a few
+  // times the fit's error count as on it.
   const KoopmanSpectrum spectrum = koopman_spectrum(estimate.matrix, 10 * estimate.error);
   for (int k = 0; k <= 2; ++k) CHECK(has_eigenvalue(spectrum, std::polar(1.0, 0.5 * k), 1e-3));
   CHECK(spectrum.settling == Settling::oscillates);
 }
 
 TEST_CASE("the fixed space is the limit of the powers", "[spectrum]") {
-  // s (1, 1, 0, 0), (0, 1, 1, 1) fixed, 0.5 and -0.7 besides, by a skew basis.
+  // k fixes (1, 1, 0, 0) and (0, 1, 1, 1), and has the eigenvalues 0.5 and -0.7, in the skew basis s.
   const Tensor s = matrix({1, 0, .2, 0, 1, 1, 0, .3, 0, 1, 1, 0, 0, 1, 0, 1}, 4);
   const Tensor j = matrix({1, 0, 0, 0, 0, 1, 0, 0, 0, 0, .5, 0, 0, 0, 0, -.7}, 4);
-  // k s = s j, by least squares on the rows of s^T
+  // Solves k s = s j by least squares on the rows of s^T.
   const Tensor st = permute(s, {1, 0});
   const Tensor k = estimate_koopman(st, matmul(j, st)).matrix;
   CHECK(largest_difference(matmul(k, s), matmul(s, j)) < 1e-12);
@@ -121,7 +121,7 @@ TEST_CASE("eigenvalues of modulus one without enough eigenvectors diverge", "[sp
   CHECK_THAT(error_text([&] { fixed_space(jordan); }), mentions("eigenvalue 1 comes 2 times", "semisimple"));
   CHECK_THAT(error_text([&] { settled_power(jordan, 3); }), mentions("its powers grow"));
   CHECK(koopman_spectrum(matrix({1, 0, 0, 1}, 2)).settling == Settling::settles);
-  // Eigenvalues of a block of three, seen through a similarity, lie 1e-5 apart.
+  // The eigenvalues of a Jordan block of size three, seen through a similarity, lie 1e-5 apart.
   const Tensor s = matrix({1, .5, .3, -.2, 1, .4, .7, -.1, 1}, 3), st = permute(s, {1, 0});
   const Tensor three = estimate_koopman(st, matmul(matrix({1, 0, 0, 1, 1, 0, 0, 1, 1}, 3), st)).matrix;
   CHECK_THAT(error_text([&] { fixed_space(three); }), mentions("fixed_space"));
@@ -132,8 +132,8 @@ TEST_CASE("Ulam's method finds invariant densities", "[spectrum]") {
   const auto turned = invariant_density(
       ulam_matrix([](double x) { return std::fmod(x + (std::sqrt(5.0) - 1) / 2, 1.0); }, 50));
   for (const double value : turned) CHECK(value == Approx(1).epsilon(1e-9));
-  // The logistic map's is 1 / (pi sqrt(x (1 - x))); the mean error falls with the cells, slowly for the poles
-  // at 0 and 1.
+  // The logistic map's density is 1 / (pi sqrt(x (1 - x))). The mean error falls with the number of cells,
+  // but slowly because of the poles at 0 and 1.
   const auto mean_error = [](Index cells) {
     const auto density =
         invariant_density(ulam_matrix([](double x) { return 4 * x * (1 - x); }, cells, 1000));
@@ -151,7 +151,8 @@ TEST_CASE("Ulam's method finds invariant densities", "[spectrum]") {
 }
 
 TEST_CASE("principal directions are those in which rows differ", "[spectrum]") {
-  // Rows of mean (1, 2, 3) that vary by 3 and 1 along two orthonormal directions, and not along the third.
+  // The rows have the mean (1, 2, 3). They vary by 3 and 1 along two orthonormal directions, and not along
+  // the third.
   const std::vector<double> first{.6, .8, 0}, second{-.8, .6, 0};
   std::vector<double> values;
   for (const double a : {-3., 3.})
@@ -169,7 +170,7 @@ TEST_CASE("principal directions are those in which rows differ", "[spectrum]") {
   }
   const Tensor coordinates = basis.coordinates(rows);
   CHECK(sum(square(basis.rows(coordinates) - rows)).item() < 1e-24);
-  // With one direction what is left out is the variance along the other.
+  // With only one direction, the error is the variance along the other.
   CHECK(sum(square(basis.rows(slice(coordinates, {0, 0}, {4, 1})) - rows)).item() == Approx(4));
   CHECK(principal_basis(rows, 1).size() == 1);
   CHECK_THAT(error_text([] {

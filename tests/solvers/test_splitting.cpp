@@ -1,4 +1,4 @@
-// Operator splitting: iterates, iteration counts and adjoints of an independent model, reports; the
+// Tests operator splitting (iterates, iteration counts and adjoints of an independent model, reports) and the
 // transforms of images.
 #include "engine/ops.h"
 #include "solvers/monotone/monotone_inverse.h"
@@ -91,12 +91,12 @@ TEST_CASE("Fourier transforms are the sums that define them, and invert", "[mond
         grid.forward_by_matrices(z, by_matrices);
         grid.inverse_by_matrices(x, back);
         INFO("n " << n << ' ' << name_of(dtype) << ' ' << name_of(device));
-        // Relative to the norm, errors of sums over n places twice stay below 2 sqrt(n) units.
+        // Relative to the norm, the errors of two sums over n places stay below 2 sqrt(n) units.
         const double bound = 16 * epsilon * std::sqrt(double(n));
         CHECK(distance({x}, {by_matrices}) < bound);
         CHECK(distance({back}, {z}) < bound);
         CHECK(distance({grid.inverse(x)}, {z}) < bound);
-        // One frequency of one image by its sum.
+        // Computes one frequency of one image by its defining sum.
         const std::vector<double> values = z.values(), spectrum = x.values();
         const Index p = n / 2, q = n - 1, f = p * n + q, image = 2 * samples + 5;
         double re = 0, im = 0, length = 0;
@@ -130,7 +130,7 @@ TEST_CASE("a splitting reports what happened", "[mondeq]") {
     CHECK(few.trace.size() == 5);
     CHECK(few.residual == few.trace.back());
 
-    // Far above what forward-backward converges for.
+    // This is far above the step sizes for which forward-backward converges.
     const auto fb = SplittingMethod::forward_backward;
     const SplittingOptions wide{.method = fb, .alpha = 8, .tolerance = 1e-12};
     const SolveReport grows = toy.solve(wide).report.read();
@@ -147,7 +147,7 @@ TEST_CASE("a splitting reports what happened", "[mondeq]") {
       CHECK(report.steps == 1);
     }
   }
-  // No bias above 0: z = 0 at once.
+  // If no bias is above 0, the solution z = 0 is found at once.
   Toy calm(Device::cpu);
   calm.w = Tensor::zeros({3, 3}, real());
   calm.bias = Tensor::from({-1, -2, -3}, {1, 3, 1}, real());

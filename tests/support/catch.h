@@ -1,4 +1,5 @@
-// Catch2 under one name: version 2 (Debian 12) or version 3 (Ubuntu 24.04); `Approx` is unqualified in both.
+// Gives Catch2 one name for version 2 (Debian 12) and version 3 (Ubuntu 24.04); `Approx` is unqualified in
+// both.
 #pragma once
 #if __has_include(<catch2/catch_all.hpp>)
 #include <catch2/catch_all.hpp>

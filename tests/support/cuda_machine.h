@@ -1,5 +1,5 @@
-// What tests of the CUDA backend ask of the machine that runs it. The emulator draws orders from a seed and
-// counts; a GPU has its own order and does not count.
+// What tests of the CUDA backend ask of the machine that runs them. The emulator draws orders from a seed and
+// counts accesses; a GPU has its own order and does not count.
 #pragma once
 #if STILLPOINT_SIMT
 #include "simt/machine.h"

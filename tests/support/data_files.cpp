@@ -1,4 +1,4 @@
-// Writers of IDX, CIFAR, tar.gz and MATLAB files.
+// Writes IDX, CIFAR, tar.gz and MATLAB files.
 #include "tests/support/data_files.h"
 
 #include <zlib.h>

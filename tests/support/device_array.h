@@ -1,4 +1,4 @@
-// Arrays of a test on either device, and the comparison with a reference in double.
+// Arrays of a test on either device, and their comparison with a reference in double.
 #pragma once
 #include <cmath>
 #include <limits>
@@ -10,7 +10,8 @@
 
 namespace stillpoint {
 
-// Owns a copy of `values` on a device; one more element past its end would be outside the allocation.
+// Owns a copy of `values` on a device, allocated to the exact size so that the emulator finds an access past
+// its end.
 template <class T>
 class DeviceArray {
  public:
@@ -30,13 +31,13 @@ class DeviceArray {
   std::int64_t size_;
 };
 
-// n results that a kernel has to overwrite.
+// Returns n NaNs, which a kernel has to overwrite.
 template <class T>
 std::vector<T> unwritten(std::int64_t n) {
   return std::vector<T>(std::size_t(n), std::numeric_limits<T>::quiet_NaN());
 }
 
-// Normal numbers, every seventh a zero and every fifth repeated.
+// Returns normal random numbers; every seventh is zero and every fifth repeats its predecessor.
 template <class T>
 std::vector<T> random_values(std::mt19937& rng, std::int64_t n, double deviation = 1) {
   std::normal_distribution<double> normal(0, deviation);
@@ -54,8 +55,8 @@ std::vector<double> to_double(const std::vector<T>& values) {
   return {values.begin(), values.end()};
 }
 
-// The largest |actual - expected| is at most c eps(T) sqrt(k) times the largest |expected|, with k the length
-// of the sums behind an element.
+// Checks that the largest |actual - expected| is at most c eps(T) sqrt(k) times the largest |expected|. k is
+// the length of the sum behind an element.
 template <class T>
 void check_close(const char* what, const std::vector<T>& actual, const std::vector<double>& expected,
                  double k, double c = 16, double eps = double(std::numeric_limits<T>::epsilon()),
@@ -65,7 +66,7 @@ void check_close(const char* what, const std::vector<T>& actual, const std::vect
   for (const double e : expected) scale = std::max(scale, std::abs(e));
   for (std::size_t i = 0; i < actual.size(); ++i) {
     const double error = std::abs(double(actual[i]) - expected[i]);
-    worst = error <= worst ? worst : error;  // a NaN is the worst
+    worst = error <= worst ? worst : error;  // a NaN counts as the worst
   }
   INFO(what << ": worst error " << worst << ", largest value " << scale);
   CHECK(worst <= c * eps * std::sqrt(k) * (scale > 0 ? scale : 1));

@@ -1,4 +1,4 @@
-// Steps of training on the CUDA path against the CPU's, recorded and not.
+// Compares training steps on CUDA, recorded and unrecorded, with the CPU's.
 #pragma once
 #include "tasks/selftest/selftest.h"
 #include "tests/support/catch.h"
@@ -6,7 +6,7 @@
 
 namespace stillpoint {
 
-// Late queues and a shuffled order, so that nothing relies on work being done at the call.
+// Makes queues late and shuffles the order, so that no test can rely on work being done at its call.
 struct Late {
   explicit Late(std::uint64_t seed = 1) {
     simt::set_seed(seed);
@@ -18,7 +18,7 @@ struct Late {
   }
 };
 
-// Recorded steps have the bits of unrecorded ones.
+// Checks that recorded steps give the same bits as unrecorded ones.
 inline FirstSteps check_recorded_against_plain(const TaskKind& kind, const Json& config, Index steps = 20) {
   const FirstSteps plain = first_steps(kind, config, Device::cuda, steps, false);
   const FirstSteps recorded = first_steps(kind, config, Device::cuda, steps);

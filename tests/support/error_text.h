@@ -1,4 +1,4 @@
-// What an expected error says: catches it and matches words in its message.
+// Catches an expected error and matches words in its message.
 #pragma once
 #include <string>
 #include <vector>
@@ -8,7 +8,7 @@
 
 namespace stillpoint {
 
-// The message of the Error that f throws; fails the test where it throws none.
+// Returns the message of the Error that f throws; fails the test if it throws none.
 template <class F>
 std::string error_text(F&& f) {
   try {
@@ -26,7 +26,7 @@ using StringMatcherBase = Catch::Matchers::MatcherBase<std::string>;
 using StringMatcherBase = Catch::MatcherBase<std::string>;
 #endif
 
-// Matches a text that holds every one of the words.
+// Matches a text that contains every one of the words.
 class Mentions : public StringMatcherBase {
  public:
   explicit Mentions(std::vector<std::string> words) : words_(std::move(words)) {}

@@ -1,4 +1,4 @@
-// Reading of golden files, and the measure that tests compare with.
+// Reads golden files, and defines the error measure that tests use with them.
 #pragma once
 #include <cmath>
 #include <string>

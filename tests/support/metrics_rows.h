@@ -1,4 +1,4 @@
-// The rows of a log, all at once.
+// Reads all rows of a log at once.
 #pragma once
 #include "tasks/io/metrics.h"
 

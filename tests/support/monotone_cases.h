@@ -36,7 +36,7 @@ inline void check_close(const Tensor& a, const std::vector<double>& expected, do
   for (std::size_t i = 0; i < values.size(); ++i) CHECK(std::abs(values[i] - expected[i]) <= tolerance);
 }
 
-// W of the toy whose values an independent NumPy program gave.
+// W of the toy; an independent NumPy program gave its reference values.
 inline const std::vector<double> toy_matrix{-.02, 1, -.28, -.6, .17, .83, .72, -1.37, -.09};
 
 }  // namespace stillpoint

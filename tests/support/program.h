@@ -1,4 +1,4 @@
-// The program as a child process: started, waited for, its output read.
+// Runs the program as a child process: starts it, waits for it, reads its output.
 #pragma once
 #include <sys/wait.h>
 #include <unistd.h>
@@ -15,7 +15,7 @@
 
 namespace stillpoint::test {
 
-// Starts a command in `folder` with its output in a file there.
+// Starts a command in `folder`; its output goes to a file there.
 inline pid_t start_command(const std::filesystem::path& folder, const std::vector<std::string>& words) {
   const std::string output = (folder / "output.txt").string();
   const pid_t child = ::fork();
@@ -32,7 +32,7 @@ inline pid_t start_command(const std::filesystem::path& folder, const std::vecto
   return child;
 }
 
-// The program.
+// Starts the program.
 inline pid_t start(const std::filesystem::path& folder, std::vector<std::string> arguments) {
   arguments.insert(arguments.begin(), STILLPOINT_PROGRAM);
   return start_command(folder, arguments);

@@ -1,4 +1,4 @@
-// The data of a safetensors file, in memory.
+// Reads the data of a safetensors file into memory.
 #pragma once
 #include <list>
 #include <vector>
@@ -13,7 +13,7 @@ inline std::vector<std::byte> data_of(const SafetensorsFile& file, const Safeten
   return data;
 }
 
-// All entries with their data, which this keeps, as save_safetensors takes them.
+// Holds all entries and their data, in the form that save_safetensors takes.
 struct LoadedEntries {
   explicit LoadedEntries(const SafetensorsFile& file) {
     for (const SafetensorsPlace& entry : file.entries())

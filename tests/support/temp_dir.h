@@ -1,4 +1,4 @@
-// What tests of files need: a folder that removes itself, a quick write, the message of an expected Error.
+// What tests of files need: a folder that removes itself, a fast write, the message of an expected Error.
 #pragma once
 #include <filesystem>
 #include <fstream>
@@ -23,8 +23,8 @@ class TempDir : public TemporaryFolder {
   }
 };
 
-// Without a sync to the disk, which would take the time of a test that writes thousands of files; a new file
-// each time, since ext4 syncs one that is truncated and written again.
+// Writes without a sync to the disk, which would dominate a test that writes thousands of files. It makes a
+// new file each time, because ext4 syncs a file that is truncated and written again.
 inline void write_bytes(const std::filesystem::path& path, std::string_view bytes) {
   std::filesystem::remove(path);
   std::ofstream out(path, std::ios::binary);
@@ -32,7 +32,7 @@ inline void write_bytes(const std::filesystem::path& path, std::string_view byte
   require(out.good(), "write_bytes: cannot write '", path.string(), "'; check the folder");
 }
 
-// What the Error thrown by f says, or "" if f returns; other exceptions pass through.
+// Returns the message of the Error that f throws, or "" if f returns. Other exceptions pass through.
 template <class F>
 std::string error_of(F&& f) {
   try {

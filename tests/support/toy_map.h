@@ -1,4 +1,4 @@
-// A small map with known solutions that tests of solvers and of gradients through them share.
+// A small map with known solutions, for tests of solvers and of gradients through them.
 #pragma once
 #include <cmath>
 #include <vector>
@@ -10,7 +10,8 @@ namespace stillpoint {
 
 inline constexpr TensorOptions f64{DType::float64, Device::cpu};
 
-// f(z) = tanh(W z + b) whose iterates an independent NumPy program gave, one row of b per sample.
+// f(z) = tanh(W z + b), with one row of b per sample. An independent NumPy program gave the reference
+// iterates.
 struct Toy {
   Tensor w, b;
   explicit Toy(Device device = Device::cpu, std::vector<double> bias = {.1, -.2})

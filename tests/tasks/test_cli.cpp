@@ -1,4 +1,4 @@
-// The program as a user meets it: exit codes, messages, interruption, kill -9 during a save.
+// Tests the program as a user meets it: exit codes, messages, interruption, kill -9 during a save.
 #include <signal.h>
 #include <unistd.h>
 
@@ -29,7 +29,7 @@ using test::start;
 using test::TempDir;
 using test::wait_for;
 
-// Settings of a run that takes long enough to be interrupted.
+// Returns the settings of a run that lasts long enough to be interrupted.
 std::vector<std::string> long_run(const std::string& run_folder) {
   std::vector<std::string> out{"train",     "copy-memory", "--device", "cpu",
                                "--threads", "1",           "--run",    run_folder};
@@ -101,7 +101,7 @@ TEST_CASE("one process trains in a folder, and a run that does not start leaves 
     CHECK(fs::exists(folder / "runs" / name / "results.json"));
   }
   std::vector<std::string> failing = quick;
-  failing.insert(failing.end(), {"--set", "schedule=1cycle"});  // needs more epochs
+  failing.insert(failing.end(), {"--set", "schedule=1cycle"});  // 1cycle needs more epochs
   CHECK(run(folder.path(), failing).code == 1);
   CHECK_FALSE(fs::exists(folder / "runs/copy-memory-single-003"));
 
@@ -136,7 +136,7 @@ TEST_CASE("a run folder that a killed process has left empty is used again", "[c
   const TempDir folder;
   fs::create_directories(folder / "runs/copy-memory-tcn-001");
   fs::create_directories(folder / "runs/copy-memory-tcn-002");
-  test::write_bytes(folder / "runs/copy-memory-tcn-002/.lock", "");  // killed a little later
+  test::write_bytes(folder / "runs/copy-memory-tcn-002/.lock", "");  // its process was killed a little later
   fs::create_directories(folder / "runs/copy-memory-tcn-003");
   test::write_bytes(folder / "runs/copy-memory-tcn-003/notes", "");
   const auto next = [&] {
@@ -151,7 +151,7 @@ TEST_CASE("a run folder that a killed process has left empty is used again", "[c
   };
   CHECK(next() == "copy-memory-tcn-001");
   {
-    const FolderLock other(folder / "runs/copy-memory-tcn-002", "train", "wait");  // of a process that begins
+    const FolderLock other(folder / "runs/copy-memory-tcn-002", "train", "wait");  // by a starting process
     CHECK(next() == "copy-memory-tcn-004");
   }
   CHECK(next() == "copy-memory-tcn-002");
@@ -265,7 +265,8 @@ TEST_CASE("spectrum of a trained DEQ tells its case and what eq. 7 predicts", "[
   CHECK(result.at("iterated_distance").get<double>() < 1e-3);
   const Json& rows = result.at("dictionaries");
   REQUIRE(rows.size() == 2);
-  // Functions of x alone are invariant: as many eigenvalues at 1 as input coordinates, and the constant.
+  // Functions of x alone are invariant: the eigenvalue 1 occurs once per input coordinate, and once for the
+  // constant.
   for (const Json& row : rows)
     CHECK(row.at("at_one").get<int>() == row.at("input_coordinates").get<int>() + 1);
   const auto of = [&](std::size_t row, const char* name) { return rows[row].at(name).get<double>(); };
@@ -303,7 +304,7 @@ TEST_CASE("kill -9 at any moment leaves a whole checkpoint that resumes", "[cli]
     std::this_thread::sleep_for(std::chrono::milliseconds(37 * round + 11));
     REQUIRE(::kill(child, SIGKILL) == 0);
     CHECK(finish(child, folder.path()).code == 128 + SIGKILL);
-    const SafetensorsFile file(folder.path() / name / checkpoint_name);  // every check of the reader
+    const SafetensorsFile file(folder.path() / name / checkpoint_name);  // runs every check of the reader
     CHECK(file.contains("model/out.w"));
     const Result evaluated = run(folder.path(), {"eval", name, "--device", "cpu", "--split", "test"});
     INFO(evaluated.output);

@@ -1,4 +1,4 @@
-// Atomic writes, growing files, reading from what is no regular file.
+// Tests atomic writes, growing files, and reading from files that are not regular.
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -137,7 +137,7 @@ TEST_CASE("files: the old file is kept under a second name", "[files]") {
   CHECK(dir.names() == std::set<std::string>{"f"});
   write("2");
   CHECK(read_file(dir / "before") == "1");
-  // As a kill between the two renames leaves it: both names are of one file.
+  // A kill between the two renames leaves this state: both names point to one file.
   std::filesystem::remove(dir / "before");
   std::filesystem::create_hard_link(dir / "f", dir / "before");
   write("3");

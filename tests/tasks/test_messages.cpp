@@ -1,4 +1,5 @@
-// What the program says of damaged files and impossible paths: its own words, with the file's name.
+// Tests messages about damaged files and impossible paths: they use the project's own words and name the
+// file.
 #include <sys/stat.h>
 
 #include "engine/io/files.h"
@@ -16,8 +17,8 @@ using test::TempDir;
 
 using Words = std::vector<std::string>;
 
-// Runs the program where it may succeed; if not, its message has to be in the project's words and to hold
-// `name`.
+// Runs the program, which may succeed. If it fails, its message has to be in the project's words and to
+// contain `name`.
 void check_words(const TempDir& dir, const Words& words, const std::string& name) {
   Words command{"/usr/bin/timeout", "60", STILLPOINT_PROGRAM};
   command.insert(command.end(), words.begin(), words.end());
@@ -42,7 +43,7 @@ Words tiny_run(const std::string& folder) {
   return words;
 }
 
-// Contents that are no JSON, or JSON of another shape than any file of a run.
+// Texts that are not JSON, or JSON of another shape than any file of a run.
 const std::vector<std::string>& contents() {
   static const std::vector<std::string> all{"",
                                             "{",
@@ -90,14 +91,14 @@ TEST_CASE("settings, presets, spaces and jobs that are damaged are named", "[mes
     INFO(bytes.substr(0, 60));
     test::write_bytes(dir / "c.json", bytes);
     test::write_bytes(dir / "presets/copy-memory/mine.json", bytes);
-    // Settings of a run are below "config", so that the text may be sound as it is.
+    // A run's settings are under "config", so that this text may be valid.
     const bool sound = contains(bytes, R"("config": {})");
     check_words(dir, {"train", "copy-memory", "--config", "c.json", "--set", "epochs=x"},
                 sound ? "epochs" : "c.json");
     check_words(dir, {"train", "copy-memory", "--preset", "mine", "--set", "epochs=x"}, "mine");
     check_words(dir, {"tune", "copy-memory", "--space", "c.json"}, "c.json");
   }
-  // A finished run of a table.
+  // Makes a finished run of a table.
   fs::create_directories(dir / "repro/table1/paper-single-seed1");
   test::write_bytes(dir / "repro/table1/paper-single-seed1/results.json", "{}");
   for (const char* bytes : {"[[1]]", R"({"task": 5, "config": {}, "content": 7})"}) {
@@ -113,7 +114,7 @@ TEST_CASE("paths that cannot be are named, wherever a path is given", "[messages
   test::write_bytes(dir / "file", "x");
   fs::create_symlink("loop", dir / "loop");
   fs::create_directory(dir / "closed");
-  ::chmod((dir / "closed").c_str(), 0);  // which root may enter all the same
+  ::chmod((dir / "closed").c_str(), 0);  // root may enter it anyway
   for (const std::string& path : {std::string(300, 'n'), std::string("loop"), std::string("loop/x"),
                                   std::string("file/x"), std::string("closed/x"), std::string("missing/x"),
                                   std::string("/proc/self/mem"), std::string(5000, 'n')}) {

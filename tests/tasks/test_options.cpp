@@ -1,4 +1,4 @@
-// The command line's words: flags, values, names and paths, each used or refused in the project's words.
+// Tests the command line's words: each flag, value, name and path is used, or refused in the project's words.
 #include <signal.h>
 
 #include <regex>
@@ -116,8 +116,7 @@ TEST_CASE("a setting on the command line that the run does not use is an error",
   idle({"model=deq", "anderson_beta=0.9"}, mentions("solver broyden and adjoint_solver broyden", "anderson"));
   idle({"phi_hidden=9"}, mentions("phi_hidden", "model rff"), "image-regression");
   idle({"max_iterations=9"}, mentions("max_iterations", "model sim"), "image-classification");
-  // What comes from a file or a preset may be more than a run uses; what a search draws may be any of its
-  // values.
+  // A file or a preset may have settings that a run does not use; a search may draw any value of its choices.
   const TempDir dir;
   test::write_bytes(dir / "c.json", R"({"momentum": 0.9})");
   expect_refusal({"train", "copy-memory", "--config", (dir / "c.json").string(), "--set", "epochs=x"},
@@ -224,7 +223,7 @@ TEST_CASE("paths of any bytes work wherever paths work, and printed commands can
   ends_well(test::run(folder.path(), {"report", run, "--output", odd + "/report.html"}));
   CHECK(test::contains(read_file(folder / (odd + "/report.html")), "it&#39;s a #1 %41?"));
 
-  // The command that an interrupted run prints, in a shell.
+  // Runs, in a shell, the command that an interrupted run printed.
   const pid_t child =
       test::start(folder.path(), {"train", "image-regression", picture, "--set", "epochs=100000000", "--set",
                                   "hidden=4", "--set", "d_psi=4", "--run", run + "3", "--threads", "1"});

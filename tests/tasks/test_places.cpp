@@ -1,4 +1,4 @@
-// Pictures and data sets that move, change or cannot be read while a run goes on.
+// Tests pictures and data sets that move, change or become unreadable during a run.
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -28,7 +28,7 @@ void write_picture(const fs::path& path, int first) {
   write_png(path, image);
 }
 
-// A few steps on a picture.
+// Trains for a few steps on a picture.
 Result train_on(const TempDir& folder, const std::string& picture, std::vector<std::string> settings = {}) {
   std::vector<std::string> arguments{"train", "image-regression", picture, "--run", "r", "--threads", "1"};
   for (const char* setting : {"model=rff", "epochs=2", "hidden=4", "d_psi=4"})
@@ -114,12 +114,12 @@ TEST_CASE("content is told apart by values and not by files", "[places]") {
   CHECK(content_of(data) == content_of(relabelled));
   relabelled.test.labels[1] = 5;
   CHECK(content_of(data) != content_of(relabelled));
-  CHECK(hash_of("a") == 0xaf63dc4c8601ec8cu);  // published value of FNV-1a
+  CHECK(hash_of("a") == 0xaf63dc4c8601ec8cu);  // the published value of FNV-1a
 }
 
 TEST_CASE("the background of a transparent picture is said and can be set", "[places]") {
   const TempDir folder;
-  // 1 x 2 of red, green, blue, alpha: 10 20 30 0, 40 50 60 128
+  // 1 x 2 pixels of red, green, blue, alpha: 10 20 30 0, 40 50 60 128
   const unsigned char png[] = {0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0x00, 0x00, 0x00, 0x0d, 0x49,
                                0x48, 0x44, 0x52, 0x00, 0x00, 0x00, 0x02, 0x00, 0x00, 0x00, 0x01, 0x08, 0x06,
                                0x00, 0x00, 0x00, 0xf4, 0x22, 0x7f, 0x8a, 0x00, 0x00, 0x00, 0x11, 0x49, 0x44,

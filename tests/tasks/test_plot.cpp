@@ -1,4 +1,4 @@
-// Plots: their data, their script, and the pictures that gnuplot makes of them.
+// Tests plots: their data, their scripts, and the pictures that gnuplot makes of them.
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -18,7 +18,7 @@ using test::error_of;
 
 namespace {
 
-// Sets an environment variable for the life of the object.
+// Sets an environment variable for as long as the object lives.
 class Environment {
  public:
   Environment(const char* name, const std::string& value) : name_(name), old_(::getenv(name)) {

@@ -1,4 +1,4 @@
-// The program as a process: its streams, signals, limits and processor.
+// Tests the program as a process: its streams, signals, limits and processor.
 #include <signal.h>
 
 #include <filesystem>
@@ -21,8 +21,8 @@ namespace fs = std::filesystem;
 using test::Result;
 using test::TempDir;
 
-// A shell's command; $S is the program, $Q trains in 10 steps in the folder r, $LONG without end. What an
-// earlier command printed is removed: `started` would take it for this one's.
+// Runs a shell's command. $S is the program, $Q trains for 10 steps in the folder r, $LONG trains without
+// end. An earlier command's output is removed first, because `started` would take it for this command's.
 Result shell(const TempDir& folder, const std::string& command) {
   fs::remove(folder / "out");
   const std::string small =
@@ -41,7 +41,7 @@ void check(const Result& result, int code, const Mentions& words) {
 
 bool saved(const TempDir& folder) { return fs::exists(folder / "r" / checkpoint_name); }
 
-// Until the run has begun and would save.
+// Starts the command and waits until the run has begun, from where on a signal makes it save.
 const std::string started = " >out 2>err & p=$!; until grep -q 'run folder' out; do sleep 0.05; done; ";
 
 }  // namespace
@@ -66,7 +66,7 @@ TEST_CASE("output that cannot be written is an error of every command", "[proces
     check(shell(folder, text("$S ", command, " > /dev/full")), 1,
           mentions("stillpoint: standard output could not be written"));
   }
-  // A reader that leaves knows that it left.
+  // A reader that leaves early knows that it did, so the program prints no message.
   const Result closed = shell(folder, "{ sleep 0.5; $S info; echo code $? >&2; } | true");
   CHECK(closed.output == "code 1\n");
 }
@@ -92,7 +92,7 @@ TEST_CASE("a hang-up ends training with a checkpoint, and not under nohup", "[pr
 
 TEST_CASE("a second Ctrl-C ends the program at once, and one that was sent twice does not", "[process]") {
   const TempDir folder;
-  // A step of many seconds.
+  // One step takes many seconds.
   const std::string slow =
       "$S $LONG --set batch=2000 --set train_sequences=2000 --set blank=2000 --set tcn_blocks=16" + started;
   check(shell(folder,
@@ -155,7 +155,7 @@ TEST_CASE("a file that may not grow is named with advice, and no signal ends the
   check(shell(folder, "ulimit -f 8; $S $Q"), 1, mentions("stillpoint: ", "File too large"));
 }
 
-#if !defined(__SANITIZE_ADDRESS__)  // which takes more addresses than a limit or an emulated processor has
+#if !defined(__SANITIZE_ADDRESS__)  // its shadow needs more addresses than the limit or qemu allow
 TEST_CASE("too little memory ends the program with words", "[process]") {
   const TempDir folder;
   REQUIRE(shell(folder, "$S info").code == 0);

@@ -1,5 +1,5 @@
-// The HTML report: escaping, ticks, thinning, damaged and unfinished runs, several runs, and a page that
-// stands alone.
+// Tests the HTML report: escaping, ticks, thinning, damaged and unfinished runs, more than one run, and a
+// page without external files.
 #include <algorithm>
 #include <cmath>
 #include <regex>
@@ -61,14 +61,15 @@ std::string page_of(const std::vector<fs::path>& folders) {
   return page(std::move(runs));
 }
 
-// What is wrong with the nesting of a page's tags, or "". Attributes must be in double quotes, as in XML.
+// Returns what is wrong with the nesting of a page's tags, or "". Attributes must be in double quotes, as in
+// XML.
 std::string unbalanced(const std::string& html) {
   static const std::regex tag(R"re(^<(/?)([a-z][a-z0-9]*)((?: [a-z][A-Za-z0-9-]*="[^"<]*")*)( /)?>)re",
                               std::regex::optimize);
   std::vector<std::string> open;
-  std::string rest = html.substr(html.find('>') + 1);  // behind the doctype
+  std::string rest = html.substr(html.find('>') + 1);  // after the doctype
   for (std::size_t at = rest.find('<'); at != std::string::npos; at = rest.find('<', at + 1)) {
-    // A piece, since a data URI is longer than a regular expression likes.
+    // Looks at a piece, because a data URI is too long for a regular expression.
     std::string piece = rest.substr(at, rest.find('>', at) - at + 1);
     piece = std::regex_replace(piece, std::regex("base64,[A-Za-z0-9+/=]*"), "");
     if (const std::size_t path = piece.find(" d=\""); path != std::string::npos)
@@ -85,7 +86,7 @@ std::string unbalanced(const std::string& html) {
   return open.empty() ? "" : "left open: " + open.back();
 }
 
-// The contrast of two colours #rrggbb by WCAG 2.
+// Returns the contrast of two colours #rrggbb according to WCAG 2.
 double contrast(const std::string& a, const std::string& b) {
   const auto luminance = [](const std::string& hex) {
     const double weight[] = {0.2126, 0.7152, 0.0722};
@@ -100,7 +101,7 @@ double contrast(const std::string& a, const std::string& b) {
   return (std::max(x, y) + 0.05) / (std::min(x, y) + 0.05);
 }
 
-// The value of a custom property in the n-th theme.
+// Returns the value of a custom property in the n-th theme.
 std::string colour(const std::string& name, int theme) {
   const std::string css = style_sheet;
   std::size_t at = 0;
@@ -116,8 +117,8 @@ TEST_CASE("report: text is escaped, and bytes that are no text are replaced", "[
   CHECK(escaped("λ = 1, 10⁻³ \xf0\x9f\x8d\x80") == "λ = 1, 10⁻³ \xf0\x9f\x8d\x80");
   const std::string bad = "\xef\xbf\xbd";
   CHECK(escaped("a\x01z") == "a" + bad + "z");
-  CHECK(escaped("\xff\xc0\xaf") == bad + bad + bad);  // no UTF-8; an overlong slash
-  CHECK(escaped("\xe2\x82") == bad + bad);            // cut off
+  CHECK(escaped("\xff\xc0\xaf") == bad + bad + bad);  // not UTF-8; an overlong slash
+  CHECK(escaped("\xe2\x82") == bad + bad);            // truncated
   CHECK(escaped("\xed\xa0\x80") == bad + bad + bad);  // a surrogate
   CHECK(escaped("\xe2\x3c\x82") == bad + "&lt;" + bad);
   CHECK(base64("") == "");
@@ -182,7 +183,7 @@ TEST_CASE("report: the best value depends on the metric", "[report]") {
   CHECK(better_direction("evaluations") == 0);
   CHECK(best_of({1, 3, NAN, 3}, 1) == std::vector<bool>{false, true, false, true});
   CHECK(best_of({1, 3}, -1) == std::vector<bool>{true, false});
-  CHECK(best_of({1, NAN}, 1) == std::vector<bool>{false, false});  // nothing to compare with
+  CHECK(best_of({1, NAN}, 1) == std::vector<bool>{false, false});  // there is nothing to compare with
   CHECK(best_of({1, 3}, 0) == std::vector<bool>{false, false});
 }
 
@@ -315,7 +316,7 @@ TEST_CASE("report: runs of one task on the same data stand side by side, others 
     CHECK(contains(html, part));
   }
   CHECK(count_of(html, "<section") == 3);
-  CHECK(count_of(html, "<td>0.003</td>") == 2);  // of b, in the settings that differ and in all of them
+  CHECK(count_of(html, "<td>0.003</td>") == 2);  // of b, once in each table of settings
   CHECK(contains(html, "valid loss by step; last values: " + (dir.path().filename() / "a").string() +
                            " 1.250, b 1.250"));
 }
@@ -367,7 +368,7 @@ TEST_CASE("report: colours keep their distance from the page in both themes", "[
     for (const char* name : {"c0", "c1", "c2", "c3", "c4", "c5"}) {
       INFO(name << " of theme " << theme);
       CHECK(contrast(colour(name, theme), colour("paper", theme)) >=
-            4.5);  // WCAG 2: 3 for graphics, 4.5 for text
+            4.5);  // WCAG 2 asks for 3 for graphics and 4.5 for text
     }
     CHECK(contrast(colour("soft", theme), colour("paper", theme)) >= 4.5);
     CHECK(contrast(colour("ink", theme), colour("paper", theme)) >= 7);

@@ -1,14 +1,14 @@
-"""A report in a real browser: it draws the page without the network and its console stays empty."""
+"""Opens a report in a real browser, which must draw the page without network access or console messages."""
 import argparse
 import pathlib
 import subprocess
 import tempfile
 
-LIMIT = 240  # seconds of one start of the browser, on a busy machine
+LIMIT = 240  # seconds for one start of the browser on a busy machine
 
 
 def console_of(browser, page, picture):
-    """What the browser's console says about a page of which it takes a picture, with every request refused."""
+    """Returns the browser's console output while it draws a page to a picture, with every request refused."""
     done = subprocess.run(
         [browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--disable-dev-shm-usage",
          "--host-resolver-rules=MAP * ~NOTFOUND", "--proxy-server=127.0.0.1:9", "--enable-logging=stderr",
@@ -35,7 +35,8 @@ def main():
         picture = (folder / "report.png").read_bytes()
         assert picture.startswith(b"\x89PNG") and len(picture) > 20000, f"{len(picture)} bytes, expected a drawn page"
 
-        # The same check of a page with a request must find it: the policy refuses it and the console says so.
+        # A page with a request must fail the same check: the policy refuses the request and the console says
+        # so.
         asking = folder / "asking.html"
         asking.write_text(page.read_text().replace("</body>", '<img src="https://example.org/x.png" alt="" /></body>'))
         console = console_of(flags.browser, asking, folder / "asking.png")

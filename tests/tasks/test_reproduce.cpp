@@ -1,4 +1,4 @@
-// The paper's tables and figures run anew, on settings and pictures that take no time.
+// Reproduces the paper's tables and figures with settings and pictures that take no time.
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/file.h>
@@ -27,7 +27,7 @@ namespace fs = std::filesystem;
 using test::Result;
 using test::TempDir;
 
-// While it lives, a variable of the environment has this value.
+// Sets an environment variable for as long as the object lives.
 class ScopedVariable {
  public:
   ScopedVariable(const char* name, const std::string& value) : name_(name) {
@@ -105,8 +105,8 @@ double test_metric(const fs::path& run, const char* name) {
 TEST_CASE("equal shares leave what small wants do not need to the others", "[reproduce]") {
   CHECK(fair_share({1, 2, 3}, 6) == std::numeric_limits<double>::infinity());
   CHECK(fair_share({10, 10}, 6) == 3);
-  CHECK(fair_share({9, 1, 9}, 11) == 5);        // 1 and twice 5
-  CHECK(fair_share({1, 2, 30, 40}, 23) == 10);  // 1, 2 and twice 10
+  CHECK(fair_share({9, 1, 9}, 11) == 5);        // the shares are 1 and twice 5
+  CHECK(fair_share({1, 2, 30, 40}, 23) == 10);  // the shares are 1, 2 and twice 10
   CHECK(fair_share({}, 5) == std::numeric_limits<double>::infinity());
 }
 
@@ -166,7 +166,7 @@ TEST_CASE("a table holds means, deviations and what is missing", "[reproduce]") 
                      R"({"command": "stillpoint train SEED", "seconds": 100, "processor_seconds": 60})");
   }
   const std::string markdown = write_table(table, jobs, folder.path());
-  // deviation of 98 and 99: sqrt(0.5)
+  // The deviation of 98 and 99 is sqrt(0.5).
   CHECK_THAT(markdown,
              Catch::Matchers::Contains(
                  "| SIM (single) | mnist | 99.4 ± 0.0 | 98.50 ± 0.71 | 2 of 3 | 81480 | 12 | 60 % | 1:00 |"));
@@ -207,7 +207,7 @@ TEST_CASE("table 3 is run, averaged over pictures, and not run twice", "[reprodu
   REQUIRE(figure.code == 0);
   CHECK(fs::last_write_time(runs / "natural-rff-a-seed1/results.json") == written);
   const Image image =
-      read_image(paper.folder / "out/fig5.png");  // truth and three predictions of two pictures
+      read_image(paper.folder / "out/fig5.png");  // the truth and three predictions of two pictures
   CHECK(image.height == 2 * 8 + 8);
   CHECK(image.width == 4 * 8 + 3 * 8);
 }
@@ -235,7 +235,7 @@ TEST_CASE("an interrupted reproduction goes on where it was", "[reproduce]") {
   const Json cell = paper.json("table3.json").at("cells").at(2);
   CHECK(cell.at("runs").size() == 2);
 
-  // the same run in one go
+  // Makes the same run in one go.
   const Result once =
       test::run(paper.folder.path(),
                 {"train", "image-regression", "data/natural/a.png", "--preset", "natural-rff", "--set",
@@ -261,10 +261,10 @@ TEST_CASE("a second Ctrl-C ends a reproduction whose run hangs", "[reproduce]") 
   ::kill(run, SIGSTOP);
   ::kill(parent, SIGINT);
   std::this_thread::sleep_for(std::chrono::milliseconds(700));
-  CHECK(::waitpid(parent, nullptr, WNOHANG) == 0);  // it waits for the run
+  CHECK(::waitpid(parent, nullptr, WNOHANG) == 0);  // it still waits for the run
   ::kill(parent, SIGINT);
   CHECK(test::finish(parent, paper.folder.path()).code == 130);
-  const auto lives = [&] {  // a process that is dead, but not waited for, has no words
+  const auto lives = [&] {  // a zombie has an empty command line
     std::string words;
     return bool(std::ifstream(text("/proc/", run, "/cmdline")) >> words);
   };
@@ -326,7 +326,7 @@ TEST_CASE("figure 4 takes the runs of table 1", "[reproduce]") {
   INFO(figure.output);
   REQUIRE(figure.code == 0);
   CHECK_THAT(figure.output, Catch::Matchers::Contains("3 runs, 3 of them finished"));
-  // 8 sequences, one a step, logged every 2 steps: the last row is at two epochs
+  // There are 8 sequences, one per step, and a row every 2 steps, so that the last row is at epoch 2.
   CHECK_THAT(read_file(paper.folder / "out/fig4-epochs.dat"), Catch::Matchers::Contains("\n2 "));
   CHECK(fs::exists(paper.folder / "out/fig4-time.dat"));
 }

@@ -1,4 +1,5 @@
-// TensorBoard event files byte by byte, metrics.jsonl through crashes and resumes, and the progress line.
+// Tests TensorBoard event files byte by byte, metrics.jsonl through crashes and resumes, and the progress
+// line.
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -29,7 +30,7 @@ T at(const std::string& bytes, std::size_t offset) {
   return value;
 }
 
-// The payloads of a TFRecord file, with both checksums of each frame checked.
+// Returns the payloads of a TFRecord file; checks both checksums of each frame.
 std::vector<std::string> records(const std::string& file) {
   std::vector<std::string> out;
   for (std::size_t offset = 0; offset < file.size();) {
@@ -43,12 +44,12 @@ std::vector<std::string> records(const std::string& file) {
   return out;
 }
 
-// A protobuf field of type bytes: its key byte, a length below 128, the payload.
+// Returns a protobuf field of type bytes: its key byte, a length below 128, the payload.
 std::string field(char key, std::string_view payload) {
   return text(key, static_cast<char>(payload.size()), payload);
 }
 
-// The bytes of Event.wall_time = 2.0 (double) and Event.step.
+// Returns the bytes of Event.wall_time = 2.0 (double) and Event.step.
 std::string event_head(char step) { return std::string("\x09\0\0\0\0\0\0\0\x40\x10", 10) + step; }
 
 std::string row(std::int64_t step, double time) {
@@ -124,7 +125,7 @@ TEST_CASE("tensorboard: event files are in order whatever the clock does", "[ten
   const test::TempDir dir;
   const std::string future = "events.out.tfevents.4000000000.host.1.0";
   write_atomically(dir / future, "");
-  write_atomically(dir / "events.out.tfevents.99999999999999999999.host.1.0", "");  // no clock's
+  write_atomically(dir / "events.out.tfevents.99999999999999999999.host.1.0", "");  // from no clock
   TensorBoardWriter writer(dir.path(), 3);
   CHECK(writer.path().filename().string() > future);
   CHECK(writer.path().filename().string().starts_with("events.out.tfevents.4000000001."));
@@ -285,7 +286,7 @@ TEST_CASE("progress: on a terminal one line overwrites itself", "[progress]") {
                     {.terminal = true, .width = [&] { return width; }, .clock = [&] { return now; }});
   progress.update(0, 1, "", 0, 0);
   now = 0.05;
-  progress.update(1, 1, "", 0, 0);  // too early to draw
+  progress.update(1, 1, "", 0, 0);  // too early to draw a line
   CHECK(out.str() == "\r  0/100    0.0%\x1b[K");
   progress.message("saved");
   CHECK(out.str() == "\r  0/100    0.0%\x1b[K\r\x1b[Ksaved\n\r  1/100    1.0%\x1b[K");

@@ -1,4 +1,4 @@
-// Every setting with values that nobody means: each is used or refused in the project's words.
+// Tests every setting with absurd values: each is used, or refused in the project's words.
 #include <sys/resource.h>
 
 #include <map>
@@ -25,7 +25,7 @@ namespace {
 using test::contains;
 using test::TempDir;
 
-// A model of a task that trains a step in milliseconds.
+// A task with a model that trains a step in milliseconds.
 struct Subject {
   const char* task;
   Json settings;
@@ -54,13 +54,13 @@ std::vector<Subject> subjects(const TempDir& data) {
   return out;
 }
 
-// As they stand in a file and, where that differs, as they are spelled on the command line.
+// Returns extreme values as a file holds them; the test also spells them as on the command line.
 std::vector<Json> extremes() {
   return {-1,    0,     1,  std::int64_t(1) << 31,    std::int64_t(1) << 62, INT64_MAX, INT64_MIN,
           1e308, "nan", "", std::string(1 << 20, 'x')};
 }
 
-// The largest value that each field of numbers takes.
+// Collects the largest value of each numeric field.
 class Largest {
  public:
   template <class T>
@@ -81,8 +81,8 @@ std::map<std::string, Json> largest_of(const std::string& task) {
   return largest.of;
 }
 
-// Makes the task and takes one step, within seconds: whether the settings do. What they are refused with is
-// checked.
+// Makes the task and takes one step, which has to end within seconds. Returns whether the settings train; if
+// they are refused, checks the message.
 bool trains(const Subject& subject, const SettingsLayer& layer) {
   const TaskKind& kind = task_kind(subject.task);
   struct Timed {
@@ -114,7 +114,7 @@ long peak_memory() {
   return usage.ru_maxrss / 1024;  // MiB
 }
 
-// Fields whose numbers have no upper bound.
+// Collects the numeric fields without an upper bound.
 class Unbounded {
  public:
   template <class T>
@@ -159,8 +159,8 @@ TEST_CASE("every setting with extreme values trains or is refused in words", "[s
   }
   CHECK(driven > 2000);
   CHECK(trained > driven / 20);
-#if !defined(__SANITIZE_ADDRESS__)       // it keeps what is freed
-  CHECK(peak_memory() - before < 1500);  // of the largest settings that train
+#if !defined(__SANITIZE_ADDRESS__)       // it keeps what was freed
+  CHECK(peak_memory() - before < 1500);  // MiB, for the largest settings that train
 #endif
   UNSCOPED_INFO(driven << " settings with extreme values: " << trained
                        << " trained, the others were refused; " << peak_memory() - before << " MiB");

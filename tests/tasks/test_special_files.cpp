@@ -1,4 +1,5 @@
-// What is no regular file is refused by every reader before it is opened: nothing waits for its other end.
+// Tests that every reader refuses files that are not regular before it opens them, so that no read waits for
+// another process.
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -27,7 +28,7 @@ namespace {
 namespace fs = std::filesystem;
 using test::TempDir;
 
-// Makes a pipe, a socket, a device or a folder in place of what is there.
+// Replaces what is at a path by a pipe, a socket, a device or a folder.
 struct Special {
   std::string name, words;
   std::function<void(const fs::path&)> make;
@@ -51,7 +52,7 @@ std::vector<Special> specials() {
           {"folder", "Is a directory", [](const fs::path& path) { fs::create_directory(path); }}};
 }
 
-// Ends this process if a call waits.
+// Ends this process if a call blocks.
 struct Watchdog {
   Watchdog() { ::alarm(60); }
   ~Watchdog() { ::alarm(0); }
@@ -93,7 +94,7 @@ TEST_CASE("every reader refuses pipes, sockets, devices and folders at once", "[
       const std::string said = error_text([&] { read(dir / "data_batch_1.bin"); });
       INFO(said);
       CHECK_THAT(said, mentions((dir / "data_batch_1.bin").string()));
-      // A pipe without a reader, and a socket, cannot be opened for writing at all.
+      // A pipe without a reader, or a socket, cannot be opened for writing at all.
       const bool unopened =
           std::string(reader) == "log" && special.name != "device" && special.name != "folder";
       CHECK_THAT(said, mentions(unopened ? "No such device or address" : special.words));

@@ -1,4 +1,4 @@
-// Tasks and the training loop: data, splits, resume, interruption, non-finite losses, damage.
+// Tests tasks and the training loop: data, splits, resume, interruption, non-finite losses, damage.
 #include <cmath>
 #include <fstream>
 #include <sstream>
@@ -49,7 +49,7 @@ std::string refusal(const Json& config, const fs::path& folder, bool resume = fa
   return error_text([&] { run(config, folder, resume, stop_after); });
 }
 
-// Every tensor of a checkpoint, byte for byte.
+// Returns every tensor of a checkpoint, byte for byte.
 std::vector<std::string> contents(const fs::path& folder) {
   const SafetensorsFile file(folder / checkpoint_name);
   std::vector<std::string> out;
@@ -61,7 +61,7 @@ std::vector<std::string> contents(const fs::path& folder) {
   return out;
 }
 
-// metrics.jsonl without the times.
+// Returns the rows of metrics.jsonl without the times.
 std::vector<std::string> logged(const fs::path& folder) {
   std::vector<std::string> out;
   for (nlohmann::json row : test::rows_of(folder / "metrics.jsonl")) {
@@ -158,7 +158,7 @@ TEST_CASE("a DEQ learns, and its run tells what its solvers did", "[tasks]") {
     CHECK(row["adjoint_converged"].get<double>() == 0);  // no residual is below a tolerance of zero
     CHECK(row["evaluations"].get<double>() == forward + 9);
     CHECK(row["adjoint_residual"].get<double>() < 1);
-    // All converge, or the steps ran out.
+    // Either all samples converge, or the steps ran out.
     CHECK((row["forward_converged"].get<double>() == 1 || forward == 12));
   }
   REQUIRE(losses.size() == 120);
@@ -222,7 +222,7 @@ TEST_CASE("image regression in minibatches visits every pixel once an epoch and 
     settings["retrain"] = retrain;
     const Json config = kind.resolve({{settings, "test"}});
     const std::unique_ptr<Task> task = kind.make(config, Device::cpu);
-    const std::size_t pixels = retrain ? 96 : 48;  // half or a quarter of 16 x 12
+    const std::size_t pixels = retrain ? 96 : 48;  // half or a quarter of 16 x 12 pixels
     REQUIRE(task->steps_per_epoch() == (retrain ? 5 : 3));
     std::set<std::pair<double, double>> seen;
     for (Index step = 0; step < task->steps_per_epoch(); ++step) {
@@ -233,7 +233,7 @@ TEST_CASE("image regression in minibatches visits every pixel once an epoch and 
     }
     CHECK(seen.size() == pixels);
     CHECK(task->batch(0)[0].values() !=
-          task->batch(task->steps_per_epoch())[0].values());  // the next epoch's first
+          task->batch(task->steps_per_epoch())[0].values());  // the first batch of the next epoch
 
     const fs::path whole = folder / text("whole", retrain), parts = folder / text("parts", retrain);
     run(config, whole, false, -1, "image-regression");
@@ -245,11 +245,11 @@ TEST_CASE("image regression in minibatches visits every pixel once an epoch and 
 
 TEST_CASE("a loss that is not finite stops the run, names the step and keeps the checkpoint", "[tasks]") {
   const TempDir folder;
-  // The first step already throws the weights far enough away that some later one overflows.
+  // The first step throws the weights so far away that a later one overflows.
   const Json config = tiny_copy_memory({{"lr", 1e6}, {"clip", 0}, {"epochs", 50}, {"optimiser", "sgd"}});
   const std::string message = refusal(config, folder / "run");
   CHECK_THAT(message, mentions("train", "at step", "epoch", "lower lr or set clip"));
-  // A good run that goes bad keeps what it had.
+  // A run that trains well and then fails keeps what it had saved.
   const Json good = tiny_copy_memory({{"epochs", 2}, {"optimiser", "sgd"}});
   run(good, folder / "good");
   const auto before = contents(folder / "good");
@@ -295,7 +295,7 @@ TEST_CASE("a finished run is left as it is, and one killed while it finished log
   CHECK(again.outcome.metrics.size() == 2);
   CHECK_THAT(again.printed, mentions("finished already, after 6 steps"));
   CHECK(read_file(log) == whole);
-  for (const std::size_t lost : {std::size_t(0), std::size_t(1), std::size_t(2)}) {  // of the rows of the end
+  for (const std::size_t lost : {std::size_t(0), std::size_t(1), std::size_t(2)}) {  // rows lost at the end
     fs::remove(path / "results.json");
     fs::resize_file(log, fs::file_size(log) - (lost > 0 ? 5 : 0));
     CHECK(run(config, path, true).outcome.finished);
@@ -326,7 +326,7 @@ TEST_CASE("the checkpoint before replaces a damaged one, and stays until a whole
   const Json config = tiny_copy_memory();
   const fs::path whole = folder / "whole", path = folder / "run";
   run(config, whole);
-  run(config, path, false, 7);  // checkpoints of steps 6 and 7
+  run(config, path, false, 7);  // has checkpoints of steps 6 and 7
   std::ofstream(path / checkpoint_name, std::ios::trunc) << "damaged";
   CHECK(find_checkpoint(path).record.step == 6);
   CHECK_THAT(find_checkpoint(path).remark, mentions("the newest checkpoint is left out", "of step 6"));

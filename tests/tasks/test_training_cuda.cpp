@@ -1,4 +1,4 @@
-// Training on the CUDA path against the CPU's, recorded and not; uploads and graphs of their own.
+// Compares training on CUDA, recorded and unrecorded, with the CPU; tests uploads and separate graphs.
 #include <cmath>
 #include <map>
 #include <sstream>
@@ -58,8 +58,8 @@ TEST_CASE("twenty steps of copy memory give the CPU's losses, recorded ones the 
   const Late late;
   for (const char* model : {"single", "two", "tcn", "deq"}) {
     INFO(model);
-    // At a DEQ's first values six Broyden steps amplify rounding to a per cent in float32: there, only bits
-    // are equal.
+    // At a DEQ's initial weights, six Broyden steps amplify rounding to one per cent in float32. So float32
+    // only compares the bits of recorded and unrecorded steps.
     const bool deq = model == std::string("deq");
     const Json config = copy_memory(model, {{"dtype", deq ? "float64" : "float32"}});
     check_device_against_cpu(task_kind("copy-memory"), config, deq ? 1e-7 : 2e-5);
@@ -88,7 +88,7 @@ TEST_CASE("float64, SGD and a last batch of another size are recorded too", "[cu
                                           {"clip", 0.25}});
   const FirstSteps cpu = first_steps(kind, config, Device::cpu, 12);
   const FirstSteps recorded = first_steps(kind, config, Device::cuda, 12);
-  CHECK(recorded.replays == 10);  // two shapes, each warmed up once
+  CHECK(recorded.replays == 10);  // two shapes, each with one warm-up
   for (std::size_t i = 0; i < 12; ++i) CHECK(recorded.losses[i] == Approx(cpu.losses[i]).epsilon(1e-9));
 }
 
@@ -102,10 +102,10 @@ TEST_CASE("a replayed step is one launch and the uploads of its batch", "[cuda][
   };
   const simt::Stats few = calls(6), more = calls(7);
   CHECK(more.launches - few.launches == 0);
-  CHECK(more.library_calls - few.library_calls == 1);  // the graph's
+  CHECK(more.library_calls - few.library_calls == 1);  // the graph's call
 }
 
-// What one more step starts, unrecorded: kernels and library calls by name.
+// Returns what one more unrecorded step starts: kernels and library calls by name.
 std::map<std::string, int> work_of_a_step(const Json& config) {
   const auto log = [&](Index count) {
     simt::reset_stats();
@@ -181,7 +181,7 @@ TEST_CASE("a DEQ's solvers are read after a replay, and asked on the way where t
     for (const char* name : {"forward_residual", "adjoint_residual"})
       CHECK(on_gpu[i][name].get<double>() == Approx(on_cpu[i][name].get<double>()).epsilon(1e-5));
   }
-  // With loose tolerances all have converged before the budget ends.
+  // With loose tolerances, all samples converge before the budget ends.
   const Json changes{{"solver_steps", 30},       {"adjoint_steps", 30}, {"solver_tolerance", 0.2},
                      {"adjoint_tolerance", 0.2}, {"check_every", 2},    {"jacobian_weight", 0.01}};
   CHECK(first_steps(task_kind("copy-memory"), copy_memory("deq", changes), Device::cuda, 3).replays == 0);
@@ -205,7 +205,7 @@ TEST_CASE("a batch that does not fit is refused with the number of examples that
   const auto sized = [](Index batch) {
     return copy_memory("single", {{"batch", batch}, {"train_sequences", 4 * batch}, {"blank", 100}});
   };
-  first_steps(kind, sized(1), Device::cuda, 1);  // the libraries' workspaces are there
+  first_steps(kind, sized(1), Device::cuda, 1);  // allocates the libraries' workspaces
   release_cached_memory(Device::cuda);
   const std::size_t bytes = simt::device_bytes() + (std::size_t(3) << 20);
   std::string refusal;

@@ -1,5 +1,5 @@
-// Image classification on the CUDA path against the CPU's: convolutions of cuDNN, batch norm's running
-// statistics in recorded steps, monDEQ's splitting.
+// Compares image classification on CUDA with the CPU: cuDNN's convolutions, batch norm's running statistics
+// in recorded steps, monDEQ's splitting.
 #include <sstream>
 
 #include "tasks/training/train.h"
@@ -32,7 +32,7 @@ TEST_CASE("steps of image classification give the CPU's losses, recorded ones th
           "[cuda][training]") {
   const Late late;
   const test::TempDir data;
-  test::write_bar_mnist(data.path(), 27, 4);  // a last batch of one image
+  test::write_bar_mnist(data.path(), 27, 4);  // the last batch has one image
   for (const char* model : {"sim", "sim2"}) {
     INFO(model);
     Json config = bars(data, model, "2");
