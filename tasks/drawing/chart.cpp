@@ -1,4 +1,4 @@
-// Line charts: curves, marks, read-outs and the legend.
+// Writes line charts: curves, marks, read-outs and the legend.
 #include "tasks/drawing/chart.h"
 
 #include <algorithm>
@@ -12,8 +12,8 @@ namespace stillpoint::report {
 namespace {
 
 constexpr double width = 400, left = 52, right = 12;
-constexpr std::size_t few_points = 30;  // up to here every point gets a mark
-constexpr std::size_t read_outs = 32;   // strips that tell their values when pointed at
+constexpr std::size_t few_points = 30;  // with at most so many points, each gets a mark
+constexpr std::size_t read_outs = 32;   // strips that show their values when the pointer is on them
 
 Axis x_axis_of(const LineChart& chart) {
   Axis axis{.low = INFINITY, .high = -INFINITY, .from = left, .to = width - right};
@@ -22,7 +22,7 @@ Axis x_axis_of(const LineChart& chart) {
       axis.low = std::min(axis.low, x);
       axis.high = std::max(axis.high, x);
     }
-  axis.low = std::min(axis.low, 0.0);  // where training begins
+  axis.low = std::min(axis.low, 0.0);  // training begins at 0
   widen(axis);
   return axis;
 }
@@ -38,7 +38,7 @@ Axis y_axis_of(const LineChart& chart) {
     axis.high = std::max(axis.high, y);
   }
   if (!std::isfinite(axis.low)) return axis;
-  axis.low = std::max(axis.low, -1e300);  // so that the axis has a length
+  axis.low = std::max(axis.low, -1e300);  // keeps the length of the axis finite
   axis.high = std::min(axis.high, 1e300);
   widen(axis);
   if (axis.log) return axis;
@@ -49,10 +49,11 @@ Axis y_axis_of(const LineChart& chart) {
   return axis;
 }
 
-// Path data; a gap lifts the pen, and a point alone between gaps becomes a dot of the line's round ends.
+// Returns path data. A gap lifts the pen, and a single point between gaps becomes a dot, made by the line's
+// round ends.
 std::string path_of(const Line& line, const Axis& x, const Axis& y) {
   std::string path;
-  std::size_t points = 0;  // since the pen came down
+  std::size_t points = 0;  // drawn since the pen came down
   for (const std::size_t i : thinned(line.y, most_vertices)) {
     if (!std::isfinite(line.y[i])) {
       if (points == 1) path += "h0";
@@ -77,7 +78,7 @@ void write_curve(HtmlWriter& out, const Line& line, const Axis& x, const Axis& y
       out.empty("circle", {{"cx", place(x(line.x[i]))}, {"cy", place(y(line.y[i]))}, {"r", "2.2"}});
 }
 
-// Of the point of the line that is nearest to x, if it lies within `reach`.
+// Returns the values of the line's point nearest to x, if that lies within `reach`.
 std::string read_out(const Line& line, double x, double reach) {
   std::size_t nearest = line.x.size();
   for (std::size_t i = 0; i < line.x.size(); ++i)

@@ -1,4 +1,4 @@
-// Figures as inline SVG, drawn with the page's colours: lines over steps, eigenvalues on the complex plane.
+// Draws figures as inline SVG in the page's colours: lines over steps, and eigenvalues on the complex plane.
 #pragma once
 #include <complex>
 #include <string>
@@ -8,10 +8,10 @@
 
 namespace stillpoint::report {
 
-// Colour and dash of the k-th run (or split) of a section, the same in all of its figures and tables. Six
-// colours by five dashes: 30 pairs before one repeats.
+// Returns the colour and dash of the k-th run (or split) of a section, the same in all its figures and
+// tables. Six colours and five dashes give 30 pairs before one repeats.
 std::string series_class(std::size_t k);
-// A short line in a series' colour and dash, for legends and headings.
+// Writes a short line in a series' colour and dash, for legends and headings.
 void write_swatch(HtmlWriter& out, std::size_t k);
 
 struct Line {
@@ -27,13 +27,13 @@ struct LineChart {
   std::vector<Line> lines;
 };
 
-constexpr std::size_t most_vertices = 1000;  // of a drawn line
+constexpr std::size_t most_vertices = 1000;  // per line
 
-// A figure with its caption and a legend with last values. Values that are not finite are gaps; the y axis is
-// logarithmic where all values are positive and span two decades.
+// Writes a figure with a caption, and a legend with last values. Values that are not finite become gaps. The
+// y axis is logarithmic if all values are positive and span two decades.
 void write_line_chart(HtmlWriter& out, const LineChart& chart);
 
-// Eigenvalues by their place, with the unit circle; one unit is as long on both axes.
+// Writes a plot of eigenvalues with the unit circle; a unit has the same length on both axes.
 void write_plane(HtmlWriter& out, const std::string& title,
                  const std::vector<std::complex<double>>& eigenvalues, double tolerance);
 

@@ -1,4 +1,4 @@
-// Ticks, labels and thinning.
+// Computes ticks and labels, and thins curves.
 #include "tasks/drawing/scale.h"
 
 #include <algorithm>
@@ -22,7 +22,7 @@ std::string superscript(int exponent) {
   return out;
 }
 
-// mantissa·10ⁿ; the mantissa 1 is left out.
+// Writes mantissa·10ⁿ, without a mantissa of 1.
 std::string scientific(double value, int digits) {
   char text[64];
   std::snprintf(text, sizeof text, "%.*e", digits - 1, value);
@@ -38,7 +38,7 @@ std::string scientific(double value, int digits) {
   return trimmed == "1" ? power : trimmed == "-1" ? "−" + power : trimmed + "·" + power;
 }
 
-// "1234.5" as "1,234.5", with a minus sign for a hyphen.
+// Writes "1234.5" as "1,234.5", with a minus sign instead of a hyphen.
 std::string with_commas(std::string number) {
   const bool negative = number.starts_with('-');
   if (negative) number.erase(0, 1);
@@ -52,7 +52,8 @@ std::string with_commas(std::string number) {
 std::vector<double> linear_ticks(double low, double high, std::size_t most) {
   if (!(high > low)) return {low};
   if (!std::isfinite(high - low)) return {};
-  // Powers of ten as integers: multiples of a rounded 0.1 drift away from the decimals that their labels say.
+  // Powers of ten are integers, because multiples of a rounded 0.1 drift away from the decimals in their
+  // labels.
   int power = int(std::floor(std::log10((high - low) / double(most)))) - 1;
   for (;; ++power) {
     for (const double factor : {1.0, 2.0, 5.0}) {
@@ -61,7 +62,7 @@ std::vector<double> linear_ticks(double low, double high, std::size_t most) {
       const double first = std::ceil(low / step - slack), last = std::floor(high / step + slack);
       if (!(last - first + 1 <= double(most))) continue;
       std::vector<double> ticks;
-      for (double i = 0; i <= last - first; ++i) {  // of large values first + 1 may be first
+      for (double i = 0; i <= last - first; ++i) {  // for large values, first + 1 may equal first
         const double k = first + i;
         ticks.push_back(power < 0 ? k * factor / scale : k * factor * scale);
       }
@@ -97,7 +98,7 @@ std::vector<std::string> tick_labels(const std::vector<double>& ticks) {
   const bool plain = largest < 1e6 && (smallest >= 9.9e-5 || smallest == INFINITY);
   std::vector<std::string> labels;
   for (const double tick : ticks) {
-    // Of a linear axis all labels get the decimals of its finest tick; of a logarithmic one each has its own.
+    // On a linear axis all labels get the decimals of its finest tick; on a logarithmic one each has its own.
     int decimals = 0;
     const bool mixed = smallest > 0 && largest / smallest >= 100;
     for (const double other : mixed ? std::vector<double>{tick} : ticks)

@@ -1,4 +1,4 @@
-// What pictures of every format go through: growing, transparency, orientation, and what is said of them.
+// The steps that pictures of every format share: growing row by row, transparency, orientation and notes.
 #include "tasks/io/image.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// Reading PNG and JPEG files into 8-bit RGB, writing PNG, and putting two pictures side by side.
+// Reads PNG and JPEG files into 8-bit RGB, writes PNG, and puts two pictures side by side.
 #pragma once
 #include <array>
 #include <cstdint>
@@ -11,35 +11,37 @@ namespace stillpoint {
 struct Image {
   std::int64_t height = 0, width = 0, channels = 3;
   std::vector<std::uint8_t> rgb = {};  // [height, width, channels], row-major, red first
-  std::string note = {};               // by read_image: where what is shown is not simply what is stored
+  std::string note = {};               // read_image explains here if the pixels differ from the stored ones
 };
 
 struct Colour {
   std::array<std::uint8_t, 3> rgb = {255, 255, 255};
   std::string name = "white";
 };
-// white, black, grey or #RRGGBB; Error for another name.
+// Accepts white, black, grey and #RRGGBB. Throws Error for any other name.
 Colour colour_named(const std::string& name);
 
-// Decodes a PNG or JPEG, recognised by its first bytes and not by its name, as its file says that it is to be
-// shown: the EXIF orientation is obeyed, and what is transparent is laid on the background (a weighted mean
-// of the stored values, as browsers do it). PNG: grey and palette become RGB, 16 bits are rounded to 8. JPEG:
-// grey becomes RGB, and so does CMYK by (1 - ink)(1 - black). Gamma and colour profiles are ignored. Memory
-// grows with what was decoded. Throws Error naming the file if it is missing, of another kind, truncated,
-// corrupt, or above 2^28 pixels, or if it claims more pixels than its bytes can hold.
+// Decodes a PNG or JPEG, recognised by its first bytes and not by its name, to the picture that a viewer
+// shows. It obeys the EXIF orientation, and blends transparent pixels with the background (a weighted mean of
+// the stored values, as in browsers). PNG: grey and palette become RGB, 16 bits are rounded to 8. JPEG: grey
+// becomes RGB, and so does CMYK by (1 - ink)(1 - black). Gamma and colour profiles are ignored. Memory grows
+// with the decoded part. Throws Error, with the file's name, if the file is missing, of another kind,
+// truncated or corrupt, has more than 2^28 pixels, or claims more pixels than its bytes can hold.
 Image read_image(const std::filesystem::path& path, const Colour& background = {});
 
 // Throws Error, beginning with `where`, unless the image has 3 channels, 1 to 2^28 pixels and a byte for each
 // value.
 void check_image(const char* where, const Image& image);
 
-// The bytes of a PNG file. Throws Error unless the image has 3 channels, a positive size and matching pixels.
+// Returns the bytes of a PNG file. Throws Error unless the image has 3 channels, a positive size and matching
+// pixels.
 std::string encode_png(const Image& image);
 
-// Writes atomically; throws Error as encode_png and write_atomically do.
+// Writes the file atomically. Throws Error if encode_png or write_atomically does.
 void write_png(const std::filesystem::path& path, const Image& image);
 
-// a, then `gap` white columns, then b; the shorter one is filled up with white below.
+// Returns a, `gap` white columns and b, from left to right; the shorter picture is filled up with white
+// below.
 Image side_by_side(const Image& a, const Image& b, int gap);
 
 }  // namespace stillpoint

@@ -1,5 +1,5 @@
-// JPEG through libjpeg, whose errors jump: every function that calls setjmp holds only trivially destructible
-// locals, and what needs a destructor belongs to its caller.
+// Decodes JPEG through libjpeg. Its errors jump, so every function that calls setjmp has only trivially
+// destructible locals; its caller owns what needs a destructor.
 #include <cstddef>
 #include <cstdio>
 
@@ -16,14 +16,14 @@
 namespace stillpoint::image_formats {
 namespace {
 
-// Of a picture in several scans libjpeg keeps all coefficients, and each scan passes over all of them.
-// Encoders write about ten scans, the first of which spends a bit or more on every 8 x 8 pixels.
+// For a picture in more than one scan libjpeg keeps all coefficients, and each scan passes over all of them.
+// Encoders write about ten scans; the first one spends a bit or more on every 8 x 8 pixels.
 constexpr int most_scans = 100;
 constexpr std::uint64_t most_pixels_per_byte = 512;
 constexpr std::string_view exif_begin("Exif\0\0", 6);
 
 struct JpegErrors {
-  jpeg_error_mgr base;  // first: libjpeg hands back a pointer to it
+  jpeg_error_mgr base;  // must be first, because libjpeg hands back a pointer to it
   std::jmp_buf jump;
   char problem[JMSG_LENGTH_MAX];
 };
@@ -34,7 +34,7 @@ void on_jpeg_error(j_common_ptr info) {
   std::longjmp(errors->jump, 1);
 }
 
-// libjpeg only warns about missing or damaged data and invents the rest of the picture.
+// Turns warnings about missing or damaged data into errors: libjpeg would invent the rest of the picture.
 void on_jpeg_message(j_common_ptr info, int level) {
   if (level >= 0) return;
   const int code = info->err->msg_code;
@@ -96,8 +96,8 @@ bool read_jpeg_end(JpegReader& r) {
   return true;
 }
 
-// The reader stopped right behind the file's own end marker (FF D9): some versions of libjpeg add a missing
-// one without a warning.
+// Returns whether the reader stopped right after an end marker (FF D9) of the file itself. Some versions of
+// libjpeg add a missing one without a warning.
 bool ends_by_its_marker(const jpeg_decompress_struct& info, std::string_view bytes) {
   const auto* const first = reinterpret_cast<const JOCTET*>(bytes.data());
   const JOCTET* const at = info.src->next_input_byte;
@@ -113,7 +113,7 @@ std::string exif_of(const jpeg_decompress_struct& info) {
   return {};
 }
 
-// Red, green, blue, alpha from what libjpeg gives. Adobe stores inks inverted: 255 is none.
+// Converts what libjpeg gives to red, green, blue and alpha. Adobe stores inks inverted: 255 means no ink.
 void to_rgba(const std::uint8_t* from, bool inks, bool inverted, std::size_t width, std::uint8_t* to) {
   for (std::size_t i = 0; i < width; ++i) {
     for (std::size_t c = 0; c < 3; ++c) {
@@ -153,7 +153,7 @@ Decoded decode_jpeg(const std::filesystem::path& path, std::string_view bytes) {
     to_rgba(row.data(), inks, inverted, width, rgba.data());
     out.add_row(rgba.data(), {});
   }
-  out.exif = exif_of(info);  // libjpeg gives it back at the end
+  out.exif = exif_of(info);  // read_jpeg_end frees it
   demand(read_jpeg_end(reader));
   if (!ends_by_its_marker(info, bytes)) refuse(path, "JPEG", bytes.size(), "no end marker");
   return out;

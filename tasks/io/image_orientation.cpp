@@ -1,4 +1,4 @@
-// The one tag of EXIF data that says how a picture is to be shown, and its eight meanings.
+// Reads the orientation tag of EXIF data, and applies its eight meanings.
 #include <utility>
 
 #include "kernels/device/error.h"
@@ -10,7 +10,7 @@ namespace {
 constexpr unsigned orientation_tag = 0x0112, type_short = 3;
 constexpr std::size_t entry_bytes = 12;
 
-// Numbers of a TIFF file, in its byte order; 0 beyond its end.
+// Reads numbers of a TIFF file in its byte order; they are 0 beyond its end.
 struct Tiff {
   std::string_view bytes;
   bool little = bytes.starts_with("II");

@@ -1,5 +1,5 @@
-// PNG through libpng, whose errors jump: every function that calls setjmp holds only trivially destructible
-// locals, and what needs a destructor belongs to its caller.
+// Decodes and encodes PNG through libpng. Its errors jump, so every function that calls setjmp has only
+// trivially destructible locals; its caller owns what needs a destructor.
 #include <png.h>
 
 #include <csetjmp>
@@ -16,7 +16,7 @@ namespace stillpoint {
 namespace image_formats {
 namespace {
 
-// deflate packs 258 bytes into 2 bits at best.
+// At best, deflate packs 258 bytes into 2 bits.
 constexpr std::uint64_t most_unpacked_per_byte = 1032;
 
 struct PngState {
@@ -71,13 +71,13 @@ bool read_png_header(PngReader& r) {
   if (setjmp(png_jmpbuf(r.png))) return false;
   png_set_read_fn(r.png, &r.state, feed_png);
   png_set_user_limits(r.png, 0x7fffffff, 0x7fffffff);  // the caller has its own limit
-  // a damaged chunk of transparency or EXIF data must not be left out in silence
+  // Without this, libpng would silently skip a damaged chunk of transparency or EXIF data.
   png_set_crc_action(r.png, PNG_CRC_DEFAULT, PNG_CRC_ERROR_QUIT);
   png_read_info(r.png, r.info);
   return true;
 }
 
-// To 8 bits of red, green, blue and alpha. Returns the number of passes, 0 for an error.
+// Asks for 8 bits of red, green, blue and alpha. Returns the number of passes, or 0 after an error.
 int start_png_rows(PngReader& r, std::size_t row_bytes) {
   if (setjmp(png_jmpbuf(r.png))) return 0;
   png_set_expand(r.png);
@@ -160,7 +160,7 @@ Decoded decode_png(const std::filesystem::path& path, std::string_view bytes, co
   const int passes = start_png_rows(reader, row_bytes);
   demand(passes > 0);
   std::vector<std::uint8_t> rows(row_bytes *
-                                 (passes > 1 ? height : 1));  // an interlaced picture is done at its end
+                                 (passes > 1 ? height : 1));  // an interlaced one ends with the last pass
   const auto row = [&](std::size_t y) { return rows.data() + (passes > 1 ? y * row_bytes : 0); };
   for (int pass = 1; pass <= passes; ++pass)
     for (std::size_t y = 0; y < height; ++y) {

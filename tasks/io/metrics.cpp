@@ -1,4 +1,4 @@
-// Writing, resuming and reading metrics.jsonl.
+// Writes, resumes and reads metrics.jsonl.
 #include "tasks/io/metrics.h"
 
 #include <algorithm>
@@ -94,7 +94,7 @@ bool read_metrics(const fs::path& path, const std::function<bool(const Json&, co
   for (std::int64_t number = 1; lines.next(line); ++number) {
     const Json row = Json::parse(line, nullptr, false);
     if (!is_row(row)) {
-      // A crash can tear only the line that was being written, which is the last.
+      // A crash can tear only the line that was being written, the last one.
       require(lines.at_end() || number > proven, "metrics: '", path.string(), "' line ", number, " is '",
               line.substr(0, 60),
               "', expected a JSON object with step, time and split; repair or remove that line");

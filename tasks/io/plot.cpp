@@ -1,4 +1,4 @@
-// The gnuplot data file, the script, and the child process that draws them.
+// Writes the data file and the script of gnuplot, and runs the child process that draws them.
 #include "tasks/io/plot.h"
 
 #include <fcntl.h>
@@ -31,9 +31,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t kFewPoints = 30;  // up to here every point gets a mark
+constexpr std::size_t kFewPoints = 30;  // with at most so many points, each gets a mark
 
-// Okabe and Ito's palette, which the common kinds of colour blindness can tell apart; black last.
+// Okabe and Ito's palette, which is distinct under the common kinds of colour blindness; black is last.
 constexpr std::array kColours{"#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"};
 
 std::string one_line(std::string text) {
@@ -42,7 +42,7 @@ std::string one_line(std::string text) {
   return text;
 }
 
-// A gnuplot string in single quotes, where only the quote itself needs doubling.
+// Returns a gnuplot string in single quotes, in which only the quote itself has to be doubled.
 std::string quoted(const std::string& text) {
   std::string out = "'";
   for (const char c : one_line(text)) out += c == '\'' ? std::string("''") : std::string(1, c);
@@ -66,7 +66,7 @@ void check_plot(const Plot& plot) {
   }
 }
 
-// One block per curve; two blank lines between blocks make them gnuplot's `index`.
+// Returns one block per curve. Two blank lines separate blocks, which gnuplot then addresses by `index`.
 std::string data_text(const Plot& plot) {
   std::ostringstream out;
   out << std::setprecision(std::numeric_limits<double>::max_digits10);
@@ -133,7 +133,7 @@ std::string script_text(const Plot& plot, const std::string& command) {
   return out.str();
 }
 
-// Owns what posix_spawn is told; without a shell no character of a name has a meaning.
+// Owns the arguments of posix_spawn. Without a shell, no character of a name has a special meaning.
 struct SpawnActions {
   SpawnActions() {
     posix_spawn_file_actions_init(&actions);
@@ -162,7 +162,7 @@ int start_gnuplot(const fs::path& folder, const std::string& script, int output,
   return posix_spawnp(&pid, program.c_str(), &spawn.actions, &spawn.attributes, arguments, environ);
 }
 
-// Whether a wait is over: by its limit, or because this program is told to end meanwhile.
+// Decides whether a wait is over: at its limit, or if this program is told to end.
 class GiveUp {
  public:
   explicit GiveUp(std::chrono::milliseconds limit) : limit_(limit) {}
@@ -179,7 +179,7 @@ class GiveUp {
   bool told() const { return !told_before_ && InterruptGuard::interrupted(); }
 };
 
-// What the child prints until it closes its end; false where that was given up.
+// Collects what the child prints until it closes its end. Returns false if the wait was given up.
 bool collect_output(int fd, const GiveUp& give_up, std::string& output) {
   std::array<char, 4096> chunk;
   while (!give_up()) {
@@ -195,7 +195,7 @@ bool collect_output(int fd, const GiveUp& give_up, std::string& output) {
   return false;
 }
 
-// Waits for a child that has closed its output, and kills it where that is given up: false.
+// Waits for a child that has closed its output. Kills it and returns false if the wait is given up.
 bool end_of(pid_t pid, const GiveUp& give_up, int& status) {
   for (pid_t ended = 0; (ended = ::waitpid(pid, &status, WNOHANG)) != pid;) {
     if (ended < 0 && errno != EINTR) return false;
@@ -209,7 +209,7 @@ bool end_of(pid_t pid, const GiveUp& give_up, int& status) {
   return true;
 }
 
-// Empty on success, otherwise what went wrong.
+// Returns an empty text on success, otherwise the problem.
 std::string run_gnuplot(const fs::path& folder, const std::string& script, std::chrono::milliseconds limit) {
   int pipe[2];
   if (::pipe2(pipe, O_CLOEXEC) != 0) return "no pipe: " + std::generic_category().message(errno);

@@ -1,4 +1,4 @@
-// Formatting of the progress line, and when and how it is drawn.
+// Formats the progress line, and decides when and how it is drawn.
 #include "tasks/io/progress.h"
 
 #include <sys/ioctl.h>
@@ -26,7 +26,7 @@ std::string printed(const char* format, auto... values) {
   return buffer.data();
 }
 
-// Keeps the trailing zeros, so that the width of a changing number is steady; a bare point at the end goes.
+// Keeps trailing zeros, so that the width of a changing number is steady, but removes a point at the end.
 std::string significant(int digits, double value) {
   std::string number = printed("%#.*g", digits, value);
   if (number.back() == '.') number.pop_back();
@@ -49,7 +49,7 @@ std::string format_number(double value) { return significant(4, value); }
 
 std::string format_rate(double per_second) {
   if (!std::isfinite(per_second)) return printed("%g", per_second);
-  // Limits where three digits round up to the next unit.
+  // From these limits on, three digits round up to the next unit.
   if (per_second >= 999.5e3) return significant(3, per_second / 1e6) + "M";
   if (per_second >= 999.5) return significant(3, per_second / 1e3) + "k";
   if (per_second >= 9.95) return printed("%.0f", per_second);

@@ -1,4 +1,5 @@
-// The progress of a run: one line that overwrites itself on a terminal, plain lines now and then elsewhere.
+// Shows the progress of a run: one line that overwrites itself on a terminal, a plain line now and then
+// elsewhere.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -23,23 +24,24 @@ std::string format_duration(double seconds);
 std::string format_number(double value);
 // 0.52, 8.3, 123, 4.57k, 1.23M (decimal thousands and millions).
 std::string format_rate(double per_second);
-// The fields that fit into `width` columns, dropped from the right; ASCII, without a line end.
+// Returns the fields that fit into `width` columns, in ASCII without a line end; those on the right are
+// dropped.
 std::string format_progress(const ProgressState& state, int width);
 
-// A terminal that understands control sequences.
+// Returns whether this is a terminal that understands control sequences.
 bool is_terminal(int fd);
-// Columns of the terminal, 80 if it does not say.
+// Returns the columns of the terminal, or 80 if it does not report them.
 int terminal_width(int fd);
 
 struct ProgressOptions {
   bool terminal = false;
-  std::int64_t first_step = 0;         // of this process, where a run resumes
+  std::int64_t first_step = 0;         // of this process, if the run was resumed
   double plain_interval = 10;          // seconds between plain lines
   std::function<int()> width = {};     // columns; empty: those of stderr
   std::function<double()> clock = {};  // seconds; empty: the steady clock
 };
 
-// Not for several threads at once. The stream must outlive it.
+// Only one thread at a time may use it. The stream must outlive it.
 class Progress {
  public:
   Progress(std::int64_t total_steps, std::ostream& out, ProgressOptions options = {});
@@ -50,9 +52,9 @@ class Progress {
   // Draws at most ten times a second on a terminal, every plain_interval elsewhere.
   void update(std::int64_t step, double loss, std::string_view metric_name, double metric,
               double examples_per_second);
-  // A full line of its own; the progress line is redrawn below it.
+  // Prints a full line, and redraws the progress line below it.
   void message(std::string_view text);
-  // Shows the last update, whether or not its time had come, and ends the line.
+  // Shows the last update even if it was not due, and ends the line.
   void done();
 
  private:

@@ -1,4 +1,5 @@
-// CRC-32C, TFRecord frames, and the few protobuf messages that a TensorBoard event file needs.
+// Writes TFRecord frames with their CRC-32C, and the few protobuf messages that a TensorBoard event file
+// needs.
 #include "tasks/io/tensorboard.h"
 
 #include <unistd.h>
@@ -45,7 +46,7 @@ std::string integer_field(unsigned number, std::int64_t value) {
   return key(number, 0) + varint(static_cast<std::uint64_t>(value));
 }
 
-// Constrained so that no integer converts to a floating-point field unseen.
+// The constraint keeps an integer from becoming a floating-point field unnoticed.
 std::string double_field(unsigned number, std::same_as<double> auto value) {
   return key(number, 1) + raw(value);
 }
@@ -71,9 +72,9 @@ std::string host_name() {
   return name.data();
 }
 
-// TensorBoard reads the files in the order of their names, whose seconds make that the order in which they
-// were begun. Numbers of another length than those of this age of the world would not be in order, and are no
-// clock's.
+// Returns the seconds for the name of a new file. TensorBoard reads the files in the order of their names,
+// whose seconds make that the order in which they were begun. Numbers that do not have ten digits would break
+// the order; no clock gives them, so they are ignored.
 long long first_second(const fs::path& folder) {
   constexpr std::string_view prefix = "events.out.tfevents.";
   constexpr long long first = 1'000'000'000, last = 9'999'999'998;

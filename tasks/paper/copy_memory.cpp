@@ -1,4 +1,4 @@
-// Copy memory: data, batches, evaluation.
+// Makes the data and batches of copy memory, and evaluates models on it.
 #include "tasks/paper/copy_memory.h"
 
 #include <algorithm>
@@ -17,10 +17,10 @@ namespace stillpoint {
 namespace {
 
 constexpr Index digits = 10, classes = 10, sequences_per_evaluation = 50;
-constexpr Index most_tokens = Index(1) << 22;   // in a step: seconds of work for the default model
+constexpr Index most_tokens = Index(1) << 22;   // per step: seconds of work for the default model
 constexpr Index equilibria_per_evaluation = 5;  // a solver's history is larger than a network's activations
 
-// Sums over positions that metrics are made of.
+// The sums over positions from which the metrics are computed.
 struct Totals {
   double loss = 0, recalled_loss = 0;
   Index correct = 0, positions = 0, whole = 0, sequences = 0;
@@ -30,7 +30,7 @@ Index training_count(const CopyMemoryConfig& config) {
   return config.train_sequences + (config.retrain ? config.valid_sequences : 0);
 }
 
-// -log p_y in float64: exact to rounding even where p_y is 1 - 1e-16.
+// -log p_y in float64, exact up to rounding even if p_y is 1 - 1e-16.
 double token_loss(const double* logits, Index label) {
   double others = 0;  // sum over the other classes of exp(l_c - l_y)
   for (Index c = 0; c < classes; ++c)
@@ -50,7 +50,7 @@ class CopyMemory : public Task {
   Metrics evaluate(const std::string& split) override;
   bool shows_results() const override { return false; }
   void write_results(const std::filesystem::path&, TensorBoardWriter*, Index) override {}
-  // The penalty's second derivative brings masks from the host.
+  // The penalty's second derivative copies masks from the host, which a graph cannot record.
   bool recordable() const override {
     return deq() == nullptr || (config_.deq.check_every == 0 && config_.deq.jacobian_weight == 0);
   }
@@ -92,7 +92,7 @@ ParamList CopyMemory::params() {
   return std::visit([](auto& model) { return params_of(model); }, model_);
 }
 
-// x (n,1,length), or for the DEQ token ids (n,length), and y (n length), on the CPU
+// Returns x (n,1,length), or token ids (n,length) for the DEQ, and y (n length), on the CPU.
 std::vector<Tensor> CopyMemory::inputs_and_labels(const std::vector<Index>& rows) const {
   const Index length = data_.length;
   std::vector<float> x;
@@ -125,7 +125,7 @@ std::vector<Tensor> CopyMemory::batch(Index step) const {
 
 Tensor CopyMemory::loss(const std::vector<Tensor>& batch) {
   if (deq() == nullptr) return softmax_cross_entropy(logits(batch[0]), batch[1]);
-  forward_ = {};  // gives its memory back first: every recorded step takes the same
+  forward_ = {};  // frees its memory first, so that every recorded step uses the same memory
   adjoint_ = nullptr;
   const DeqValue value = deq()->value(batch[0], batch.size() > 2 ? batch[2] : Tensor());
   forward_ = value.solution.forward;

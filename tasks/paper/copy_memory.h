@@ -19,7 +19,7 @@ struct CopyMemoryConfig {
 
   template <class F>
   void fields(F& f) {
-    f("model", model, "single- or two-tier SIM, the TCN alone, or the DEQ-Transformer",
+    f("model", model, "single- or two-tier SIM, only the TCN, or the DEQ-Transformer",
       one_of({"single", "two", "tcn", "deq"}));
     f("blank", blank, "T, the blanks between the digits and their recall", between(1, most_long));
     f("batch", batch, "sequences per step", counted());
@@ -36,7 +36,8 @@ struct CopyMemoryConfig {
   }
 };
 
-// Sequences of length T + 20: ten digits 1..8, T - 1 zeros, eleven 9s; target T + 10 zeros, then the digits.
+// Sequences of length T + 20: ten digits 1..8, T - 1 zeros, eleven 9s. The target is T + 10 zeros, then the
+// digits.
 struct CopyMemoryData {
   Index length;
   std::vector<float> x;         // (n, length)
@@ -44,15 +45,15 @@ struct CopyMemoryData {
   static CopyMemoryData make(Index sequences, Index blank, std::uint64_t seed);
 };
 
-// The DEQ-Transformer of a checkpoint with the first sequences of its training and its test set. Error where
-// the checkpoint holds another model or the sets are smaller.
+// The DEQ-Transformer of a checkpoint, with the first sequences of its training and its test set. Loading
+// throws Error if the checkpoint holds another model or the sets are smaller.
 struct TrainedDeq {
   DeqTransformer model;
   Tensor fit, held_out;    // token ids int32 (n,length)
   Tensor held_out_labels;  // int32 (n length)
 };
 TrainedDeq load_copy_memory_deq(const std::filesystem::path& checkpoint, Index fit, Index held_out);
-// phi of a checkpoint's SIM; Error where it holds another model.
+// Returns phi of a checkpoint's SIM. Throws Error if the checkpoint holds another model.
 SequenceLift load_copy_memory_lift(const std::filesystem::path& checkpoint);
 
 std::unique_ptr<Task> make_copy_memory(const CopyMemoryConfig& config, Device device);

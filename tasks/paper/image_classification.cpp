@@ -1,4 +1,4 @@
-// Image classification: data, batches, evaluation with its confusion matrix, prediction of one image.
+// Image classification: batches, evaluation with a confusion matrix, and the prediction of single images.
 #include "tasks/paper/image_classification.h"
 
 #include <algorithm>
@@ -21,7 +21,8 @@ TensorOptions options_of(const ImageClassificationConfig& config, Device device)
   return {dtype_of(config.train), device};
 }
 
-// The paper's, for images of one or three channels: they give the parameter counts of its Table 2.
+// Returns the paper's channels for images of one or three channels. They give the parameter counts of its
+// Table 2.
 std::string paper_channels(const std::string& model, Index image_channels) {
   const bool grey = image_channels == 1;
   if (model == "sim") return grey ? "24" : "38";
@@ -59,10 +60,10 @@ Tensor logits_of(const Model& model, const Tensor& x) {
   return std::get<ConvMonDeq>(model)(x);
 }
 
-// Rows are labels, columns what was predicted; counts of images.
+// Counts of images: a row per label, a column per predicted class.
 using Confusion = std::vector<std::vector<Index>>;
 
-// What evaluating a split adds up.
+// The sums of the evaluation of a split.
 struct Totals {
   double loss = 0;
   Confusion confusion = Confusion(classes, std::vector<Index>(classes, 0));
@@ -94,7 +95,7 @@ class ImageClassification : public Task {
   std::vector<Tensor> batch(Index step) const override { return typed(batches_->batch(step)); }
   Tensor loss(const std::vector<Tensor>& batch) override;
   void before_step(Index step, const std::vector<Tensor>& batch) override;
-  // A monDEQ's solver asks on the way whether it has converged.
+  // A monDEQ's solver asks the device during the solve whether it has converged, which a graph cannot record.
   bool recordable() const override { return std::holds_alternative<ImageSim>(model_); }
   std::function<Metrics()> statistics() const override;
   std::vector<std::string> splits() const override;
@@ -117,7 +118,7 @@ class ImageClassification : public Task {
   Split split_;
   std::unique_ptr<ImageBatches> batches_;
   Model model_;
-  PendingReport forward_;  // of a monDEQ's latest loss
+  PendingReport forward_;  // from a monDEQ's latest loss
   std::shared_ptr<PendingReport> adjoint_;
   Totals latest_;  // of the latest evaluation
 };
@@ -145,7 +146,7 @@ Tensor ImageClassification::loss(const std::vector<Tensor>& batch) {
   return softmax_cross_entropy(value.logits, batch[1]);
 }
 
-// The recipe of Winston and Kolter 2020: at batch 30 and in the middle of every epoch.
+// Tunes the step size at batch 30 and in the middle of every epoch, as Winston and Kolter 2020 do.
 void ImageClassification::before_step(Index step, const std::vector<Tensor>& batch) {
   auto* const model = std::get_if<ConvMonDeq>(&model_);
   const Index place = step % steps_per_epoch();
@@ -202,7 +203,7 @@ Json ImageClassification::details() const {
   return {{"accuracy_of_class", of_class}, {"confusion", latest_.confusion}};
 }
 
-// confusion.csv of the latest evaluation: a row per label, a column per predicted class.
+// Writes confusion.csv of the latest evaluation: a row per label, a column per predicted class.
 void ImageClassification::write_results(const std::filesystem::path& folder, TensorBoardWriter*, Index) {
   std::string table = "label";
   for (const std::string& name : info_.classes) table += text(',', name);
@@ -213,7 +214,7 @@ void ImageClassification::write_results(const std::filesystem::path& folder, Ten
   write_atomically(folder / "confusion.csv", table + "\n");
 }
 
-// Of the one image of a set.
+// Returns the predictions for the only image of a set.
 std::vector<Prediction> predict(const Model& model, const ImageSet& set, const DatasetInfo& info,
                                 const ImageClassificationConfig& config, Device device) {
   const ImageBatches one(set, {0}, info, {.batch_size = 1, .shuffled = false, .prefetched = false});

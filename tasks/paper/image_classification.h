@@ -20,15 +20,15 @@ struct ImageClassificationConfig {
 
   template <class F>
   void fields(F& f) {
-    f("model", model, "single- or two-tier SIM, monDEQ of a single convolution or of several tiers",
+    f("model", model, "single- or two-tier SIM, monDEQ of a single convolution or of more than one tier",
       one_of({"sim", "sim2", "mondeq-single", "mondeq-multi"}));
-    f("dataset", dataset, "which images", one_of({"cifar10", "svhn", "mnist", "fashion-mnist"}));
+    f("dataset", dataset, "name of the data set", one_of({"cifar10", "svhn", "mnist", "fashion-mnist"}));
     f("data", data, "folder (for cifar10 also the archive) of the data set's files; empty: $STILLPOINT_DATA");
     f("batch", batch, "images per step", counted());
     f("channels", channels,
       "channels of phi's convolutions, or of monDEQ's state, as in 16,32,60 for tiers; empty: the paper's");
     f("retrain", retrain, "train on training and validation images together");
-    f("augment", augment, "flip and crop training images at random, anew in every epoch");
+    f("augment", augment, "flip and crop training images at random, differently in every epoch");
     head.fields(f);
     f("tune_alpha", tune_alpha,
       "monDEQ: halve the step size twice an epoch as long as that saves iterations");
@@ -43,9 +43,9 @@ struct Prediction {
   std::string label;
   double probability;
 };
-// For each image the probabilities of the classes, likeliest first. Images have any size: they are scaled to
-// the data set's by averaging areas, and made grey where the data set is. Error where the checkpoint is of
-// another task.
+// Returns the probabilities of the classes for each image, likeliest first. Images may have any size: they
+// are scaled to that of the data set by averaging areas, and made grey if the data set is grey. Throws Error
+// if the checkpoint belongs to another task.
 std::vector<std::vector<Prediction>> predict_images(const std::filesystem::path& checkpoint,
                                                     const std::vector<Image>& images, bool inverted,
                                                     Device device);

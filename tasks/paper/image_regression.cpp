@@ -1,4 +1,4 @@
-// Image regression: quarter grids, PSNR, the predicted picture.
+// Image regression: the quarter grids, PSNR, and the predicted picture.
 #include "tasks/paper/image_regression.h"
 
 #include <algorithm>
@@ -31,7 +31,7 @@ PixelGrid make_grid(const Image& image, const GridStep& g, TensorOptions options
   return {Tensor::from(x, {points, 2}, options), Tensor::from(y, {points, 3}, options)};
 }
 
-// (n,k) rows of x (P,k) on the CPU
+// Returns rows (n,k) of x (P,k) on the CPU.
 Tensor gather_rows(const Tensor& x, const std::vector<Index>& rows) {
   const Index width = x.dim(1);
   const Tensor y = Tensor::empty({Index(rows.size()), width}, x.options());
@@ -75,8 +75,8 @@ class ImageRegression : public Task {
   TensorOptions options_;
   Image image_;
   Index batch_;
-  PixelGrid train_, valid_, test_, share_;  // share_: what the full-batch steps of this rank train on
-  PixelGrid on_host_;                       // train_, where batches are drawn from it
+  PixelGrid train_, valid_, test_, share_;  // share_: the pixels on which this rank's full-batch steps train
+  PixelGrid on_host_;                       // a copy of train_, if batches are drawn from it
   EpochOrder order_;
   CoordinateSim model_;
 };
@@ -112,7 +112,7 @@ std::vector<Tensor> ImageRegression::batch(Index step) const {
   return {gather_rows(on_host_.x, rows), gather_rows(on_host_.y, rows)};
 }
 
-// In pieces, so that a large picture needs no more memory than training does.
+// Predicts in pieces, so that a large picture needs no more memory than training.
 std::vector<double> ImageRegression::predict(const Tensor& x) const {
   const Recording off(false);
   std::vector<double> out;

@@ -1,5 +1,5 @@
-// Image regression (Tancik et al. 2020; SIM paper Table 3): coordinates to colours, from a quarter of the
-// pixels, or from half of them once the settings are chosen.
+// Image regression (Tancik et al. 2020; SIM paper Table 3): learns colours from coordinates, on a quarter of
+// the pixels, or on half of them once the settings are chosen.
 #pragma once
 #include "models/sim.h"
 #include "tasks/training/task.h"
@@ -19,7 +19,7 @@ struct ImageRegressionConfig {
   void fields(F& f) {
     f("model", model, "single-tier, two-tier or RFF-only SIM", one_of({"single", "two", "rff"}));
     f("image", image, "PNG or JPEG file to learn");
-    f("background", background, "colour behind what is transparent: white, black, grey or #RRGGBB");
+    f("background", background, "colour behind transparent pixels: white, black, grey or #RRGGBB");
     f("batch", batch, "pixels per step, drawn anew in every epoch; 0: all, as in the paper", counted(0));
     f("retrain", retrain, "train on training and validation pixels together");
     f("phi_hidden", phi_hidden, "h, hidden units of the lift phi (single, two)", wide());

@@ -1,5 +1,5 @@
-// What has to happen before any constructor runs, of this program or of a library: compiled for every
-// processor of the family, it calls nothing but the system.
+// Runs before any constructor of this program or of a library. It is compiled for every processor of the
+// family, and calls only the system.
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -12,14 +12,14 @@
 namespace stillpoint {
 namespace {
 
-// A file that is opened later would take the number of a standard stream that is closed, and its text.
+// Opens closed standard streams: a file that is opened later would get such a stream's number, and its text.
 void open_standard_streams() {
   for (int stream = 0; stream <= 2; ++stream)
     if (::fcntl(stream, F_GETFD) == -1 && errno == EBADF && ::open("/dev/null", O_RDWR) < 0) ::_exit(1);
 }
 
 void write_error(const char* words) {
-  // If that fails, too, there is nobody left to tell.
+  // If this fails too, nobody is left to read a report.
   if (::write(STDERR_FILENO, words, std::strlen(words)) < 0) return;
 }
 
@@ -56,7 +56,7 @@ void before_main() {
   check_processor();
 }
 
-// The dynamic linker calls what stands here before the first constructor.
+// The dynamic linker calls the functions of this section before the first constructor.
 [[gnu::used, gnu::section(".preinit_array")]] void (*const entry)() = before_main;
 
 }  // namespace

@@ -1,4 +1,4 @@
-// Seconds of wall-clock time that have passed.
+// Measures passed time in seconds.
 #pragma once
 #include <chrono>
 

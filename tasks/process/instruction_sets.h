@@ -1,4 +1,4 @@
-// The extensions of x86-64 that compilers use on their own: X(predefined macro, name of
+// Lists the extensions of x86-64 that compilers use on their own: X(predefined macro, name for
 // __builtin_cpu_supports).
 #pragma once
 
@@ -49,8 +49,8 @@
 
 namespace stillpoint {
 
-// One entry per line above, and a last one that says nothing: whether the program was compiled for it.
-// Constant data of main.cpp, which is compiled as everything else is.
+// Whether the program was compiled for each line above; the last entry has no meaning. main.cpp, which is
+// compiled like everything else, defines these constants.
 extern const bool compiled_for[];
 
 }  // namespace stillpoint

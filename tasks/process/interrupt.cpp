@@ -1,4 +1,4 @@
-// The thread that takes signals, and what it tells the others.
+// Runs the thread that takes signals, and passes them on to the others.
 #include "tasks/process/interrupt.h"
 
 #include <pthread.h>
@@ -16,15 +16,15 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds one_hand{500};  // between two signals that were one wish
+constexpr std::chrono::milliseconds one_hand{500};  // two signals within this time count as one request
 constexpr std::size_t stack_bytes = 256 * 1024;     // not the usual 8 MB: memory may be limited
 
 sigset_t original = {}, awaited = {};
 std::atomic<bool> came{false}, guarded{false};
 std::atomic<void (*)()> before_end{nullptr};
 
-// As the signal would have ended a program that knows nothing of it; where the system protects this process
-// from that (the first one of a container), with the code that a shell would report.
+// Ends the program as the signal's default action does. If the system protects this process from that (it is
+// the first one of a container), ends with the code that a shell would report.
 [[noreturn]] void end_by(int signal) {
   std::signal(signal, SIG_DFL);
   sigset_t one;

@@ -1,4 +1,4 @@
-// Starting, watching and ending them.
+// Starts, watches and ends copies of this program.
 #include "tasks/process/processes.h"
 
 #include <fcntl.h>
@@ -29,8 +29,9 @@ void kill_children() {
   for (const int child : running_children) ::kill(child, SIGKILL);
 }
 
-// After a fork, where only calls that are safe in a signal handler are allowed. A group of its own, so that a
-// terminal's Ctrl-C reaches the parent alone, which passes it on; and Ctrl-C when the parent is gone.
+// Runs after a fork, so it may only make calls that are safe in a signal handler. The child gets its own
+// group, so that a terminal's Ctrl-C reaches only the parent, which passes it on; and it gets SIGINT when the
+// parent is gone.
 [[noreturn]] void become_copy(char* const* argv, const char* output, pid_t parent) {
   ::sigprocmask(SIG_SETMASK, &original_signal_mask(), nullptr);
   ::setpgid(0, 0);

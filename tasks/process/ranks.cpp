@@ -1,4 +1,4 @@
-// Hashes, and the thread that waits for the end.
+// Computes hashes, and runs the thread that waits for the end.
 #include "tasks/process/ranks.h"
 
 #include <chrono>
@@ -11,7 +11,8 @@ namespace stillpoint {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-// How long an orderly end may take before the thread speaks; Open MPI kills a second after its first signal.
+// The thread gives an orderly end this much time before it saves. Open MPI kills a second after its first
+// signal.
 constexpr std::chrono::milliseconds patience{300}, pause_between_looks{25};
 
 // FNV-1a.

@@ -1,5 +1,5 @@
-// What a run on several ranks needs beyond sums: proof that the ranks agree, and a last checkpoint when they
-// are ended.
+// What a run on more than one rank needs besides sums: a check that the ranks agree, and a last checkpoint
+// when they are ended.
 #pragma once
 #include <atomic>
 #include <functional>
@@ -13,43 +13,45 @@
 
 namespace stillpoint {
 
-// FNV-1a over the bytes, going on from `before`. It tells mistakes apart, not what somebody made to collide.
+// FNV-1a over the bytes, continued from `before`. It detects mistakes, but not values that were made to
+// collide.
 inline constexpr std::uint64_t empty_hash = 0xCBF29CE484222325u;
 std::uint64_t hash_of(std::string_view bytes, std::uint64_t before = empty_hash);
-// Of every value of the parameters, the buffers and the optimiser's state.
+// Hashes every value of the parameters, the buffers and the optimiser's state.
 std::uint64_t hash_of(const ParamList& params, const Optimiser& optimiser);
 
-// Error on every rank, naming those that differ from rank 0, where the hashes are not all the same.
+// Throws Error on every rank, with the ranks that differ from rank 0, if the hashes are not all the same.
 void require_agreement(kernels::Communicator& group, std::uint64_t hash, const std::string& what,
                        const std::string& advice);
 
-// The values of buffers as they were at `take`, for a checkpoint that is written in the middle of the next
+// Keeps the values that the buffers had at `take`, for a checkpoint that is written in the middle of the next
 // step.
 class BufferCopy {
  public:
   void take(const ParamList& params);
-  // The list with these values in the buffers' place.
+  // Returns the list with these values in place of the buffers.
   ParamList in_place_of_buffers(const ParamList& params) const;
 
  private:
   std::vector<Tensor> copies_;
 };
 
-// When one rank dies the launcher ends the others, with SIGTERM first and little later for good. While one of
-// these lives, `save` is called once then, on a thread of its own where `watched`, on the first rank that is
-// left.
+// When one rank dies the launcher ends the others, first with SIGTERM and shortly afterwards by force. If
+// that happens while an object of this class lives, the first rank that is left calls `save` once; if
+// `watched`, a separate thread does.
 class LastWords {
  public:
-  // `ending`: whether the signal has come. `save` writes the checkpoint and says what to tell the user.
+  // `ending` returns whether the signal has come. `save` writes the checkpoint and returns the message for
+  // the user.
   LastWords(kernels::Communicator& group, bool watched, std::function<bool()> ending,
             std::function<std::string()> save);
   ~LastWords();
   LastWords(const LastWords&) = delete;
   LastWords& operator=(const LastWords&) = delete;
 
-  // Held by whoever changes what `save` reads.
+  // Whoever changes what `save` reads holds this.
   std::mutex& state() { return state_; }
-  // At once, because a rank was lost; returns what to tell, empty where this is for another rank to do.
+  // Saves at once, because a rank was lost. Returns the message; empty if another rank has to save.
   std::string speak();
 
  private:
