@@ -117,8 +117,8 @@ function(stillpoint_sum_by_nccl)
   set_property(SOURCE ${CMAKE_SOURCE_DIR}/kernels/group/communicator.cpp APPEND PROPERTY COMPILE_DEFINITIONS STILLPOINT_NCCL=1)
 endfunction()
 
-# Each of these adds what a layer needs besides the layer below it. The emulated twins use them too.
-function(stillpoint_kernel_settings target)
+# What a layer and those below it need.
+function(stillpoint_layer_settings target layer)
   target_link_libraries(${target} PUBLIC stillpoint_options OpenMP::OpenMP_CXX)
   if(TARGET onednn)
     target_link_libraries(${target} PUBLIC onednn)
@@ -130,14 +130,21 @@ function(stillpoint_kernel_settings target)
       INCLUDE_DIRECTORIES "${MPI_CXX_INCLUDE_DIRS}"
       COMPILE_DEFINITIONS "STILLPOINT_MPI=1;OMPI_SKIP_MPICXX=1;MPICH_SKIP_MPICXX=1")
   endif()
-endfunction()
-function(stillpoint_engine_settings target)
+  if(layer STREQUAL "kernels")
+    return()
+  endif()
   target_link_libraries(${target} PUBLIC nlohmann_json::nlohmann_json)
-endfunction()
-function(stillpoint_solver_settings target)
+  if(layer MATCHES "engine|cases")
+    return()
+  endif()
   set_source_files_properties(${CMAKE_SOURCE_DIR}/solvers/koopman/spectrum.cpp
     ${CMAKE_SOURCE_DIR}/solvers/koopman/principal_basis.cpp PROPERTIES COMPILE_OPTIONS "${STILLPOINT_FALSE_WARNINGS}")
   target_link_libraries(${target} PUBLIC Eigen3::Eigen)
+  if(layer STREQUAL "tasks")
+    target_link_libraries(${target} PUBLIC CLI11::CLI11 PNG::PNG JPEG::JPEG)
+    stillpoint_data_settings(${target})
+    target_compile_definitions(${target} PRIVATE STILLPOINT_VERSION="${PROJECT_VERSION}")
+  endif()
 endfunction()
 
 function(stillpoint_cuda_settings target)
@@ -154,14 +161,4 @@ function(stillpoint_cuda_settings target)
   target_compile_options(${target} PRIVATE
     "$<$<COMPILE_LANGUAGE:CUDA>:--expt-relaxed-constexpr;-Xcompiler=-fopenmp;-Xptxas=-warn-spills>"
     "$<$<AND:$<COMPILE_LANGUAGE:CUDA>,$<BOOL:${STILLPOINT_WERROR}>>:-Werror=all-warnings>")
-endfunction()
-
-# Makes PREFIX_cases, the table of op cases, and PREFIX_tasks on top of the layers PREFIX_*.
-function(add_stillpoint_tasks prefix)
-  add_library(${prefix}_cases STATIC ${STILLPOINT_CASE_SOURCES})
-  target_link_libraries(${prefix}_cases PUBLIC ${prefix}_engine)
-  add_library(${prefix}_tasks STATIC ${STILLPOINT_TASK_SOURCES})
-  target_link_libraries(${prefix}_tasks PUBLIC ${prefix}_models ${prefix}_cases CLI11::CLI11 PNG::PNG JPEG::JPEG)
-  stillpoint_data_settings(${prefix}_tasks)
-  target_compile_definitions(${prefix}_tasks PRIVATE STILLPOINT_VERSION="${PROJECT_VERSION}")
 endfunction()

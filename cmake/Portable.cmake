@@ -14,27 +14,42 @@ else()
   set_source_files_properties(${STILLPOINT_BODY_SOURCES} PROPERTIES LANGUAGE CXX COMPILE_OPTIONS "-xc++")
 endif()
 
+# Makes PREFIX_LAYER. STILLPOINT_LAYER_SOURCES do not depend on the device, so they are compiled once, for the library and
+# for its emulated twin; further arguments are the sources that do.
+function(add_stillpoint_layer prefix layer)
+  set(objects stillpoint_${layer}_objects)
+  if(NOT TARGET ${objects})
+    add_library(${objects} OBJECT ${STILLPOINT_${layer}_SOURCES})
+    stillpoint_layer_settings(${objects} ${layer})
+  endif()
+  add_library(${prefix}_${layer} STATIC $<TARGET_OBJECTS:${objects}> ${ARGN})
+  stillpoint_layer_settings(${prefix}_${layer} ${layer})
+endfunction()
+
 # Makes PREFIX_kernels, PREFIX_engine, PREFIX_solvers and PREFIX_models. Further arguments are more sources of kernels.
 function(add_stillpoint_layers prefix)
-  add_library(${prefix}_kernels STATIC ${STILLPOINT_kernels_SOURCES} ${STILLPOINT_BODY_SOURCES} ${ARGN})
-  stillpoint_kernel_settings(${prefix}_kernels)
+  add_stillpoint_layer(${prefix} kernels ${STILLPOINT_DISPATCH_SOURCES} ${STILLPOINT_BODY_SOURCES} ${ARGN})
   set(below ${prefix}_kernels)
   foreach(layer engine solvers models)
-    add_library(${prefix}_${layer} STATIC ${STILLPOINT_${layer}_SOURCES})
+    add_stillpoint_layer(${prefix} ${layer})
     target_link_libraries(${prefix}_${layer} PUBLIC ${below})
     set(below ${prefix}_${layer})
   endforeach()
-  stillpoint_engine_settings(${prefix}_engine)
-  stillpoint_solver_settings(${prefix}_solvers)
+endfunction()
+
+# Makes PREFIX_cases, the table of op cases, and PREFIX_tasks on top of the layers PREFIX_*.
+function(add_stillpoint_tasks prefix)
+  add_stillpoint_layer(${prefix} cases)
+  target_link_libraries(${prefix}_cases PUBLIC ${prefix}_engine)
+  add_stillpoint_layer(${prefix} tasks ${CMAKE_SOURCE_DIR}/tasks/selftest/info.cpp)
+  target_link_libraries(${prefix}_tasks PUBLIC ${prefix}_models ${prefix}_cases)
 endfunction()
 
 # Each library binds its inline functions and calls to itself, because the program's copies are compiled for AVX2.
 function(add_portable_core target level folder)
-  add_library(${target} SHARED ${STILLPOINT_kernels_SOURCES} ${STILLPOINT_BODY_SOURCES} ${STILLPOINT_engine_SOURCES}
-    ${STILLPOINT_solvers_SOURCES} ${STILLPOINT_models_SOURCES})
-  stillpoint_kernel_settings(${target})
-  stillpoint_engine_settings(${target})
-  stillpoint_solver_settings(${target})
+  add_library(${target} SHARED ${STILLPOINT_kernels_SOURCES} ${STILLPOINT_DISPATCH_SOURCES} ${STILLPOINT_BODY_SOURCES}
+    ${STILLPOINT_engine_SOURCES} ${STILLPOINT_solvers_SOURCES} ${STILLPOINT_models_SOURCES})
+  stillpoint_layer_settings(${target} models)
   set_target_properties(${target} PROPERTIES STILLPOINT_LEVEL ${level} OUTPUT_NAME stillpoint_core INSTALL_RPATH ""
     LIBRARY_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/${folder})
   target_compile_definitions(${target} PRIVATE STILLPOINT_LEVEL="x86-64-${level}")

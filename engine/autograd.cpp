@@ -6,7 +6,7 @@
 
 #include "engine/node.h"
 #include "engine/ops.h"
-#include "kernels/device/range.h"
+#include "kernels/host/range.h"
 
 namespace stillpoint {
 namespace {

@@ -1,7 +1,7 @@
 // Places of gradients, and when their sums start.
 #include "engine/gradient_buckets.h"
 
-#include "kernels/device/range.h"
+#include "kernels/host/range.h"
 #include "kernels/elementwise/elementwise.h"
 
 namespace stillpoint {

@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "engine/ops.h"
-#include "kernels/device/range.h"
+#include "kernels/host/range.h"
 #include "tasks/process/ranks.h"
 
 namespace stillpoint {
