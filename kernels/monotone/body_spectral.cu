@@ -42,7 +42,7 @@ struct SumBlocks {
   }
 };
 
-// A frequency of the stored half, and whether the value there is the conjugate of what was asked for.
+// A frequency of the stored half, and whether the value there is the conjugate of the requested one.
 struct Place {
   Index at;
   bool conjugate;
@@ -51,13 +51,13 @@ STILLPOINT_HD Place stored_at(Index p, Index q, Index n) {
   if (p <= n / 2) return {p * n + q, false};
   return {(n - p) * n + (n - q) % n, true};
 }
-// The alias-th of the four frequencies of the fine image that fall on frequency f of the coarse one.
+// Returns the alias-th of the fine image's four frequencies that fall on frequency f of the coarse one.
 STILLPOINT_HD Place alias_of(Index f, Index alias, Index n) {
   const Index half = n / 2;
   return stored_at(f / half + (alias / 2) * half, f % half + (alias % 2) * half, n);
 }
 
-// Rows: coarse frequencies, their real and imaginary parts, and chunks of these.
+// Rows are coarse frequencies, their real and imaginary parts, and chunks of these.
 template <class T>
 struct FoldAliases {
   const T* x;
@@ -82,7 +82,7 @@ struct FoldAliases {
   }
 };
 
-// Rows: fine frequencies, and chunks of their width.
+// Rows are fine frequencies, and chunks of their width.
 template <class T>
 struct TileAliases {
   const T* y;
@@ -149,14 +149,14 @@ struct HermitianSum {
   }
 };
 
-// A tile's extents along a and c. Its lines stay in L1: lines of x, b c elements apart, may share a set
-// there, so that a CPU takes few and long ones; a block's threads want many.
+// A tile's extents along a and c. Its lines stay in L1. Lines of x, b c elements apart, may share a cache
+// set, so a CPU uses few and long ones; a block's threads need many.
 struct SwapTile {
   Index a, c;
 };
 SwapTile swap_tile(Device device) { return device == Device::cpu ? SwapTile{16, 256} : SwapTile{32, 32}; }
 
-// Rows: tiles (i,k) of plane j.
+// Rows are the tiles (i,k) of plane j.
 template <class T>
 struct SwapEnds {
   const T* x;

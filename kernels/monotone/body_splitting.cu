@@ -1,4 +1,4 @@
-// Bodies of the splitting steps: a row is a chunk of one place, so that the frame is decided once per row.
+// Bodies of the splitting steps: a row is a chunk of one place, so that a row is either on the frame or not.
 #include "kernels/monotone/splitting_steps.h"
 
 #include <algorithm>
@@ -26,7 +26,7 @@ struct Rows {
   }
 };
 
-// A NaN stays one.
+// Returns ReLU of x, and 0 on the frame. A NaN stays a NaN.
 template <class T>
 STILLPOINT_HD T rectified(T x, bool frame) {
   return frame || x < T(0) ? T(0) : x;
@@ -65,8 +65,8 @@ struct BeforeInverse {
   }
 };
 
-// Writes the new state and what judge_splitting needs; Next: (old state, i) -> new state, Value: (state, i)
-// -> iterate.
+// Writes the new state and what judge_splitting needs. Next maps (old state, i) to the new state, Value
+// (state, i) to the iterate.
 template <class T, class Team, class Next, class Value>
 STILLPOINT_HD void advance(const Span& s, Team team, T* state, T* sums, Index row, const Next& next,
                            const Value& value) {
@@ -199,7 +199,7 @@ struct JudgeSplitting {
   }
 };
 
-// y = relu(x), and 0 on the frame of each (side,side) image; rows are those of images.
+// y = relu(x), and 0 on the frame of each (side,side) image; a row is a row of an image.
 template <class T>
 struct FrameRelu {
   const T* x;
@@ -215,7 +215,7 @@ struct FrameRelu {
   }
 };
 
-// Of this rank's squares in those of all ranks: a cotangent counts with the weight of its rank's loss.
+// Returns the weight of this rank's squares in the sum over ranks; a cotangent has that of its rank's loss.
 double weight_of(const BatchShare* share, bool adjoint) {
   if (share == nullptr) return 1;
   if (adjoint) return share->weight() * share->weight();
@@ -227,7 +227,7 @@ Rows rows_of(const SplittingPart& p) {
   return {p.side, width, (width + chunk - 1) / chunk};
 }
 
-// f(rows, zero of the dtype, whether it is the backward iteration)
+// Calls f(rows, zero of the dtype, whether it is the backward iteration).
 template <class F>
 void for_part(const char* name, const SplittingPart& p, F f) {
   dispatch_real(p.u.dtype, name, [&](auto zero) {
@@ -323,7 +323,7 @@ void frame_relu(Index side, const Array& x, const Array& y) {
 
 bool splitting_runs(const SplittingState& state) {
   std::int32_t status = 0;
-  // The copy would wait for a lost rank for ever.
+  // The wait throws if a rank is lost; the copy would wait for ever.
   if (const BatchShare* const share = SharedBatch::current()) share->group->wait_for(state.status.device);
   copy_bytes(&status, Device::cpu, state.status.data, state.status.device, sizeof status);
   return status == std::int32_t(SampleStatus::running);

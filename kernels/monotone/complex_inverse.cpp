@@ -8,7 +8,7 @@ namespace {
 
 constexpr Index threaded_from = 1 << 18;  // multiply-adds that pay for a second thread
 
-// row -= f * pivot for complex rows; rows do not overlap.
+// row -= f * pivot for complex rows, which do not overlap.
 template <class T>
 void eliminate(Index n, T fr, T fi, const T* pr, const T* pi, T* __restrict rr, T* __restrict ri) {
 #pragma GCC ivdep

@@ -1,4 +1,4 @@
-// Images in tiles of SIMD columns: all lines of a tile are transformed while it is in L2.
+// Transforms images in tiles of SIMD columns: all lines of a tile are transformed while it is in L2.
 #include "kernels/monotone/fourier.h"
 
 #include <map>
@@ -28,7 +28,7 @@ const LinePlan<T>& plan_for(Index n) {
   return *plan;
 }
 
-// One column of images: place p at z + p z_stride, part r of frequency f at x + (2 f + r) x_stride.
+// One column of images: place p is at z + p z_stride, part r of frequency f at x + (2 f + r) x_stride.
 template <class T>
 struct Tile {
   T* z;
@@ -37,7 +37,7 @@ struct Tile {
   Index x_stride;
 };
 
-// lines: (n/2+1,2,n) columns, [p][part][x]; spectra: of two real lines, (4, n/2+1) columns.
+// lines has (n/2+1,2,n) columns, [p][part][x]; spectra has those of two real lines, (4, n/2+1) columns.
 template <class T>
 struct Scratch {
   T *lines, *spectra, *line;
@@ -61,7 +61,7 @@ void forward_tile(const LinePlan<T>& plan, const Tile<T>& t, const Scratch<T>& s
     const T* const line = lines + p * 2 * n * lanes<T>;
     fourier::forward_line(plan, line, lanes<T>, ar, ai, lanes<T>, s.line);
     fourier::forward_line(plan, line + n * lanes<T>, lanes<T>, br, bi, lanes<T>, s.line);
-    // A + i B of the two Hermitian spectra.
+    // Computes A + i B of the two Hermitian spectra.
     for (Index q = 0; q < count; ++q) {
       const Column<T> a = get(ar + q * lanes<T>), b = get(ai + q * lanes<T>), c = get(br + q * lanes<T>),
                       d = get(bi + q * lanes<T>);
@@ -84,7 +84,7 @@ void inverse_tile(const LinePlan<T>& plan, const Tile<T>& t, const Scratch<T>& s
   const simd::Vector<T> by = simd::splat(T(0.5));
   const auto halved = [by](Column<T> c) { return Column<T>{by * c.a, by * c.b}; };
   for (Index p = 0; p < count; ++p) {
-    // The Hermitian spectra of the real and the imaginary line.
+    // Computes the Hermitian spectra of the real and the imaginary line.
     for (Index q = 0; q < count; ++q) {
       const T* const at = t.x + 2 * (p * n + q) * t.x_stride;
       const T* const mirror = t.x + 2 * (p * n + (n - q) % n) * t.x_stride;
@@ -104,14 +104,14 @@ void inverse_tile(const LinePlan<T>& plan, const Tile<T>& t, const Scratch<T>& s
                           t.z + x * t.z_stride, n * t.z_stride, s.line);
 }
 
-// Copies `some` columns' elements between rows `from_stride` and `to_stride` apart.
+// Copies `some` columns' elements from rows `from_stride` apart to rows `to_stride` apart.
 template <class T>
 void copy_rows(Index rows, Index some, const T* from, Index from_stride, T* to, Index to_stride) {
   for (Index r = 0; r < rows; ++r)
     for (Index i = 0; i < some; ++i) to[r * to_stride + i] = from[r * from_stride + i];
 }
 
-// The last tile may not be whole: it is worked on in a padded copy.
+// If the last tile is not whole, it is transformed in a padded copy.
 template <class T, bool inverse>
 void transform(HalfSpectrum half, Index width, T* z, T* spectrum) {
   const LinePlan<T>& plan = plan_for<T>(half.n);

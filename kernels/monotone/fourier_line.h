@@ -1,5 +1,5 @@
-// The transform of one real line of n SIMD columns: the line is folded at its symmetries, so that a dense
-// product with a quarter of the entries is left (n even; half of them where n is odd).
+// The transform of one real line of n SIMD columns: folding the line at its symmetries leaves a dense product
+// with a quarter of the entries (n even) or half of them (n odd).
 #pragma once
 #include <cmath>
 #include <numbers>
@@ -13,8 +13,8 @@ namespace stillpoint::kernels::fourier {
 template <class T>
 inline constexpr Index lanes = tile::columns<T>;
 
-// The frequencies k = first + step i of the cosine or the sine part and the folded places j = least + i they
-// come from.
+// The frequencies k = first + step i of the cosine or the sine part, and the folded places j = least + i that
+// they come from.
 template <class T>
 struct Group {
   Index first, step, frequencies, least, places;
@@ -50,7 +50,7 @@ struct LinePlan {
         const Index k = first + step * f, j = least + i;
         const double angle = 2 * std::numbers::pi * double(j * k % n) / double(n);
         const double value = is_sine ? -std::sin(angle) : std::cos(angle);
-        const double weight = (k == 0 || 2 * k == n ? 1.0 : 2.0) / double(n);  // k stands for -k, too
+        const double weight = (k == 0 || 2 * k == n ? 1.0 : 2.0) / double(n);  // k also stands for -k
         g.forward[std::size_t(f * places + i)] = T(value);
         g.inverse[std::size_t(i * frequencies + f)] = T(weight * value);
       }
@@ -87,10 +87,10 @@ inline void multiply(Index rows, Index k, const T* m, const T* from, Index from_
   });
 }
 
-// Columns that a line transform needs as scratch.
+// Returns the columns that a line transform needs as scratch.
 inline Index line_scratch(Index n) { return 2 * n + 8; }
 
-// x_j at x + j stride -> re, im at k stride for k = 0..n/2.
+// Transforms x_j at x + j stride to re and im at k stride for k = 0..n/2.
 template <class T>
 void forward_line(const LinePlan<T>& plan, const T* x, Index stride, T* re, T* im, Index out, T* scratch) {
   const Index n = plan.n, half = n / 2;
@@ -136,7 +136,7 @@ void forward_line(const LinePlan<T>& plan, const T* x, Index stride, T* re, T* i
   if (n % 2 == 0) put(im + half * out, Column<T>{});
 }
 
-// re, im at k stride for k = 0..n/2 (im not read at 0 and n/2) -> x_j at x + j out.
+// Transforms re and im at k stride for k = 0..n/2 (im is not read at 0 and n/2) to x_j at x + j out.
 template <class T>
 void inverse_line(const LinePlan<T>& plan, const T* re, const T* im, Index stride, T* x, Index out,
                   T* scratch) {

@@ -1,5 +1,5 @@
-// Random fills: element i of stream s under a seed is the same number on every device and for every thread
-// count.
+// Random fills: element i of stream s under a seed is the same number on every device, for any number of
+// threads.
 #pragma once
 #include "kernels/device/array.h"
 

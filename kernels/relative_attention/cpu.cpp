@@ -15,12 +15,12 @@ using simd::Vector;
 template <class T>
 inline constexpr Index lanes = simd::width<T>;
 
-// Scores that pay for a second thread.
+// A second thread pays from this many scores on.
 constexpr Index threaded_from = 16384;
-// Queries that backward takes together, so that gradients of keys are read and written half as often.
+// Backward takes this many queries together, so that gradients of keys are read and written half as often.
 constexpr int tile_queries = 2;
 
-// Element (channel c, position j) at data[c * stride + j].
+// Element (channel c, position j) is at data[c * stride + j].
 template <class T>
 struct Channels {
   T* data;
@@ -28,11 +28,11 @@ struct Channels {
   T* operator[](Index c) const { return data + c * stride; }
 };
 
-// One head of one sample, its keys and values by channel. E features, of which those past `features` are
+// One head of one sample, with its keys and values by channel. Of the E features those past `features` are
 // zero.
 template <class T, int E>
 struct Head {
-  Index length, features, row, part;  // of qkv: elements from position to position, and from q to k to v
+  Index length, features, row, part;  // in qkv: elements from position to position, and from q to k to v
   const T *qkv, *b_w, *b_r;
   Channels<T> k, v, r;  // r: distance p at L - 1 - p, so that the keys j of query i are at L - 1 - i + j
   T* scores;            // tile_queries rows
@@ -40,7 +40,7 @@ struct Head {
   T scale;  // 1 / sqrt(features)
 
   static constexpr Index arrays = 3 * E + tile_queries;
-  // Reads past a query's last key stay within a row, in zeros.
+  // Reads past a query's last key stay within a row, where they find zeros.
   static Index stride_for(Index length) {
     return (length + tile_queries + lanes<T> - 1) / lanes<T> * lanes<T> + lanes<T>;
   }
@@ -69,16 +69,16 @@ struct Head {
         r[c][length - 1 - j] = keys[j * part + c];
       }
   }
-  // Vectors that hold keys 0 to i, and where query i's distances begin.
+  // vectors() counts the vectors that hold keys 0 to i; query i's distances begin at shift().
   Index vectors(Index i) const { return i / lanes<T> + 1; }
   Index shift(Index i) const { return length - 1 - i; }
 
-  // factor (q_i + bias) by channel
+  // to[c] = factor (q_i + bias), by channel.
   void query(Index i, const T* bias, T factor, Vector<T> (&to)[E]) const {
     for (int c = 0; c < E; ++c)
       to[c] = c < features ? simd::splat(factor * (qkv[i * row + c] + bias[c])) : Vector<T>{};
   }
-  // finish(j, s) for the vectors of keys that query i sees: s in base 2, s_ij log2(e), and -inf past key i.
+  // Calls finish(j, s) for the vectors of keys that query i sees; s = s_ij log2(e), and -inf past key i.
   template <class Finish>
   void each_score(Index i, Finish finish) const {
     Vector<T> qw[E], qr[E];
@@ -124,8 +124,7 @@ void forward_head(const Head<T, E>& head, T* y, T* log_sum) {
   }
 }
 
-// Gradients of one head: of k, v and r by channel like the head's own; of q where it lies in qkv; of b_w and
-// b_r.
+// Gradients of one head: k, v and r by channel like the head's own; q where it lies in qkv; b_w and b_r.
 template <class T, int E>
 struct HeadGradients {
   Channels<T> k, v, r;
@@ -133,7 +132,7 @@ struct HeadGradients {
   T b_w[E] = {}, b_r[E] = {};
 };
 
-// Queries i to i + Q - 1. Parameters: those of r, b_w and b_r, too.
+// Adds the gradients of queries i to i + Q - 1; with Parameters also those of r, b_w and b_r.
 template <int Q, bool Parameters, class T, int E>
 void backward_queries(const Head<T, E>& head, HeadGradients<T, E>& grads, Index i, const T* y, const T* dy,
                       const T* log_sum) {
@@ -222,7 +221,7 @@ void backward_head(const Head<T, E>& head, HeadGradients<T, E>& grads, const T* 
     }
 }
 
-// work(unit, scratch) for the heads of all samples, with scratch of `elements` per slot.
+// Calls work(unit, scratch) for the heads of all samples, with scratch of `elements` per slot.
 template <class T, class Work>
 void each_head(const RelativeAttentionShape& s, Index elements, Work work) {
   const Index units = s.batch * s.heads;
@@ -232,7 +231,7 @@ void each_head(const RelativeAttentionShape& s, Index elements, Work work) {
            [&](Index unit, int slot) { work(unit, static_cast<T*>(scratch.data()) + slot * elements); });
 }
 
-// Gradients of r, b_w and b_r of every sample apart, (N, (L + 2) H E); a sample alone writes where they go.
+// Separate gradients of r, b_w and b_r of each sample, (N, (L + 2) H E), which add() sums.
 template <class T>
 struct ParameterSums {
   Index width, length, batch;  // H E
@@ -245,7 +244,7 @@ struct ParameterSums {
       sums = Buffer(Device::cpu, std::size_t(batch * (length + 2) * width) * sizeof(T));
   }
   T* of_sample(Index n) const { return static_cast<T*>(sums.data()) + n * (length + 2) * width; }
-  // In the order of the samples.
+  // Adds the samples in order.
   void add() const {
     T* const to[] = {grads.r.as<T>(), grads.b_w.as<T>(), grads.b_r.as<T>()};
     const Index begin[] = {0, length * width, (length + 1) * width, (length + 2) * width};

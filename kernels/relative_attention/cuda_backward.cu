@@ -1,5 +1,5 @@
 // Relative attention on CUDA, backward: one pass each for the gradients of queries, of keys and values, and
-// of distances, all of which compute the weights anew from log_sum. Sums are ordered, there are no atomics.
+// of distances, all of which compute the weights again from log_sum. Sums have a fixed order.
 #include "kernels/relative_attention/relative_attention_dispatch.h"
 #include "kernels/relative_attention/relative_attention_tile.h"
 
@@ -78,7 +78,7 @@ __global__ void __launch_bounds__(attention_threads, 2)
   }
 }
 
-// Row `set` of a bias's sums: over the warp's rows of factor[row] key[row].
+// Writes row `set` of a bias's sums: the sum over the warp's rows of factor[row] key[row].
 template <int E, class T>
 __device__ void write_bias_sums(T factor, const T (&key)[E], Index set, T* sums) {
   STILLPOINT_UNROLL(16)
@@ -189,7 +189,7 @@ __global__ void __launch_bounds__(attention_threads, 2)
   write_bias_sums(total, own_distance, blockIdx.x * attention_warps + threadIdx.x / 32, args.b_r_sums);
 }
 
-// to[head,c] = sum over n < batch and s < sets of sums[(n heads + head) sets + s][c], sums of rows (E).
+// to[head,c] = sum over n < batch and s < sets of sums[(n heads + head) sets + s][c]; sums has rows (E).
 template <class T>
 struct BiasTotal {
   const T* sums;

@@ -1,4 +1,4 @@
-// Relative attention on CUDA, forward: a tile of queries per block, softmax as the keys come by.
+// Relative attention on CUDA, forward: a tile of queries per block, with a running softmax over the keys.
 #include "kernels/relative_attention/relative_attention_dispatch.h"
 #include "kernels/relative_attention/relative_attention_tile.h"
 
@@ -10,7 +10,7 @@ inline constexpr std::size_t forward_bytes = (attention_tile *
                                               (key_stride<E> + value_stride<E>)+attention_window *
                                               key_stride<E>)*sizeof(T);
 
-// What a thread has of its query: y = sums / total in base 2 relative to `top`.
+// A thread's part of its query: y = sums / total in base 2 relative to `top`.
 template <class T, int E>
 struct RunningSoftmax {
   T top, total, sums[E];
@@ -34,7 +34,7 @@ struct RunningSoftmax {
     STILLPOINT_UNROLL(16)
     for (int c = 0; c < E; ++c) sums[c] += a * value[c];
   }
-  // With the threads that share the query.
+  // Merges with the threads that share the query.
   __device__ void merge() {
     T best = top;
     for (int step = 1; step < attention_splits; step *= 2)

@@ -1,4 +1,4 @@
-// Relative attention's entry points: checks, and the choice of device.
+// Relative attention's entry points: they check the arguments and choose the device.
 #include "kernels/relative_attention/relative_attention.h"
 
 #include "kernels/relative_attention/relative_attention_cpu.h"

@@ -1,4 +1,4 @@
-// Relative attention on the CPU; contracts of relative_attention.h, checked there, with arrays on the CPU.
+// Relative attention on the CPU, with the contracts of relative_attention.h; the arguments are checked.
 #pragma once
 #include "kernels/relative_attention/relative_attention.h"
 

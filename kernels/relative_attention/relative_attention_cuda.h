@@ -1,4 +1,4 @@
-// Relative attention on CUDA; contracts of relative_attention.h, checked there, with arrays on CUDA.
+// Relative attention on CUDA, with the contracts of relative_attention.h; the arguments are checked.
 #pragma once
 #include "kernels/relative_attention/relative_attention.h"
 

@@ -7,7 +7,7 @@
 
 namespace stillpoint::kernels {
 
-// f(T{}, std::integral_constant<int, E>) with E the least width that has room for the features of a head.
+// Calls f(T{}, std::integral_constant<int, E>) with the least E that has room for the features of a head.
 template <class F>
 void dispatch_head(const char* where, const RelativeAttentionShape& s, DType dtype, F f) {
   dispatch_real(dtype, where, [&](auto zero) {

@@ -1,4 +1,4 @@
-// Relative attention's tiles on CUDA: what a block keeps in shared memory, and the scores from it.
+// Relative attention's tiles on CUDA: the data that a block keeps in shared memory, and the scores from it.
 #pragma once
 #include <cmath>
 #include <limits>
@@ -8,15 +8,14 @@
 
 namespace stillpoint::kernels {
 
-// A block owns `tile` queries, keys or distances of one head, `splits` threads each, which share the sum over
-// the other side; that side comes in tiles, too, so that their differences lie in a window of 2 tile - 1
-// rows.
+// A block owns `tile` queries, keys or distances of one head. `splits` threads share each one's sum over the
+// other side. That side comes in tiles, too, so that their differences lie in a window of 2 tile - 1 rows.
 inline constexpr int attention_tile = 32, attention_splits = 4, attention_window = 2 * attention_tile - 1;
-// Kernels ask for two blocks a multiprocessor: told nothing, the compiler spills for more.
+// Kernels ask for two blocks a multiprocessor, because otherwise the compiler spills to reach more.
 inline constexpr int attention_threads = attention_tile * attention_splits,
                      attention_warps = attention_threads / 32;
 
-// Elements from row to row in shared memory, odd so that rows lie in different banks.
+// The elements from row to row in shared memory are odd, so that rows lie in different banks.
 template <int E>
 inline constexpr int value_stride = E | 1;
 template <int E>
@@ -54,7 +53,7 @@ struct AttentionArgs {
         scale(T(1 / std::sqrt(double(s.features)))) {}
 };
 
-// Rows of one head of one sample: element (row, c) at data[row * stride + c].
+// Rows of one head of one sample: element (row, c) is at data[row * stride + c].
 template <class T>
 struct HeadRows {
   T* data;
@@ -90,7 +89,7 @@ struct AttentionHead {
     dv = {a.dqkv + in + 2 * width, three};
   }
   __device__ bool inside(Index row) const { return row >= 0 && row < length; }
-  // Row `row`, and zeros outside the length and past the features.
+  // Loads row `row`, with zeros outside the length and past the features.
   template <int E>
   __device__ void load(const HeadRows<const T>& rows, Index row, T (&to)[E]) const {
     STILLPOINT_UNROLL(16)
@@ -105,7 +104,7 @@ struct AttentionHead {
     return sum;
   }
 
-  // Into shared memory, a thread per row: keys first .. first + rows - 1 with their products with the bias.
+  // Loads keys first .. first + rows - 1 to shared memory with their bias products, a thread per row.
   template <int E>
   __device__ void stage_keys(const HeadRows<const T>& rows, const T* bias, Index first, int count,
                              T* to) const {
@@ -127,7 +126,7 @@ struct AttentionHead {
       for (int c = 0; c < E; ++c) to[m * value_stride<E> + c] = value[c];
     }
   }
-  // Queries first .. first + tile - 1 with what backward needs of them.
+  // Loads queries first .. first + tile - 1 with what backward needs of them.
   template <int E>
   __device__ void stage_queries(Index first, T* to) const {
     for (int m = int(threadIdx.x); m < attention_tile; m += attention_threads) {
@@ -148,7 +147,7 @@ struct AttentionHead {
   }
 };
 
-// q . (k + r) + b_w . k + b_r . r for a key and a distance with their products with the biases behind them.
+// Returns q . (k + r) + b_w . k + b_r . r; the products with the biases lie behind the key and the distance.
 template <int E, class T, class Query, class Key, class Distance>
 __device__ T attention_score(const Query& q, const Key& k, const Distance& r) {
   T sum = k[E] + r[E];
@@ -164,8 +163,8 @@ __device__ T attention_dot(const A& a, const B& b) {
   return sum;
 }
 
-// Sum over the threads of a warp whose numbers differ in the bits from `first` to below `end`; all of them
-// get it.
+// Returns to all of them the sum over the threads of a warp whose numbers differ in the bits from `first` to
+// below `end`.
 template <class T>
 __device__ T attention_sum(T value, int first, int end) {
   for (int step = first; step < end; step *= 2) value += __shfl_xor_sync(0xffffffffu, value, step);

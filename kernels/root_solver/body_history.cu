@@ -9,7 +9,7 @@ namespace {
 
 constexpr Index chunk = solver_chunk;
 
-// sums[b,k,j]: the j-th chunk of the product of row k.
+// sums[b,k,j] is the j-th chunk of the product of row k.
 template <class T>
 struct HistoryProduct {
   const T *rows, *x;
@@ -38,7 +38,7 @@ struct SumOfChunks {
   }
 };
 
-// Four rows at a time, so that y is read and written a quarter as often.
+// Takes four rows at a time, so that y is read and written a quarter as often.
 template <class T>
 struct HistoryCombination {
   const T *rows, *c, *x;

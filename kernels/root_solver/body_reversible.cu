@@ -11,8 +11,8 @@ struct Words {
   T high, low;
 };
 
-// a b, rounded; as a fused operation with zero, so that the compiler does not fuse it with a sum that
-// follows.
+// high = a b, rounded; it is a fused operation with zero, so that the compiler does not fuse it with a later
+// sum.
 template <class T>
 STILLPOINT_HD Words<T> product(T a, T b) {
   const T high = multiply_add(a, b, T(0));
@@ -23,7 +23,7 @@ STILLPOINT_HD Words<T> sum(T a, T b) {
   const T high = a + b, from_b = high - a;
   return {high, (a - (high - from_b)) + (b - from_b)};
 }
-// Old and new state may be one array.
+// The old and the new state may be one array.
 template <class T>
 struct DampedStep {
   const T *high, *low, *f;

@@ -1,4 +1,4 @@
-// Bodies of the state of an iteration for z = f(z), and of what Broyden's and Anderson's methods do per
+// Bodies of the state of an iteration for z = f(z), and of the work of Broyden's and Anderson's methods per
 // sample.
 #include "kernels/root_solver/root_state.h"
 
@@ -17,7 +17,7 @@ STILLPOINT_HD bool is_finite(T x) {
   return x - x == T(0);
 }
 
-// sums[2 r], sums[2 r + 1]: sum of (f - z)^2 and of f^2 over the r-th chunk.
+// sums[2 r], sums[2 r + 1] are the sums of (f - z)^2 and of f^2 over the r-th chunk.
 template <class T>
 struct ResidualSums {
   const T *z, *f;
@@ -106,7 +106,7 @@ struct JudgeLineSearch {
     }
     taken[b] = T(0);
     T next = least(b, s, value);
-    // NaN, too, is not within.
+    // The condition is negated so that a NaN is clamped, too.
     if (!(next >= T(0.1) * s && next <= T(0.5) * s)) next = next > T(0.5) * s ? T(0.5) * s : T(0.1) * s;
     last_squares[b] = value;
     last_scale[b] = s;
@@ -116,7 +116,8 @@ struct JudgeLineSearch {
     }
     scale[b] = next;
   }
-  // Of the parabola through start, its slope and the trial, or the cubic through the trial before, too.
+  // Returns the least point of the parabola through start, its slope and the trial, or of the cubic that also
+  // goes through the trial before.
   STILLPOINT_HD T least(Index b, T s, T value) const {
     const T f = start[b], h = last_scale[b];
     const T rise = (value - f + f * s) / (s * s);
@@ -135,7 +136,7 @@ struct BroydenUpdate {
   template <class Team>
   STILLPOINT_HD void operator()(Index r, Team team) const {
     const Index b = r / chunks, begin = r % chunks * chunk;
-    // Of a sample that has stopped, along + length is nothing but rounding.
+    // In a sample that has stopped, along + length is only rounding.
     const T sum = along[b] + length[b], least = (sizeof(T) == 8 ? T(1e-10) : T(1e-4)) * length[b];
     const T scale = T(1) / sum, t = taken == nullptr ? T(1) : taken[b];
     const bool usable = is_finite(scale) && is_finite(along[b]) && maximum(sum, -sum) > least;
@@ -152,7 +153,7 @@ struct BroydenUpdate {
   }
 };
 
-// Gaussian elimination with row pivots in double; the bordered system has a saddle point and no Cholesky
+// Gaussian elimination with row pivots in double: the bordered system has a saddle point and no Cholesky
 // factor.
 template <class T>
 struct AndersonWeights {

@@ -1,5 +1,5 @@
-// What an iteration for z = f(z) knows of every sample, all on the device of z, so that no step waits for the
-// host.
+// The state of every sample in an iteration for z = f(z), all on the device of z, so that no step waits for
+// the host.
 #pragma once
 #include "kernels/device/array.h"
 
@@ -7,10 +7,10 @@ namespace stillpoint::kernels {
 
 enum class SampleStatus : std::int32_t { running, converged, non_finite, diverged };
 
-// One entry per sample. residual is ||f(z) - z||, or that / (||f(z)|| + 1e-9); lowest and first are of the
-// same kind.
+// One entry per sample. residual is ||f(z) - z||, or that / (||f(z)|| + 1e-9); lowest and first are
+// residuals, too.
 struct RootState {
-  Array lowest, first;          // of z's dtype; lowest starts as infinity
+  Array lowest, first;          // in z's dtype; lowest starts as infinity
   Array status, steps, better;  // int32; better: the last residual is the lowest so far
 };
 
@@ -20,48 +20,47 @@ struct RootRule {
   double divergence = 0;  // a residual above it times the first has diverged
 };
 
-// Judges z against f = f(z), both (samples,width): updates the state of the samples that run and writes their
-// residuals to trace (samples); a sample that has stopped keeps its lowest residual there. `step` counts
-// from 1.
+// Judges z against f = f(z), both (samples,width): updates the state of the running samples and writes their
+// residuals to trace (samples), where a stopped sample keeps its lowest residual. `step` counts from 1.
 void judge_residuals(const Array& z, const Array& f, std::int64_t step, const RootRule& rule,
                      const RootState& state, const Array& trace);
 
-// to[b,:] = from[b,:] where flags[b] is not zero; both (samples,width), flags (samples) int32 or of their
-// dtype.
+// to[b,:] = from[b,:] if flags[b] is not zero; both (samples,width), flags (samples) int32 or of their dtype.
 void copy_where(const Array& flags, const Array& from, const Array& to);
 
-// How many samples run; waits for the device.
+// Returns how many samples run; waits for the device.
 std::int64_t count_running(const RootState& state);
 
-// Armijo's line search for ||g(z + s p)||^2 per sample, with a slope of -||g(z)||^2 at s = 0. All (samples).
+// Armijo's line search for ||g(z + s p)||^2 per sample, with slope -||g(z)||^2 at s = 0. Arrays are
+// (samples).
 struct LineSearch {
   Array start;                     // ||g(z)||^2; infinite before the first point
   Array scale;                     // s of the point to come
-  Array last_scale, last_squares;  // of the trial before it; last_scale 0: there was none
+  Array last_scale, last_squares;  // of the trial before it; last_scale 0: there was no trial
   Array taken;                     // s of the point that was just judged; 0: refused
 };
-// squares: ||g||^2 at z + scale p. A point that is low enough becomes the start, and the next scale is 1. One
-// that is not is refused, and the next scale is where the parabola or cubic through what is known has its
-// least value, between a tenth and half of this one; below least_line_scale the search gives up and takes the
-// full step, whatever its value.
+// squares: ||g||^2 at z + scale p. If a point is low enough, it becomes the start and the next scale is 1.
+// Otherwise it is refused, and the next scale is the least point of the parabola or cubic through the known
+// values, between a tenth and half of this one. Below least_line_scale the search gives up and takes the full
+// step, whatever its value.
 inline constexpr double least_line_scale = 1e-2, line_decrease = 1e-4;
 void judge_line_search(const Array& squares, const LineSearch& search);
 
-// Broyden's rank-one update of B = -I + sum_m u_m v_m^T with v = p^T B from the step t p and q = -B g' (g'
-// the new residual): with along = v . g', length = p . p and s = 1 / (along + length) it is
-// u = s (q - (1 - t) p), and the next direction is p' = -(B + u v^T) g' = q - along u. A sample whose s is
-// not finite keeps its B: u = 0, p' = q (p where q is not finite); one whose step was refused, t = 0: p' = p.
-// along and length (samples), p, q and p' (samples,width), taken (samples) or without data where every t is
-// 1; the samples of u lie u_stride elements apart.
+// Broyden's rank-one update of B = -I + sum_m u_m v_m^T with v = p^T B from the step t p and q = -B g' (g' is
+// the new residual). With along = v . g', length = p . p and s = 1 / (along + length) it is u = s (q - (1 -
+// t) p), and the next direction is p' = -(B + u v^T) g' = q - along u. A sample whose s is not finite keeps
+// its B: u = 0, p' = q (p if q is not finite). One whose step was refused, t = 0, has p' = p. along and
+// length (samples), p, q and p' (samples,width), taken (samples) or without data if every t is 1; the samples
+// of u lie u_stride elements apart.
 struct BroydenStep {
   Array p, q, along, length, taken;
 };
 void broyden_update(const BroydenStep& step, std::int64_t u_stride, const Array& u, const Array& next_p);
 
-// Anderson's weights: per sample the solution of [0 1^T; 1 G + lambda I] [nu; alpha] = [1; 0] for the leading
-// (count, count) part of gram (samples, capacity, capacity), lambda = regularisation times the mean of G's
-// diagonal (relative) or regularisation itself; alpha (samples,count). Where that is singular alpha is 1 for
-// row `newest` and 0 for others.
+// Anderson's weights alpha (samples,count): per sample the solution of [0 1^T; 1 G + lambda I] [nu; alpha] =
+// [1; 0] for the leading (count, count) part G of gram (samples, capacity, capacity). lambda is
+// regularisation times the mean of G's diagonal (relative) or regularisation itself. If the system is
+// singular, alpha is 1 for row `newest` and 0 for others.
 struct AndersonSystem {
   std::int64_t samples = 0, capacity = 0, count = 0, newest = 0;
   double regularisation = 1e-4;

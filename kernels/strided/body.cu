@@ -6,7 +6,7 @@
 namespace stillpoint::kernels {
 namespace {
 
-// std::array's operator[] is no device function before C++26, so bodies carry plain arrays.
+// std::array's operator[] is no device function before C++26, so bodies hold plain arrays.
 struct DeviceView {
   int rank;
   Index size[max_rank], stride[max_rank], offset;
@@ -43,7 +43,7 @@ struct Gather {
   DeviceView view;
   STILLPOINT_HD void operator()(Index i) const { y[i] = x[view.at(i)]; }
 };
-// A row is the innermost axis: on the CPU the divisions of a place are then made once per row.
+// A row is the innermost axis, so that on the CPU a place's divisions are made once per row.
 template <class T>
 struct GatherRow {
   const T* x;

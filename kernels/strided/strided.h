@@ -9,7 +9,7 @@ namespace stillpoint::kernels {
 
 inline constexpr int max_rank = 6;
 
-// A view of rank `rank` into a contiguous array: element (i_0..i_r) lies at offset + sum i_k stride_k.
+// A view of rank `rank` into a contiguous array: element (i_0..i_r) is at offset + sum i_k stride_k.
 struct View {
   int rank = 0;
   std::array<std::int64_t, max_rank> size{}, stride{};
@@ -20,8 +20,7 @@ struct View {
 void gather(const Array& x, const View& view, const Array& y);
 // y = 0, then y[view(i)] = x[i]; the view must not repeat an element.
 void scatter(const Array& x, const View& view, const Array& y);
-// y[i] = sum_j x[outer(i) + inner(j)], the sum in a fixed order that does not depend on the number of
-// threads.
+// y[i] = sum_j x[outer(i) + inner(j)], in a fixed order that does not depend on the number of threads.
 void sum_strided(const Array& x, const View& outer, const View& inner, const Array& y);
 // y (1) = sum of x.
 void sum(const Array& x, const Array& y);

@@ -10,9 +10,9 @@ namespace stillpoint::kernels {
 namespace {
 
 constexpr int most_tensors = 80;  // a table of four pointers each stays below the 4 KiB of kernel parameters
-constexpr Index chunk = 256;      // of a warp: two rounds of loads, since a small model's step is all latency
+constexpr Index chunk = 256;      // of a warp: two rounds of loads; latency bounds a small step
 
-// Chunks of tensors in a row: tensor t has size[t] elements and its first chunk is chunk number first[t].
+// Chunks of consecutive tensors: tensor t has size[t] elements, and its first chunk is chunk number first[t].
 template <class Pointers>
 struct Table {
   Pointers tensor[most_tensors];
@@ -32,7 +32,7 @@ struct Table {
     first[count + 1] = first[count] + std::int32_t((elements + chunk - 1) / chunk);
     ++count;
   }
-  // The last tensor whose first chunk is number `at` or earlier, and that has chunks.
+  // Returns the last tensor that has chunks and whose first chunk is number `at` or earlier.
   STILLPOINT_HD int find(Index at) const {
     int low = 0, high = count;
     while (high - low > 1) {
@@ -175,15 +175,15 @@ void check_coefficients(const char* where, const Array& coefficients, std::int64
       name_of(like.device), ", upload them in the parameters' type");
 }
 
-// Four elements of an optimiser step cost what one of a heavier body does: threads pay from 4 serial_below
-// on.
+// Four elements of an optimiser step cost as much as one of a heavier body, so threads pay from 4
+// serial_below on.
 template <class Body>
 void over_chunks(Device device, const Body& body) {
   const Index chunks = body.table.chunks();
   if (chunks > 0) each_row(device, chunks, body.table.elements() / (4 * chunks), body);
 }
 
-// Fills tables of up to most_tensors tensors and runs `body` with each.
+// Fills tables of up to most_tensors tensors and runs `body` on each table.
 template <class T, class Body>
 void over_tables(std::span<const AdamTensor> tensors, Body body) {
   for (std::size_t next = 0; next < tensors.size();) {

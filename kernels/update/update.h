@@ -7,34 +7,34 @@
 
 namespace stillpoint::kernels {
 
-// Arrays of one size; m and v are the optimiser's state, zero before the first step.
+// The arrays have one size; m and v are the optimiser's state, zero before the first step.
 struct AdamTensor {
   Array param, grad, m, v;
 };
 struct AdamOptions {
   double beta2 = 0.999, eps = 1e-8, weight_decay = 0;
 };
-// What changes from step to step, counted from 1, lies in memory, so that a recorded step can be replayed:
-// lr / (1 - beta1^step), 1 / sqrt(1 - beta2^step), 1 - beta1. An Error for a step below 1.
+// Returns lr / (1 - beta1^step), 1 / sqrt(1 - beta2^step) and 1 - beta1, which lie in memory, so that a
+// recorded step can be replayed. step counts from 1; throws Error below it.
 std::array<double, 3> adam_coefficients(double lr, double beta1, double beta2, std::int64_t step);
 // g = clip grad + weight_decay p,  m += (1 - beta1) (g - m),  v = beta2 v + (1 - beta2) g^2,
 // p -= lr / (1 - beta1^step) m / (sqrt(v / (1 - beta2^step)) + eps).
-// Kingma, Ba 2015, with weight decay as an L2 term. coefficients (3) and clip_factor (1; 1 where null) are on
-// the device and of the tensors' type, float32 or float64; up to 80 tensors take one launch. An Error where
+// Kingma, Ba 2015, with weight decay as an L2 term. coefficients (3) and clip_factor (1; null means 1) are on
+// the device in the tensors' type, float32 or float64. Up to 80 tensors take one launch. Throws Error if
 // arrays do not match.
 void adam_step(std::span<const AdamTensor> tensors, const AdamOptions& options, const Array& coefficients,
                const Array* clip_factor);
 
-// lr, and the momentum: 0 at step 1.
+// Returns lr, and the momentum, which is 0 at step 1.
 std::array<double, 2> sgd_coefficients(double lr, double momentum, std::int64_t step);
 // g = clip grad + weight_decay p,  m = momentum m + g (m = g at step 1),  p -= lr m. v is not read.
 void sgd_step(std::span<const AdamTensor> tensors, double weight_decay, const Array& coefficients,
               const Array* clip_factor);
 
-// norm (1) = sqrt(sum over all gradients of their squares), summed in float64 in an order that depends on the
-// sizes alone.
+// norm (1) = sqrt(sum over all gradients of their squares), in float64 in an order that depends only on the
+// sizes.
 void global_norm(std::span<const Array> gradients, const Array& norm);
-// factor (1) = min(1, max_norm / (norm + 1e-6)); NaN where the norm is.
+// factor (1) = min(1, max_norm / (norm + 1e-6)), or NaN if the norm is NaN.
 void clip_factor(const Array& norm, double max_norm, const Array& factor);
 
 }  // namespace stillpoint::kernels
