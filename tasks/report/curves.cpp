@@ -1,4 +1,4 @@
-// Which curves a group of runs has, against steps, epochs and time, and what its solvers did.
+// Writes the curves of a group of runs against steps, epochs and time, and the statistics of its solvers.
 #include <algorithm>
 #include <cmath>
 #include <string_view>
@@ -30,7 +30,7 @@ struct Kind {
 };
 
 bool is_optimiser(const std::string& name) { return name == "grad_norm" || name == "lr"; }
-// The columns of solver_metrics, and what a recipe says about a solver.
+// The columns of solver_metrics, and metrics of a recipe that describe a solver.
 bool is_solver(const std::string& name) {
   return name.starts_with("forward_") || name.starts_with("adjoint_") || name == "evaluations" ||
          name == "alpha" || name.find("radius") != std::string::npos;
@@ -40,7 +40,7 @@ bool is_other(const std::string& name) { return !is_optimiser(name) && !is_solve
 constexpr Kind kinds[] = {
     {"Loss and metrics", is_other}, {"Solvers", is_solver}, {"Optimisation", is_optimiser}};
 
-// What is read first comes first; the rest keeps the order of the log.
+// The metrics that a reader looks for first come first; the others keep the order of the log.
 std::size_t rank_of(const std::string& name) {
   constexpr std::string_view first[] = {"loss",     "accuracy",      "psnr",    "forward_steps",
                                         "forward_", "adjoint_steps", "adjoint_"};
@@ -60,8 +60,9 @@ bool has_curves(const RunData& run) {
   return std::any_of(run.metrics.begin(), run.metrics.end(), [](auto& m) { return m.step.size() > 1; });
 }
 
-// One run: a figure per metric with its splits. Several: one per metric and split. What was evaluated once,
-// as the test set is, is no curve, unless the run has logged nothing else yet.
+// For one run: a figure per metric with its splits. For more: one per metric and split. A metric that was
+// evaluated only once, like those of the test set, makes no curve, unless the run has logged nothing else
+// yet.
 std::vector<Wanted> figures_of(const Group& group, const Kind& kind) {
   std::vector<Wanted> wanted;
   for (const RunData* run : group.runs)
@@ -113,12 +114,13 @@ LineChart chart_of(const Group& group, const Wanted& wanted, Against against) {
   return chart;
 }
 
-// Epochs of one step say what the steps say.
+// If an epoch has one step, a curve over epochs shows the same as one over steps.
 bool has_epochs(const Group& group) {
   return std::any_of(group.runs.begin(), group.runs.end(), [](auto* r) { return r->steps_per_epoch > 1; });
 }
 
-// Radio buttons before what they choose from, which the style sheet shows: no script.
+// Writes radio buttons before the figures that they choose from. The style sheet shows the chosen one, so
+// that no script is needed.
 void write_choice(HtmlWriter& out, const Group& group) {
   const auto pick = [&](const std::string& axis, const std::string& label) {
     Attributes input{{"type", "radio"},

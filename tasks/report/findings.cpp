@@ -1,4 +1,4 @@
-// Classes, spectra and pictures.
+// Writes the sections about classes, spectra and pictures.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -26,7 +26,7 @@ bool same_classes(const Group& group) {
   return first != nullptr;
 }
 
-// Runs beside each other, a row per class.
+// Writes a row per class and a column per run.
 void write_class_accuracies(HtmlWriter& out, const Group& group) {
   std::vector<TableColumn> columns;
   std::vector<const Confusion*> of_runs;
@@ -62,7 +62,7 @@ void write_facts(HtmlWriter& out, const Json& facts) {
   write_table(out, "What the spectrum says", "quantity", {{"value"}}, rows);
 }
 
-// Arrays of objects, as the dictionaries that were tried: a row each.
+// Writes each array of objects, such as the dictionaries that were tried, as a table with a row per object.
 void write_lists(HtmlWriter& out, const Json& facts) {
   for (const auto& [name, list] : facts.items()) {
     if (!list.is_array() || list.empty() || !list[0].is_object() || list[0].empty()) continue;
@@ -87,7 +87,7 @@ void write_lists(HtmlWriter& out, const Json& facts) {
   }
 }
 
-// The means of squares of pixels, where a picture is wider than a report needs.
+// Averages squares of pixels if a picture is wider than a report needs.
 Image shrunk(const Image& image) {
   const std::int64_t by = (image.width + widest_picture - 1) / widest_picture;
   if (by <= 1 || image.height < by) return image;

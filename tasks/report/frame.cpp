@@ -1,4 +1,4 @@
-// Axes, ticks and grid.
+// Draws axes, ticks and the grid.
 #include "tasks/report/frame.h"
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// The frame of a figure: from values to places in its viewBox, with grid, ticks and labels.
+// The frame of a figure: maps values to places in its viewBox, and draws grid, ticks and labels.
 #pragma once
 #include <string>
 
@@ -6,21 +6,22 @@
 
 namespace stillpoint::report {
 
-// One decimal of a viewBox unit, which is about a pixel.
+// Writes a place with one decimal; a unit of the viewBox is about a pixel.
 std::string place(double value);
 
 struct Axis {
   double low = 0, high = 1;
   bool log = false;
-  double from = 0, to = 1;  // of the viewBox
+  double from = 0, to = 1;  // in the viewBox
   double operator()(double value) const;
 };
 
-// Gives an axis of one value a length: to 0, or where it is logarithmic an octave to both sides.
+// Gives an axis with only one value a length: extends it to 0, or by an octave to both sides if it is
+// logarithmic.
 void widen(Axis& axis);
 
-// Ticks with labels, below (x) or left (y) of the area that the two axes span; grid lines for y, and for x
-// where asked.
+// Writes ticks with labels below (x) and left (y) of the area that the two axes span, grid lines for y, and
+// for x if `x_grid`.
 void write_axes(HtmlWriter& out, const Axis& x, const Axis& y, const std::string& x_label,
                 const std::string& y_label, bool x_grid);
 

@@ -1,4 +1,4 @@
-// Escaping, base64 and tags.
+// Writes escaped text, base64 and tags.
 #include "tasks/report/html.h"
 
 #include <cstddef>
@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view replacement = "\xef\xbf\xbd";  // U+FFFD
 
-// Bytes of the UTF-8 character that the text begins with; 0 where it begins with none that XML allows.
+// Returns the bytes of the UTF-8 character at the beginning of the text, or 0 if XML does not allow it.
 std::size_t character_length(std::string_view text) {
   const std::size_t length = utf8_length(text);
   if (length == 1) return text[0] >= 0x20 || text[0] == '\t' || text[0] == '\n' || text[0] == '\r' ? 1 : 0;

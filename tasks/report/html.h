@@ -1,4 +1,4 @@
-// Writing HTML that is XML as well: every element is closed and every text and attribute value is escaped.
+// Writes HTML that is also XML: every element is closed, and every text and attribute value is escaped.
 #pragma once
 #include <string>
 #include <string_view>
@@ -7,7 +7,8 @@
 
 namespace stillpoint::report {
 
-// & < > " and ' as entities; control characters and bytes that are not UTF-8 as U+FFFD, which XML allows.
+// Writes & < > " and ' as entities, and control characters and bytes that are not UTF-8 as U+FFFD, which XML
+// allows.
 std::string escaped(std::string_view text);
 std::string base64(std::string_view bytes);
 
@@ -15,7 +16,7 @@ using Attributes = std::vector<std::pair<std::string_view, std::string>>;
 
 class HtmlWriter {
  public:
-  // An open element; closes when it ends, so that elements nest as scopes do.
+  // An open element. Its destructor closes it, so that elements nest as scopes do.
   class Element {
    public:
     Element(HtmlWriter& writer, std::string_view name) : writer_(writer), name_(name) {}
@@ -32,7 +33,7 @@ class HtmlWriter {
   void leaf(std::string_view name, std::string_view text, const Attributes& attributes = {});
   void empty(std::string_view name, const Attributes& attributes = {});  // <name ... />
   void text(std::string_view text);
-  // As it is: for what this program holds itself, never for what a file says.
+  // Adds HTML without escaping. Use it only for constants of this program, never for the contents of a file.
   void raw(std::string_view html) { html_ += html; }
   const std::string& html() const { return html_; }
 

@@ -1,4 +1,4 @@
-// Eigenvalues on the complex plane.
+// Draws eigenvalues on the complex plane.
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
@@ -20,7 +20,7 @@ constexpr Place places[] = {{"inside", "inside the unit circle", "c0"},
                             {"one", "at 1", "c3"},
                             {"outside", "outside", "c1"}};
 
-// Shapes differ, so that colour is never the only difference.
+// Also the shapes differ, so that colour is never the only difference.
 void write_mark(HtmlWriter& out, const Place& of, double x, double y, const std::string& title) {
   const std::string name = of.name, css = text("mark ", of.css);
   const auto at = [](double a, double b) { return place(a) + " " + place(b); };
@@ -67,7 +67,7 @@ void write_plane(HtmlWriter& out, const std::string& title,
   for (const auto lambda : eigenvalues)
     if (std::isfinite(std::abs(lambda)))
       reach = std::max({reach, 1.06 * std::abs(lambda.real()), 1.06 * std::abs(lambda.imag())});
-  reach = std::min(reach, 1e300);  // so that the axis has a length
+  reach = std::min(reach, 1e300);  // keeps the length of the axes finite
   const Axis x{.low = -reach, .high = reach, .from = 52, .to = 388},
       y{.low = -reach, .high = reach, .from = 360, .to = 24};
   const auto figure = out.open("figure", {{"class", "plane"}});

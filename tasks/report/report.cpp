@@ -1,4 +1,4 @@
-// The page: head, overview, a section per group of runs.
+// Writes the page: head, overview, and a section per group of runs.
 #include "tasks/report/report.h"
 
 #include <algorithm>
@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Data of which nothing can be compared with other data's: a data set, a picture.
+// Returns the data of a run, a data set or a picture. Runs on different data cannot be compared.
 std::string data_of(const RunData& run) {
   for (const char* setting : {"dataset", "image"})
     if (run.config.contains(setting) && run.config[setting].is_string())
@@ -34,7 +34,7 @@ std::vector<Group> grouped_runs(const std::vector<RunData>& runs) {
   return groups;
 }
 
-// The names of folders, with those of their parents where two are the same.
+// Names runs by their folders, and adds the names of the parents if two are the same.
 void name_apart(std::vector<RunData>& runs) {
   for (RunData& run : runs) {
     const auto same = std::count_if(runs.begin(), runs.end(), [&](const RunData& other) {

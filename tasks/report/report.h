@@ -1,4 +1,4 @@
-// The `report` command: runs as one HTML page that needs nothing but itself.
+// The `report` command: shows runs in one HTML page that needs no other file.
 #pragma once
 #include <filesystem>
 #include <string>
@@ -8,15 +8,16 @@
 
 namespace stillpoint::report {
 
-// A page without scripts and requests. Runs of one task on the same data are compared, others are apart.
+// Returns a page without scripts and requests. It compares runs of one task on the same data, and separates
+// others.
 std::string page(std::vector<RunData> runs);
 
 struct Written {
   std::size_t bytes = 0;                   // of the page
-  std::vector<std::string> left_out = {};  // why, for each folder that is not one of a run
+  std::vector<std::string> left_out = {};  // the reason for each folder that is not a run's
 };
-// Reads the runs and writes the page atomically. Throws Error where none of the folders is one of a run,
-// where one is given twice, or where the file cannot be written.
+// Reads the runs and writes the page atomically. Throws Error if none of the folders belongs to a run, if one
+// is given twice, or if the file cannot be written.
 Written write_report(const std::vector<std::filesystem::path>& folders, const std::filesystem::path& output);
 
 // The style sheet of every page.

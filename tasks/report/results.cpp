@@ -1,4 +1,4 @@
-// Remarks, results and settings.
+// Writes remarks, results and settings.
 #include <algorithm>
 #include <cmath>
 
@@ -16,7 +16,7 @@ double number_in(const Json& object, const std::string& name) {
   return there ? object[name].get<double>() : NAN;
 }
 
-// Of a finished run what results.json says, of another one the last value of the log.
+// Returns the value in results.json of a finished run, or the last value in the log of another one.
 double result_of(const RunData& run, const std::string& split, const std::string& name) {
   if (run.finished()) {
     const bool there = run.results.contains("metrics") && run.results["metrics"].is_object() &&
@@ -33,7 +33,7 @@ void add_once(std::vector<SplitAndName>& list, const SplitAndName& item) {
   if (std::find(list.begin(), list.end(), item) == list.end()) list.push_back(item);
 }
 
-// The metrics of evaluations, "test" first.
+// Returns the metrics of evaluations, "test" first.
 std::vector<SplitAndName> evaluated(const Group& group) {
   std::vector<SplitAndName> found;
   for (const RunData* run : group.runs) {
@@ -83,14 +83,14 @@ std::vector<std::string> setting_names(const Group& group) {
   return names;
 }
 
-// The defaults of the run's task; empty where this program has no such task.
+// Returns the defaults of the run's task; empty if this program has no such task.
 Json defaults_of(const RunData& run) {
   for (const TaskKind* kind : task_kinds())
     if (run.task == kind->name()) return kind->resolve({});
   return Json::object();
 }
 
-// Of one run: what differs from the defaults.
+// Writes the settings of a single run that differ from the defaults.
 void write_changed_settings(HtmlWriter& out, const RunData& run) {
   const Json defaults = defaults_of(run);
   std::vector<TableRow> rows;

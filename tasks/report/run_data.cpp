@@ -1,4 +1,4 @@
-// The configuration and the log of a run.
+// Reads the configuration and the log of a run.
 #include "tasks/report/run_data.h"
 
 #include <algorithm>
@@ -32,7 +32,7 @@ void add_row(RunData& run, const nlohmann::json& row) {
   if (row.contains("epoch") && row["epoch"].is_number()) {
     const double epoch = row["epoch"].get<double>();
     run.last_epoch = std::max(run.last_epoch, epoch);
-    // The loop evaluates at the ends of epochs alone.
+    // The training loop evaluates only at the ends of epochs.
     if (split != "train" && epoch > 0) run.steps_per_epoch = step / epoch;
   }
   for (const auto& [name, value] : row.items()) {

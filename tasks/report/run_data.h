@@ -1,4 +1,4 @@
-// What a run folder holds, read for a report: whatever is missing or damaged becomes a remark.
+// The contents of a run folder, read for a report. Anything missing or damaged becomes a remark.
 #pragma once
 #include <complex>
 #include <filesystem>
@@ -11,21 +11,21 @@
 
 namespace stillpoint::report {
 
-// One metric of one split, in the order of the steps; of rows with the same step the last one.
+// One metric of one split, in the order of the steps. The last of the rows with the same step counts.
 struct LoggedMetric {
   std::string split, name;
-  std::vector<double> step, epoch, seconds;  // epoch: fractional, empty where the log does not tell it
-  std::vector<double> value;                 // NaN where the log has none
+  std::vector<double> step, epoch, seconds;  // epoch: fractional; empty if the log does not have it
+  std::vector<double> value;                 // NaN for null in the log
 };
 
 struct Confusion {
-  std::string split;                        // empty where only confusion.csv tells it
-  std::vector<std::string> classes;         // rows are labels, columns what was predicted
+  std::string split;                        // empty if only confusion.csv has the matrix
+  std::vector<std::string> classes;         // rows are labels, columns are predictions
   std::vector<std::vector<double>> counts;  // square
 };
 
 struct SpectrumFile {
-  std::string name;  // of its folder, empty for the run's own
+  std::string name;  // of its folder; empty for the run's own
   Json facts;        // spectrum.json without the eigenvalues
   double tolerance = 0;
   std::vector<std::complex<double>> eigenvalues;
@@ -33,9 +33,9 @@ struct SpectrumFile {
 
 struct RunData {
   std::filesystem::path folder;
-  std::string name;  // for the reader, unique in a report
+  std::string name;  // for the reader; unique in a report
   std::string task;
-  Json config = Json::object(), results;  // results: null where the run has none
+  Json config = Json::object(), results;  // results: null if the run has none
   std::vector<LoggedMetric> metrics;
   double last_step = 0, last_epoch = 0, seconds = 0;  // of the log
   double steps_per_epoch = 0;                         // 0: not known
@@ -48,13 +48,13 @@ struct RunData {
   const LoggedMetric* metric(const std::string& of_split, const std::string& called) const;
 };
 
-// Throws Error where the folder is not one of a run: it has no config.json, or one without task and config.
+// Throws Error if the folder is not a run's: it has no config.json, or one without task and config.
 RunData read_run(const std::filesystem::path& folder);
 
-// The parts, each adding to `run`.
+// These read the parts, and add them to `run`.
 void read_log(RunData& run);       // metrics.jsonl
 void read_results(RunData& run);   // results.json and confusion.csv
-void read_spectra(RunData& run);   // spectrum.json, in the folder and in those directly below
+void read_spectra(RunData& run);   // spectrum.json, in the folder and in its direct subfolders
 void read_pictures(RunData& run);  // truth_and_prediction.png and prediction.png
 
 }  // namespace stillpoint::report

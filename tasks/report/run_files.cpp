@@ -1,4 +1,4 @@
-// Results, confusion matrices, spectra and pictures of a run.
+// Reads the results, confusion matrices, spectra and pictures of a run.
 #include <algorithm>
 #include <sstream>
 
@@ -17,7 +17,7 @@ std::vector<std::string> cells_of(const std::string& line) {
   return cells;
 }
 
-// Nothing unless it is square, of at least one class, and holds numbers alone.
+// Returns nothing unless the matrix is square, has at least one class, and holds only numbers.
 std::optional<std::vector<std::vector<double>>> counts_of(const Json& rows) {
   if (!rows.is_array() || rows.empty()) return std::nullopt;
   std::vector<std::vector<double>> counts;
@@ -32,7 +32,7 @@ std::optional<std::vector<std::vector<double>>> counts_of(const Json& rows) {
   return counts;
 }
 
-// Of the last split (the test set) that has one in the details of results.json.
+// Returns the matrix of the last split (the test set) that has one in the details of results.json.
 std::optional<Confusion> confusion_of(const Json& results) {
   std::optional<Confusion> found;
   if (!results.contains("details") || !results["details"].is_object()) return found;
@@ -49,7 +49,7 @@ std::optional<Confusion> confusion_of(const Json& results) {
   return found;
 }
 
-// "label,A,B" and a row "A,5,1" per class.
+// Reads "label,A,B" and a row "A,5,1" per class.
 std::optional<Confusion> confusion_in(const fs::path& csv) {
   std::istringstream in(read_file(csv));
   std::string line;
@@ -85,7 +85,7 @@ void read_spectrum(RunData& run, const fs::path& path, const std::string& name) 
   run.spectra.push_back(std::move(spectrum));
 }
 
-// A pair is the truth, a gap, and the prediction, which has the truth's size.
+// Returns the truth from a pair, which consists of the truth, a gap, and the prediction of the same size.
 std::optional<Image> left_part(const Image& pair, const Image& right) {
   if (pair.height != right.height || pair.width < 2 * right.width) return std::nullopt;
   Image out{right.height, right.width, 3, {}};

@@ -1,4 +1,4 @@
-// The parts of a report about runs that can be compared.
+// The parts of a report on runs that can be compared.
 #pragma once
 #include <string>
 #include <vector>
@@ -9,18 +9,18 @@
 
 namespace stillpoint::report {
 
-// Runs of one task on the same data. The k-th has the k-th style of line.
+// Runs of one task on the same data. The k-th run has the k-th line style.
 struct Group {
-  std::string id;    // of its section
+  std::string id;    // of the section
   std::string name;  // "image-classification, mnist"
   std::vector<const RunData*> runs;
 };
 
-// "loss_recalled" as "loss recalled".
+// Turns "loss_recalled" into "loss recalled".
 std::string spaced(std::string name);
 std::vector<TableColumn> columns_of(const Group& group);
 
-// Each writes nothing where no run has what it shows.
+// Each writes nothing if no run has anything to show.
 void write_remarks(HtmlWriter& out, const Group& group);
 void write_results(HtmlWriter& out, const Group& group);
 void write_settings(HtmlWriter& out, const Group& group);

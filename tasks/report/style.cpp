@@ -1,9 +1,9 @@
-// The style sheet: two themes as custom properties, curves in colours that stay apart for the colour-blind.
+// The style sheet: two themes as custom properties, and curve colours that the colour-blind can tell apart.
 #include "tasks/report/report.h"
 
 namespace stillpoint::report {
 
-// No < and no & stands in it, so that it needs no escaping.
+// It contains no < and no &, so that it needs no escaping.
 const char* const style_sheet = R"(
 :root {
   color-scheme: light dark;

@@ -1,4 +1,4 @@
-// Tables of text cells, and the confusion matrix.
+// Writes tables of text cells, and the confusion matrix.
 #include "tasks/report/table.h"
 
 #include <algorithm>
@@ -12,10 +12,10 @@
 namespace stillpoint::report {
 namespace {
 
-constexpr std::size_t widest_unbroken = 26;  // bytes of a cell
+constexpr std::size_t widest_unbroken = 26;  // bytes in a cell
 
 HtmlWriter::Element scroll_box(HtmlWriter& out, const std::string& caption) {
-  // Focusable, so that the keyboard scrolls it.
+  // The box is focusable, so that the keyboard can scroll it.
   return out.open("div",
                   {{"class", "scroll"}, {"tabindex", "0"}, {"role", "region"}, {"aria-label", caption}});
 }
@@ -31,7 +31,7 @@ void write_head(HtmlWriter& out, const std::string& corner, const std::vector<Ta
   }
 }
 
-// A style attribute for the heat of a cell, from 0 to 1.
+// Returns the style attribute for a cell's heat, from 0 to 1.
 std::string heat(double share) {
   char text[32];
   std::snprintf(text, sizeof text, "--heat:%.3f", std::clamp(share, 0.0, 1.0));
@@ -46,7 +46,7 @@ std::string percent(double share) {
   return std::isfinite(share) ? text : "–";
 }
 
-// The largest share of a row that was predicted as one wrong class.
+// Returns the largest share of a row that was predicted as one wrong class.
 double largest_miss(const Confusion& confusion) {
   double largest = 0;
   for (std::size_t i = 0; i < confusion.counts.size(); ++i)
@@ -63,7 +63,7 @@ void write_confusion_row(HtmlWriter& out, const Confusion& confusion, std::size_
   out.leaf("th", confusion.classes[k], {{"scope", "row"}});
   for (std::size_t j = 0; j < counts.size(); ++j) {
     const double share = images > 0 ? counts[j] / images : 0;
-    // By the square root, since most misses are few.
+    // The square root makes small shares visible, because most misses are few.
     const double warmth = j == k ? share : largest > 0 ? std::sqrt(share / largest) : 0;
     const std::string css = counts[j] == 0 ? "none" : j == k ? "hit" : "miss";
     const auto cell = out.open("td", {{"class", css}, {"style", heat(warmth)}});
@@ -86,7 +86,7 @@ void write_table(HtmlWriter& out, const std::string& caption, const std::string&
     out.leaf("th", row.name, {{"scope", "row"}});
     for (std::size_t i = 0; i < row.cells.size(); ++i) {
       const bool best = i < row.best.size() && row.best[i];
-      // What is long may break, a number never does.
+      // A long text may break; a number never does.
       const bool wide = row.cells[i].size() > widest_unbroken;
       const auto cell = out.open("td", wide ? Attributes{{"class", "long"}} : Attributes{});
       if (best) {

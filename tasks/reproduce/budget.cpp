@@ -1,4 +1,4 @@
-// Measuring steps, sharing time.
+// Measures steps, and shares time between runs.
 #include "tasks/reproduce/budget.h"
 
 #include <algorithm>
@@ -49,7 +49,7 @@ double seconds_per_epoch(const Job& job, Device device, const fs::path& scratch)
              }},
         unread);
   remove_own_folder(scratch, scratch.parent_path(), config_name);
-  release_cached_memory(device);  // this process starts others and needs no more of it
+  release_cached_memory(device);  // this process starts others, and no longer needs it
   return timed == 0 ? 0 : seconds / double(timed) * double(steps_per_epoch);
 }
 

@@ -1,4 +1,4 @@
-// How much training fits into a given time.
+// Computes how much training fits into a given time.
 #pragma once
 #include <filesystem>
 #include <vector>
@@ -7,12 +7,13 @@
 
 namespace stillpoint {
 
-// Equal shares of `total`, none larger than what is wanted; what small ones leave is shared by the others.
-// The share of those that get less than they want; infinite where all get what they want.
+// Shares `total` equally, but gives nobody more than wanted; the others share what is left. Returns the share
+// of those that get less than they want, or infinity if all get what they want.
 double fair_share(std::vector<double> wanted, double total);
 
-// Seconds of an epoch of the job on this machine, evaluations left out, from steps of training in `scratch`,
-// which is removed again. Error where the task cannot be made, for want of its data.
+// Returns the seconds of an epoch of the job on this machine without evaluations, measured on training steps
+// in `scratch`, which it removes afterwards. Throws Error if the task cannot be made because its data are
+// missing.
 double seconds_per_epoch(const Job& job, Device device, const std::filesystem::path& scratch);
 
 }  // namespace stillpoint

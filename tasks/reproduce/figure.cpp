@@ -1,4 +1,4 @@
-// Figures 2, 4 and 5.
+// Draws figures 2, 4 and 5.
 #include "tasks/reproduce/figure.h"
 
 #include <algorithm>
@@ -19,9 +19,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int gap = 8;  // white pixels between parts of a picture
+constexpr int gap = 8;  // white pixels between the parts of a picture
 
-// a, white pixels, then b below; the narrower one is filled up with white.
+// Returns a, white pixels and b, one below the other; the narrower one is filled up with white.
 Image above(const Image& a, const Image& b) {
   if (a.height == 0) return b;
   Image out{a.height + gap + b.height, std::max(a.width, b.width), 3, {}};
@@ -44,7 +44,7 @@ bool white_column(const Image& image, std::int64_t column) {
   return true;
 }
 
-// Columns first..last (not included) of the picture.
+// Returns columns first to last - 1 of the picture.
 Image columns_of(const Image& image, std::int64_t first, std::int64_t last) {
   Image out{image.height, last - first, 3, {}};
   for (std::int64_t row = 0; row < image.height; ++row) {
@@ -56,7 +56,7 @@ Image columns_of(const Image& image, std::int64_t first, std::int64_t last) {
 
 void append(Image& row, const Image& next) { row = row.height == 0 ? next : side_by_side(row, next, gap); }
 
-// Panels of equal size in rows, without the white columns that all of them have at their sides.
+// Arranges panels of equal size in rows, without the white columns that all of them have at their sides.
 Image grid_of(const std::vector<Image>& panels, std::size_t in_row) {
   Image grid, row;
   std::int64_t first = panels[0].width, last = 0;
@@ -153,7 +153,7 @@ void write_training_curves(const std::vector<Job>& jobs, const fs::path& folder,
 void write_predictions(const std::vector<Job>& jobs, const fs::path& folder, std::ostream& out) {
   Image montage, row;
   std::string picture;
-  Index column = 0;  // that of the truth is the first
+  Index column = 0;  // the truth has the first one
   std::string markdown =
       "# Fig. 5: pictures and predictions\n\n| picture | model | column of fig5.png | test PSNR "
       "|\n|---|---|---:|---:|\n";

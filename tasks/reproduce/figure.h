@@ -1,4 +1,4 @@
-// The paper's figures, from runs and from textbook systems.
+// Draws the paper's figures from runs and from textbook systems.
 #pragma once
 #include <filesystem>
 #include <ostream>
@@ -8,8 +8,8 @@
 
 namespace stillpoint {
 
-// Fig. 2: Koopman eigenvalues on the complex plane of textbook systems, at least one for each of the four
-// cases. Writes fig2.png, the systems' own files in fig2/SYSTEM, and fig2.md.
+// Fig. 2: Koopman eigenvalues of textbook systems on the complex plane, at least one for each of the four
+// cases. Writes fig2.png, the files of each system in fig2/SYSTEM, and fig2.md.
 void write_spectra(const std::filesystem::path& folder, std::ostream& out);
 
 // Fig. 4: training loss of the runs against their time (fig4-time.{png,svg,dat}) and against epochs
@@ -17,8 +17,8 @@ void write_spectra(const std::filesystem::path& folder, std::ostream& out);
 void write_training_curves(const std::vector<Job>& jobs, const std::filesystem::path& folder,
                            std::ostream& out);
 
-// Fig. 5: in a row per picture the truth and what each model predicts, fig5.png, and fig5.md with the order
-// and each PSNR. Jobs that are not finished are left out.
+// Fig. 5: writes fig5.png, which has a row per picture with the truth and each model's prediction, and
+// fig5.md, which has the order and each PSNR. Unfinished jobs are left out.
 void write_predictions(const std::vector<Job>& jobs, const std::filesystem::path& folder, std::ostream& out);
 
 }  // namespace stillpoint

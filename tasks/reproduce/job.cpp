@@ -1,4 +1,4 @@
-// Runs and their commands.
+// Makes the runs of a table and their commands.
 #include "tasks/reproduce/job.h"
 
 #include <algorithm>
@@ -44,16 +44,16 @@ Json Job::config() const {
 bool Job::ran_as_planned() const {
   const fs::path path = folder / config_name;
   const Json ran = read_json_file(path);
-  // Resolved, since settings of before there was another one lack it.
+  // Resolving adds settings that did not exist when the run was made.
   const Json whole = task_kind(table->task).resolve({{member(ran, "config", path.string()), path.string()}});
   return without_places(whole) == without_places(config());
 }
 
 bool Job::ran_on_these_data() const {
-  static std::map<std::string, std::string> contents;  // by the settings that name data: read once
+  static std::map<std::string, std::string> contents;  // by the settings that name data; read only once
   const std::string path = (folder / config_name).string();
   const Json now = config(), ran = read_json_file(path);
-  if (ran.is_object() && !ran.contains("content")) return true;  // of before there was a record
+  if (ran.is_object() && !ran.contains("content")) return true;  // older than this record
   const std::string recorded = string_of(ran, "content", path);
   if (recorded.empty()) return true;
   std::string key;
@@ -62,7 +62,7 @@ bool Job::ran_on_these_data() const {
   const auto [at, is_new] = contents.try_emplace(key);
   if (is_new) try {
       at->second = task_kind(table->task).make(now, Device::cpu)->content();
-    } catch (const Error&) {  // gone, which does not touch what is finished
+    } catch (const Error&) {  // missing data do not affect a finished run
     }
   return at->second.empty() || at->second == recorded;
 }

@@ -1,4 +1,4 @@
-// What the SIM paper reports (Tables 1 to 3), and the shipped settings that aim at it.
+// The results that the SIM paper reports (Tables 1 to 3), and the shipped settings that aim at them.
 #pragma once
 #include <cmath>
 #include <string>
@@ -10,32 +10,32 @@
 namespace stillpoint {
 
 struct PaperCell {
-  std::string model;  // the table's row, as the paper names it
-  std::string data;   // its column: a data set, a folder of pictures, or empty
+  std::string model;  // the row, with the paper's name
+  std::string data;   // the column: a data set, a folder of pictures, or empty
   std::string preset;
-  double value = NAN, deviation = NAN;  // as the paper prints them; NaN: it has none
-  Index epochs = 0;                     // that it was trained for, where they are not the table's
+  double value = NAN, deviation = NAN;  // as printed in the paper; NaN: it has none
+  Index epochs = 0;                     // of the paper's run, if they differ from the table's
 };
 
 // How the runs of a cell become one number.
 enum class Summary {
-  median,  // of the seeds, with the smallest and the largest: for losses, which differ by orders of magnitude
-  seeds,   // mean and standard deviation over seeds
-  pictures  // over pictures, of the means over seeds
+  median,   // over seeds, with the smallest and the largest: for losses, which differ by orders of magnitude
+  seeds,    // mean and standard deviation over seeds
+  pictures  // mean and standard deviation over pictures, of the means over seeds
 };
 
 struct PaperTable {
   std::string name, title, task;
   std::string metric;  // of the test split
-  double scale = 1;    // from the metric to the paper's unit
+  double scale = 1;    // factor from the metric to the paper's unit
   std::string unit;
   Summary summary = Summary::seeds;
   std::string epochs;      // of the paper's runs, in words
-  Index least_epochs = 0;  // the fewest of them
+  Index least_epochs = 0;  // the fewest of those epochs
   std::vector<PaperCell> cells = {};
 };
 
-// table1, table2 or table3; Error for another name.
+// Accepts table1, table2 and table3. Throws Error for any other name.
 const PaperTable& paper_table(std::string_view name);
 
 }  // namespace stillpoint

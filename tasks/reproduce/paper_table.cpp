@@ -1,4 +1,4 @@
-// From finished runs to cells, and cells to Markdown and JSON.
+// Turns finished runs into cells, and cells into Markdown and JSON.
 #include "tasks/reproduce/paper_table.h"
 
 #include <algorithm>
@@ -47,7 +47,7 @@ struct Statistic {
   double mean = NAN, deviation = NAN, median = NAN, least = NAN, most = NAN;
 };
 
-// The deviation is that of a sample, 0 for a single value.
+// Computes the deviation of a sample; it is 0 for a single value.
 Statistic statistic_of(std::vector<double> values) {
   Statistic s;
   std::erase_if(values, [](double v) { return std::isnan(v); });
@@ -133,7 +133,7 @@ std::string own_value(const PaperTable& table, const Cell& cell) {
          (cell.runs.size() > 1 ? " (" + scientific(s.least) + " to " + scientific(s.most) + ")" : "");
 }
 
-// Smallest and largest number of epochs among the runs.
+// Returns the smallest and the largest number of epochs among the runs.
 std::pair<Index, Index> epochs_of(const Cell& cell) {
   Index least = cell.runs[0].epochs, most = least;
   for (const FinishedRun& run : cell.runs) {
@@ -179,7 +179,7 @@ std::set<std::int64_t> seeds_of(const std::vector<Cell>& cells) {
   return seeds;
 }
 
-// Every picture with the cells of its set.
+// Writes every picture with the cells of its set.
 std::string pictures_of(const std::vector<Cell>& cells) {
   std::string out;
   std::set<std::string> sets;

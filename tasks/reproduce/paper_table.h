@@ -1,4 +1,4 @@
-// A reproduced table beside the paper's.
+// Writes a reproduced table beside the paper's.
 #pragma once
 #include <filesystem>
 #include <vector>
@@ -7,9 +7,9 @@
 
 namespace stillpoint {
 
-// Reads the finished ones among the jobs and writes TABLE.md and TABLE.json to the folder: per cell the
-// paper's value, ours, how many runs, their epochs as a part of the paper's, their time, and the command.
-// Returns the Markdown.
+// Reads the finished jobs and writes TABLE.md and TABLE.json to the folder: per cell the paper's value, ours,
+// the number of runs, their epochs as a share of the paper's, their time, and the command. Returns the
+// Markdown.
 std::string write_table(const PaperTable& table, const std::vector<Job>& jobs,
                         const std::filesystem::path& folder);
 

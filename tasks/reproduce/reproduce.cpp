@@ -1,4 +1,4 @@
-// Which runs, how long each, in which order, and what is made of them.
+// Plans the runs, their times and their order, and writes the tables and figures from them.
 #include "tasks/reproduce/reproduce.h"
 
 #include <algorithm>
@@ -35,7 +35,7 @@ class Reproduction {
   void search_cell(const PaperCell& cell, double seconds);
   void plan();
   double seconds_of_epoch(const Job& job);
-  double seconds_to_go(const Job& job);  // of one that is not finished
+  double seconds_to_go(const Job& job);  // for an unfinished job
   void print_plan() const;
   void print_commands();
   std::vector<Job> with_earlier_runs() const;
@@ -50,7 +50,7 @@ class Reproduction {
   const PaperTable& table_;
   JobSources sources_;
   std::vector<Job> jobs_;
-  std::map<const PaperCell*, std::string> missing_;  // why a cell has no runs
+  std::map<const PaperCell*, std::string> missing_;  // the reason why a cell has no runs
   std::map<std::string, double> epoch_seconds_;      // measured, by preset and file
 };
 
@@ -70,7 +70,7 @@ Reproduction::Reproduction(const ReproduceRequest& request, std::ostream& out)
     sources_.data = fs::absolute(usual);
 }
 
-// One picture of each set for the figure, all of them for the table.
+// Returns one picture of each set for the figure, and all of them for the table.
 std::vector<std::string> Reproduction::pictures(const PaperCell& cell) const {
   if (table_.task != "image-regression") return {""};
   std::vector<std::string> found = pictures_in(sources_.data, cell.data);
@@ -78,7 +78,7 @@ std::vector<std::string> Reproduction::pictures(const PaperCell& cell) const {
   return found;
 }
 
-// Seeds outermost: what a budget cuts off is the last seed of every cell and not the last cells.
+// Seeds are the outermost loop, so that a budget cuts off the last seed of every cell and not the last cells.
 void Reproduction::add_jobs() {
   const bool figure = request_.what.starts_with("fig");
   for (Index seed = 1; seed <= (figure ? 1 : request_.seeds); ++seed)
@@ -100,7 +100,7 @@ void Reproduction::leave_out_without_data() {
     if (job.finished() || job.begun()) return false;
     if (!missing_.contains(job.cell)) {
       std::string& why = missing_[job.cell];
-      const Json config = job.config();  // bad settings are an error
+      const Json config = job.config();  // throws Error if the settings are bad
       try {
         task_kind(table_.task).make(config, Device::cpu);
       } catch (const Error& error) {
@@ -113,8 +113,8 @@ void Reproduction::leave_out_without_data() {
     if (!why.empty()) out_ << "left out: " << cell->preset << ": " << why << "\n";
 }
 
-// By `tune` in processes of its own, which Ctrl-C or the end of its time ends as it would at the keyboard;
-// the study stays and is gone on with by the next call.
+// Runs `tune` in its own processes. Ctrl-C, or the end of its time, ends it as Ctrl-C would at the keyboard.
+// The next call continues the study.
 void Reproduction::search_cell(const PaperCell& cell, double seconds) {
   const fs::path folder = found_settings(sources_, cell).parent_path();
   std::vector<std::string> arguments = search_arguments(table_, cell, sources_, pictures(cell)[0]);
@@ -169,7 +169,7 @@ void Reproduction::plan() {
   if (request_.minutes == 0) return;
   std::vector<double> wanted;
   std::vector<Job*> open;
-  double begun = 0;  // seconds that runs need which have their epochs already
+  double begun = 0;  // seconds for the runs whose epochs are already fixed
   for (Job& job : jobs_) {
     if (job.finished() || InterruptGuard::interrupted()) continue;
     if (job.begun()) {
@@ -188,9 +188,10 @@ void Reproduction::plan() {
   }
 }
 
-// With the time of each, were it alone on its threads, and of all that is open.
+// Prints each command with the time that a run would take with its threads to itself, and the time of all
+// that is open.
 void Reproduction::print_commands() {
-  std::map<std::string, std::pair<Index, double>> commands;  // how many, seconds of each
+  std::map<std::string, std::pair<Index, double>> commands;  // number of runs, seconds of each
   double all = 0;
   for (const Job& job : jobs_) {
     if (job.finished() || InterruptGuard::interrupted()) continue;
@@ -223,7 +224,7 @@ void Reproduction::print_plan() const {
   out_ << std::flush;
 }
 
-// A call for a part of the table writes what others have left there as well.
+// A call for a part of the table also writes the runs that earlier calls have left there.
 std::vector<Job> Reproduction::with_earlier_runs() const {
   std::vector<Job> all = jobs_;
   constexpr Index most_seeds = 16;
@@ -246,7 +247,7 @@ int Reproduction::run() {
     search();
     jobs_.clear();
     missing_.clear();
-    add_jobs();  // with what was found
+    add_jobs();  // with the settings that the search found
     leave_out_without_data();
   }
   plan();

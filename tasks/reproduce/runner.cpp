@@ -1,4 +1,4 @@
-// Starting, watching and accounting for training runs.
+// Starts training runs, watches them, and records their times.
 #include "tasks/reproduce/runner.h"
 
 #include <algorithm>
@@ -59,7 +59,7 @@ void Runner::start(const Job& job) {
     arguments.push_back("--resume");
   } else {
     remove_own_folder(job.folder, job.folder.parent_path(),
-                      attempt_name);  // of a run that ended before its first checkpoint
+                      attempt_name);  // the run ended before its first checkpoint
     make_folder(job.folder);
     write_atomically(job.folder / attempt_name, attempt_of(job).dump(2) + "\n");
     arguments = job.arguments();

@@ -1,4 +1,4 @@
-// Training runs as processes of their own, several at once.
+// Runs training jobs in their own processes, more than one at a time.
 #pragma once
 #include <ostream>
 #include <vector>
@@ -9,19 +9,19 @@ namespace stillpoint {
 
 struct RunnerOptions {
   Index workers = 1;
-  int threads = 1;  // of each
+  int threads = 1;  // per run
   std::string device = "auto";
-  double seconds = 0;  // after which no further run is started; 0: all are
+  double seconds = 0;  // no further run starts after this time; 0: all start
 };
 
-// Runs what is not finished, in the given order, goes on with what was begun, and leaves in each folder
-// log.txt and reproduce.json (the command, seconds, processor seconds, over all attempts). The caller holds
-// an InterruptGuard: what it hears is passed on to the runs, which save. 0 where every run that was started
-// has finished, 130 after an interrupt, else 1.
+// Runs the unfinished jobs in the given order, and resumes those that were interrupted. Leaves log.txt and
+// reproduce.json (the command, seconds and processor seconds over all attempts) in each folder. The caller
+// holds an InterruptGuard; signals are passed on to the runs, which then save. Returns 0 if every run that
+// was started has finished, 130 after an interrupt, else 1.
 int run_jobs(const std::vector<Job>& jobs, const RunnerOptions& options, std::ostream& out);
 
-// What the job's folder records: the command with which it was begun, seconds, processor seconds, threads;
-// the job's own command alone where nothing is recorded.
+// Returns the record in the job's folder: the command with which it was begun, seconds, processor seconds and
+// threads; or only the job's command if there is no record.
 Json attempt_of(const Job& job);
 
 inline constexpr const char* attempt_name = "reproduce.json";

@@ -1,8 +1,8 @@
-"""What all parts of a search say, and how they end."""
+"""The messages and exit codes that all parts of a search share."""
 import os
 import sys
 
-LASTING, INTERRUPTED = 75, 130  # exit codes: a fault of the machine lasts; Ctrl-C
+LASTING, INTERRUPTED = 75, 130  # exit codes: after a lasting fault of the machine; after Ctrl-C
 
 
 def fail(text, code=1):
@@ -19,11 +19,11 @@ except ImportError as missing:
 
 
 class Output:
-    whole = True  # false where a line could not be written: the exit code tells it
+    whole = True  # false if a line could not be written; the exit code then reports it
 
 
 def say(text):
-    """A line of output. A search goes on without them."""
+    """Prints a line of output. A search continues if that fails."""
     try:
         print(text, flush=True)
     except OSError:
@@ -32,7 +32,7 @@ def say(text):
 
 
 def is_special(path):
-    """Whether something stands there that is no regular file: opening a pipe would wait for its other end."""
+    """Returns whether the path exists and is no regular file. Opening a pipe would wait for its other end."""
     return os.path.exists(path) and not os.path.isfile(path)
 
 
@@ -41,4 +41,4 @@ class Lasting(Exception):
 
 
 class Lost(Exception):
-    """The trial is another worker's by now."""
+    """Another worker has taken over the trial."""

@@ -1,4 +1,4 @@
-"""The settings that a search draws: its own draws, or those of a sampler of Optuna's."""
+"""The settings that a search draws: its own draws, or those of one of Optuna's samplers."""
 import importlib.util
 import sys
 import zlib
@@ -8,7 +8,7 @@ from common import fail
 
 
 def generator(seed, number):
-    """The numbers in [0,1) of C++: std::mt19937_64 of std::seed_seq{seed, number}, of which the upper 53 bits count."""
+    """Yields numbers in [0,1) from the upper 53 bits of C++'s std::mt19937_64 with std::seed_seq{seed, number}."""
     words, word = [seed & 0xFFFFFFFF, seed >> 32, number & 0xFFFFFFFF, number >> 32], 0xFFFFFFFF
     n, t, s = 624, 11, 4
     p, q, b = (n - t) // 2, (n - t) // 2 + t, [0x8B8B8B8B] * n
@@ -24,7 +24,7 @@ def generator(seed, number):
         b[k % n] = r - k % n & word
         b[(k + q) % n] ^= b[k % n]
     x = [b[2 * k] | b[2 * k + 1] << 32 for k in range(312)]
-    for k in range(156):  # as many as the first half of the first block has
+    for k in range(156):  # the first half of the first block
         y = x[k] & ~0x7FFFFFFF | x[k + 1] & 0x7FFFFFFF
         z = x[k + 156] ^ y >> 1 ^ (0xB5026F5AA96619E9 if y & 1 else 0)
         z ^= z >> 29 & 0x5555555555555555
@@ -34,7 +34,7 @@ def generator(seed, number):
 
 
 def drawn(plan, number):
-    """The settings of a trial: a function of the seed and the trial's number."""
+    """Returns the settings of a trial, a function of the seed and the trial's number."""
     out = {}
     for (name, d), u in zip(distributions(plan).items(), generator(plan["seed"], number)):
         if isinstance(d, optuna.distributions.CategoricalDistribution):
@@ -67,7 +67,7 @@ class Draws(optuna.samplers.BaseSampler):
 
 
 def sampler(plan, number):
-    """Seeded by the trial's number, so that no two workers draw the same."""
+    """Returns a sampler seeded by the trial's number, so that no two workers draw the same."""
     seed = zlib.crc32(f"{plan['seed']} {number}".encode())
     if plan["sampler"] == "random":
         return Draws(plan)

@@ -1,4 +1,4 @@
-// Reading and checking spaces.
+// Reads and checks search spaces.
 #include "tasks/search/space.h"
 
 #include <algorithm>
@@ -34,7 +34,7 @@ bool is_interval(const Json& value) {
   return value.is_array() && value.size() == 2 && value[0].is_number() && value[1].is_number();
 }
 
-// Error where the draw is not one of those that there are, or its interval holds nothing.
+// Throws Error if the draw is of an unknown kind, or its interval is empty.
 void check_draw(const std::string& name, const Json& json, const std::string& source) {
   const std::string how = json.is_object() && json.size() == 1 ? json.begin().key() : "";
   const Json of = how.empty() ? Json() : *json.begin();

@@ -1,4 +1,4 @@
-"""Where a study is kept, and the lock under which its workers decide."""
+"""Opens the storage of a study, and the lock under which its workers decide."""
 import contextlib
 import fcntl
 import functools
@@ -26,8 +26,8 @@ except ImportError:
 
 
 class Flock:
-    """A lock file that the system releases however its owner ends. What a killed writer left of a journal's last line is
-    cut off under it: Optuna would read no further."""
+    """A lock file that the system releases however its owner ends. A journal's last line, if a killed writer left it torn,
+    is cut off under the lock, because Optuna would read no further."""
 
     def __init__(self, path, journal=None):
         self.path, self.journal = path, journal
@@ -64,7 +64,7 @@ class Flock:
 
 
 def answer_in_time(seconds, connection):
-    """A wait_callback of psycopg2: a server that is frozen is an error after a while."""
+    """A wait_callback of psycopg2: raises an error if a server does not answer in time."""
     wanted = {psycopg2.extensions.POLL_READ: ([connection], []), psycopg2.extensions.POLL_WRITE: ([], [connection])}
     while (state := connection.poll()) != psycopg2.extensions.POLL_OK:
         if not any(select.select(*wanted[state], [], seconds)):
@@ -72,7 +72,7 @@ def answer_in_time(seconds, connection):
 
 
 def name_of(url):
-    """For messages: without a password."""
+    """Returns the URL for messages, without a password."""
     if not url.startswith("postgres"):
         return url.removeprefix("sqlite:///")
     parts = urllib.parse.urlsplit(url)
@@ -85,7 +85,7 @@ def refuse_special(path):
 
 
 def open_storage(plan):
-    """(Optuna's storage, the lock of decisions)"""
+    """Returns (Optuna's storage, the lock under which workers decide)."""
     url = plan["storage"]
     if url.startswith("journal:") or (url.endswith(".log") and "://" not in url):
         path = url.removeprefix("journal:")

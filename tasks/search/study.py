@@ -1,4 +1,4 @@
-"""A study that many workers share: who runs which trial, and who is gone."""
+"""A study that many workers share: decides who runs which trial, and finds workers that are gone."""
 import contextlib
 import copy
 import json
@@ -16,7 +16,7 @@ from storage import STORAGE_FAULTS, Retry, name_of, open_storage
 
 
 def history(trial):
-    """Numbers of the trials that this one retries."""
+    """Returns the numbers of the trials that this one retries."""
     numbers = trial.system_attrs.get("retry_history", [])
     return [n for n in numbers if isinstance(n, int) and n >= 0] if isinstance(numbers, list) else []
 
@@ -26,7 +26,7 @@ class Search:
         self.plan, self.asked, self.worker = plan, False, uuid.uuid4().hex
         self.folder = pathlib.Path(plan["folder"])
         self.distributions = distributions(plan)
-        self.seen = {}  # of running trials: last sign of life, and for how long it has been the last
+        self.seen = {}  # of running trials: the last sign of life, and its age in seconds
         self.looked, self.storage_name = time.monotonic(), name_of(plan["storage"])
         self.steady(self.open)
 
@@ -42,7 +42,7 @@ class Search:
             self.close = lambda: (storage.remove_session(), storage.engine.dispose())
 
     def steady(self, call, *arguments):
-        """What call() returns; faults of the storage are waited out."""
+        """Returns what call() returns; waits and tries again after faults of the storage."""
         begun, pause = time.monotonic(), 0.25
         while True:
             try:
@@ -59,7 +59,7 @@ class Search:
                 pause = min(2 * pause, 30)
 
     def agree(self):
-        """All workers of a study search the same way."""
+        """Stores how the study searches, and fails if this worker would search in another way."""
         plan = self.plan
         halving = {"asha": {"grace": plan["grace"], "reduction": plan["reduction"]}} if plan["halving"] else "none"
         given = {"task": plan["task"], "metric": plan["metric"], "settings": plan["agreed"], "seed": plan["seed"],
@@ -84,8 +84,8 @@ class Search:
         return [t for t in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)) if "alive" in t.user_attrs]
 
     def look(self):
-        """Fails the trials of workers that are gone. No clock of another machine counts, nor time in which this process did
-        not run: a worker is gone when its sign of life was the same over a while of looks."""
+        """Fails the trials of workers that are gone. Neither clocks of other machines count, nor time in which this process
+        did not run: a worker is gone if its sign of life has not changed over some time of looking."""
         now = time.monotonic()
         passed, self.looked = min(now - self.looked, self.plan["heartbeat"]), now
         seen = {}
@@ -103,7 +103,7 @@ class Search:
                               f"{'it is tried again' if again else 'tried too often, given up'}")
 
     def fail_once_more(self, trial_id, trial, reason):
-        """To be tried again, unless that was done too often: what fails without an `error` is retried by claim()."""
+        """Fails a trial; claim() then retries it, unless it was retried too often and so gets an `error`."""
         tries = len(history(trial)) + 1
         with contextlib.suppress(UpdateFinishedTrialError):
             if tries > self.plan["retries"]:
@@ -112,9 +112,9 @@ class Search:
         return tries <= self.plan["retries"]
 
     def claim(self):
-        """The next trial, or None where as many as asked for were started. A trial gets its sign of life before it runs."""
+        """Returns the next trial, which has a sign of life already, or None if as many as asked for have started."""
         with self.lock():
-            optuna.storages.fail_stale_trials(self.study)  # of other programs, which use Optuna's heartbeat
+            optuna.storages.fail_stale_trials(self.study)  # trials of other programs, which use Optuna's heartbeat
             trials = self.study.get_trials(deepcopy=False)
             retried = {number for t in trials for number in history(t)}
             for t in trials:
@@ -125,7 +125,7 @@ class Search:
             trials = self.study.get_trials(deepcopy=False)
             alive = [self.worker, 0]
             mine = [t for t in trials if t.state == TrialState.RUNNING and t.user_attrs.get("alive") == alive]
-            if mine:  # claimed by a call whose answer was lost with its connection
+            if mine:  # an earlier call claimed it, but its answer was lost with the connection
                 return optuna.trial.Trial(self.study, mine[0]._trial_id)
             if sum(t.state != TrialState.WAITING and t.number not in retried for t in trials) >= self.plan["trials"]:
                 return None

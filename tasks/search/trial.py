@@ -1,4 +1,4 @@
-"""One trial: a process that trains, in a folder of its own."""
+"""Runs one trial: a process that trains in its own folder."""
 import contextlib
 import ctypes
 import json
@@ -15,7 +15,7 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 from study import history
 
-TOKEN = "trial.token"  # in a trial's folder: whose it is. `train --trial` writes only as long as it is its own
+TOKEN = "trial.token"  # file in a trial's folder that names its owner; `train --trial` writes only while it has its token
 
 
 def death_signal():
@@ -23,7 +23,7 @@ def death_signal():
 
 
 def write(path, text):
-    """Replaces a file, never what a link points to."""
+    """Replaces a file, but never the target of a link."""
     part = path.with_name(f".{path.name}-{uuid.uuid4().hex}.tmp")
     try:
         part.write_text(text)
@@ -42,21 +42,21 @@ class TrialRun:
         self.token, self.beats = uuid.uuid4().hex, 0
         self.values, self.steps, self.offset, self.file = [], set(), 0, None
         self.decision, self.error = None, None
-        self.errors = os.memfd_create("errors")  # what training says on stderr, which a full disk would swallow
+        self.errors = os.memfd_create("errors")  # stderr of the training, in memory because a disk may be full
 
     def open_log(self):
         return os.open(f"{self.folder_of(self.trial.number)}.log",
                        os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
 
     def folder_of(self, number):
-        """Named by the number and nothing else of the study, so that no row of it leads elsewhere."""
+        """Returns the trial's folder. Its name is only the number, so that no row of the study can lead elsewhere."""
         folder = self.search.folder / f"{number:05d}"
         if folder.is_symlink():
             raise OSError(f"{folder} is a symbolic link, expected a folder of this search")
         return folder
 
     def take_folder(self):
-        """A folder of its own. What the trial before it saved is copied once that one's folder has this worker's token."""
+        """Takes the trial's folder. Copies what an earlier try saved, once that try's folder has this worker's token."""
         folder = self.folder_of(self.trial.number)
         folder.mkdir(parents=True, exist_ok=True)
         saved = (folder / "checkpoint.safetensors").exists()
@@ -73,7 +73,7 @@ class TrialRun:
         for other in earlier:
             write(other / TOKEN, self.token)
         for other in earlier:
-            # Read before the log, which is never behind them; named after it.
+            # Checkpoints are copied before the log, which is never behind them, and get their names after it.
             files = sorted((f for f in plain_files(other) if f.name != TOKEN), key=lambda f: "checkpoint" not in f.name)
             if any(f.name == "checkpoint.safetensors" for f in files):
                 for f in files:
@@ -98,7 +98,7 @@ class TrialRun:
             os.close(log)
 
     def rows(self):
-        """New rows of the validation set. A resumed run begins by cutting its log back: known steps come again."""
+        """Yields new rows of the validation set. A resumed run first cuts its log back, so that known steps come again."""
         if is_special(self.metrics):
             raise OSError(f"{self.metrics} is no regular file, expected one; move it away")
         with contextlib.suppress(FileNotFoundError), open(self.metrics, "rb") as file:
@@ -144,7 +144,7 @@ class TrialRun:
         process, told, due = self.start(), None, time.monotonic()
         try:
             while True:
-                ended = process.poll() is not None  # before the last look at its log
+                ended = process.poll() is not None  # checked before the last look at its log
                 if time.monotonic() >= due:
                     due = time.monotonic() + self.plan["heartbeat"]
                     self.beat()
@@ -170,7 +170,7 @@ class TrialRun:
         return said[said.rfind("stillpoint: "):].removeprefix("stillpoint: ")[:1000]
 
     def end(self, code):
-        """How it ended, in words; and what ails the machine, where that is why it did not."""
+        """Returns how the trial ended, in words, and the fault of the machine if that kept it from ending."""
         search, trial = self.search, self.trial
         if self.decision == "pruned":
             search.tell(trial, state=TrialState.PRUNED)
@@ -196,7 +196,7 @@ class TrialRun:
         return f"failed: {reason}", None
 
     def requeue(self):
-        """Under its number, as if it had not been started: no retry is used up."""
+        """Puts the trial back under its number, as if it had not been started; that uses up no retry."""
         self.search.steady(self.search.storage.set_trial_state_values, self.trial._trial_id, TrialState.WAITING)
 
     def run(self):

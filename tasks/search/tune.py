@@ -1,7 +1,7 @@
-"""The search of `stillpoint tune`: draws settings, trains with them, and stops the trials that fall behind.
+"""Runs the search of `stillpoint tune`: draws settings, trains with them, and stops the trials that fall behind.
 
-The program hands over its plan, a JSON object. Optuna keeps the study and decides; every trial is a process `stillpoint
-train`, read through its metrics.jsonl and stopped by a signal.
+The program hands over its plan, a JSON object. Optuna keeps the study and decides. Every trial is a process `stillpoint
+train`; the search reads its metrics.jsonl and stops it by a signal.
 """
 import contextlib
 import json
@@ -23,7 +23,7 @@ from trial import TrialRun, death_signal, write
 
 
 def work(plan):
-    """Runs trials until all that were asked for have ended."""
+    """Runs trials until all trials of the plan have ended."""
     death_signal()
     search = None
 
@@ -35,7 +35,7 @@ def work(plan):
         signal.signal(number, ask)
     search, since, pause = Search(plan), None, 0.5
     while not search.asked:
-        others = search.steady(search.running)  # looked for first: what one of them leaves behind can be claimed
+        others = search.steady(search.running)  # asked first, so that a trial that one of them leaves behind can be claimed
         trial = search.steady(search.claim)
         if trial is not None:
             fault = TrialRun(search, trial).run()
@@ -63,7 +63,7 @@ def start_worker(plan):
         return worker
     code = 1
     try:
-        os.setpgid(0, 0)  # a terminal's Ctrl-C is the parent's to pass on
+        os.setpgid(0, 0)  # a terminal's Ctrl-C reaches only the parent, which passes it on
         code = work(plan) or int(not Output.whole)
     except Lasting as fault:
         code = LASTING
@@ -78,7 +78,7 @@ def start_worker(plan):
 
 
 def supervise(plan):
-    """Starts the workers, starts those again that a signal ended, passes Ctrl-C on."""
+    """Starts the workers, restarts those that a signal ended, and passes Ctrl-C on."""
     workers, asked, result, restarts = set(), [], 0, 10 * plan["workers"]
 
     def ask(*_):
@@ -107,7 +107,7 @@ def supervise(plan):
 
 
 def summarise(plan):
-    """Says what was found, and writes the best settings to best.json. False where no trial is complete."""
+    """Reports the results, and writes the best settings to best.json. Returns False if no trial is complete."""
     search = Search(plan)
     trials = search.steady(search.study.get_trials)
     count = lambda state: sum(t.state == state for t in trials)
@@ -135,19 +135,19 @@ def summarise(plan):
 
 
 def bytes_of_path(text):
-    """A byte that is no part of UTF-8 comes as U+0000 and two digits (engine/words.h)."""
+    """Decodes a path in which U+0000 and two digits stand for a byte that is not UTF-8 (engine/words.h)."""
     return os.fsdecode(re.sub(b"\0([0-9a-f]{2})", lambda found: bytes([int(found[1], 16)]), text.encode()))
 
 
 def main(plan):
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # of names that are not UTF-8
+        stream.reconfigure(errors="backslashreplace")  # for names that are not UTF-8
     for key in ("program", "folder", "storage"):
         plan[key] = bytes_of_path(plan[key])
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore")
-    sampler(plan, 0)  # what is missing is said before anything is written
+    sampler(plan, 0)  # reports missing packages before anything is written
     if plan["dry"]:
         say(f"study {plan['study']} in {plan['folder']}: {plan['trials']} trials by {plan['workers']} workers, drawn by "
               f"{plan['sampler']}; nothing was started")

@@ -1,4 +1,4 @@
-// Facts about the machine and the build.
+// Collects facts about the machine and the build.
 #include "tasks/selftest/info.h"
 
 #include <unistd.h>
@@ -138,7 +138,7 @@ std::string why_not_cuda() {
   std::string why_not;
   if (cuda_works(&why_not)) return {};
 #if !STILLPOINT_CUDA
-  // Nobody expects a GPU of a machine that has none.
+  // Without an NVIDIA driver nobody expects a GPU.
   if (::access("/proc/driver/nvidia/version", F_OK) != 0 && ::access("/dev/dxg", F_OK) != 0) return {};
 #endif
   return why_not;

@@ -1,4 +1,4 @@
-// What this program runs on: device, instruction set, libraries.
+// Describes what this program runs on: device, instruction set, libraries.
 #pragma once
 #include <string>
 
@@ -6,14 +6,14 @@
 
 namespace stillpoint {
 
-// One `name: value` line each for version, processor, threads, libraries, devices, tools; what is missing is
-// named.
+// Returns one `name: value` line each for version, processor, threads, libraries, devices and tools, also for
+// those that are missing.
 std::string describe_system();
 
-// "auto", "cpu" or "cuda" to a device. "auto" takes a GPU where one works; "cuda" is an Error that says why
-// where none does.
+// Turns "auto", "cpu" or "cuda" into a device. "auto" takes a GPU if one works. Throws Error, with the
+// reason, for "cuda" if none works.
 Device device_named(const std::string& name);
-// Why a user who may expect a GPU gets none; empty where one works, and where nothing here was made for one.
+// Returns why a user who may expect a GPU gets none. Empty if one works, or if nothing here was made for one.
 std::string why_not_cuda();
 
 }  // namespace stillpoint

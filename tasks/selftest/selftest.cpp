@@ -1,4 +1,4 @@
-// Op table, first steps, timings.
+// Runs the checks of the op table, of first steps, and the timings.
 #include "tasks/selftest/selftest.h"
 
 #include <fnmatch.h>
@@ -31,7 +31,7 @@ class Report {
  public:
   Report(const SelftestRequest& request, std::ostream& out) : request_(request), out_(out) {}
 
-  // What a check throws is its failure, and no other's.
+  // An exception fails only the check that throws it.
   void check(const std::string& what, const std::function<Outcome()>& run) {
     if (!wants(what)) return;
     const Outcome outcome = guarded([&] { return run(); });
@@ -54,7 +54,7 @@ class Report {
           {{"time", what}, {"passed", outcome.passed}, {"ms", ms}, {"details", outcome.details}});
   }
 
-  // Whether all passed.
+  // Returns whether all passed.
   bool end() {
     require(done_ > 0, "selftest: given --only ", request_.only,
             ", expected a pattern of a check such as 'op *' or ",
@@ -102,7 +102,7 @@ class Report {
   }
 };
 
-// The largest error as a fraction of what is allowed.
+// Returns the largest error as a fraction of what is allowed.
 Outcome judge(const std::vector<OpCheck>& checks) {
   double worst = 0;
   std::string where;
@@ -143,7 +143,8 @@ double largest_relative_difference(const std::vector<double>& a, const std::vect
   return most;
 }
 
-// Rounding of eight steps. In float32 on a GPU against the CPU's; rounded products against exact ones.
+// Bounds the rounding of eight steps: in float32, of a GPU against the CPU; else, of rounded products against
+// exact ones.
 double allowed_difference(Precision precision) {
   switch (precision) {
     case Precision::tf32:

@@ -1,5 +1,4 @@
-// What a user runs first on a new machine: every op and every model against references, and how fast they
-// are.
+// The self-test for a new machine: checks every op and every model against references, and times them.
 #pragma once
 #include <ostream>
 
@@ -9,31 +8,30 @@
 
 namespace stillpoint {
 
-// The first `steps` training steps of a task from its seed.
+// The result of a task's first training steps from its seed.
 struct FirstSteps {
   std::vector<double> losses, grad_norms;
   Index replays = 0;        // steps replayed from a CUDA graph
   double milliseconds = 0;  // median of the steps after the first three
 };
-// `group`: ranks that take them together.
+// Takes the first `steps` training steps of a task; the ranks of `group` take them together.
 FirstSteps first_steps(const TaskKind& kind, const Json& config, Device device, Index steps,
                        bool recorded = true, kernels::Communicator& group = kernels::Communicator::alone());
 
 struct SelftestRequest {
   Device device = Device::cpu;
   kernels::Precision precision = kernels::Precision::float32;  // of products
-  std::string only = "*";                                      // shell pattern of what is checked and timed
+  std::string only = "*";                                      // shell pattern of checks and times
   bool timing = true;
-  bool json = false;  // an object per line in place of words
+  bool json = false;  // print an object per line instead of words
 };
-// Checks, on a device: every row of the op table (values against its oracle, gradients against float64 on the
-// CPU, NaN in, NaN out); the first steps of every model against the CPU and, on a GPU, recorded against
-// unrecorded steps, which have to be equal; then times a step of every model at the paper's sizes. Prints a
-// line per check, whatever the others do; returns whether all passed. Throws an Error where nothing fits
-// `only`.
+// Checks on a device: every row of the op table (values against its oracle, gradients against float64 on the
+// CPU, NaN in, NaN out); and the first steps of every model against the CPU and, on a GPU, recorded against
+// unrecorded steps, which must be equal. Then times a step of every model at the paper's sizes. Prints a line
+// per check, even if others fail. Returns whether all passed. Throws Error if nothing matches `only`.
 bool selftest(const SelftestRequest& request, std::ostream& out);
 
-// Takes a step of every model at the paper's sizes on CUDA and prints what cuDNN and cublasLt chose for each
+// Takes a step of every model at the paper's sizes on CUDA, and prints what cuDNN and cublasLt chose for each
 // of its products and convolutions.
 void print_plans(kernels::Precision precision, std::ostream& out);
 

@@ -1,4 +1,4 @@
-// Their files and settings.
+// Makes the files and settings of the self-test's models.
 #include "tasks/selftest/selftest_models.h"
 
 #include "tasks/data/idx.h"
@@ -30,11 +30,11 @@ Json settings_of(const SelftestModel& c, const SelftestFiles& files) {
 
 Json small_settings_of(const SelftestModel& c) {
   const std::string task = c.task, model = c.model;
-  // Longer solves amplify rounding: what Broyden's method has seen decides where it goes next.
+  // Longer solves would amplify rounding, because the history of Broyden's method decides its next step.
   if (task == "copy-memory")
     return {{"blank", 30}, {"tcn_blocks", 4}, {"batch", 3}, {"solver_steps", 6}, {"adjoint_steps", 6}};
   if (task == "image-regression") return {{"phi_hidden", 24}, {"d_phi", 20}, {"d_psi", 80}, {"hidden", 24}};
-  // As many iterations everywhere: with a tolerance, rounding would decide where the last one is.
+  // The number of iterations is fixed, because with a tolerance rounding would decide which one is the last.
   const bool mondeq = model.starts_with("mondeq");
   return {{"channels", model == "mondeq-multi" ? "1,2"
                        : mondeq                ? "2"

@@ -1,4 +1,4 @@
-// The models that the self-test runs, with what they train on.
+// The models that the self-test runs, and their data.
 #pragma once
 #include <string>
 #include <vector>
@@ -9,8 +9,8 @@
 
 namespace stillpoint {
 
-// A picture with edges and slopes of side x side pixels, and digits that a few steps learn, in files that
-// live as long as this.
+// A picture of side x side pixels with edges and slopes, and digits that a model learns in a few steps, in
+// files that live as long as this object.
 class SelftestFiles {
  public:
   SelftestFiles(int side, Index train_digits);
@@ -21,19 +21,19 @@ class SelftestFiles {
   TemporaryFolder folder_;
 };
 
-// (count,1,28,28): digit k is a bright bar in rows 2 k + 4 and 2 k + 5 on an uneven ground; phase moves their
-// order.
+// Returns images (count,1,28,28): digit k is a bright bar in rows 2 k + 4 and 2 k + 5 on an uneven
+// background; `phase` shifts their order.
 ImageSet bar_digits(Index count, Index phase);
 
 struct SelftestModel {
   const char *task, *model;
   bool recorded;       // whether its steps can be replayed as one graph
-  const char* batch;   // of the task's own size, in words
+  const char* batch;   // the task's own batch size, in words
   Index timed_on_cpu;  // steps
 };
 const std::vector<SelftestModel>& selftest_models();
 
-// The task's own sizes, which are the paper's; and sizes that take a second on the CPU.
+// The task's own sizes, which are the paper's, and sizes that take a second on the CPU.
 Json full_config(const SelftestModel& model, const SelftestFiles& files);
 Json small_config(const SelftestModel& model, const SelftestFiles& files);
 

@@ -1,4 +1,4 @@
-// Which setting is used with which value of another one.
+// Lists which settings are used only with certain values of others.
 #include "tasks/settings/idle_settings.h"
 
 #include <algorithm>
@@ -7,8 +7,7 @@
 namespace stillpoint {
 namespace {
 
-// A task's settings (of every task where it is empty) do something only if one of `owners` has one of
-// `values`.
+// The settings of a task (empty: of every task) do something only if one of `owners` has one of `values`.
 struct Use {
   std::string_view task;
   std::vector<std::string> settings, owners, values;
@@ -18,7 +17,7 @@ const std::vector<Use>& uses() {
   static const std::vector<Use> all{
       {"", {"beta1", "beta2", "eps"}, {"optimiser"}, {"adam"}},
       {"", {"momentum"}, {"optimiser"}, {"sgd"}},
-      {"", {"beta1"}, {"schedule"}, {"constant", "step", "cosine"}},  // 1cycle moves it
+      {"", {"beta1"}, {"schedule"}, {"constant", "step", "cosine"}},  // 1cycle changes beta1
       {"", {"step_epochs"}, {"schedule"}, {"step"}},
       {"", {"precision"}, {"dtype"}, {"float32"}},
       {"copy-memory", {"tcn_blocks", "tcn_channels", "tcn_kernel"}, {"model"}, {"single", "two", "tcn"}},

@@ -1,4 +1,4 @@
-// Settings that a user names and that would do nothing.
+// Refuses settings that a user names although they would do nothing.
 #pragma once
 #include <set>
 #include <string>
@@ -8,9 +8,9 @@
 
 namespace stillpoint {
 
-// Error where a layer of settings from the command line (Written::spelled) names one that these resolved
-// settings do not use, as momentum without SGD; it says with what it would be used. Presets and files may
-// hold more than a run uses. `open`: settings that are still to be drawn, so that all of their values are
+// Throws Error if a layer from the command line (Written::spelled) names a setting that these resolved
+// settings do not use, such as momentum without SGD; it says what would use it. Presets and files may hold
+// more than a run uses. `open` lists settings that are still to be drawn, so that all of their values are
 // possible.
 void refuse_idle_settings(const TaskKind& kind, const std::vector<SettingsLayer>& layers, const Json& config,
                           const std::set<std::string>& open = {});

@@ -1,4 +1,4 @@
-// Finding them: in the folder that an environment variable names, then in the program itself.
+// Finds presets and spaces in the folder that an environment variable names, then in the program itself.
 #include "tasks/settings/presets.h"
 
 #include <algorithm>
@@ -19,7 +19,7 @@ struct Kind {
 constexpr Kind presets{"presets", "STILLPOINT_PRESETS", "--preset"};
 constexpr Kind spaces{"spaces", "STILLPOINT_SPACES", "--space"};
 
-// Empty where the variable is not set.
+// Returns an empty path if the variable is not set.
 fs::path own_folder(const Kind& kind) {
   const char* const given = std::getenv(kind.variable);
   if (given == nullptr || *given == '\0') return {};
@@ -29,7 +29,7 @@ fs::path own_folder(const Kind& kind) {
   return given;
 }
 
-// `group`: a folder below the kind's own, with its slash, or empty.
+// `group` is a subfolder of the kind's own folder, with its slash, or empty.
 std::vector<std::string> names_of(const Kind& kind, const std::string& group) {
   std::set<std::string> names;
   std::error_code ignored;

@@ -1,4 +1,4 @@
-// The list of tasks.
+// Lists the tasks, and reads their settings.
 #include "tasks/settings/registry.h"
 
 #include <filesystem>

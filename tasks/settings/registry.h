@@ -1,4 +1,4 @@
-// The tasks by name: how each reads its settings, explains them and is made.
+// The tasks by name: each reads its settings, explains them, and is made here.
 #pragma once
 #include <memory>
 #include <string>
@@ -12,7 +12,7 @@ namespace stillpoint {
 // Settings from one place; later layers override earlier ones.
 struct SettingsLayer {
   Json object;
-  std::string source;  // named in errors
+  std::string source;  // errors name it
   Written values = Written::json;
 };
 
@@ -22,16 +22,18 @@ class TaskKind {
   virtual const char* name() const = 0;
   virtual const char* summary() const = 0;
   virtual std::string help() const = 0;  // one line per setting, from the field lists
-  // All settings after the layers; Error for an unknown key or a bad value, naming its layer.
+  // Returns all settings after the layers. Throws Error, which names the layer, for an unknown key or a bad
+  // value.
   virtual Json resolve(const std::vector<SettingsLayer>& layers) const = 0;
   virtual TrainConfig train_config(const Json& config) const = 0;
   virtual std::unique_ptr<Task> make(const Json& config, Device device) const = 0;
 };
 
-// Settings without where this machine keeps its files: no `data`, and of `image` the file's name.
+// Removes the places of files on this machine from settings: drops `data`, and keeps only the file name of
+// `image`.
 Json without_places(Json settings);
 
 const std::vector<const TaskKind*>& task_kinds();
-const TaskKind& task_kind(std::string_view name);  // Error for another, with the nearest name
+const TaskKind& task_kind(std::string_view name);  // throws Error, with the nearest name, if unknown
 
 }  // namespace stillpoint

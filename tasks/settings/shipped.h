@@ -1,4 +1,4 @@
-// Text files of tasks/ that travel inside the program (listed in cmake/Shipped.cmake).
+// The text files of tasks/ that are embedded in the program (listed in cmake/Shipped.cmake).
 #pragma once
 #include <span>
 #include <string_view>
@@ -12,7 +12,7 @@ struct ShippedFile {
 
 // Sorted by name.
 std::span<const ShippedFile> shipped_files();
-// The text of the file of that name; Error where there is none.
+// Returns the text of the file of that name. Throws Error if there is none.
 std::string_view shipped_file(std::string_view name);
 
 }  // namespace stillpoint
