@@ -47,7 +47,7 @@ class Temporary {
   Temporary(const fs::path& folder, const fs::path& target) {
     do {
       path_ = temporary_name(folder);
-      fd_ = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+      fd_ = Descriptor(::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
     } while (fd_ < 0 && (errno == EEXIST || errno == EINTR));
     if (fd_ < 0) fail_on_file("write_atomically", "create a temporary file beside", target, errno);
     ::flock(fd_, LOCK_EX | LOCK_NB);  // tells other machines that this process lives
@@ -55,12 +55,11 @@ class Temporary {
   Temporary(const Temporary&) = delete;
   Temporary& operator=(const Temporary&) = delete;
   ~Temporary() {
-    if (fd_ >= 0) ::close(fd_);
     if (!path_.empty()) ::unlink(path_.c_str());
   }
 
   int fd() const { return fd_; }
-  int close() { return ::close(std::exchange(fd_, -1)) == 0 ? 0 : errno; }
+  int close() { return fd_.close(); }
   int rename_to(const fs::path& target) {
     if (::rename(path_.c_str(), target.c_str()) != 0) return errno;
     path_.clear();
@@ -69,16 +68,14 @@ class Temporary {
 
  private:
   fs::path path_;
-  int fd_ = -1;
+  Descriptor fd_;
 };
 
 // The rename itself is durable only once the folder is on the disk; file systems without that answer EINVAL.
 int sync_names(const fs::path& folder) {
-  const int fd = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const Descriptor fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (fd < 0) return errno == EACCES ? 0 : errno;
-  const int code = ::fsync(fd) == 0 || errno == EINVAL ? 0 : errno;
-  ::close(fd);
-  return code;
+  return ::fsync(fd) == 0 || errno == EINVAL ? 0 : errno;
 }
 
 fs::path follow_link(const fs::path& path) {
@@ -108,11 +105,8 @@ bool belongs_to_the_dead(int folder, const char* name) {
   struct stat info {};
   if (::fstatat(folder, name, &info, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(info.st_mode)) return false;
   if (::kill(process, 0) == 0 || errno != ESRCH) return false;
-  const int fd = ::openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-  if (fd < 0) return false;
-  const bool free = ::flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK;
-  ::close(fd);
-  return free;
+  const Descriptor fd(::openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+  return fd >= 0 && (::flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK);
 }
 
 }  // namespace
@@ -203,27 +197,9 @@ TemporaryFolder::~TemporaryFolder() {
 AppendFile::AppendFile(const fs::path& path, Open how) : path_(path) {
   const int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (how == Open::create_new ? O_EXCL : 0);
   // Without waiting for the reader of a pipe.
-  fd_ = ::open(path.c_str(), flags | O_NONBLOCK | O_NOCTTY, 0666);
+  fd_ = Descriptor(::open(path.c_str(), flags | O_NONBLOCK | O_NOCTTY, 0666));
   if (fd_ < 0) fail_on_file("AppendFile", "open for appending", path, errno);
-  try {
-    require_regular_file("AppendFile", path, fd_);
-  } catch (...) {
-    ::close(fd_);
-    throw;
-  }
-}
-
-AppendFile::AppendFile(AppendFile&& other) noexcept
-    : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)) {}
-
-AppendFile& AppendFile::operator=(AppendFile&& other) noexcept {
-  std::swap(path_, other.path_);
-  std::swap(fd_, other.fd_);
-  return *this;
-}
-
-AppendFile::~AppendFile() {
-  if (fd_ >= 0) ::close(fd_);
+  require_regular_file("AppendFile", path, fd_);
 }
 
 void AppendFile::append(std::string_view bytes) {

@@ -55,9 +55,6 @@ class AppendFile {
   enum class Open { append, create_new };
 
   AppendFile(const std::filesystem::path& path, Open how);
-  AppendFile(AppendFile&& other) noexcept;
-  AppendFile& operator=(AppendFile&& other) noexcept;
-  ~AppendFile();
 
   const std::filesystem::path& path() const { return path_; }
   // Hands the bytes to the system; after a return they survive the end of this process.
@@ -69,7 +66,7 @@ class AppendFile {
 
  private:
   std::filesystem::path path_;
-  int fd_ = -1;
+  Descriptor fd_;
 };
 
 }  // namespace stillpoint

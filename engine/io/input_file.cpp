@@ -101,41 +101,16 @@ InputFile::InputFile(const fs::path& path, std::string where, Kinds kinds)
   if (::stat(path.c_str(), &info) != 0) fail_on_file(where_, "open", path_, errno);
   check_kind(where_, path_, info.st_mode, handed_over);
   // Without waiting, should a pipe have taken the file's place since.
-  fd_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+  fd_ = Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (fd_ < 0) fail_on_file(where_, "open", path_, errno);
-  try {
-    if (::fstat(fd_, &info) != 0) fail_on_file(where_, "examine", path_, errno);
-    check_kind(where_, path_, info.st_mode, handed_over);
-    if (S_ISFIFO(info.st_mode)) ::fcntl(fd_, F_SETFL, 0);
-    require(!is_hollow(fd_, info), where_, ": '", path_.string(), "' claims ", info.st_size,
-            " bytes, of which the disk holds ", info.st_blocks * 512,
-            ", expected a file of data; give another one");
-  } catch (...) {
-    ::close(fd_);
-    throw;
-  }
+  if (::fstat(fd_, &info) != 0) fail_on_file(where_, "examine", path_, errno);
+  check_kind(where_, path_, info.st_mode, handed_over);
+  if (S_ISFIFO(info.st_mode)) ::fcntl(fd_, F_SETFL, 0);
+  require(!is_hollow(fd_, info), where_, ": '", path_.string(), "' claims ", info.st_size,
+          " bytes, of which the disk holds ", info.st_blocks * 512,
+          ", expected a file of data; give another one");
   size_ = std::uint64_t(std::max<off_t>(info.st_size, 0));
 }
-
-InputFile::InputFile(InputFile&& other) noexcept
-    : path_(std::move(other.path_)),
-      where_(std::move(other.where_)),
-      fd_(other.release()),
-      size_(other.size_) {}
-
-InputFile& InputFile::operator=(InputFile&& other) noexcept {
-  std::swap(path_, other.path_);
-  std::swap(where_, other.where_);
-  std::swap(fd_, other.fd_);
-  std::swap(size_, other.size_);
-  return *this;
-}
-
-InputFile::~InputFile() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
-int InputFile::release() { return std::exchange(fd_, -1); }
 
 std::size_t InputFile::read(void* to, std::size_t count) {
   const ssize_t got =

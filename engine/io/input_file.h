@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "engine/io/descriptor.h"
+
 namespace stillpoint {
 
 using Bytes = std::span<const std::byte>;
@@ -30,13 +32,10 @@ class InputFile {
   // hands over as a descriptor (/dev/stdin, /dev/fd/63) may be allowed.
   explicit InputFile(const std::filesystem::path& path, std::string where = "read_file",
                      Kinds kinds = Kinds::regular);
-  InputFile(InputFile&& other) noexcept;
-  InputFile& operator=(InputFile&& other) noexcept;
-  ~InputFile();
 
   const std::filesystem::path& path() const { return path_; }
   int descriptor() const { return fd_; }
-  int release();  // the descriptor, which is the caller's to close from now on
+  int release() { return fd_.release(); }  // the descriptor, which is the caller's to close from now on
   std::uint64_t size() const { return size_; }
   // The next bytes, as many as there are up to `count`; 0 at the end.
   std::size_t read(void* to, std::size_t count);
@@ -50,7 +49,7 @@ class InputFile {
 
   std::filesystem::path path_;
   std::string where_;
-  int fd_ = -1;
+  Descriptor fd_;
   std::uint64_t size_ = 0;
 };
 

@@ -19,6 +19,7 @@
 #include <system_error>
 #include <thread>
 
+#include "engine/io/descriptor.h"
 #include "engine/io/files.h"
 #include "kernels/device/error.h"
 #include "tasks/process/clock.h"
@@ -213,18 +214,16 @@ bool end_of(pid_t pid, const GiveUp& give_up, int& status) {
 std::string run_gnuplot(const fs::path& folder, const std::string& script, std::chrono::milliseconds limit) {
   int pipe[2];
   if (::pipe2(pipe, O_CLOEXEC) != 0) return "no pipe: " + std::generic_category().message(errno);
+  const Descriptor from(pipe[0]);
+  Descriptor to(pipe[1]);
   pid_t pid = 0;
-  const int code = start_gnuplot(folder, script, pipe[1], pid);
-  ::close(pipe[1]);
-  if (code != 0) {
-    ::close(pipe[0]);
-    return code == ENOENT ? "gnuplot is not on the PATH; install it (gnuplot-nox) to get pictures"
-                          : "gnuplot did not start: " + std::generic_category().message(code);
-  }
+  const int code = start_gnuplot(folder, script, to, pid);
+  to.close();
+  if (code == ENOENT) return "gnuplot is not on the PATH; install it (gnuplot-nox) to get pictures";
+  if (code != 0) return "gnuplot did not start: " + std::generic_category().message(code);
   std::string output;
   const GiveUp give_up(limit);
-  const bool quiet = collect_output(pipe[0], give_up, output);
-  ::close(pipe[0]);
+  const bool quiet = collect_output(from, give_up, output);
   int status = 0;
   if (!end_of(pid, give_up, status) || !quiet) return text("gnuplot was stopped ", give_up.why());
   if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return "";

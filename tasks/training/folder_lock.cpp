@@ -14,9 +14,9 @@ namespace stillpoint {
 
 namespace {
 
-int open_lock(const std::filesystem::path& folder, bool inherited) {
-  return ::open((folder / lock_name).c_str(),
-                O_CREAT | O_RDWR | O_NOCTTY | O_NONBLOCK | (inherited ? 0 : O_CLOEXEC), 0644);
+Descriptor open_lock(const std::filesystem::path& folder, bool inherited) {
+  return Descriptor(::open((folder / lock_name).c_str(),
+                           O_CREAT | O_RDWR | O_NOCTTY | O_NONBLOCK | (inherited ? 0 : O_CLOEXEC), 0644));
 }
 
 }  // namespace
@@ -27,15 +27,14 @@ FolderLock::FolderLock(const std::filesystem::path& folder, const std::string& w
   require(file_ >= 0, who, ": given folder ", folder.string(),
           ", cannot write there: ", std::strerror(errno));
   if (lock()) return;
-  ::close(file_);
   fail(who, ": given folder ", folder.string(), ", in which another ", who,
        " is at work, expected one at a time, ", advice);
 }
 
 std::shared_ptr<FolderLock> FolderLock::if_free(const std::filesystem::path& folder) {
-  const int file = open_lock(folder, false);
+  Descriptor file = open_lock(folder, false);
   if (file < 0) return nullptr;
-  std::shared_ptr<FolderLock> taken(new FolderLock(file));
+  std::shared_ptr<FolderLock> taken(new FolderLock(std::move(file)));
   return taken->lock() ? taken : nullptr;
 }
 
@@ -43,7 +42,5 @@ bool FolderLock::lock() {
   protects_ = ::flock(file_, LOCK_EX | LOCK_NB) == 0;
   return protects_ || errno != EWOULDBLOCK;
 }
-
-FolderLock::~FolderLock() { ::close(file_); }
 
 }  // namespace stillpoint

@@ -3,6 +3,9 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <utility>
+
+#include "engine/io/descriptor.h"
 
 namespace stillpoint {
 
@@ -18,17 +21,16 @@ class FolderLock {
              bool inherited = false);
   // Null where another holds it.
   static std::shared_ptr<FolderLock> if_free(const std::filesystem::path& folder);
-  ~FolderLock();
   FolderLock(const FolderLock&) = delete;
   FolderLock& operator=(const FolderLock&) = delete;
 
   bool protects() const { return protects_; }  // whether the file system has locks
 
  private:
-  explicit FolderLock(int file) : file_(file) {}
+  explicit FolderLock(Descriptor file) : file_(std::move(file)) {}
   bool lock();  // false where another holds it
 
-  int file_;
+  Descriptor file_;
   bool protects_ = false;
 };
 
