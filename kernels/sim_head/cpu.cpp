@@ -1,4 +1,4 @@
-// The CPU form of the SIM head: tiles of positions shared among threads, weights packed once per call.
+// The CPU form of the SIM head: threads share tiles of positions, and weights are packed once per call.
 #include "kernels/sim_head/sim_head_cpu.h"
 
 #include "kernels/host/pool.h"
@@ -12,7 +12,7 @@ using tile::padded;
 
 constexpr Index ceil_div(Index a, Index b) { return (a + b - 1) / b; }
 
-// Multiply-adds of a pass that pay for a second thread.
+// A second thread pays from this many multiply-adds of a pass on.
 constexpr Index threaded_from = 1 << 18;
 
 template <class T>
@@ -34,7 +34,7 @@ template <class T>
 struct Plan {
   std::vector<Layer<T>> layers;
   Index positions, tile, tiles;
-  Index widest = 0;  // padded channels of the widest tile, x included
+  Index widest = 0;  // padded channels of the widest tile, including x
   Index saved_row = 0, multiply_adds = 0, partial_size = 0;
   Buffer packed;
 
@@ -51,8 +51,8 @@ const T* pointer_or_null(const Array& a) {
   return a.data != nullptr ? a.as<T>() : nullptr;
 }
 
-// Tiles depend on the shape alone, and come in pairs where that is possible: sums are the same with any
-// number of threads. A tile's inputs and outputs of one layer fill about half of L1 (narrow) or of L2.
+// Tiles depend only on the shape and come in pairs if possible: sums are the same with any number of threads.
+// A tile's inputs and outputs of one layer fill about half of L1 (narrow) or of L2.
 template <class T>
 Plan<T> make_plan(Index positions, const std::vector<SimHeadLayer>& layers) {
   Plan<T> plan;
@@ -98,7 +98,7 @@ void pack_weights(Plan<T>& plan, bool forward) {
   }
 }
 
-// Scratch of one pass: `tiles` tiles for each slot.
+// The scratch of one pass has `tiles` tiles for each slot.
 template <class T>
 class Scratch {
  public:
@@ -155,7 +155,7 @@ void forward(Index positions, const std::vector<SimHeadLayer>& layers, const T* 
   });
 }
 
-// e, dL/dp of the last layer, from its g = dL/dy; either may end in `g` or `e`, and the result says where.
+// Computes e = dL/dp of the last layer from its g = dL/dy, in `g` or `e`, and returns which.
 template <class T>
 T* last_activation(const Layer<T>& l, Index n, const T* y, T* z, T* g, T* e) {
   if (l.activation == Activation::identity) return g;
@@ -169,7 +169,7 @@ T* last_activation(const Layer<T>& l, Index n, const T* y, T* z, T* g, T* e) {
   return g;
 }
 
-// dL/dp of layer `lower` from e = dL/dp of the layer above it.
+// Computes dL/dp of layer `lower` from e = dL/dp of the layer above it.
 template <class T>
 void layer_backward(const Layer<T>& upper, const Layer<T>& lower, Index n, const T* e, const T* z, T* g,
                     T* out) {
@@ -217,7 +217,7 @@ struct Backward {
   }
 };
 
-// to (count) = sum over slabs, in order.
+// to (count) = the sum over slabs, in order.
 template <class T>
 void sum_slabs(Index slabs, Index stride, Index count, const T* from, T* to) {
   Index c = 0;
@@ -246,7 +246,7 @@ void reduce(const Plan<T>& plan, Index slabs, const T* partials) {
   }
 }
 
-// Slabs of neighbouring tiles have a sum of their own; as many threads as slabs can work.
+// Each slab of neighbouring tiles has its own sum; as many threads as slabs can work.
 constexpr Index most_slabs = 32;
 
 template <class T>
@@ -276,7 +276,7 @@ void backward(Backward<T>& b) {
 }  // namespace
 
 std::int64_t sim_head_saved_size_cpu(std::int64_t positions, const std::vector<SimHeadLayer>& layers) {
-  Index row = 0;  // float32's panels are the wider
+  Index row = 0;  // float32's panels are wider
   for (std::size_t l = 0; l + 1 < layers.size(); ++l) row += padded<float>(width_of(layers[l]));
   return positions * row;
 }

@@ -1,4 +1,4 @@
-// The fused SIM head on CUDA: the chain over a tile of positions without leaving the multiprocessor.
+// The fused SIM head on CUDA: a tile of positions goes through the chain without leaving the multiprocessor.
 #include "kernels/sim_head/sim_head.h"
 
 #include "kernels/device/cuda_memory.h"
@@ -18,7 +18,7 @@ struct ForwardArgs {
   T *y, *saved;
 };
 
-// z[o..o+3] and, m further on, its sines; the last quad also clears the padding.
+// Writes z[o..o+3] and, m further on, its sines; the last quad also clears the padding.
 template <class T>
 __device__ void store_fourier(const Slot& s, T* z, int o, const Quad<T>& p) {
   for (int q = 0; q < 4 && o + q < s.out; ++q) {
@@ -44,8 +44,8 @@ __device__ void apply_layer(const Plan& plan, const Slot& s, const T* weights, c
   }
 }
 
-// Bound by shared-memory loads (5 quads per 16 multiply-adds); at a few thousand positions by the latency of
-// the weights' load and of one barrier per layer.
+// Shared-memory loads bound it (5 quads per 16 multiply-adds). At a few thousand positions the latency of the
+// weights' load and of one barrier per layer does.
 template <class T>
 __global__ void __launch_bounds__(threads, 2) sim_head_forward_fused(ForwardArgs<T> args) {
   const Plan& plan = args.plan;
@@ -82,7 +82,7 @@ struct BackwardArgs {
   T *dx, *partials;
 };
 
-// dz of the layer before = W^T dp, through its ReLU where it has one (`gate` is its z, else null).
+// dz of the layer before = W^T dp, through its ReLU if it has one (`gate` is its z, else null).
 template <class T>
 __device__ void input_adjoint(const Plan& plan, const Slot& s, const T* weights, const T* dp, const T* gate,
                               T* out) {
@@ -95,7 +95,7 @@ __device__ void input_adjoint(const Plan& plan, const Slot& s, const T* weights,
   }
 }
 
-// Sum over four neighbouring lanes of a 4 x 4 block, of which lane s keeps row s.
+// Returns row s of the sum over four neighbouring lanes of a 4 x 4 block.
 template <class T>
 __device__ Quad<T> sum_scattered(const T (&acc)[4][4], int s) {
   T half[2][4];
@@ -116,8 +116,8 @@ __device__ Quad<T> sum_scattered(const T (&acc)[4][4], int s) {
   return row;
 }
 
-// dw += dp^T z and db += sum dp over the tile; four lanes share a block of 4 outputs by 4 inputs, and the
-// blocks after the last input have z = (1,0,0,0) and are the bias gradient.
+// dw += dp^T z and db += sum dp over the tile. Four lanes share a block of 4 outputs by 4 inputs; the blocks
+// after the last input have z = (1,0,0,0) and give the bias gradient.
 template <class T>
 __device__ void weight_gradient(const Plan& plan, const Slot& s, const T* dp, const T* z, T* set,
                                 bool first) {
@@ -140,7 +140,7 @@ __device__ void weight_gradient(const Plan& plan, const Slot& s, const T* dp, co
   }
 }
 
-// One tile of the backward pass; `buffers` holds dp, dz of the layer before, and its z.
+// Computes one tile of the backward pass; `buffers` holds dp, dz of the layer before, and its z.
 template <class T>
 __device__ void backward_tile(const BackwardArgs<T>& args, const T* weights, T* buffers, Index tile, T* set,
                               bool first_tile) {
@@ -181,7 +181,7 @@ __device__ void backward_tile(const BackwardArgs<T>& args, const T* weights, T* 
   }
 }
 
-// Bound like forward by shared-memory loads; each block leaves one set of partial weight gradients.
+// Shared-memory loads bound it, as in forward; each block leaves one set of partial weight gradients.
 template <class T>
 __global__ void __launch_bounds__(threads, 2) sim_head_backward_fused(BackwardArgs<T> args) {
   const Plan& plan = args.plan;
@@ -194,7 +194,7 @@ __global__ void __launch_bounds__(threads, 2) sim_head_backward_fused(BackwardAr
   }
 }
 
-// Where element e of a set belongs: the last segment that begins at or before e.
+// Writes element e of a set to its gradient: to the last segment that begins at or before e.
 template <class T>
 struct GradientSink {
   struct Segment {
@@ -258,7 +258,7 @@ bool backward_fused(Index positions, const std::vector<SimHeadLayer>& layers, co
   return true;
 }
 
-// Whether precision() asks for products that are not float32's own.
+// Returns whether precision() asks for products other than float32's own.
 bool rounds_products(DType dtype) { return dtype == DType::float32 && precision() != Precision::float32; }
 
 }  // namespace

@@ -10,11 +10,12 @@ namespace {
 using namespace tensor;
 using head::activation_adjoint, head::most_layers, head::Plan, head::pointer_or_null, head::Slot;
 
-// A warp has one tile where 32 positions meet 32 channels.
+// With 32 positions and 32 channels each warp has one tile.
 constexpr int threads = 128;
 
-// Shared memory is: biases (layers, narrow_width), rounded weights, a tile of float32 sums, tiles of rounded
-// operands. weights, weight_elements and row of the plan count rounded elements; sum_row counts floats.
+// Shared memory holds biases (layers, narrow_width), rounded weights, a tile of float32 sums, and tiles of
+// rounded operands. weights, weight_elements and row of the plan count rounded elements; sum_row counts
+// floats.
 struct TensorPlan : Plan {
   int sum_row;
 };
@@ -43,7 +44,7 @@ __device__ Matrix<const Element> read_only(Matrix<Element> m) {
   return {m.data, m.row};
 }
 
-// f(r, c) for all entries, by all threads of the block.
+// Calls f(r, c) for all entries, with all threads of the block.
 template <class F>
 __device__ void each_entry(int rows, int columns, F f) {
   for (int i = int(threadIdx.x); i < rows * columns; i += threads) {
@@ -67,7 +68,8 @@ __device__ void load_layers(const TensorPlan& plan, const Shared<Kind>& shared) 
   }
 }
 
-// The tile's operand from rows of `channels` in memory; zero behind its `count` positions and in the padding.
+// Loads the tile's operand from rows of `channels`, with zeros behind its `count` positions and in the
+// padding.
 template <class Kind>
 __device__ void load_operand(const Plan& plan, Matrix<typename Kind::Element> to, const float* from,
                              int count, int channels) {
@@ -77,8 +79,8 @@ __device__ void load_operand(const Plan& plan, Matrix<typename Kind::Element> to
   });
 }
 
-// z of the layer from the sums W z: to memory (count,width) where `memory`, and to the next operand where
-// `next`.
+// Computes z of the layer from the sums W z: to memory (count,width) unless `memory` is null, and to the next
+// operand if `next`.
 template <class Kind>
 __device__ void finish_layer(const TensorPlan& plan, int layer, const Shared<Kind>& shared, int count,
                              float* memory, bool next) {
@@ -109,7 +111,7 @@ struct ForwardArgs {
   float *y, *saved;
 };
 
-// Bound by memory on paper, by the latency of loads and of two barriers a layer at a few thousand positions.
+// On paper memory bounds it; at a few thousand positions the latency of loads and two barriers a layer does.
 template <class Kind>
 __global__ void __launch_bounds__(threads) sim_head_forward_mma(ForwardArgs args) {
   const TensorPlan& plan = args.plan;
@@ -140,8 +142,8 @@ struct BackwardArgs {
   float *dx, *partials;
 };
 
-// The sums' tile becomes dp (its columns from `out` on stay as they are), and `rounded` its operand, from dz:
-// dy of the last layer, else the sums themselves. z and dy point to the tile's rows.
+// Turns the sums' tile into dp (its columns from `out` on stay as they are) and `rounded` into its operand,
+// from dz: dy of the last layer, else the sums themselves. z and dy point to the tile's rows.
 template <class Kind>
 __device__ void start_layer(const TensorPlan& plan, const Slot& s, Matrix<float> sums,
                             Matrix<typename Kind::Element> rounded, int count, const float* z,
@@ -156,7 +158,8 @@ __device__ void start_layer(const TensorPlan& plan, const Slot& s, Matrix<float>
   });
 }
 
-// dw (out,in) and db (out), padded, of the block's set: dp^T z and, of unrounded dp, its sum over the tile.
+// Adds to dw (out,in) and db (out), padded, of the block's set: dp^T z, and the sum of unrounded dp over the
+// tile.
 template <class Kind, class Element = const typename Kind::Element>
 __device__ void weight_gradient(const TensorPlan& plan, const Slot& s, Matrix<Element> dp, Matrix<Element> z,
                                 Matrix<float> sums, float* set, bool first) {
@@ -172,7 +175,7 @@ __device__ void weight_gradient(const TensorPlan& plan, const Slot& s, Matrix<El
   }
 }
 
-// One tile of the backward pass; the set takes its weight gradients.
+// Computes one tile of the backward pass; its weight gradients go to the set.
 template <class Kind>
 __device__ void backward_tile(const BackwardArgs& args, const Shared<Kind>& shared, Index tile, float* set,
                               bool first_tile) {
@@ -204,7 +207,8 @@ __device__ void backward_tile(const BackwardArgs& args, const Shared<Kind>& shar
   });
 }
 
-// Bound like forward; three barriers a layer. Each block leaves one set of partial weight gradients.
+// The bound is as in forward, with three barriers a layer. Each block leaves one set of partial weight
+// gradients.
 template <class Kind>
 __global__ void __launch_bounds__(threads) sim_head_backward_mma(BackwardArgs args) {
   const TensorPlan& plan = args.plan;
@@ -217,7 +221,7 @@ __global__ void __launch_bounds__(threads) sim_head_backward_mma(BackwardArgs ar
   }
 }
 
-// Where element e of a set belongs: dw or db of the last layer that begins at or before e, or nowhere.
+// Writes element e of a set to dw or db of the last layer that begins at or before e, or nowhere.
 struct PaddedSink {
   struct Layer {
     int begin, out, in;
@@ -230,14 +234,13 @@ struct PaddedSink {
     while (layers[l].begin > e) --l;
     const Layer& layer = layers[l];
     const int i = int(e) - layer.begin, row = padded(layer.in), r = i / row, c = i - r * row;
-    const int o = i - padded(layer.out) * row;  // of db, from 0 on
+    const int o = i - padded(layer.out) * row;  // in db, from 0 on
     if (o >= 0 && o < layer.out && layer.db != nullptr) layer.db[o] = value;
     if (r < layer.out && c < layer.in && layer.dw != nullptr) layer.dw[r * layer.in + c] = value;
   }
 };
 
-// Lays out the partial sets in `plan`, dw (out,in) and db (out) of each layer, padded, and returns where they
-// go.
+// Lays out dw (out,in) and db (out) of each layer, padded, in `plan` and returns where their sums go.
 PaddedSink make_sink(const std::vector<SimHeadLayer>& layers, const SimHeadGrads& grads, Plan& plan) {
   PaddedSink sink{};
   for (int l = 0; l < plan.layers; ++l) {
@@ -258,7 +261,7 @@ struct Placed {
   std::size_t shared_bytes;
 };
 
-// The plan of a chain that fits shared memory with its sums and `operands` tiles; none of another.
+// Returns the plan of a chain that fits shared memory with its sums and `operands` tiles, or nothing.
 template <class Kind>
 std::optional<Placed> place(Index positions, const std::vector<SimHeadLayer>& layers, int operands) {
   using Element = typename Kind::Element;

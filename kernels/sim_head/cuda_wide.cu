@@ -45,7 +45,7 @@ struct PlainSink {
   STILLPOINT_HD void operator()(Index set, Index c, T value) const { partial[set * columns + c] = value; }
 };
 
-// sums (columns) = sum over rows of x (rows,columns), in an order that depends on the shape alone.
+// sums (columns) = sum over rows of x (rows,columns), in an order that depends only on the shape.
 template <class T>
 void sum_columns(const Array& x, Index rows, Index columns, const Array& sums) {
   const Index wanted = std::clamp<Index>(rows / 256, 1, 64), per_set = (rows + wanted - 1) / wanted;
@@ -68,7 +68,7 @@ Buffer buffer_of(Index elements) {
   return Buffer(Device::cuda, std::size_t(elements) * sizeof(T));
 }
 
-// z of the layer from its input.
+// Computes z of the layer from its input.
 template <class T>
 void forward_layer(Index positions, const SimHeadLayer& layer, const Array& in, const Array& z) {
   const LinearShape shape{positions, layer.in, layer.out, layer.activation == Activation::relu};
@@ -80,7 +80,7 @@ void forward_layer(Index positions, const SimHeadLayer& layer, const Array& in, 
        FourierEpilogue<T>{p.as<T>(), z.as<T>(), layer.out, T(std::sqrt(1.0 / double(layer.out)))});
 }
 
-// dp from dz and z; for identity dp is dz itself.
+// Computes dp from dz and z; for identity dp is dz itself.
 template <class T>
 void activation_adjoint(const SimHeadLayer& layer, const Array& z, const Array& dz, const Array& dp) {
   if (layer.activation == Activation::relu)

@@ -1,4 +1,4 @@
-// The SIM head's entry points: checks, and the choice of the device.
+// The SIM head's entry points: they check the arguments and choose the device.
 #include "kernels/sim_head/sim_head.h"
 
 #include <algorithm>
@@ -24,7 +24,7 @@ void check_layers(const char* where, const std::vector<SimHeadLayer>& layers) {
   }
 }
 
-// An array that has to be there; `like` gives dtype and device.
+// Checks an array that has to exist; `like` has its dtype and device.
 void check_array(const char* where, const char* name, const Array& array, std::int64_t size,
                  const Array& like) {
   require(array.size == size && (array.data != nullptr || size == 0), where, ": ", name, " has ", array.size,

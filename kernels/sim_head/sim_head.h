@@ -11,8 +11,7 @@ namespace stillpoint::kernels {
 // 9-12), the head is z_0 = x, p_l = z_{l-1} W_l^T + b_l, z_l = act_l(p_l):
 //   identity  z = p                                   width = rows of W
 //   relu      z = max(p, 0)                           width = rows of W
-//   fourier   z = sqrt(1/m) [cos p, sin p]            width = 2 m, m = rows of W (SIM paper, random Fourier
-//   features)
+//   fourier   z = sqrt(1/m) [cos p, sin p]            width = 2 m, m = rows of W (random Fourier features)
 enum class Activation { identity, relu, fourier };
 
 struct SimHeadLayer {
@@ -25,29 +24,30 @@ constexpr std::int64_t width_of(const SimHeadLayer& layer) {
   return layer.activation == Activation::fourier ? 2 * layer.out : layer.out;
 }
 
-// Chains whose layers are all this narrow stay in a GPU's shared memory; on a CPU they multiply in float32.
+// Chains whose layers all are this narrow stay in a GPU's shared memory; on a CPU they multiply in float32.
 inline constexpr std::int64_t narrow_width = 64;
 
-// Whether sim_head_forward and sim_head_backward round as precision() asks (kernels/gemm/gemm.h). The CPU's
-// tiles multiply in float32: a chain of float32 that is wide enough for bf16 to pay is better left to plain
-// products there.
+// Returns whether sim_head_forward and sim_head_backward round as precision() asks (kernels/gemm/gemm.h). The
+// CPU's tiles multiply in float32, so plain products are better there for a float32 chain that is wide enough
+// for bf16 to pay.
 bool sim_head_rounds_as_asked(const std::vector<SimHeadLayer>& layers, DType dtype, Device device);
 
-// Elements of the scratch that forward leaves for backward (its layout is the implementation's own).
+// Returns the elements of the scratch that forward leaves for backward; each implementation has its own
+// layout.
 std::int64_t sim_head_saved_size(std::int64_t positions, const std::vector<SimHeadLayer>& layers,
                                  Device device);
 
 // x (positions, in of the first layer) -> y (positions, width of the last). `saved` has sim_head_saved_size
-// elements, or null data where no backward follows. All arrays float32 or all float64 on one device, any
+// elements, or null data if no backward follows. All arrays are float32 or all float64 on one device, of any
 // sizes.
 void sim_head_forward(std::int64_t positions, const std::vector<SimHeadLayer>& layers, const Array& x,
                       const Array& y, const Array& saved);
 
 struct SimHeadGrads {
-  Array dx;                   // (positions, in), or null data where it is not wanted
-  std::vector<Array> dw, db;  // per layer; null data where not wanted; overwritten
+  Array dx;                   // (positions, in), or null data if it is not wanted
+  std::vector<Array> dw, db;  // per layer, overwritten; null data if not wanted
 };
-// From dy, shaped as y. Sums over positions run in an order that does not depend on the number of threads.
+// Computes the gradients from dy, shaped as y. The order of sums does not depend on the number of threads.
 void sim_head_backward(std::int64_t positions, const std::vector<SimHeadLayer>& layers, const Array& x,
                        const Array& y, const Array& saved, const Array& dy, const SimHeadGrads& grads);
 

@@ -1,4 +1,5 @@
-// What the fused SIM head's kernels know of their chain, by value: layers, offsets, and the tile's size.
+// The description of a chain that the fused SIM head's kernels get by value: layers, offsets, and the tile's
+// size.
 #pragma once
 #include <cmath>
 #include <optional>
@@ -19,7 +20,7 @@ struct Slot {
   int gradient;        // offset of dw (out,in) and db (out) in a partial set
   std::int64_t saved;  // offset of z in `saved`
   const void *w, *b;
-  double scale;  // sqrt(1/out), of the Fourier features
+  double scale;  // sqrt(1/out), for the Fourier features
 
   STILLPOINT_HD int in_padded() const { return (in + 3) / 4 * 4; }
   STILLPOINT_HD int out_padded() const { return (out + 3) / 4 * 4; }
@@ -35,8 +36,8 @@ struct Plan {
   Index positions, tiles;
 };
 
-// The layers of a chain that is short and narrow enough to fuse, not yet placed in shared memory; none of
-// another.
+// Returns the layers of a chain that is short and narrow enough to fuse, not yet placed in shared memory, or
+// nothing.
 inline std::optional<Plan> narrow_plan(Index positions, const std::vector<SimHeadLayer>& layers) {
   if (layers.size() > std::size_t(most_layers)) return {};
   Plan plan{};
@@ -61,9 +62,9 @@ inline std::optional<Plan> narrow_plan(Index positions, const std::vector<SimHea
   return plan;
 }
 
-// The largest tile whose `bytes(tile)` of shared memory are at most 48 KiB, else at most 96 KiB, and that
-// leaves 256 of them to spread over the device, or else one of at most 32 positions; false where not even
-// `least` positions fit.
+// Chooses the largest tile whose `bytes(tile)` of shared memory are at most 48 KiB, else at most 96 KiB, and
+// that leaves 256 of them to spread over the device, or else one of at most 32 positions. Returns false if
+// not even `least` positions fit.
 template <class Bytes>
 bool choose_tile(Plan& plan, int least, Bytes bytes) {
   for (const std::size_t limit : {48 * 1024, 96 * 1024}) {
@@ -75,7 +76,7 @@ bool choose_tile(Plan& plan, int least, Bytes bytes) {
   return false;
 }
 
-// The plan of a chain whose weights and `buffers` tiles of activations fit shared memory; none of another.
+// Returns the plan of a chain whose weights and `buffers` tiles of activations fit shared memory, or nothing.
 inline std::optional<Plan> make_plan(Index positions, const std::vector<SimHeadLayer>& layers, int buffers,
                                      std::size_t element_bytes) {
   std::optional<Plan> plan = narrow_plan(positions, layers);
@@ -99,13 +100,13 @@ T* pointer_or_null(const Array& a) {
 
 #if STILLPOINT_CUDA
 
-// The number of partial sets of gradients fixes the order of their sums, so it depends on the shape alone.
+// The number of partial sets fixes the order of the gradients' sums, so it depends only on the shape.
 inline Index gradient_sets(const Plan& plan) { return std::min<Index>(plan.tiles, 256); }
 
 __device__ __forceinline__ void sine_cosine(float x, float* s, float* c) { ::sincosf(x, s, c); }
 __device__ __forceinline__ void sine_cosine(double x, double* s, double* c) { ::sincos(x, s, c); }
 
-// dp = dz * act'(p), from dz and z of the layer; element j.
+// Returns element j of dp = dz * act'(p), from dz and z of the layer.
 template <class T>
 __device__ __forceinline__ T activation_adjoint(const Slot& s, const T* z, const T* dz, int j) {
   if (s.activation == Activation::fourier) return z[j] * dz[s.out + j] - z[s.out + j] * dz[j];

@@ -1,4 +1,4 @@
-// What the CPU form of the SIM head does to one tile of positions: layers, their adjoints, and the edges of a
+// The work of the SIM head's CPU form on one tile of positions: layers, their adjoints, and the edges of a
 // tile.
 #pragma once
 #include <cmath>
@@ -6,28 +6,29 @@
 #include "kernels/launch/register_tile.h"
 #include "kernels/launch/simd_math.h"
 
-// A tile of n positions by `width` channels lies in panels [width / columns][n][columns]: a row of register
-// tiles is then contiguous for every product of the chain, forward (positions by channels), backward (the
+// A tile of n positions by `width` channels lies in panels [width / columns][n][columns]. A row of register
+// tiles is then contiguous for every product of the chain: forward (positions by channels), backward (the
 // same), and weight gradient (channels by channels, summed over positions). Channels past `width` in the last
-// panel mean nothing.
+// panel have no meaning.
 namespace stillpoint::kernels::chain {
 
 using simd::Vector;
 using tile::columns;
 
-// Element (position, c) of a tile.
+// Returns the offset of element (position, c) of a tile.
 template <class T>
 constexpr Index at(Index n, Index position, Index c) {
   return (c / columns<T> * n + position) * columns<T> + c % columns<T>;
 }
 
-// Rows of x (n, width) from which a whole vector at channel c ends inside x, in the row or in a later one.
+// Returns the rows of x (n, width) from which a whole vector at channel c ends inside x, maybe in a later
+// row.
 template <class T>
 constexpr Index whole_rows(Index n, Index width, Index c) {
   return n - (c + simd::width<T> - 1) / width;
 }
 
-// x (n, width) row-major -> tile, padded with zeros.
+// Copies row-major x (n, width) to a tile, padded with zeros.
 template <class T>
 void to_tile(Index n, Index width, const T* x, T* to) {
   constexpr int lanes = simd::width<T>;
@@ -44,7 +45,7 @@ void to_tile(Index n, Index width, const T* x, T* to) {
   }
 }
 
-// Tile -> x (n, width) row-major. What a whole vector writes past its row, the later rows overwrite.
+// Copies a tile to row-major x (n, width). Later rows overwrite what a whole vector writes past its row.
 template <class T>
 void from_tile(Index n, Index width, const T* from, T* x) {
   constexpr int lanes = simd::width<T>;
@@ -59,8 +60,8 @@ void from_tile(Index n, Index width, const T* from, T* x) {
   }
 }
 
-// out (n, width) = finish(in w), w packed as panels [width / columns][depth][columns]; finish(vector, its
-// offset in the tile, its first channel).
+// out (n, width) = finish(in w), with w packed as panels [width / columns][depth][columns]. finish gets a
+// vector, its offset in the tile and its first channel.
 template <class T, class Finish>
 void multiply(Index n, Index depth, const T* in, const T* w, Index width, T* out, Finish finish) {
   constexpr int lanes = simd::width<T>, panel = columns<T>;
@@ -130,7 +131,7 @@ void lift(Index n, Index m, const T* p, T* z) {
     }
 }
 
-// e (m channels) = z_cos g_sin - z_sin g_cos of g, z (2 m channels): the scale is in z.
+// e (m channels) = z_cos g_sin - z_sin g_cos for g, z (2 m channels); z includes the scale.
 template <class T>
 void lift_adjoint(Index n, Index m, const T* z, const T* g, T* e) {
   constexpr int lanes = simd::width<T>;
@@ -149,7 +150,7 @@ void lift_adjoint(Index n, Index m, const T* z, const T* g, T* e) {
     }
 }
 
-// v where z > 0, else 0.
+// Returns v where z > 0, else 0.
 template <class T>
 inline Vector<T> gated(Vector<T> v, Vector<T> z) {
   return z > Vector<T>{} ? v : Vector<T>{};

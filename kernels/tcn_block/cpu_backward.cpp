@@ -6,9 +6,8 @@ namespace stillpoint::kernels::tcn_block_cpu {
 namespace {
 
 // A set of weight gradients before weight norm, as offsets: dw1 (C,Ci,K), dw2 (C,C,K), ddown (C,Ci), then the
-// bias gradients db1, db2, ddown_b (C). Sums over samples are kept per group of neighbouring samples and the
-// groups are added in order; how many there are depends on the shape alone, so no result depends on the
-// number of threads.
+// bias gradients db1, db2, ddown_b (C). Each group of neighbouring samples has its own sums, and the groups
+// are added in order. Their number depends only on the shape, so no result depends on the number of threads.
 struct Partials {
   static constexpr Index most_groups = 64, most_elements = Index(1) << 22;
   Index w2, down, b1, b2, down_b, size;
@@ -27,7 +26,7 @@ struct Partials {
   }
 };
 
-// The rows of one sample: r is dL/d(h + r), g2 and g1 the gradients of the convolutions' results.
+// The rows of one sample: r = dL/d(h + r); g2 and g1 are the gradients of the convolutions' results.
 template <class T>
 struct SampleRows {
   Rows<T> x, a, r, g2, g1;
@@ -52,7 +51,7 @@ struct Backward {
   Partials layout;
   const T *x, *a, *h, *y, *dy;
   T* dx;
-  Weights<T> w1, w2, down;  // of the adjoints; down.data is null without a down-sampling map
+  Weights<T> w1, w2, down;  // for the adjoints; down.data is null without a down-sampling map
   T *slices, *partials;
   const Normalised<T>* before;  // computed with the first sample, or null
   const TcnBlockWeights* weights;
@@ -96,7 +95,7 @@ inline void correlate_tile(const T* g, const T* x, Index stride, const TcnBlockS
   }
 }
 
-// The weight adjoint of one convolution for one sample; `s` holds its inputs, taps and dilation.
+// Computes the weight adjoint of one convolution for one sample; `s` holds its inputs, taps and dilation.
 template <class T>
 void correlate(const Team& team, const TcnBlockShape& s, const Rows<T>& g, const Rows<T>& x, T* dw,
                bool add) {

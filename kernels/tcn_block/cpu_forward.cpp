@@ -53,7 +53,7 @@ void Forward<T>::first(const Team& team, Index n, const Rows<T>& in, const Rows<
   });
 }
 
-// r[o..o+O) at t: x itself, or the down-sampling map.
+// Returns r[o..o+O) at t: x itself, or the down-sampling map.
 template <class T>
 template <int O>
 inline Tile<T, O> Forward<T>::residual(const Rows<T>& in, Index o, Index t) const {

@@ -17,7 +17,7 @@ struct ForwardArgs {
   T *a, *h, *y;
 };
 
-// Writes channels [o, o+4) of time t, as far as there are such channels.
+// Writes those of the channels [o, o+4) that exist, at time t.
 template <class T>
 __device__ void scatter_quad(T* out, Index n, int channels, int o, Index length, Index t,
                              const Quad<T>& value) {
@@ -27,7 +27,7 @@ __device__ void scatter_quad(T* out, Index n, int channels, int o, Index length,
     if (o + q < channels) p[q * length] = value.v[q];
 }
 
-// a = relu(w1 * x + b1) for steps [from, hi); own steps go to memory too.
+// a = relu(w1 * x + b1) for steps [from, hi); own steps also go to memory.
 template <class T>
 __device__ void first_convolution(const ForwardArgs<T>& args, const Tile& tile, const SharedWeights<T>& w,
                                   const T* x, int x_from, T* a, int from) {
@@ -74,8 +74,8 @@ __device__ void second_convolution(const ForwardArgs<T>& args, const Tile& tile,
   }
 }
 
-// Bound by shared-memory loads (5 quads per 16 multiply-adds) once tiles fill the device; at a few samples by
-// latency: loading, the norms and four barriers.
+// Shared-memory loads (5 quads per 16 multiply-adds) bound it once tiles fill the device. At a few samples
+// latency does: loading, the norms and four barriers.
 template <class T>
 __global__ void __launch_bounds__(threads, 2) tcn_block_forward_fused(ForwardArgs<T> args) {
   const Geometry& g = args.g;
@@ -105,7 +105,7 @@ struct BackwardArgs {
   TcnPartialShape partial;
 };
 
-// Shared tiles of the backward pass; dr = dy [y>0], e2 = dr [h>0], e1 = (w2^T e2) [a>0].
+// The shared tiles of the backward pass; dr = dy [y>0], e2 = dr [h>0], e1 = (w2^T e2) [a>0].
 template <class T>
 struct BackwardTiles {
   T *e2, *a, *e1, *dr, *x;
@@ -181,8 +181,8 @@ __device__ void input_adjoint(const BackwardArgs<T>& args, const Tile& tile, con
   }
 }
 
-// One linear map of the block as its weight gradient sees it: errors of the tile's own steps, inputs from
-// step `from` on, and its rows in the partial set.
+// One linear map of the block for its weight gradient: errors of the tile's own steps, inputs from step
+// `from` on, and its rows in the partial set.
 template <class T>
 struct GradientMap {
   const T *errors, *inputs;
@@ -241,7 +241,7 @@ __device__ void weight_gradients(const BackwardArgs<T>& args, const Tile& tile, 
   }
 }
 
-// Bound like the forward kernel by shared-memory loads; each block leaves one set of partial weight
+// Shared-memory loads bound it, as in the forward kernel; each block leaves one set of partial weight
 // gradients.
 template <class T>
 __global__ void __launch_bounds__(threads, 2) tcn_block_backward_fused(BackwardArgs<T> args) {
@@ -273,7 +273,7 @@ template <class T>
 void backward_fused(const Geometry& g, const TcnBlockShape& shape, const TcnBlockWeights& weights,
                     const Array& x, const TcnBlockMid& mid, const Array& y, const Array& dy, const Array& dx,
                     const TcnBlockWeights& grads) {
-  // The number of sets fixes the order of the sums, so it depends on the shape alone.
+  // The number of sets fixes the order of the sums, so it depends only on the shape.
   constexpr Index most_sets = 256;
   const Index sets = std::min(g.tiles, most_sets);
   const TcnPartialShape partial = tcn_block_partial_shape(shape, weights.down_w.data != nullptr);

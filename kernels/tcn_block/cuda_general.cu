@@ -1,5 +1,4 @@
-// The TCN block on CUDA for sizes that the fused kernels' shared memory cannot hold: implicit matrix
-// products.
+// The TCN block on CUDA by implicit matrix products, for sizes beyond the fused kernels' shared memory.
 #include "kernels/launch/tile_product.h"
 #include "kernels/tcn_block/tcn_block_cuda.h"
 
@@ -37,12 +36,12 @@ const Buffer normalise(const TcnBlockShape& s, const Array& v, const Array& gain
 struct Position {
   Index n, t;
 };
-// Depth index of a convolution: lag = K-1-j outermost, then the channel summed over.
+// The depth index of a convolution: lag = K-1-j outermost, then the channel that is summed over.
 struct LagChannel {
   Index at, shift, channel;
 };
 
-// c(o,(n,t)) = sum_{lag,c} w[lag,c,o] x[n,c,t-lag d]; with shift_sign -1 the adjoint, x[n,c,t+lag d].
+// c(o,(n,t)) = sum_{lag,c} w[lag,c,o] x[n,c,t-lag d]; shift_sign -1 gives the adjoint, x[n,c,t+lag d].
 template <class T, class Epilogue>
 struct Convolution {
   using Value = T;
@@ -191,7 +190,7 @@ void backward(const TcnBlockShape& s, const TcnBlockWeights& w, const Array& x, 
              InputEpilogue<T>{dr, down ? w.down_w.as<T>() : nullptr, dx.as<T>(), s.in_channels, s.channels,
                               s.length});
   }
-  // The split fixes the order of the sums, so it depends on the shape alone.
+  // The split fixes the order of the sums, so it depends only on the shape.
   const Index wanted = std::clamp<Index>(positions / 2048, 1, 64),
               per_split = (positions + wanted - 1) / wanted;
   const Index sets = (positions + per_split - 1) / per_split;

@@ -21,7 +21,8 @@ struct ReduceArgs {
   Index channels, sets, set_size;
 };
 
-// Sum of `value` over the block in a fixed order; every thread gets it. `shared` holds threads/32 elements.
+// Returns to every thread the sum of `value` over the block in a fixed order. `shared` holds threads/32
+// elements.
 template <class T>
 __device__ T block_sum(T value, T* shared) {
   for (int step = 16; step > 0; step /= 2) value += __shfl_xor_sync(0xffffffffu, value, step);
@@ -33,7 +34,7 @@ __device__ T block_sum(T value, T* shared) {
   return total;
 }
 
-// Threads as slices of the sets by elements of a row.
+// Divides the threads into slices of the sets by elements of a row.
 struct Slices {
   int width, count, slice, column;
   __device__ explicit Slices(Index row)
@@ -43,8 +44,8 @@ struct Slices {
         column(int(threadIdx.x) % width) {}
 };
 
-// The sum of element `p` over all sets, in order, for threads of slice 0; every thread of the block comes
-// here.
+// Returns the sum of element `p` over all sets, in order, to threads of slice 0; all threads of the block
+// call it.
 template <class T>
 __device__ T sum_of_sets(const ReduceArgs<T>& args, const Slices& s, const T* p, bool inside, T* shared) {
   const Index begin = args.sets * s.slice / s.count, end = args.sets * (s.slice + 1) / s.count;
@@ -59,7 +60,7 @@ __device__ T sum_of_sets(const ReduceArgs<T>& args, const Slices& s, const T* p,
   return sum;
 }
 
-// One block per output channel of a group; bound by the latency of reading sets x row elements from L2, so
+// One block per output channel of a group. The latency of reading sets x row elements from L2 bounds it, so
 // the sets are split into slices that threads read side by side.
 template <class T>
 __global__ void __launch_bounds__(threads) tcn_block_reduce(ReduceArgs<T> args) {

@@ -1,4 +1,4 @@
-// The TCN block's entry points: checks, and the choice of device.
+// The TCN block's entry points: they check the arguments and choose the device.
 #include "kernels/tcn_block/tcn_block.h"
 
 #include "kernels/tcn_block/tcn_block_cpu.h"

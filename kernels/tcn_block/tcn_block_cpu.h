@@ -1,4 +1,4 @@
-// Parts of the CPU form of the TCN block: padded rows, packed weights, register tiles, and how threads share
+// Parts of the CPU form of the TCN block: padded rows, packed weights, register tiles, and the division of
 // work.
 #pragma once
 #include <algorithm>
@@ -23,7 +23,7 @@ inline constexpr int tile_vectors = 2;
 template <class T>
 inline constexpr Index tile_steps = tile_vectors* width<T>;
 
-// Multiply-adds of a forward under which a second thread costs more than it saves.
+// With fewer multiply-adds of a forward, a second thread costs more than it saves.
 inline constexpr Index serial_products = 65536;
 inline Index products(const TcnBlockShape& s) {
   return s.batch * s.channels * (s.in_channels + s.channels) * s.taps * s.length;
@@ -34,22 +34,23 @@ T* pointer(const Array& array) {
   return array.data == nullptr ? nullptr : array.as<T>();
 }
 
-// Part `rank` of `size` of a sample's work between two points where all of it has to be done.
+// Part `rank` of `size` of a sample's work between two points at which all of it has to be done.
 struct Team {
   Index rank = 0, size = 1;
 };
 
-// work(team) for every part.
+// Calls work(team) for every part.
 template <class Work>
 void in_parts(Index parts, const Work& work) {
   parallel(parts, [&](Index part) { work(Team{part, parts}); });
 }
 
-// Whether all units are shared, so that what comes before can be done with the first one's first part.
+// Returns whether all units are shared; then earlier work can be done with the first part of the first unit.
 inline bool all_shared(Index units, bool worthwhile) { return worthwhile && units < thread_count(); }
 
-// work(parts, slot, unit) for units in [0, units): as many as every thread can have equally many of as one
-// piece each, what is left one after another in parts. `slot` is the scratch that the unit may use.
+// Calls work(parts, slot, unit) for units in [0, units): one piece each for as many units as give every
+// thread the same number, then the others one after another in parts. `slot` is the scratch that the unit may
+// use.
 template <class Work>
 void share_units(Index units, bool worthwhile, int slots, const Work& work) {
   const Index each = worthwhile ? thread_count() : 1, together = units / each * each;
@@ -78,7 +79,7 @@ struct Rows {
   Rows(T* memory, Index length) : data(memory + elements(0, length)), stride(stride_for(length)) {}
 
   T* operator[](Index row) const { return data + row * stride; }
-  // What no element of row `row` covers becomes 0.
+  // Sets to 0 what no element of row `row` covers.
   void clear_margins(Index row, Index length) const {
     std::fill((*this)[row] + length, (*this)[row] + stride, T(0));
     if (row == 0) std::fill(data - margin, data, T(0));
@@ -89,7 +90,7 @@ struct Rows {
   }
 };
 
-// Channels split into as few tiles as there can be, the first `wider` of them one wider than the others.
+// Splits channels into as few tiles as possible; the first `wider` of them are one wider than the others.
 struct ChannelTiles {
   Index count, size, wider;
 
@@ -101,7 +102,7 @@ struct ChannelTiles {
   Index width(Index tile) const { return tile < wider ? size + 1 : size; }
 };
 
-// f(std::integral_constant<int, n>) for n in 1..tile_channels.
+// Calls f(std::integral_constant<int, n>) for n in 1..tile_channels.
 template <class F>
 inline void with_constant(Index n, F&& f) {
   static_assert(tile_channels == 5);
@@ -170,7 +171,7 @@ struct Normalised {
       norm2[o] = row(pointer<T>(w.v2) + o * row2, pointer<T>(w.g2)[o], row2, w2 + o * row2);
     }
   }
-  // w = gain v / ||v||; gives ||v||.
+  // w = gain v / ||v||; returns ||v||.
   static T row(const T* v, T gain, Index n, T* w) {
     const T norm = std::sqrt(dot(v, v, n)), scale = gain / norm;
     for (Index i = 0; i < n; ++i) w[i] = scale * v[i];
@@ -205,8 +206,8 @@ inline void accumulate(Tile<T, O>& tile, const Weights<T>& weights, const T* w, 
   tile = acc;
 }
 
-// finish(first output, t, tile) for every tile of out[o][t] = sum w[o][i][lag] in[i][t + lag step]; |step| is
-// the dilation. Lags that reach only zeros are left out; which they are depends on t alone.
+// Calls finish(first output, t, tile) for every tile of out[o][t] = sum w[o][i][lag] in[i][t + lag step];
+// |step| is the dilation. Lags that reach only zeros are left out, which depends only on t.
 template <class T, class Finish>
 void convolve(const Team& team, Index length, const Weights<T>& w, const Rows<T>& in, Index step,
               Finish finish) {
@@ -236,21 +237,21 @@ inline void store_tile(T* out, Index stride, const Tile<T, O>& tile) {
 #pragma GCC unroll 2
     for (int k = 0; k < tile_vectors; ++k) simd::store(out + o * stride + k * width<T>, tile.v[o][k]);
 }
-// The first `steps` steps of a tile.
+// Stores the first `steps` steps of a tile.
 template <class T, int O>
 [[gnu::noinline]] void store_part(T* out, Index stride, Index steps, Tile<T, O> tile) {
   T rows[O * tile_steps<T>];
   store_tile(rows, tile_steps<T>, tile);
   for (int o = 0; o < O; ++o) std::copy_n(rows + o * tile_steps<T>, steps, out + o * stride);
 }
-// As much of a tile as lies before the end of the rows, `steps` away.
+// Stores the part of a tile that lies before the end of the rows, `steps` away.
 template <class T, int O>
 inline void store_tile(T* out, Index stride, Index steps, const Tile<T, O>& tile) {
   if (steps >= tile_steps<T>) return store_tile(out, stride, tile);
   store_part(out, stride, steps, tile);
 }
 
-// f(channel, vector) of every vector of a tile.
+// Calls f(channel, vector) for every vector of a tile.
 template <int O, class F>
 inline void each_vector(F f) {
 #pragma GCC unroll 5
@@ -259,7 +260,8 @@ inline void each_vector(F f) {
     for (int k = 0; k < tile_vectors; ++k) f(o, k);
 }
 
-// Contracts of tcn_block_forward and tcn_block_backward, on checked CPU arrays of T that are not empty.
+// The contracts are those of tcn_block_forward and tcn_block_backward, for checked CPU arrays of T, none
+// empty.
 template <class T>
 void forward(const TcnBlockShape& s, const TcnBlockWeights& w, const Array& x, const Array& a, const Array& h,
              const Array& y);

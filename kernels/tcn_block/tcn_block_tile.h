@@ -11,7 +11,7 @@
 namespace stillpoint::kernels::tcn {
 
 inline constexpr int threads = 256;
-// Two blocks per multiprocessor (by registers) where 48 KiB hold a tile, else at least one since sm_80.
+// Two blocks per multiprocessor (by registers) if 48 KiB hold a tile, else at least one since sm_80.
 inline constexpr std::size_t shared_limits[] = {48 * 1024, 96 * 1024};
 
 // Sizes and the layout of weights in shared memory. Channels are padded by zeros to quads; w1 is
@@ -35,7 +35,7 @@ struct Geometry {
   STILLPOINT_HD int weight_elements() const {
     return taps * (lag1() + lag2()) + padded() * in_row() + 3 * padded();
   }
-  // Steps of a tile with `halo` more steps, where a phase has so many.
+  // Returns the steps of a tile with `halo` more steps, at most those of a phase.
   STILLPOINT_HD int steps_with(int halo) const { return minimum(steps + halo, phase_steps); }
 };
 
@@ -55,7 +55,7 @@ struct BackwardTile {
   }
 };
 
-// The tiling with about `positions` positions in a tile.
+// Returns the tiling with about `positions` positions in a tile.
 inline Geometry tiling(const TcnBlockShape& s, int positions) {
   Geometry g{int(s.in_channels), int(s.channels), int(s.taps), s.length, s.dilation, 0, 0, 0, 0, 0, 0, 0};
   g.residues = int(std::min(s.dilation, s.length));
@@ -70,8 +70,8 @@ inline Geometry tiling(const TcnBlockShape& s, int positions) {
   return g;
 }
 
-// The largest tile that fits shared memory and leaves 256 tiles to spread over the device, or else the
-// largest of at most 64 positions; none where the weights do not fit or the halo would outgrow the tile.
+// Returns the largest tile that fits shared memory and leaves 256 tiles to spread over the device, or else
+// the largest of at most 64 positions; nothing if the weights do not fit or the halo would outgrow the tile.
 template <class Tile>
 std::optional<Geometry> choose_tiling(const TcnBlockShape& s, std::size_t element_bytes) {
   constexpr Index widest = 128;
@@ -103,16 +103,16 @@ struct Tile {
     lo = split * g.steps;
     hi = minimum(lo + g.steps, g.phase_steps);
   }
-  // The time of a step of the tile's p-th residue, or -1 where the sample has none.
+  // Returns the time of a step of the tile's p-th residue, or -1 if the sample has none.
   __device__ Index time(const Geometry& g, int step, int p) const {
     const Index t = Index(step) * g.dilation + first + p;
     return first + p < g.residues && t < g.length ? t : -1;
   }
 };
 
-// rows[(step - from) phases + p][c] = value(c, t) for steps [from, to), 0 outside the sample; every padded
-// channel is written. Neighbouring threads read neighbouring residues of one channel, and each stores a quad:
-// single elements of rows that lie quads apart would meet in one bank, four at a time.
+// rows[(step - from) phases + p][c] = value(c, t) for steps [from, to), and 0 outside the sample; every
+// padded channel is written. Neighbouring threads read neighbouring residues of one channel, and each stores
+// a quad: single elements of rows that lie quads apart would meet in one bank, four at a time.
 template <class T, class F>
 __device__ void fill_rows(const Geometry& g, const Tile& tile, T* rows, int row, int channels, int from,
                           int to, F value) {
