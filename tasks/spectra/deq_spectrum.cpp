@@ -1,4 +1,5 @@
-// The cell of a trained DEQ as a dynamical system: snapshots, dictionaries, Koopman matrices, predictions.
+// Treats the cell of a trained DEQ as a dynamical system: snapshots, dictionaries, Koopman matrices,
+// predictions.
 #include <algorithm>
 #include <cmath>
 #include <iomanip>
@@ -28,7 +29,7 @@ Tensor beside(const Tensor& a, const Tensor& b) {
   return pad(a, {0, 0}, {n, width}) + pad(b, {0, a.dim(1)}, {n, width});
 }
 
-// Tensors of one width, one below the other.
+// Returns tensors of equal width, one below the other.
 Tensor stacked(const std::vector<Tensor>& parts, std::size_t first, std::size_t last) {
   std::vector<double> all;
   for (std::size_t i = first; i < last; ++i) {
@@ -43,7 +44,7 @@ double relative_distance(const Tensor& a, const Tensor& b) {
   return std::sqrt(sum(square(a - b)).item() / sum(square(b)).item());
 }
 
-// x as numbers: 1 for the token at each position, or phi(x); (n, ·).
+// Returns x as numbers (n, ·): 1 for the token at each position, or phi(x).
 Tensor inputs_of(const Tensor& ids, Index tokens, const std::optional<SequenceLift>& phi) {
   if (phi) {
     const Tensor x = reshape(ids, {ids.dim(0), 1, ids.dim(1)}).to(phi->lift.w.dtype());
@@ -56,7 +57,7 @@ Tensor inputs_of(const Tensor& ids, Index tokens, const std::optional<SequenceLi
   return Tensor::from(one_hot, {ids.dim(0), ids.dim(1) * tokens}, f64);
 }
 
-// z* of the model's own solver, (n, L d).
+// Returns z* (n, L d) from the model's own solver.
 Tensor equilibria(const DeqTransformer& model, const Tensor& ids) {
   std::vector<Tensor> parts;
   for (Index n = 0; n < ids.dim(0); n += solved_together) {
@@ -66,7 +67,7 @@ Tensor equilibria(const DeqTransformer& model, const Tensor& ids) {
   return stacked(parts, 0, parts.size());
 }
 
-// What does not depend on the dictionary: trajectories and solutions in principal coordinates.
+// Holds what does not depend on the dictionary: trajectories and solutions in principal coordinates.
 class Experiment {
  public:
   Experiment(const SpectrumRequest& request, std::ostream& out);
@@ -95,7 +96,7 @@ class Experiment {
   PrincipalBasis z_, x_;
   std::vector<Tensor> path_;  // z_0, ..., z_steps of the fit in principal coordinates
   Tensor fit_x_, held_out_x_, fit_solution_, held_out_start_;  // in principal coordinates
-  Tensor solution_;                                            // z* held out, (n, L d)
+  Tensor solution_;                                            // z* of held-out inputs, (n, L d)
   double mean_error_ = 0, residual_ = 0, distance_ = 0;
 };
 
@@ -116,7 +117,7 @@ Experiment::Experiment(const SpectrumRequest& request, std::ostream& out)
   fit_x_ = x_.coordinates(fit_x);
   held_out_x_ = x_.coordinates(inputs_of(trained_.held_out, tokens, phi));
 
-  // Snapshots: z*, and as many times as there is room for, doubling from the first.
+  // The snapshots are z* and states at as many times as there is room for; the times double.
   const DeqCell f = model.cell(trained_.fit);
   const Tensor start =
       Tensor::zeros({n, trained_.fit.dim(1), model.embedding.dim(1)}, model.embedding.options());
@@ -140,7 +141,7 @@ Experiment::Experiment(const SpectrumRequest& request, std::ostream& out)
   iterate_held_out();
 }
 
-// Ten times as far as the fit's trajectories.
+// Iterates ten times as long as the trajectories of the fit.
 void Experiment::iterate_held_out() {
   const DeqCell f = trained_.model.cell(trained_.held_out);
   const Tensor& embedding = trained_.model.embedding;
@@ -151,7 +152,7 @@ void Experiment::iterate_held_out() {
   distance_ = relative_distance(flat(z), solution_);
 }
 
-// The leading coordinates of z and of x, the first of each with a variance of one.
+// Returns the leading coordinates of z and of x, scaled so that the first of each has a variance of one.
 Tensor Experiment::states(const Tensor& z, const Tensor& x, Index size) const {
   const auto part = [size](const Tensor& t, const PrincipalBasis& basis) {
     return affine(columns(t, std::min(size, basis.size())), 1 / std::sqrt(basis.variance[0]), 0);
@@ -206,7 +207,7 @@ Experiment::Row Experiment::row(Index size) const {
   row.regression =
       error(matmul(held_out, estimate_readout(lifted[0], coordinates, options), {.transpose_b = true}));
   if (row.spectrum.settling == Settling::diverges) return row;
-  // r is linear: the way back from features to coordinates.
+  // r is the linear map from features back to coordinates.
   const Tensor r = estimate_readout(stacked(lifted, 0, lifted.size()),
                                     columns(stacked(path_, 0, path_.size()), row.state), options);
   const Tensor settled =
@@ -235,7 +236,7 @@ Json json_of(const Experiment::Row& row) {
           {"projection_loss", json_of(row.loss)}};
 }
 
-// Errors against the number of features.
+// Plots errors against the number of features.
 Plot figure_of(const std::vector<Experiment::Row>& rows) {
   Curve projected{.label = "eq. 7: V U phi", .x = {}, .y = {}},
       regression{.label = "least squares", .x = {}, .y = {}},
@@ -278,7 +279,7 @@ void run_deq_spectrum(const SpectrumRequest& given, std::ostream& out) {
         << std::setw(11) << r.projected << std::setw(12) << r.regression << std::setw(11) << r.subspace
         << std::setw(15) << r.loss << std::right << name_of(r.spectrum.settling) << std::endl;
     table.push_back(json_of(r));
-    if (r.state == experiment.directions()) break;  // larger ones are the same
+    if (r.state == experiment.directions()) break;  // larger dictionaries are the same
   }
   if (request.output.empty()) return;
   Json result = json_of(rows.back());

@@ -1,4 +1,4 @@
-// Trajectories to spectrum to files, and the prediction of states that were not used.
+// Turns trajectories into a spectrum and its files, and predicts states that the fit has not used.
 #include "tasks/spectra/spectrum_command.h"
 
 #include <cmath>
@@ -21,7 +21,7 @@ Dictionary dictionary_of(SpectrumRequest& r, const System& system) {
   fail("spectrum: given the dictionary '", r.dictionary, "', expected auto, identity, monomials or fourier");
 }
 
-// The states of all but the last (or the first) time, one after the other.
+// Returns the states of times first to last - 1, one below the other.
 Tensor stacked(const std::vector<Tensor>& states, std::size_t first, std::size_t last) {
   std::vector<double> all;
   for (std::size_t t = first; t < last; ++t) {
@@ -32,7 +32,8 @@ Tensor stacked(const std::vector<Tensor>& states, std::size_t first, std::size_t
   return Tensor::from(all, {rows, 2}, {DType::float64, Device::cpu});
 }
 
-// ||predicted - true|| / ||true|| of new starts after `steps` steps, by the part of K^steps on the circle.
+// Returns ||predicted - true|| / ||true|| for new starts after n = 3 * steps steps, predicted by the part of
+// K^n on the circle.
 double held_out_error(const SpectrumRequest& r, const System& system, const Dictionary& phi,
                       const KoopmanEstimate& k, const Tensor& readout, double tolerance) {
   const std::vector<Tensor> states = trajectories(system, 100, 3 * r.steps, r.seed + 1);
@@ -56,7 +57,7 @@ std::string describe_systems() {
 void run_spectrum(SpectrumRequest r, std::ostream& out) {
   const System& system = textbook_system(r.system);
   const Dictionary phi = dictionary_of(r, system);
-  constexpr Index copies = 4, coordinates = 2;  // states, and both ends of every step as values and tensors
+  constexpr Index copies = 4, coordinates = 2;  // states; both ends of every step as values and tensors
   kernels::require_host_memory({r.trajectories, r.steps, copies * coordinates, sizeof(double)},
                                text(r.trajectories, " trajectories of ", r.steps, " steps"),
                                "lower --trajectories or --steps");

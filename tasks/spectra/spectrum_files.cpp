@@ -1,4 +1,4 @@
-// Eigenvalues as JSON, CSV and a picture.
+// Writes eigenvalues as JSON, as CSV and as a picture.
 #include "tasks/spectra/spectrum_files.h"
 
 #include <cmath>

@@ -1,4 +1,4 @@
-// What the spectrum command writes: eigenvalues and their figure.
+// The files that the spectrum command writes: eigenvalues and their figure.
 #pragma once
 #include <complex>
 #include <filesystem>
@@ -10,11 +10,11 @@
 
 namespace stillpoint {
 
-// Where an eigenvalue lies: one, circle, inside, outside.
+// Returns where an eigenvalue lies: one, circle, inside or outside.
 const char* place_of(std::complex<double> lambda, double tolerance);
 
-// Writes spectrum.json (`result` and the eigenvalues), eigenvalues.csv and spectrum.{dat,gnuplot,png,svg}:
-// the unit circle and the eigenvalues by their place (paper, Fig. 2), and says so on `out`.
+// Writes spectrum.json (`result` and the eigenvalues), eigenvalues.csv and spectrum.{dat,gnuplot,png,svg},
+// which shows the unit circle and the eigenvalues by their place (paper, Fig. 2). Reports that on `out`.
 void write_spectrum(const std::filesystem::path& folder, const std::string& title,
                     const KoopmanSpectrum& spectrum, double tolerance, Json result, std::ostream& out);
 

@@ -1,4 +1,4 @@
-// Digests, and the refusals of what has changed behind a run's back.
+// Computes digests, and refuses data and settings that have changed since a run was begun.
 #include "tasks/training/content.h"
 
 #include <cstdio>

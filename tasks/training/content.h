@@ -1,5 +1,5 @@
-// What a run learns from, told apart by a digest of the decoded values: files may move, be packed or be
-// written in another format, and stay the same data.
+// Identifies the data that a run learns from by a digest of the decoded values. Files may move, be packed or
+// be rewritten in another format, and remain the same data.
 #pragma once
 #include <string>
 
@@ -10,17 +10,18 @@ namespace stillpoint {
 struct Dataset;
 struct Image;
 
-// As "280 x 280 pixels, digest 0123456789abcdef". The digest (FNV-1a, 64 bits) guards against mistakes: two
-// data sets that differ share one in 2^64 times; it is no guard against somebody who wants it to fail.
+// Returns a text like "280 x 280 pixels, digest 0123456789abcdef". The digest (FNV-1a, 64 bits) detects
+// mistakes: two different data sets have the same one once in 2^64 cases. It does not protect against
+// somebody who wants it to fail.
 std::string content_of(const Image& image);
 std::string content_of(const Dataset& data);
 
-// Error, beginning with `where`, if a run has recorded other content than its data have now. Runs of before
-// there was a record pass.
+// Throws Error, beginning with `where`, if a run has recorded other content than its data have now. Runs that
+// are older than this record pass.
 void require_same_content(const std::string& where, const std::string& recorded, const std::string& now);
 
-// Error, naming the settings, if those beside a checkpoint are not the checkpoint's: somebody has edited
-// them, and a resumed run would not obey. Places may differ.
+// Throws Error, with the names of the settings, if those beside a checkpoint differ from those in it:
+// somebody has edited them, but a resumed run would ignore that. Places of data may differ.
 void require_same_settings(const std::string& path, const Json& beside, const Json& of_checkpoint);
 
 }  // namespace stillpoint

@@ -1,4 +1,4 @@
-// flock on a file of the folder.
+// Locks a folder by flock on a file in it.
 #include "tasks/training/folder_lock.h"
 
 #include <fcntl.h>

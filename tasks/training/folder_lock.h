@@ -1,4 +1,4 @@
-// A folder that one process works in at a time.
+// Locks a folder, so that only one process at a time works in it.
 #pragma once
 #include <filesystem>
 #include <memory>
@@ -11,15 +11,15 @@ namespace stillpoint {
 
 inline constexpr const char* lock_name = ".lock";
 
-// From construction to destruction, or to the end of the process however it ends; the lock is `.lock` in the
-// folder. inherited: processes that this one starts hold it, too, so that it lasts until they are gone. Error
-// where another holds it, which says `who` and what to do by `advice`. A file system without locks protects
-// nothing.
+// Holds `.lock` in the folder from construction to destruction, or to the end of the process however it ends.
+// If `inherited`, processes that this one starts hold it too, so that it lasts until they are gone. Throws
+// Error, which begins with `who` and ends with `advice`, if another process holds it. A file system without
+// locks gives no protection.
 class FolderLock {
  public:
   FolderLock(const std::filesystem::path& folder, const std::string& who, const std::string& advice,
              bool inherited = false);
-  // Null where another holds it.
+  // Returns null if another process holds it.
   static std::shared_ptr<FolderLock> if_free(const std::filesystem::path& folder);
   FolderLock(const FolderLock&) = delete;
   FolderLock& operator=(const FolderLock&) = delete;
@@ -28,7 +28,7 @@ class FolderLock {
 
  private:
   explicit FolderLock(Descriptor file) : file_(std::move(file)) {}
-  bool lock();  // false where another holds it
+  bool lock();  // returns false if another process holds it
 
   Descriptor file_;
   bool protects_ = false;

@@ -1,4 +1,4 @@
-// Epoch order by a seeded Fisher-Yates shuffle.
+// Draws the order of an epoch by a seeded Fisher-Yates shuffle.
 #include "tasks/training/order.h"
 
 #include <algorithm>
@@ -12,7 +12,7 @@ std::vector<Index> EpochOrder::rows(Index epoch) const {
   std::vector<Index> order(static_cast<std::size_t>(examples));
   std::iota(order.begin(), order.end(), Index(0));
   if (!shuffled) return order;
-  // streams above 2^63 belong to data order, those below to parameters
+  // Streams above 2^63 are for the order of the data, those below for parameters.
   const std::uint64_t stream = (std::uint64_t(1) << 63) + std::uint64_t(epoch);
   for (Index i = examples - 1; i > 0; --i) {
     const kernels::Philox4 r = kernels::philox(seed, stream, std::uint64_t(i));

@@ -1,4 +1,4 @@
-// The order in which an epoch visits its examples, as a pure function of seed and step.
+// The order in which an epoch visits its examples, a pure function of seed and step.
 #pragma once
 #include <vector>
 
@@ -11,12 +11,13 @@ struct EpochOrder {
   Index examples = 0;
   bool shuffled = false;
 
-  // All rows of one epoch.
+  // Returns all rows of one epoch.
   std::vector<Index> rows(Index epoch) const;
-  // Rows of the batch of this step (from 0); the last batch of an epoch may be smaller.
+  // Returns the rows of the batch of this step (from 0); the last batch of an epoch may be smaller.
   std::vector<Index> batch(Index step, Index batch_size) const;
 
-  // Of the epoch that batch() asked for last: drawing an order takes time in proportion to the examples.
+  // Cache the order of the epoch that batch() asked for last, because drawing one takes time in proportion to
+  // the number of examples.
   mutable Index kept_epoch = -1;
   mutable std::vector<Index> kept_rows = {};
 };

@@ -16,7 +16,7 @@
 
 namespace stillpoint {
 
-// One run from its first step of this process to its last.
+// One run, from its first step in this process to its last.
 class Run {
  public:
   Run(const TrainRequest& request, std::ostream& out);
@@ -32,14 +32,14 @@ class Run {
   void settle();
   void warn_of_plain_kernels() const;
   void warn_of(const Metrics& metrics, const std::string& split, Index epoch);
-  std::vector<std::string> splits() const;  // that the end of the run evaluates
-  bool held(const std::string& split);      // in the log already, at this step, from before a resume
+  std::vector<std::string> splits() const;  // the splits that the end of the run evaluates
+  bool held(const std::string& split);      // whether the log has this step already, from before a resume
   void validate(Index epoch, const Metrics& solvers);
   void end_epoch(Index epoch);
-  // Once for every split and step: metrics, and what else was found.
+  // Evaluates a split once per step, and returns its metrics and details.
   const std::pair<Metrics, Json>& evaluate(const std::string& split, Index epoch);
   void save();
-  void write_checkpoint(const ParamList& params);  // with these values of the buffers
+  void write_checkpoint(const ParamList& params);  // takes the values of the buffers from `params`
   std::string save_last_step();
   void check_agreement() const;
   void finish(TrainOutcome& outcome);
@@ -77,12 +77,12 @@ class Run {
   Index loss_count_ = 0;
   double last_loss_ = 0, grad_norm_ = 0, last_metric_ = NAN;
   std::string metric_name_;
-  bool asked_ = false, all_stop_ = false;  // whether this rank was asked to stop, and whether all do
+  bool asked_ = false, all_stop_ = false;  // whether this rank was asked to stop, and whether all ranks stop
   Clock::time_point begun_ = Clock::now();
   Index first_step_ = 0;
-  BufferCopy buffers_;  // as they were after the last step, where there are several ranks
+  BufferCopy buffers_;  // as they were after the last step, if there is more than one rank
   std::optional<LastWords> last_words_;
-  std::unique_lock<std::mutex> changing_;  // of what it saves
+  std::unique_lock<std::mutex> changing_;  // held while a step changes what last_words_ saves
 };
 
 }  // namespace stillpoint

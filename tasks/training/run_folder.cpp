@@ -1,4 +1,4 @@
-// Starting, resuming and saving in the folder of a run.
+// Starts, resumes and saves runs in their folder.
 #include "tasks/training/run_folder.h"
 
 #include <cmath>
@@ -22,8 +22,8 @@ RunCheckpoint read_checkpoint(const fs::path& path) {
   return {path, read_run_record(read_checkpoint_record(path), path.string())};
 }
 
-// The record of a checkpoint that is there; the Error of one that cannot be read is said as a reason not to
-// start.
+// Returns the step of the folder's checkpoint, or 0 without one. If it cannot be read, throws that as the
+// reason not to start.
 Index steps_saved_in(const fs::path& run) {
   try {
     return has_checkpoint(run) ? find_checkpoint(run).record.step : 0;
@@ -33,7 +33,7 @@ Index steps_saved_in(const fs::path& run) {
   }
 }
 
-// Whether it is a folder, no link to one, with nothing in it but perhaps a lock.
+// Returns whether this is a folder, not a link to one, that is empty or holds only a lock.
 bool is_empty_folder(const fs::path& folder) {
   std::error_code error;
   if (!fs::is_directory(fs::symlink_status(folder, error))) return false;
@@ -56,7 +56,7 @@ OwnFolder new_run_folder(const std::string& name) {
             ", cannot make it: ", error.message(), ", expected one that can be written, check the disk");
     if (!is_new && !is_empty_folder(folder)) continue;
     std::shared_ptr<FolderLock> lock = FolderLock::if_free(folder);
-    // Another process may have been here between the look and the lock.
+    // Another process may have come between the check and the lock.
     if (lock && (is_new || lock->protects()) && is_empty_folder(folder)) return {folder, std::move(lock)};
   }
 }
@@ -181,7 +181,7 @@ std::string RunFolder::resume(const RunCheckpoint& from) {
   const RunRecord& record = from.record;
   newest_is_whole_ = from.path == checkpoint();
   log_ = std::make_unique<MetricsLog>(path_, LogPosition{record.step, record.log_rows});
-  write_config();  // with the places that the data have now
+  write_config();  // records the present places of the data
   sync_folder(path_);
   if (log_->lost() == 0) return "";
   const std::string lost =
@@ -194,7 +194,7 @@ std::string RunFolder::resume(const RunCheckpoint& from) {
 
 void RunFolder::save(const ParamList& params, const Optimiser& optimiser, RunRecord record) {
   check_owner();
-  // Another rank than the first, which is lost, does not know how much of the log is whole.
+  // If the first rank is lost, the rank that saves has no log and does not know how much of it is whole.
   if (log_)
     record.log_rows = log_->sync();
   else
@@ -231,7 +231,7 @@ std::optional<std::vector<std::pair<std::string, Metrics>>> RunFolder::results(
 
 void RunFolder::write_results(const Json& results) const {
   check_owner();
-  log_->sync();  // before what says that the run is finished
+  log_->sync();  // must precede the results, which mark the run as finished
   write_atomically(path_ / results_name, results.dump(2) + "\n");
 }
 

@@ -21,34 +21,34 @@ inline constexpr const char* trial_name = "trial.token";
 struct RunCheckpoint {
   std::filesystem::path path;
   RunRecord record;
-  std::string remark = {};  // why it is not the newest one; empty where it is
+  std::string remark = {};  // why it is not the newest one; empty if it is
 };
 
 bool has_checkpoint(const std::filesystem::path& run);
-// The newest checkpoint of a run folder that is whole, or the file itself. Error where there is none.
+// Returns the newest undamaged checkpoint of a run folder, or the given file. Throws Error if there is none.
 RunCheckpoint find_checkpoint(const std::filesystem::path& run_or_file);
-// That of a run which goes on; none where the run ended before its first one and begins again from its
-// config.json. Error, which says what to do, where the folder holds neither.
+// Returns the checkpoint to resume a run from, or nothing if the run ended before its first one and begins
+// again from its config.json. Throws Error, with advice, if the folder holds neither.
 std::optional<RunCheckpoint> checkpoint_to_resume(const std::filesystem::path& run);
-// Task and settings of such a run.
+// Returns the task and settings of such a run.
 RunRecord settings_to_resume(const std::filesystem::path& run);
-// The path of find_checkpoint; what remark there is goes to standard error.
+// Returns the path of find_checkpoint, and prints its remark, if any, to standard error.
 std::filesystem::path checkpoint_of(const std::filesystem::path& run_or_file);
 
-// A folder that no other process takes for its run.
+// A folder that no other process can take for its run.
 struct OwnFolder {
   std::filesystem::path path;
   std::shared_ptr<FolderLock> lock;
 };
-// runs/NAME-001, -002, ...: the first one that is new, or that a process which ended at once has left empty.
+// Takes the first of runs/NAME-001, -002, ... that is new, or that a process which ended at once has left
+// empty.
 OwnFolder new_run_folder(const std::string& name);
-// Removes a folder that holds nothing, or nothing but a lock.
+// Removes a folder if it is empty or holds only a lock.
 void remove_if_empty(const std::filesystem::path& folder);
 
 class RunFolder {
  public:
-  // `trial`: as in TrainRequest.
-  // `content`: of the task's data.
+  // `content` is content_of() the task's data, `trial` is as in TrainRequest.
   RunFolder(const TaskKind& kind, const Json& config, std::string content, std::filesystem::path path,
             std::string trial);
 
@@ -56,30 +56,30 @@ class RunFolder {
   std::filesystem::path checkpoint() const;
   std::string resume_command() const;
 
-  // Keeps others out of the folder, unless `held` does, and removes what dead processes left half-written.
+  // Locks the folder, unless `held` does already, and removes half-written files of dead processes.
   void take(std::shared_ptr<FolderLock> held = nullptr);
-  // Error where another worker of a search has taken the folder over.
+  // Throws Error if another worker of a search has taken the folder over.
   void check_owner() const;
-  // A run from its beginning: config.json and an empty log, both on the disk. Error where the folder holds
-  // another run that has come further than its checkpoint of step 0, unless `again`, which drops the rows of
-  // a run that has no checkpoint.
+  // Begins a run: writes config.json and an empty log to the disk. Throws Error if the folder holds another
+  // run that is further than its checkpoint of step 0. `again` instead drops the rows of a run without a
+  // checkpoint.
   void start(bool again);
-  // The log of a run that goes on from this checkpoint; returns what is missing in it, empty where nothing
+  // Opens the log of a run that resumes from this checkpoint. Returns what is missing in it; empty if nothing
   // is.
   std::string resume(const RunCheckpoint& from);
-  // Error where the settings in config.json have been edited and are not the checkpoint's.
+  // Throws Error if the settings in config.json have been edited and differ from the checkpoint's.
   void check_settings(const Json& of_checkpoint) const;
   MetricsLog& log() { return *log_; }
 
-  // Syncs the log, then writes a checkpoint with this record, to which task, configuration and the log's
-  // length are added. The checkpoint before is kept.
+  // Syncs the log, then writes a checkpoint with this record, and adds the task, configuration and length of
+  // the log to it. Keeps the previous checkpoint.
   void save(const ParamList& params, const Optimiser& optimiser, RunRecord record);
-  // The metrics of a run that has finished after so many steps and evaluated these splits; none where it has
-  // not.
+  // Returns the metrics of a run that has finished after this number of steps and evaluated these splits, or
+  // nothing if it has not.
   std::optional<std::vector<std::pair<std::string, Metrics>>> results(
       Index steps, const std::vector<std::string>& splits) const;
   void write_results(const Json& results) const;
-  // Draws the curves of the log; returns why a picture is missing, empty where none is.
+  // Draws the curves of the log. Returns why a picture is missing; empty if none is.
   std::string plot() const;
 
  private:
@@ -92,7 +92,7 @@ class RunFolder {
   std::string trial_;
   std::shared_ptr<FolderLock> lock_;
   std::unique_ptr<MetricsLog> log_;
-  bool newest_is_whole_ = false;  // the checkpoint under the newest name
+  bool newest_is_whole_ = false;  // whether the checkpoint under the newest name is undamaged
 };
 
 }  // namespace stillpoint

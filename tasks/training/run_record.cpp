@@ -1,4 +1,4 @@
-// Reading and checking the record.
+// Reads, checks and writes the record.
 #include "tasks/training/run_record.h"
 
 namespace stillpoint {

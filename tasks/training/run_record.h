@@ -1,4 +1,4 @@
-// What a checkpoint says about its run beside the tensors, checked field by field as settings are.
+// The record of its run that a checkpoint holds besides the tensors, checked field by field as settings are.
 #pragma once
 #include <cmath>
 #include <string>
@@ -9,13 +9,13 @@ namespace stillpoint {
 
 struct RunRecord {
   std::string task = {};
-  Json config = Json::object();  // of the task, which checks it
+  Json config = Json::object();  // settings of the task, which checks them
   std::int64_t step = -1, epoch = -1;
   double loss_sum = NAN;  // since the last row of the training loss
   std::int64_t loss_count = -1;
-  // Records of before there were these have an empty text and -1.
+  // Records that are older than these fields have an empty text and -1.
   std::string content = {};    // hash of the data learnt from
-  std::int64_t log_rows = -1;  // of metrics.jsonl when the checkpoint was written
+  std::int64_t log_rows = -1;  // rows of metrics.jsonl when the checkpoint was written
 
   template <class F>
   void fields(F& f) {
@@ -28,11 +28,11 @@ struct RunRecord {
   }
 };
 
-// Error, in the name of `source`, where a field is missing (but for content and log_rows),
-// unknown, out of range or contradicts another.
+// Throws Error, which names `source`, if a field is missing (except content and log_rows), is unknown, is out
+// of range or contradicts another.
 RunRecord read_run_record(const Json& record, const std::string& source);
-// Error where it is not that of a run of so many steps, in all and in an epoch, with a row every log_every
-// steps.
+// Throws Error if the record does not fit a run with this number of steps, in all and per epoch, and a row
+// every log_every steps.
 void require_record_fits(const RunRecord& record, const std::string& source, std::int64_t steps,
                          std::int64_t per_epoch, std::int64_t log_every);
 Json write_run_record(const RunRecord& record);

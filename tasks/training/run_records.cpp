@@ -1,4 +1,4 @@
-// What a run writes: rows of the log, evaluations, checkpoints, results.
+// Writes the rows of the log, evaluations, checkpoints and results of a run.
 #include <algorithm>
 #include <exception>
 #include <utility>
@@ -26,7 +26,7 @@ void Run::stop_non_finite(const char* what, double value) const {
        step_ / task_->steps_per_epoch() + 1, "), expected a finite number; ", kept, "; lower lr or set clip");
 }
 
-// The step is whole, and logged: from here on it may be saved as the last one.
+// The step is complete and logged; from here on it may be saved as the last one.
 void Run::settle() {
   if (!last_words_) return;
   buffers_.take(params_);
@@ -37,7 +37,7 @@ void Run::log_training() {
   Metrics values{{"loss", loss_sum_ / double(loss_count_)},
                  {"grad_norm", grad_norm_},
                  {"lr", schedule_.lr_at(step_ - 1)}};
-  std::exception_ptr lost;  // with it the step is whole all the same: its row has no solvers' statistics
+  std::exception_ptr lost;  // the step is complete even then, but its row lacks the solvers' statistics
   try {
     const Metrics solvers = training_step_.statistics();
     values.insert(values.end(), solvers.begin(), solvers.end());
@@ -68,7 +68,7 @@ const std::pair<Metrics, Json>& Run::evaluate(const std::string& split, Index ep
   return evaluated_[split] = {metrics, task_->details()};
 }
 
-// Nothing else shows that such a run is slow.
+// Warns, because nothing else shows that such a run is slow.
 void Run::warn_of_plain_kernels() const {
   const std::vector<kernels::LibraryPlan> plans = kernels::kept_plans();
   const auto plain = std::count_if(plans.begin(), plans.end(),
@@ -79,7 +79,7 @@ void Run::warn_of_plain_kernels() const {
                             "expected cuDNN to do them; `stillpoint info` says whether it is built in"));
 }
 
-// A model may be far off for a while and find back, so training goes on; only its own loss ends it.
+// Only warns, because a model may be far off for a while and recover; only the training loss ends the run.
 void Run::warn_of(const Metrics& metrics, const std::string& split, Index epoch) {
   for (const auto& [name, value] : metrics) {
     if (name != "loss" || std::isfinite(value)) continue;
@@ -142,7 +142,7 @@ void Run::finish(TrainOutcome& outcome) {
   task_->write_results(request_.folder, &folder_.log().tensorboard(), step_);
   folder_.log().tensorboard().flush();
   if (const std::string note = folder_.plot(); !note.empty()) out_ << note << "\n";
-  folder_.write_results(results);  // last: what has them is finished
+  folder_.write_results(results);  // must be last, because results mark the run as finished
 }
 
 }  // namespace stillpoint

@@ -1,10 +1,10 @@
-// Reports of solvers as metrics.
+// Turns reports of solvers into metrics.
 #include "tasks/training/solver_metrics.h"
 
 namespace stillpoint {
 namespace {
 
-// Returns the evaluations.
+// Adds the metrics of one report. Returns its evaluations.
 Index add_report(const std::string& name, const SolveReport& report, Metrics& metrics) {
   metrics.emplace_back(name + "_steps", double(report.steps));
   if (report.samples.empty()) return report.steps;

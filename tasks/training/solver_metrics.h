@@ -1,4 +1,4 @@
-// What the solvers behind a training step did, as metrics.
+// Turns the reports of a training step's solvers into metrics.
 #pragma once
 #include <memory>
 
@@ -7,8 +7,8 @@
 
 namespace stillpoint {
 
-// Steps, largest residual and share of converged samples of the forward and, unless null, the adjoint solve,
-// and the evaluations of both together. Waits for the device.
+// Returns steps, largest residual and share of converged samples of the forward and, unless null, the adjoint
+// solve, and the total of their evaluations. Waits for the device.
 Metrics solver_metrics(const PendingReport& forward, const std::shared_ptr<PendingReport>& adjoint);
 
 }  // namespace stillpoint

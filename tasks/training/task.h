@@ -1,4 +1,4 @@
-// What a task gives to the one training loop.
+// The interface between a task and the training loop, and the settings of training.
 #pragma once
 #include <filesystem>
 #include <functional>
@@ -22,34 +22,34 @@ class Task {
   virtual ParamList params() = 0;
   virtual Index steps_per_epoch() const = 0;
   virtual Index examples_per_step() const = 0;
-  // What changes from step to step (from 0), on the CPU: a function of the step alone, so that a resumed run
-  // sees what an uninterrupted one would have seen. Empty where every step has the same data.
+  // Returns the data of a step (from 0), on the CPU: a function of only the step, so that a resumed run sees
+  // the same data as an uninterrupted one. Empty if every step has the same data.
   virtual std::vector<Tensor> batch(Index step) const = 0;
-  // Where batch() is empty and several ranks train: from now on loss() is the mean over these of its
-  // examples.
+  // Called if batch() is empty and more than one rank trains: loss() is then the mean over these examples.
   virtual void take_share(Index /*first*/, Index /*last*/) {}
-  // The recorded loss, shape (1), of a batch on the task's device: a mean over examples, which are the rows
-  // of batch[0]; every tensor of the batch has as many rows, or a multiple.
+  // Returns the recorded loss, shape (1), of a batch on the task's device: a mean over examples, which are
+  // the rows of batch[0]. Every tensor of the batch has the same number of rows, or a multiple of it.
   virtual Tensor loss(const std::vector<Tensor>& batch) = 0;
-  // Called before the loss of every step, with its batch on the task's device: for what a recipe adjusts on
-  // its way.
+  // Called before the loss of every step, with its batch on the task's device, so that a recipe can adjust
+  // its settings.
   virtual void before_step(Index, const std::vector<Tensor>&) {}
-  // Whether loss() and its gradient are device work alone, so that a graph may record them.
+  // Returns whether loss() and its gradient only queue work on the device, so that a CUDA graph may record
+  // them.
   virtual bool recordable() const { return true; }
-  // Reads what the solvers behind the latest loss() and its gradient did; after a replay, what they did in
-  // it. Empty where there are none.
+  // Returns a function that reads what the solvers did in the latest loss() and its gradient, or in the
+  // latest replay. Empty if the task has no solvers.
   virtual std::function<Metrics()> statistics() const { return {}; }
-  // Tells the data apart that are learnt from, as content_of() does; empty where the program makes them.
+  // Returns content_of() the data that are learnt from; empty if the program makes them.
   virtual std::string content() const { return {}; }
-  // What is to be said of how the data were read; empty where nothing is.
+  // Returns a note for the user on how the data were read; empty if there is none.
   virtual std::string note() const { return {}; }
   virtual std::vector<std::string> splits() const = 0;  // names for evaluate(); the last is "test"
   virtual Metrics evaluate(const std::string& split) = 0;
-  // What the latest evaluate() found beyond its metrics, as eval and results.json show it; empty where that
-  // is all.
+  // Returns what the latest evaluate() found besides its metrics, for eval and results.json; empty if
+  // nothing.
   virtual Json details() const { return Json::object(); }
-  // Writes what a finished or interrupted run shows (images, ...) and mirrors it to TensorBoard.
-  // Where shows_results() is false, nothing.
+  // write_results writes what a finished or interrupted run shows (images, ...) and mirrors it to
+  // TensorBoard; it writes nothing if shows_results() is false.
   virtual bool shows_results() const { return true; }
   virtual void write_results(const std::filesystem::path& folder, TensorBoardWriter* tensorboard,
                              Index step) = 0;
@@ -93,7 +93,7 @@ struct TrainConfig {
   }
 };
 
-// Of parameters and activations.
+// Returns the type of parameters and activations.
 inline DType dtype_of(const TrainConfig& config) {
   return config.dtype == "float64" ? DType::float64 : DType::float32;
 }

@@ -1,4 +1,4 @@
-// Training: loading or starting a run, its steps, interruption.
+// Trains: starts or resumes a run, takes its steps, and handles interruptions.
 #include "tasks/training/train.h"
 
 #include <iostream>
@@ -31,7 +31,7 @@ Run::Run(const TrainRequest& request, std::ostream& out)
                         if (last_words_) changing_.lock();
                       }}) {
   use_precision(config_);
-  schedule_.lr_at(0);  // a schedule that does not fit is an error before anything is written
+  schedule_.lr_at(0);  // throws Error for an unfit schedule before anything is written
 }
 
 void Run::load() {
@@ -84,7 +84,7 @@ void Run::start() {
     if (!resumed_->remark.empty()) out_ << resumed_->remark << "\n";
     if (const std::string lost = folder_.resume(*resumed_); !lost.empty()) out_ << lost << "\n";
   } else if (leads_) {
-    make_folder(request_.folder);  // of a new run, once all ranks agree
+    make_folder(request_.folder);  // for a new run, after all ranks have agreed
     if (request_.alone && !request_.resume) folder_.take(request_.lock);
     folder_.start(request_.resume);
     save();
@@ -111,7 +111,7 @@ void Run::check_agreement() const {
 void Run::step() {
   if (schedule_.kind == ScheduleKind::one_cycle && config_.optimiser == "adam")
     optimiser_.set_beta1(schedule_.momentum_at(step_));
-  // Checked after the update was queued: the parameters may be spoilt, but they are never saved.
+  // The checks come after the update is queued. It may spoil the parameters, but they are never saved then.
   const TrainingStep::Result result =
       measured_.run([this] { return training_step_.run(step_, schedule_.lr_at(step_), asked_); });
   if (!std::isfinite(result.loss)) stop_non_finite("loss", result.loss);
@@ -128,7 +128,7 @@ void Run::step() {
 void Run::end_epoch(Index epoch) {
   if (epoch % config_.evaluate_every == 0 || epoch == config_.epochs) {
     const Metrics solvers = training_step_.statistics();
-    // A GPU's ranks have no thread that saves while rank 0 evaluates.
+    // On a GPU, no thread of the other ranks saves while rank 0 evaluates.
     if (shared() && request_.device == Device::cuda) save();
     if (leads_ && !held("valid")) validate(epoch, solvers);
   }
@@ -158,7 +158,7 @@ TrainOutcome Run::train() {
 TrainOutcome Run::run() {
   TrainOutcome outcome;
   bool stopped = false;
-  // An evaluation that was due at this step may be missing in the log.
+  // The log may lack an evaluation that was due at this step.
   if (resumed_ && step_ > 0 && step_ < total_steps() && step_ % task_->steps_per_epoch() == 0)
     end_epoch(step_ / task_->steps_per_epoch());
   while (step_ < total_steps() && !stopped) {

@@ -1,4 +1,4 @@
-// The one training loop.
+// The training loop that all tasks share.
 #pragma once
 #include <filesystem>
 #include <functional>
@@ -14,40 +14,40 @@ struct TrainRequest {
   const TaskKind* kind = nullptr;
   Json config;  // resolved
   Device device = Device::cpu;
-  std::filesystem::path folder;           // of the run; made where it is missing
-  bool other_data = false;                // go on with data that are not those of the checkpoint
-  bool resume = false;                    // go on from the folder's checkpoint
-  bool alone = false;                     // Error where another such request trains in the folder
-  std::shared_ptr<FolderLock> lock = {};  // of the folder, where the caller has it
+  std::filesystem::path folder;           // of the run; made if it is missing
+  bool other_data = false;                // continue with data that differ from the checkpoint's
+  bool resume = false;                    // resume from the folder's checkpoint
+  bool alone = false;                     // throw Error if another such request trains in the folder
+  std::shared_ptr<FolderLock> lock = {};  // of the folder, if the caller holds it
   bool terminal = false;                  // draw one self-overwriting progress line
-  // A search's trial: its worker's token, which the folder's file `trial_name` holds as long as the trial is
-  // that worker's; Error before a row or a checkpoint is written once another worker has it. The test set is
-  // not looked at.
+  // For a search's trial, its worker's token. The folder's file `trial_name` holds it as long as the trial
+  // belongs to that worker; if another worker has taken it over, train() throws Error before it writes a row
+  // or a checkpoint. A trial does not evaluate the test set.
   std::string trial = {};
   std::function<bool(Index step)> should_stop;  // asked after every step; true saves and returns
   // Ranks that train one model together, each with its rows of every batch. All of them make the request;
-  // rank 0 alone evaluates, prints and writes. A stop follows one step after the first rank has been asked.
+  // only rank 0 evaluates, prints and writes. They stop one step after the first rank has been asked to.
   kernels::Communicator* group = &kernels::Communicator::alone();
   std::function<bool()> ending = {};  // whether this process has been asked to end, by a signal
 };
 
 struct TrainOutcome {
   bool finished = false;
-  std::string resume = {};  // the command that goes on from here
+  std::string resume = {};  // the command that resumes from here
   Index steps = 0;
-  double seconds = 0;                                    // of training in this call, evaluations included
-  std::vector<std::pair<std::string, Metrics>> metrics;  // per split, where finished
+  double seconds = 0;                                    // of training in this call, including evaluations
+  std::vector<std::pair<std::string, Metrics>> metrics;  // per split, if finished
 };
 
-// Writes into the folder: config.json, metrics.jsonl, TensorBoard events, checkpoint.safetensors (parameters,
-// optimiser, step), loss.{dat,gnuplot,png,svg}, results.json and what the task adds. A run resumed from its
-// checkpoint is bit-identical to one that was never stopped. Throws Error where the folder cannot be written
-// or holds another run, and where the loss or the gradient stops being finite (the last checkpoint stays).
-// Where a rank dies, the first one that is left saves the last step that was complete, and an Error says how
-// to go on.
+// Trains, and writes into the folder: config.json, metrics.jsonl, TensorBoard events, checkpoint.safetensors
+// (parameters, optimiser, step), loss.{dat,gnuplot,png,svg}, results.json and what the task adds. A run
+// resumed from its checkpoint is bit-identical to one that was never stopped. Throws Error if the folder
+// cannot be written or holds another run, or if the loss or the gradient stops being finite (the last
+// checkpoint stays). If a rank dies, the first one that is left saves the last complete step, and an Error
+// says how to resume.
 TrainOutcome train(const TrainRequest& request, std::ostream& out);
 
-// From now on products round their operands as the settings say, in the whole process. train() does it.
+// Sets how products round their operands, in the whole process. train() calls it.
 void use_precision(const TrainConfig& config);
 
 }  // namespace stillpoint

@@ -1,4 +1,4 @@
-// Steps on the CPU, and recorded steps on a GPU.
+// Runs steps on the CPU, and recorded steps on a GPU.
 #include "tasks/training/training_step.h"
 
 #include <algorithm>
@@ -39,7 +39,7 @@ kernels::BatchShare TrainingStep::share_of(const std::vector<Tensor>& batch) con
   return {options_.group, batch.empty() ? task_.examples_per_step() : batch[0].dim(0)};
 }
 
-// The rows of this rank; the first one where it has none (kernels/group/shared_batch.h).
+// Returns the rows of this rank, or the first row if it has none (kernels/group/shared_batch.h).
 std::vector<Tensor> TrainingStep::own_part(const std::vector<Tensor>& batch) const {
   if (!shared()) return batch;
   const kernels::BatchShare share = share_of(batch);
@@ -55,7 +55,7 @@ std::vector<Tensor> TrainingStep::own_part(const std::vector<Tensor>& batch) con
   return part;
 }
 
-// The largest of all ranks' values, and the share of all samples that have converged.
+// Returns the largest of all ranks' values, and the share of all samples that have converged.
 Metrics TrainingStep::statistics() {
   Metrics metrics = latest_ != nullptr && *latest_ ? (*latest_)() : Metrics();
   if (!shared()) return metrics;
@@ -102,7 +102,7 @@ TrainingStep::Result TrainingStep::run_on_cpu(Index step, double lr, bool ask) {
   return result;
 }
 
-// Starts to bring the step's batch to the GPU.
+// Starts the upload of the step's batch to the GPU.
 TrainingStep::Slot& TrainingStep::upload(Index step) {
   const kernels::Range range("batch");
   const std::vector<Tensor> whole = task_.batch(step), batch = own_part(whole);
@@ -125,7 +125,7 @@ TrainingStep::Slot& TrainingStep::upload(Index step) {
 
 void TrainingStep::compute(Slot& slot) {
   Tensor loss;
-  slot.loss = loss;  // gives its memory back first: every run takes the same
+  slot.loss = loss;  // frees its memory first, so that every run uses the same memory
   slot.statistics = nullptr;
   {
     const kernels::Range range("forward");
@@ -147,8 +147,8 @@ void TrainingStep::compute(Slot& slot) {
   slot.norm = optimiser_.apply(own);
 }
 
-// The update comes when the sums are complete on the device, and all ranks know that the loss is finite: what
-// a lost rank leaves behind never reaches the parameters.
+// Updates only when the sums are complete on the device and all ranks know that the loss is finite, so that
+// the remains of a lost rank never reach the parameters.
 TrainingStep::Result TrainingStep::finish_shared(Slot& slot, double lr, bool ask) {
   kernels::Communicator& group = *options_.group;
   group.wait_for(options_.device);
@@ -170,8 +170,8 @@ TrainingStep::Result TrainingStep::run(Index step, double lr, bool ask) {
   }
 }
 
-// Gradients of ever smaller parts of the batch, until one fits; memory beyond what is held anyway grows with
-// the batch.
+// Computes gradients of ever smaller parts of the batch until one fits. Memory beyond what is held anyway
+// grows in proportion to the batch, which gives the estimate.
 std::string TrainingStep::largest_batch_that_fits(Index step) {
   const std::vector<Tensor> batch = task_.batch(step);
   latest_ = nullptr;

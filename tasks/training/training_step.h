@@ -1,4 +1,4 @@
-// One step of training: a batch in, an update of the parameters, loss and gradient norm out.
+// One step of training: takes a batch, updates the parameters, and returns loss and gradient norm.
 #pragma once
 #include <functional>
 #include <map>
@@ -16,33 +16,35 @@ namespace stillpoint {
 
 OptimiserConfig optimiser_config(const TrainConfig& config);
 
-// On a GPU forward, backward and update are recorded as one CUDA graph per shape of batch: the first step of
-// a shape runs as it is, the second is recorded, and every later one is a single launch, while the next batch
-// is on its way. The results are those of the unrecorded steps, bit for bit.
-// Of several ranks each computes the loss and the gradients of its own rows of the batch; they are summed
-// over the ranks before the update, which is then the same on all of them.
+// On a GPU, forward, backward and update are recorded as one CUDA graph per shape of batch. The first step of
+// a shape runs unrecorded, the second is recorded, and every later one is a single launch, while the next
+// batch is uploaded. The results equal those of unrecorded steps bit for bit. If there is more than one rank,
+// each computes the loss and the gradients of its own rows of the batch. They are summed over the ranks
+// before the update, which is then the same on all of them.
 class TrainingStep {
  public:
   struct Options {
     Device device = Device::cpu;
-    bool recorded = true;  // where the task can be recorded; false: a GPU runs every step as it is
-    Index last_step = 0;   // no batch is fetched ahead beyond it
+    bool recorded = true;  // if the task can be recorded; false: a GPU runs every step unrecorded
+    Index last_step = 0;   // no batch beyond it is fetched ahead
     kernels::Communicator* group = &kernels::Communicator::alone();
-    std::function<void()> before_update = {};  // of the parameters by several ranks, or on the CPU
+    std::function<void()> before_update = {};  // called before an update by more than one rank, or on the CPU
   };
-  // All of them outlive this.
+  // The arguments must outlive this.
   TrainingStep(Task& task, Optimiser& optimiser, const ParamList& params, Options options);
 
-  // Where the loss is not finite the norm is NaN. On a GPU of one rank the update is queued before either is
-  // known. Throws OutOfMemory, with the largest batch that would fit where it can be told from smaller ones.
+  // If the loss is not finite the norm is NaN. A single rank on a GPU queues the update before either is
+  // known. Throws OutOfMemory, with the largest batch that would fit if that can be estimated from smaller
+  // ones.
   struct Result {
     double loss, grad_norm;
     bool asked = false;  // whether any rank passed `ask`
   };
   Result run(Index step, double lr, bool ask = false);
-  // Of the solvers in the latest step, on all ranks, which ask together; empty where there are none.
+  // Returns the solvers' metrics in the latest step over all ranks, which must call it together; empty
+  // without solvers.
   Metrics statistics();
-  // Steps that were replayed from a graph so far.
+  // Returns the number of steps that were replayed from a graph so far.
   Index replays() const { return replays_; }
 
  private:
@@ -52,7 +54,7 @@ class TrainingStep {
     std::vector<kernels::Upload> uploads;
     kernels::WorkGraph graph;
     Tensor loss, norm;             // of the latest step
-    std::vector<Array> gradients;  // of several ranks
+    std::vector<Array> gradients;  // only for more than one rank
     std::function<Metrics()> statistics;
     kernels::BatchShare share;
     bool warm = false;
@@ -72,11 +74,11 @@ class TrainingStep {
   Optimiser& optimiser_;
   std::vector<Tensor> params_;
   Options options_;
-  std::optional<GradientBuckets> buckets_;  // of several ranks
+  std::optional<GradientBuckets> buckets_;  // only for more than one rank
   std::map<std::pair<Index, std::vector<Shape>>, Slot>
       slots_;  // by samples on all ranks, and shapes on this one
   std::function<Metrics()> on_cpu_;
-  const std::function<Metrics()>* latest_ = nullptr;  // a slot's, or the one on the CPU
+  const std::function<Metrics()>* latest_ = nullptr;  // a slot's, or on_cpu_
   Slot* ahead_ = nullptr;                             // holds the batch of step ahead_step_
   Index ahead_step_ = -1, replays_ = 0;
   double weight_ = 1;  // of this rank in the latest step
