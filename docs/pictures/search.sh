@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Draws search.png: docs/pictures/search.sh [CSV] (that of bench/search_curves.py, searches "halving SEED" and "random SEED")
+# Draws search.png: docs/pictures/search.sh [CSV] (from bench/search_curves.py, with searches "halving SEED" and "random SEED")
 set -euo pipefail
 csv=${1:-$(dirname "$0")/../results/search.csv}
 seeds=$(awk -F, '$1 ~ /^halving / {sub(/^halving /, "", $1); if (!seen[$1]++) print $1}' "$csv")
 [ -n "$seeds" ] || { echo "search.sh: given $csv without a search 'halving SEED', expected one" >&2; exit 2; }
-# Minutes and best values so far of one search, to its end.
+# Prints the minutes and the best values so far of one search, up to its end.
 curve() { awk -F, -v search="$1" '$1 == search && $5 != "None" {print $2 / 60, $5}' "$csv"; }
 folder=$(mktemp -d)
 trap 'rm -r "$folder"' EXIT
