@@ -1,4 +1,5 @@
-// Device memory: a reserved range, closed to the host by a protection key or by mprotect, and its shadow.
+// Implements device memory: a reserved range that a protection key or mprotect closes to the host, and its
+// shadow.
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -20,7 +21,7 @@ namespace simt {
 namespace {
 
 constexpr std::size_t reserved = std::size_t(2) * most_device_capacity;
-constexpr std::size_t first_window = std::size_t(256) << 20;  // addresses come back after this many bytes
+constexpr std::size_t first_window = std::size_t(256) << 20;  // no reuse before this many bytes
 constexpr std::size_t alignment = 256, gap = 256;
 
 std::uint64_t time_counter = 1;
@@ -30,15 +31,15 @@ struct Space {
   std::map<std::uintptr_t, std::size_t> live;
   std::uintptr_t cursor = 0;
   std::size_t window = first_window;
-  int key = -1;  // of the processor's memory protection, where it has that
+  int key = -1;  // of the processor's memory protection, if it has that
   std::mutex mutex;
-  int open = 0;  // where it has not
+  int open = 0;  // used without a key
   struct sigaction previous = {};
 };
 
 Space& space();
 
-// Where no write may allocate memory: the handler of a signal.
+// Writes an error from a signal handler, where no write may allocate memory.
 void tell(const char* text) {
   if (::write(STDERR_FILENO, text, std::strlen(text)) < 0) std::_Exit(134);
 }
@@ -52,7 +53,7 @@ void on_fault(int signal, siginfo_t* info, void*) {
     std::signal(SIGABRT, SIG_DFL);
     std::abort();
   }
-  if (!s.arena.holds(at)) {  // not ours: the instruction runs again under the handler that was there before
+  if (!s.arena.holds(at)) {  // not ours: the instruction runs again under the previous handler
     ::sigaction(signal, &s.previous, nullptr);
     return;
   }
@@ -97,7 +98,7 @@ void* reserve(std::size_t bytes, int protection) {
   return memory;
 }
 
-// Never destroyed: buffers with static storage may be freed last.
+// Is never destroyed, because buffers with static storage may be freed last.
 Space& space() {
   static Space* const instance = [] {
     auto* s = new Space;
@@ -110,7 +111,7 @@ Space& space() {
     s->key = ::pkey_alloc(0, PKEY_DISABLE_ACCESS);
     if (s->key >= 0 && ::pkey_mprotect(memory, reserved, PROT_READ | PROT_WRITE, s->key) != 0) s->key = -1;
 #endif
-    // mprotect visits the entry of every page in memory: 512 times fewer with huge ones.
+    // mprotect visits every page's entry. With huge pages there are 512 times fewer.
     if (s->key < 0) ::madvise(memory, reserved, MADV_HUGEPAGE);
     return s;
   }();
@@ -129,7 +130,7 @@ void set_access([[maybe_unused]] Space& s, bool on) {
 
 thread_local int depth = 0;
 
-// The first gap of the window at or behind `from` that holds `bytes`, or 0.
+// Returns the first gap in the window, at `from` or after it, that holds `bytes`; 0 if there is none.
 std::uintptr_t find_gap(const Space& s, std::uintptr_t from, std::size_t bytes) {
   const auto round = [](std::uintptr_t at) { return (at + alignment - 1) / alignment * alignment; };
   std::uintptr_t at = round(from);
@@ -168,7 +169,7 @@ void* arena_allocate(std::size_t bytes) {
   }
 }
 
-// Whole pages go back to the system.
+// Returns whole pages to the system.
 void arena_free(void* pointer, std::size_t bytes) {
   Space& s = space();
   if (s.arena.bytes == 0) return std::free(pointer);
@@ -181,7 +182,7 @@ void arena_free(void* pointer, std::size_t bytes) {
     end = end / unit * unit;
     if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
   };
-  give_back(at, at + bytes, s.key < 0 ? huge_page : page);  // a part of a huge page would split it
+  give_back(at, at + bytes, s.key < 0 ? huge_page : page);  // freeing a part of a huge page would split it
   const auto cell = reinterpret_cast<std::uintptr_t>(&s.arena.cell(at));
   if (bytes > 64 * page) give_back(cell, cell + bytes / 4 * sizeof(Cell), page);
 }

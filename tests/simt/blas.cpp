@@ -1,4 +1,4 @@
-// Loading, rounding and multiplying column-major matrices.
+// Loads, rounds and multiplies column-major matrices.
 #include "tests/simt/blas.h"
 
 #include <bit>
@@ -11,7 +11,7 @@
 namespace simt {
 namespace {
 
-// To nearest, ties away from zero: 10 bits of mantissa stay.
+// Rounds to 10 bits of mantissa, to nearest with ties away from zero.
 float round_tf32(float x) {
   const auto bits = std::bit_cast<std::uint32_t>(x);
   if ((bits & 0x7f800000u) == 0x7f800000u) return x;
@@ -74,7 +74,7 @@ void write_matrix(const Matrix& x, const char* call, const char* argument) {
     const std::size_t bytes = std::size_t(x.rows) * size_of(x.type);
     require_ordered(column, bytes, call);
     shadow_define(column, bytes);
-    require_defined(column, bytes, call, argument);  // behind the end of its buffer a block stays undefined
+    require_defined(column, bytes, call, argument);  // after the end of its buffer, a block stays undefined
   }
 }
 

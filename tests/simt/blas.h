@@ -1,5 +1,5 @@
-// What the library stand-ins share: matrices in device memory and their product, column-major, with one
-// rounding of the operands and sums in order of k.
+// Matrices in device memory and their product, for the library stand-ins: column-major, operands rounded
+// once, sums in order of k.
 #pragma once
 #include <cstdint>
 #include <vector>
@@ -8,7 +8,7 @@
 
 namespace simt {
 
-// What an operand is rounded to before the product.
+// The format to which an operand is rounded before the product.
 enum class Rounding { none, tf32, bf16 };
 
 struct Matrix {
@@ -17,7 +17,7 @@ struct Matrix {
   std::int64_t rows = 0, cols = 0, ld = 0;  // as stored
   bool transposed = false;
 
-  // Bytes from the first to the last element.
+  // Returns the bytes from the first element to the end of the last.
   std::size_t span() const;
 };
 
@@ -27,15 +27,16 @@ void store(void* data, cudaDataType type, std::int64_t index, double value);
 const void* offset(const void* data, cudaDataType type, std::int64_t elements);
 bool is_operation(cublasOperation_t operation);
 
-// Checks the memory of a library call: all of it is there, what is read is written, streams are ordered.
+// Checks the memory of a library call: it exists as a whole, what is read was written, and streams are
+// ordered.
 void read_matrix(const Matrix& x, const char* call, const char* argument);
 void write_matrix(const Matrix& x, const char* call, const char* argument);
 
-// op(x) as rows x cols, column-major without gaps, rounded.
+// Returns op(x) as rows x cols, column-major without gaps, rounded.
 template <class T>
 std::vector<T> pack(const Matrix& x, std::int64_t rows, std::int64_t cols, Rounding rounding);
 
-// op(a) (m,k) times op(b) (k,n), column-major without gaps; T is the type of products and sums.
+// Returns op(a) (m,k) times op(b) (k,n), column-major without gaps; T is the type of products and sums.
 template <class T>
 std::vector<T> multiply(std::int64_t m, std::int64_t n, std::int64_t k, const Matrix& a, const Matrix& b,
                         Rounding rounding);

@@ -1,4 +1,4 @@
-// Scheduling of a block's threads: start, wait, wake, return, and the block barrier.
+// Schedules a block's threads: start, wait, wake, return, and the block barrier.
 #include "tests/simt/block.h"
 
 #include <algorithm>
@@ -16,11 +16,12 @@ constinit thread_local dim3 gridDim = {};
 namespace simt {
 namespace {
 
-// Thrown on the small stack of a fiber; becomes a Violation on the host's, where a name can be demangled.
+// Is thrown on a fiber's small stack. It becomes a Violation on the host's stack, where a name can be
+// demangled.
 struct Fault {
   uint3 thread;
   std::string text;
-  const void* place = nullptr;  // in the code, where it is known
+  const void* place = nullptr;  // address in the code, if known
 };
 
 }  // namespace
@@ -57,7 +58,8 @@ void Machine::run(const Grid& grid) {
   if (running()) fail(current_, "a kernel was launched from inside a kernel");
   prepare(grid);
   const std::uint64_t blocks = std::uint64_t(grid.grid.x) * grid.grid.y * grid.grid.z;
-  // Block i * step + offset: an order that visits all blocks where step and their number share no factor.
+  // Runs block i * step + offset, which visits all blocks if step and the number of blocks have no common
+  // factor.
   std::uint64_t step = 1, offset = 0;
   if (seed_ != 0 && blocks > 1) {
     offset = random_.next() % blocks;
@@ -122,7 +124,7 @@ void Machine::start_block(std::uint64_t block) {
   wake_block();
 }
 
-// Makes every thread ready, in a random order.
+// Makes every thread ready, in random order.
 void Machine::wake_block() {
   if (seed_ != 0)
     for (std::uint32_t i = std::uint32_t(size_); i > 1; --i)
@@ -136,7 +138,7 @@ void Machine::run_block() {
   switch_to(idle_fiber());
 }
 
-// After a violation: the half-run threads are dropped where they stand.
+// Drops the half-run threads where they stand, after a violation.
 void Machine::abandon() {
   idle_.clear();
   for (const auto& fiber : fibers_) {
@@ -176,7 +178,8 @@ void Machine::fiber_entry() {
   for (;;) self.work();
 }
 
-// Runs threads that have not started one after the other on this stack, then lends the stack out.
+// Runs threads that have not started one after the other on this stack, then lends the stack to one that has
+// to wait.
 void Machine::work() {
   int thread = assigned_;
   while (thread >= 0 && !error_) {
@@ -197,7 +200,7 @@ void Machine::run_thread(int thread) {
   t.state = State::ready;
   current_ = thread;
   threadIdx = t.index;
-  watching = nullptr;  // until the kernel has been entered
+  watching = nullptr;  // until the kernel has started
   try {
     grid_->body();
     watching = nullptr;
@@ -226,7 +229,7 @@ void Machine::finish_thread(int thread) {
   }
 }
 
-// The next ready thread, or -1 when the block is done; a block that can do neither has failed.
+// Returns the next ready thread, or -1 if the block is done. A block that has neither is deadlocked.
 int Machine::next_or_finish() {
   if (!ready_.empty()) return ready_.pop(random_);
   if (live_ == 0) return -1;
@@ -238,7 +241,7 @@ int Machine::next_or_finish() {
   return -1;
 }
 
-// Gives the processor to another thread; returns when this one has been made ready and chosen again.
+// Switches to another thread; returns when this thread has been made ready and is chosen again.
 void Machine::suspend() {
   const int self = current_;
   if (active_->is_nearly_full()) fail(self, "the thread needs more stack than the emulator has");
@@ -312,8 +315,8 @@ int Machine::barrier(bool predicate, Where where) {
   return int(self.result);
 }
 
-// Orders of arrival vary with the seed; every 64th time another thread goes first for certain, so that a loop
-// that waits for another thread's atomic operation ends.
+// Varies the order of arrival with the seed. Every 64th time another thread certainly goes first, so that a
+// loop that waits for another thread's atomic operation ends.
 void Machine::preempt() {
   const Unwatched emulator;
   const bool forced = ++preempt_ % 64 == 0;
@@ -342,7 +345,7 @@ void Machine::break_off(const std::string& text, const void* place) {
   for (;;) switch_to(host_);
 }
 
-// Names one thread of each sort that waits.
+// Names one waiting thread of each kind of wait.
 std::string Machine::waiting_report() const {
   int at_barrier = 0, in_collective = 0;
   const Thread *barrier = nullptr, *collective = nullptr;

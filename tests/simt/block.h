@@ -13,26 +13,26 @@
 
 namespace simt {
 
-// splitmix64: a 64-bit state that counts up, mixed.
+// splitmix64: mixes a 64-bit state that counts up.
 class Random {
  public:
   void seed(std::uint64_t value) { state_ = value; }
   std::uint64_t next();
-  // In [0, n), n < 2^32.
+  // Returns a number in [0, n), n < 2^32.
   std::uint32_t below(std::uint32_t n) { return std::uint32_t(((next() >> 32) * n) >> 32); }
 
  private:
   std::uint64_t state_ = 0;
 };
 
-// Threads that may run: at most 1024, each at most once.
+// Holds the threads that may run: at most 1024, each at most once.
 class ReadyQueue {
  public:
   enum class Order { first, last, any };
   void clear(Order order) { head_ = count_ = 0, order_ = order; }
   bool empty() const { return count_ == 0; }
   void push(int thread) { slots_[(head_ + count_++) % capacity] = std::uint16_t(thread); }
-  // To the end that is served last.
+  // Adds a thread at the end that is served last.
   void push_behind(int thread);
   int pop(Random& random);
 
@@ -52,8 +52,7 @@ class Machine {
   unsigned active_lanes() const;
   void preempt();
   [[noreturn]] void fail(int thread, const std::string& text) const;
-  // The same from inside of a load or store, which nothing can be thrown through: the thread ends where it
-  // stands.
+  // Fails inside a load or store, which no exception can pass through: the thread ends where it stands.
   [[noreturn]] void break_off(const std::string& text, const void* place);
   void enter(const void* parameters, std::size_t bytes);
   void note_atomic(const void* address, std::size_t bytes, bool adds_floats, const void* place);
@@ -67,8 +66,8 @@ class Machine {
     uint3 index;
     Fiber* fiber;
     State state;
-    bool predicate;  // given to the barrier
-    // What a lane brought to a collective, and what it takes from it.
+    bool predicate;  // this thread's argument of the barrier
+    // What a lane gives to a collective, and what it receives from it.
     Collective kind;
     unsigned mask;
     int operand, width;
@@ -77,7 +76,7 @@ class Machine {
   };
   struct Warp {
     unsigned waiting = 0;   // lanes in a collective
-    unsigned returned = 0;  // lanes that returned, and lanes that the block does not have
+    unsigned returned = 0;  // lanes that returned or that the block does not have
   };
 
   void prepare(const Grid& grid);
@@ -104,7 +103,7 @@ class Machine {
   std::string waiting_report() const;
 
   const Grid* grid_ = nullptr;
-  int size_ = 0;  // threads in a block
+  int size_ = 0;  // number of threads in a block
   std::uint64_t block_ = 0;
   std::vector<Thread> threads_;
   std::vector<Warp> warps_;
@@ -113,7 +112,7 @@ class Machine {
   Random random_;
   std::uint64_t seed_ = 0, seed_version_ = 0;
 
-  int live_ = 0, waiting_ = 0;  // threads that have not returned; of these, at the barrier
+  int live_ = 0, waiting_ = 0;  // threads that have not returned; those at the barrier
   int returned_example_ = -1, waiting_example_ = -1;
   int current_ = -1;
   int assigned_ = -1;     // the thread that an idle fiber starts with
@@ -132,10 +131,10 @@ class Machine {
   std::unique_ptr<void, FreeDeleter> shared_;
 };
 
-// One machine per thread of the host.
+// Returns the machine of the calling host thread.
 Machine& machine();
 
-// Shared by all machines. `version` grows with every set_seed.
+// Returns the seed that all machines share. `version` grows with every set_seed.
 std::uint64_t current_seed(std::uint64_t* version);
 void count_barrier();
 void count_threads(std::uint64_t threads);

@@ -1,14 +1,14 @@
-// The convolutions of the cuDNN stand-in by plain loops, and its lists of algorithms.
+// Computes the cuDNN stand-in's convolutions by plain loops, and lists their algorithms.
 #include "tests/simt/convolution.h"
 
 namespace simt {
 namespace {
 
-// The longest taps that any algorithm here takes, so that programs need another way as well.
+// The longest taps that an algorithm here supports. The limit forces programs to have another way as well.
 constexpr std::int64_t most_taps = 64;
 constexpr std::size_t beyond_any_device = std::size_t(1) << 40;
 
-// Calls term(y, x, tap) with the places of every term's factors.
+// Calls term(y, x, tap) with the positions of every term's factors.
 template <class Term>
 void each_term(const Convolution& f, const Term& term) {
   for (std::int64_t n = 0; n < f.n; ++n)

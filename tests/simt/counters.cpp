@@ -1,4 +1,4 @@
-// The functions that tests set and ask, and the entry points of device code.
+// Implements the functions that tests set and ask, and the entry points of device code.
 #include <atomic>
 #include <cstdlib>
 #include <mutex>

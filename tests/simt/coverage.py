@@ -1,10 +1,11 @@
-"""Reports which lines of the CUDA sources the emulated tests ran, and which not.
+"""Reports which lines of the CUDA sources the emulated tests ran, and which they did not.
 
     python3 tests/simt/coverage.py BUILD [--run] [--least 95] [--update PAGE]
 
-BUILD is a build folder of the preset `coverage`. --run first forgets old counts and runs the emulated tests. A line
-counts as run if any instance of its template and any translation unit ran it. Exit status 1: fewer than --least
-percent of the lines ran; 2: there is nothing to read. --update writes the table between the marker comments of a page.
+BUILD is a build folder of the preset `coverage`. --run first deletes old counts and runs the emulated tests.
+A line counts as run if any instance of its template in any translation unit ran it. The exit status is 1 if
+fewer than --least percent of the lines ran, and 2 if there is nothing to read. --update writes the table
+between the marker comments of a page.
 """
 import argparse
 import collections
@@ -20,7 +21,7 @@ TESTS = ("test_emulated", "test_emulated_tasks")
 
 
 class CoverageError(Exception):
-    """What was given, what was expected, what to do."""
+    """Exits with a message: what was given, what was expected, what to do."""
 
 
 def run_tests(build):
@@ -31,7 +32,7 @@ def run_tests(build):
 
 
 def read_counts(build):
-    """{file: {line: times it ran}} of the files in kernels/ that the emulated library compiled with counters."""
+    """Returns {file: {line: times it ran}} for the files in kernels/ that were compiled with counters."""
     objects = sorted(build.glob("tests/simt/**/stillpoint_emulated.dir/**/*.gcda"))
     if not objects:
         raise CoverageError(f"given {build}, expected counts (*.gcda) in it, build the preset coverage and use --run")
@@ -50,7 +51,7 @@ def read_counts(build):
 
 
 def ranges(numbers):
-    """1, 2, 3, 7 -> 1-3, 7"""
+    """Returns 1-3, 7 for 1, 2, 3, 7."""
     parts = []
     for n in sorted(numbers):
         if parts and n == parts[-1][1] + 1:

@@ -1,4 +1,4 @@
-// cuBLAS: the argument rules of its matrix products, and the products themselves.
+// Checks the arguments of cuBLAS's matrix products and computes them.
 #include <cublas_v2.h>
 
 #include <algorithm>
@@ -61,7 +61,7 @@ cublasStatus_t check(const Gemm& g, const void* alpha, const void* beta) {
   return is_supported(g) ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_NOT_SUPPORTED;
 }
 
-// C is not read where beta is 0, A and B are not where alpha is 0.
+// Multiplies. C is not read if beta is 0; A and B are not read if alpha is 0.
 template <class T>
 void product(const Gemm& g) {
   for (std::int64_t i = 0; i < g.batch; ++i) {
@@ -166,7 +166,7 @@ cublasStatus_t cublasGetMathMode(cublasHandle_t handle, cublasMath_t* mode) {
   *mode = handle->math;
   return CUBLAS_STATUS_SUCCESS;
 }
-// Scalars in device memory are something that the project does not use.
+// Refuses scalars in device memory, which the project does not use.
 cublasStatus_t cublasSetPointerMode(cublasHandle_t handle, cublasPointerMode_t mode) {
   if (handle == nullptr) return CUBLAS_STATUS_NOT_INITIALIZED;
   return mode == CUBLAS_POINTER_MODE_HOST ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_NOT_SUPPORTED;

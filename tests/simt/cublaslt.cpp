@@ -1,4 +1,4 @@
-// cublasLt: descriptors, the heuristic and the product with its epilogue.
+// Implements cublasLt: descriptors, the heuristic, and the product with its epilogue.
 #include <cublasLt.h>
 
 #include <algorithm>
@@ -33,8 +33,8 @@ namespace {
 
 using Layout = cublasLtMatrixLayoutOpaque_t;
 
-// What the one algorithm would like to have; it fills its workspace, so that nobody else may use it
-// meanwhile.
+// The workspace that the only algorithm asks for. It fills the workspace, so that another user's data there
+// is lost.
 constexpr std::size_t wanted_workspace = 4096;
 constexpr std::uint64_t algorithm_mark = 0x73696d742d676d6dull;
 
@@ -98,7 +98,7 @@ cublasStatus_t check(Matmul& p) {
   return status == CUBLAS_STATUS_SUCCESS ? check_types(p) : status;
 }
 
-// The ReLU mask is a column-major matrix of bits: 1 where the value passed.
+// The ReLU mask is a column-major matrix of bits: a bit is 1 if the value passed.
 bool mask_bit(const void* aux, std::int64_t at) {
   return (static_cast<const std::uint8_t*>(aux)[at / 8] >> (at % 8)) & 1;
 }
@@ -117,7 +117,7 @@ T epilogue(const Matmul& p, T value, std::int64_t row, std::int64_t col) {
   return value > T(0) ? value : T(0);
 }
 
-// Sums of op(A) over k, one per row of D, or of op(B) over k, one per column of D.
+// Sums op(A) over k for each row of D, or op(B) over k for each column of D.
 void bias_gradient(const Matmul& p, const Matrix& a, const Matrix& b) {
   const bool rows = p.desc.epilogue == CUBLASLT_EPILOGUE_BGRADA;
   for (std::int64_t i = 0; i < (rows ? p.m : p.n); ++i) {
@@ -131,7 +131,7 @@ void bias_gradient(const Matmul& p, const Matrix& a, const Matrix& b) {
   }
 }
 
-// Every column of the mask starts at a byte.
+// Each column of the mask starts on a byte.
 void use_mask(const Matmul& p, const char* name) {
   require_device(p.desc.aux, std::size_t((p.n * p.desc.aux_ld + 7) / 8), name, "the mask");
   const std::size_t bytes = std::size_t(p.m + 7) / 8;

@@ -1,4 +1,4 @@
-// cuDNN: handles, descriptors, and the calls of its convolutions.
+// Implements cuDNN: handles, descriptors, and the calls of its convolutions.
 #include "tests/simt/cudnn.h"
 
 #include "tests/simt/runtime.h"

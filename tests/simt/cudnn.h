@@ -23,7 +23,7 @@ struct cudnnConvolutionStruct {
 
 namespace simt {
 
-// x, y and w as the forward pass names them.
+// The descriptors of x, y and w, as the forward pass names them.
 struct Descriptors {
   const cudnnTensorStruct *x, *y;
   const cudnnFilterStruct* w;
@@ -36,7 +36,7 @@ struct Operand {
   const void* data;
 };
 
-// One pass as it is called: its factors in the order of convolve().
+// One call of a pass, with its factors in the order of convolve().
 struct PassCall {
   const char* name;
   Pass pass;
@@ -48,7 +48,7 @@ struct PassCall {
   std::size_t workspace_bytes;
 };
 
-// Loads the library's code and allocates: an error inside a capture.
+// Fails inside a capture, because the call would load the library's code and allocate.
 cudnnStatus_t outside_of_captures();
 cudnnStatus_t list_algorithms(Pass pass, cudnnHandle_t handle, const Descriptors& d,
                               std::vector<Algorithm>& all);

@@ -1,5 +1,4 @@
-// cuDNN's convolutions: whether descriptors agree, which algorithms there are, and the work that a call
-// queues.
+// Implements cuDNN's convolutions: checks descriptors, lists algorithms, and queues a call's work.
 #include <cstring>
 
 #include "tests/simt/block.h"
@@ -9,7 +8,7 @@
 namespace simt {
 namespace {
 
-// The size of y along one axis.
+// Returns the size of y along one axis.
 std::int64_t outputs(std::int64_t size, std::int64_t pad, std::int64_t taps, std::int64_t stride) {
   return size + 2 * pad < taps ? 0 : (size + 2 * pad - taps) / stride + 1;
 }
@@ -41,7 +40,7 @@ cudnnStatus_t check_query(cudnnHandle_t handle, const Descriptors& d) {
   return check(d);
 }
 
-// What the algorithm is with the descriptor's math type; false where it is not supported.
+// Finds the algorithm with the descriptor's math type; returns false if it is not supported.
 bool find(Pass pass, const Descriptors& d, int number, Algorithm& found) {
   for (const Algorithm& a : algorithms(pass, shape_of(d)))
     if (a.number == number && a.supported &&
@@ -52,7 +51,7 @@ bool find(Pass pass, const Descriptors& d, int number, Algorithm& found) {
   return false;
 }
 
-// What a call queues; nothing of it changes with the descriptors afterwards.
+// The work that a call queues. Later changes of the descriptors do not affect it.
 struct Work {
   const char* name;
   Pass pass;
@@ -65,7 +64,7 @@ struct Work {
   void* workspace;
 };
 
-// A packed tensor as one column.
+// Returns a packed tensor as a matrix with one column.
 Matrix column(const Operand& o, cudaDataType type) {
   const std::int64_t count = o.sizes->n * o.sizes->c * o.sizes->h * o.sizes->w;
   return {o.data, type, count, 1, count, false};
@@ -86,7 +85,7 @@ void compute(const Work& w) {
     to[i] = T(w.alpha) * sums[i] + (w.beta == 0 ? T(0) : T(w.beta) * to[i]);
 }
 
-// The workspace is written anew by every call: nobody else may keep anything in it.
+// Overwrites the workspace on every call, so that another user's data there is lost.
 void fill_workspace(const Work& w) {
   const auto bytes = std::int64_t(w.algorithm.workspace);
   if (bytes == 0) return;
@@ -106,7 +105,7 @@ bool overlap(const void* a, std::size_t a_bytes, const void* b, std::size_t b_by
   return x < y + b_bytes && y < x + a_bytes;
 }
 
-// The result and the workspace share memory with nothing.
+// Returns whether the result or the workspace shares memory with another array.
 bool overlaps(const Work& w) {
   for (const Matrix* factor : {&w.first, &w.second})
     if (overlap(w.result.data, w.result.span(), factor->data, factor->span()) ||

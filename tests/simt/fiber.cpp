@@ -1,4 +1,4 @@
-// The context switch: a few instructions on x86-64 and aarch64, ucontext elsewhere.
+// Switches contexts: by a few instructions on x86-64 and aarch64, by ucontext elsewhere.
 #include "tests/simt/fiber.h"
 
 #include <sys/mman.h>
@@ -22,8 +22,8 @@
 #endif
 
 #if !STILLPOINT_SIMT_USE_UCONTEXT
-// Saves the callee-saved registers on the current stack, stores the stack pointer in *save, takes over
-// `load`.
+// Saves the callee-saved registers on the current stack, stores the stack pointer in *save, and switches to
+// the stack of `load`.
 extern "C" void stillpoint_simt_switch(void** save, void* load);
 #if defined(__x86_64__)
 constexpr std::size_t saved_words = 6;  // r15 r14 r13 r12 rbx rbp, then the return address
@@ -95,13 +95,14 @@ stillpoint_simt_switch:
 namespace simt {
 namespace {
 
-// AddressSanitizer puts red zones around every local, so that frames are several times larger.
+// AddressSanitizer puts red zones around every local variable, so that frames are several times larger.
 #ifdef STILLPOINT_SIMT_ASAN
 constexpr std::size_t stack_bytes = std::size_t(256) << 10;
 #else
 constexpr std::size_t stack_bytes = std::size_t(64) << 10;
 #endif
-// The tops of the stacks lie at 64 places of a page, lest all fibers meet in the same few sets of the cache.
+// The tops of the stacks are at 64 offsets within a page; otherwise all fibers would share a few sets of the
+// cache.
 constexpr std::size_t colours = 64, colour_bytes = 64;
 constexpr std::uint64_t canary = 0x5ca1ab1e0ddba11dull;
 
@@ -124,8 +125,8 @@ Fiber::~Fiber() {
   ::munmap(stack_, bytes_);
 }
 
-// Tells AddressSanitizer that no frame of the fiber is left. It frees a fake stack, where it keeps locals to
-// find uses after return, when the fiber that owns it is left for good: here in name only.
+// Tells AddressSanitizer that no frame of the fiber is left. It frees a fake stack (where it keeps locals to
+// find uses after return) when the owning fiber is left for good, so this pretends to leave it.
 void Fiber::forget_frames() {
 #ifdef STILLPOINT_SIMT_ASAN
   __asan_unpoison_memory_region(stack_, bytes_);
@@ -153,7 +154,7 @@ void Fiber::reset() {
 #else
   void** top = reinterpret_cast<void**>(stack_ + bytes_ - colour_);
 #if defined(__x86_64__)
-  // At its first instruction a function expects the stack pointer to be 8 above a multiple of 16.
+  // At its first instruction, a function expects the stack pointer to be 8 above a multiple of 16.
   *--top = nullptr;
   *--top = reinterpret_cast<void*>(entry_);
   for (std::size_t i = 0; i < saved_words; ++i) *--top = nullptr;
@@ -167,14 +168,14 @@ void Fiber::reset() {
 
 bool Fiber::intact() const { return std::memcmp(stack_, &canary, sizeof canary) == 0; }
 
-// The eighth is for what a report of it needs.
+// The last eighth is for the code that reports the fault.
 bool Fiber::is_nearly_full() const {
   const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
   return here - reinterpret_cast<std::uintptr_t>(stack_) < bytes_ / 8;
 }
 
 #ifdef STILLPOINT_SIMT_ASAN
-// Where the fiber that was left has its stack: only the switched-to side learns this of a host stack.
+// The fiber that was left. Only the side that is switched to learns where a host stack lies.
 static thread_local Fiber* left = nullptr;
 #endif
 

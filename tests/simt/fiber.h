@@ -1,4 +1,4 @@
-// Fibers: stacks that a thread of the host switches between, each running one device thread at a time.
+// Fibers: stacks that a host thread switches between. Each runs one device thread at a time.
 #pragma once
 #include <cstddef>
 
@@ -13,21 +13,21 @@ namespace simt {
 
 class Fiber {
  public:
-  Fiber() = default;                // the host's own stack, filled in when it is left
+  Fiber() = default;                // the host's own stack, filled in on leaving it
   explicit Fiber(void (*entry)());  // a new stack; `entry` never returns
   ~Fiber();
   Fiber(const Fiber&) = delete;
   Fiber& operator=(const Fiber&) = delete;
 
-  // Gives up what the fiber was doing: the next switch to it calls `entry` anew. Nothing is unwound.
+  // Drops what the fiber was doing: the next switch to it calls `entry` anew. Nothing is unwound.
   void reset();
-  // Nothing has been written at the low end of the stack.
+  // Returns whether nothing has been written at the low end of the stack.
   bool intact() const;
-  // Asked from the fiber itself: less than an eighth of the stack is left.
+  // Returns whether less than an eighth of the stack is left. The fiber itself has to ask.
   bool is_nearly_full() const;
   const char* stack() const { return stack_; }
   std::size_t stack_size() const { return bytes_; }
-  // Leaves `from`, goes on in `to`; returns when something switches back to `from`.
+  // Leaves `from` and continues in `to`; returns when something switches back to `from`.
   static void switch_to(Fiber& from, Fiber& to);
 
  private:
@@ -46,7 +46,7 @@ class Fiber {
 #endif
 };
 
-// The first call of every `entry`: tells AddressSanitizer that the switch is over.
+// Has to be the first call of every `entry`; tells AddressSanitizer that the switch is complete.
 void fiber_entered(Fiber& self);
 
 }  // namespace simt

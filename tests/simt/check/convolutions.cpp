@@ -1,4 +1,5 @@
-// The emulator's cuDNN: its convolutions against plain loops in double, its lists of algorithms, and misuse.
+// Tests the emulator's cuDNN: its convolutions against plain loops in double, its lists of algorithms, and
+// misuse.
 #include <cudnn.h>
 
 #include <functional>
@@ -9,14 +10,14 @@ using namespace simt_check;
 
 namespace {
 
-// Numbers whose sums and roundings to tf32 are not exact.
+// Returns numbers that are inexact in sums and when rounded to tf32.
 std::vector<float> thirds(std::vector<float> values) {
   for (float& v : values) v /= 3;
   return values;
 }
 
-// x (2,3,5,6), w (4,3,3,2), y (2,4,3,4): padding (1,1), stride (2,2) in a forward pass, whose mode is a
-// convolution.
+// x (2,3,5,6), w (4,3,3,2), y (2,4,3,4), with padding (1,1) and stride (2,2). The forward pass has the mode
+// of a true convolution.
 struct Problem {
   static constexpr int n = 2, c = 3, h = 5, w = 6, k = 4, r = 3, s = 2, p = 3, q = 4;
   std::vector<float> x = draw(n * c * h * w, 3), taps = draw(k * c * r * s, 4),
@@ -58,7 +59,7 @@ struct Problem {
   }
   cudnnStatus_t forward() { return forward(dx.data, dw.data, result.data); }
 
-  // Calls term(y, x, w) with the places of the factors of every term.
+  // Calls term(y, x, w) with the positions of every term's factors.
   void each_term(bool flipped, const std::function<void(std::size_t, std::size_t, std::size_t)>& term) const {
     for (int at = 0; at < n * k * p * q; ++at)
       for (int tap = 0; tap < c * r * s; ++tap) {
@@ -186,7 +187,7 @@ TEST_CASE("simt: cuDNN rejects descriptors and arguments that do not fit") {
   CHECK(t.forward() == CUDNN_STATUS_NOT_SUPPORTED);
   t.algorithm = CUDNN_CONVOLUTION_FWD_ALGO_IMPLICIT_GEMM;
   cudnnSetConvolutionMathType(t.convolution, CUDNN_TENSOR_OP_MATH);
-  CHECK(t.forward() == CUDNN_STATUS_NOT_SUPPORTED);  // it has no tensor cores
+  CHECK(t.forward() == CUDNN_STATUS_NOT_SUPPORTED);  // float64 has no tensor cores here
   cudnnSetConvolutionMathType(t.convolution, CUDNN_FMA_MATH);
   CHECK(t.forward() == CUDNN_STATUS_SUCCESS);
 

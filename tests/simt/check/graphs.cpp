@@ -1,5 +1,5 @@
-// Stream capture and graphs as the real runtime has them: what is recorded, what may not be, what a launch
-// repeats.
+// Tests stream capture and graphs against the real runtime's rules: what is recorded, what is forbidden, what
+// a launch repeats.
 #include <cuda_runtime.h>
 
 #include "tests/simt/check/support.h"
@@ -28,7 +28,7 @@ void begin(cudaStream_t stream) {
   REQUIRE(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal) == cudaSuccess);
 }
 
-// The error that ending a capture gives after `call` was made inside it.
+// Returns the error of ending a capture in which `call` was made.
 template <class Call>
 cudaError_t end_after(Call call, cudaError_t expected) {
   const Stream stream;
@@ -58,7 +58,7 @@ TEST_CASE("simt: a captured stream runs nothing until its graph is launched, the
   CHECK(cudaGraphDestroy(graph) == cudaSuccess);
   CHECK(cudaGraphDestroy(graph) == cudaErrorInvalidValue);
   for (int i = 0; i < 3; ++i) CHECK(cudaGraphLaunch(executable, stream.handle) == cudaSuccess);
-  CHECK(cudaGraphExecDestroy(executable) == cudaSuccess);  // queued launches go on
+  CHECK(cudaGraphExecDestroy(executable) == cudaSuccess);  // queued launches still run
   REQUIRE(cudaStreamSynchronize(stream.handle) == cudaSuccess);
   CHECK(x.host() == std::vector<float>(4, 6));
   CHECK(cudaGraphLaunch(executable, stream.handle) == cudaErrorInvalidValue);

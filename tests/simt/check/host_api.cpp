@@ -1,4 +1,4 @@
-// The emulator's host side: limits of a launch, memory, streams and events, counters, properties.
+// Tests the emulator's host side: limits of a launch, memory, streams and events, counters, properties.
 #include <cuda_runtime.h>
 #include <nvtx3/nvToolsExt.h>
 

@@ -1,4 +1,4 @@
-// The emulator's cuBLAS and cublasLt against plain loops in double.
+// Tests the emulator's cuBLAS and cublasLt against plain loops in double.
 #include <cublasLt.h>
 #include <cublas_v2.h>
 #include <cuda_bf16.h>
@@ -11,7 +11,7 @@ using namespace simt_check;
 
 namespace {
 
-// Column-major op(a) op(b), in double.
+// Returns op(a) op(b), column-major, in double.
 template <class T>
 double dot(const std::vector<T>& a, bool ta, int lda, const std::vector<T>& b, bool tb, int ldb, int k,
            int row, int col) {
@@ -116,7 +116,7 @@ TEST_CASE("simt: batched, double, TF32 and bfloat16 products") {
 
 namespace {
 
-// A cublasLt product of (m,k) transposed-A by (k,n), as a row-major layer y = x w^T + b calls it.
+// A cublasLt product of transposed A (m,k) by B (k,n), as a row-major layer y = x w^T + b calls it.
 struct LtProduct {
   static constexpr int m = 6, n = 5, k = 9;
   std::vector<float> a = draw(k * m, 11), b = draw(k * n, 12), bias = draw(m, 13);

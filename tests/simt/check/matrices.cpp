@@ -1,4 +1,5 @@
-// Warp matrix functions: products against plain loops in every layout, and kernels with one seeded bug each.
+// Tests warp matrix functions: products against plain loops in every layout, and kernels with one seeded bug
+// each.
 #include <cuda_runtime.h>
 
 #include <cuda_bf16.h>
@@ -31,7 +32,7 @@ using Operand = wmma::fragment<Use, 16, 16, Kind::depth, typename Kind::Operand,
 template <class Kind>
 using Sum = wmma::fragment<wmma::accumulator, 16, 16, Kind::depth, float>;
 
-// d = a b + c, with everything in device memory.
+// Computes d = a b + c with everything in device memory.
 template <class Kind, class LayoutA, class LayoutB>
 __global__ void product(const typename Kind::Element* a, const typename Kind::Element* b, const float* c,
                         float* d, unsigned ldm, unsigned ldm_c, wmma::layout_t layout) {
@@ -66,7 +67,7 @@ void check_product(wmma::layout_t layout) {
     REQUIRE(run(product<Kind, LayoutA, LayoutB>, 1, 32, 0, on_a.data, on_b.data, on_c.data, d.data, ldm,
                 ldm_c, layout) == cudaSuccess);
     const auto result = d.host();
-    std::vector<float> expected = c;  // what lies between the rows stays
+    std::vector<float> expected = c;  // what lies between the rows must stay
     double worst = 0;
     for (int i = 0; i < 16; ++i)
       for (int j = 0; j < 16; ++j) {
@@ -107,7 +108,8 @@ enum class Bug {
   bounds
 };
 
-// One tf32 tile through shared memory: a (16,8), b (8,16) as its transpose, both with rows of 8 + 4.
+// Multiplies one tf32 tile through shared memory: a (16,8), b (8,16) as its transpose, both with rows of 8 +
+// 4.
 template <Bug bug>
 __global__ void tile(const float* x, float* y) {
   float* const shared = static_cast<float*>(simt::dynamic_shared_memory());
@@ -133,7 +135,7 @@ __global__ void tile(const float* x, float* y) {
   wmma::store_matrix_sync(y, sum, 16, wmma::mem_row_major);
 }
 
-// A bf16 tile whose leading dimension, of 8 times 2 bytes, may be too fine.
+// Multiplies a bf16 tile. Leading dimensions have to be multiples of 8 elements (16 bytes); the bug's is 20.
 template <bool Bug>
 __global__ void halves(const __nv_bfloat16* x, float* y) {
   Operand<Bf16, wmma::matrix_a, wmma::row_major> a;
@@ -146,7 +148,7 @@ __global__ void halves(const __nv_bfloat16* x, float* y) {
   wmma::store_matrix_sync(y, sum, 16, wmma::mem_row_major);
 }
 
-// Stores and reads of other lanes are ordered by __syncwarp alone.
+// Reads other lanes' stores, which only __syncwarp orders.
 template <bool Bug>
 __global__ void stored(float* y) {
   float* const shared = static_cast<float*>(simt::dynamic_shared_memory());

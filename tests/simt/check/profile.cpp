@@ -1,4 +1,5 @@
-// Kernels whose sectors, bank conflicts, barriers and divergence are known by counting on one's fingers.
+// Tests the counters on kernels whose sectors, bank conflicts, barriers and divergence can be counted by
+// hand.
 #include "tests/simt/check/support.h"
 
 namespace simt_check {
@@ -19,14 +20,14 @@ __global__ void copy_quads(const Four* x, Four* y) {
   y[threadIdx.x] = value;
 }
 
-// Lane i stores word i * stride and, behind a barrier, loads it.
+// Lane i stores word i * stride and loads it after a barrier.
 __global__ void through_shared(float* y, int stride) {
   float* const shared = static_cast<float*>(simt::dynamic_shared_memory());
   shared[int(threadIdx.x) * stride] = float(threadIdx.x);
   __syncthreads();
   y[threadIdx.x] = shared[int(threadIdx.x) * stride];
 }
-// Quads `row` words apart.
+// Lanes access quads that are `row` words apart.
 __global__ void quads_through_shared(const Four* x, float* y, int row) {
   float* const shared = static_cast<float*>(simt::dynamic_shared_memory());
   const Four value = *x;
@@ -40,7 +41,7 @@ __global__ void odd_lanes(float* y, float* z) {
   if (threadIdx.x % 2 == 1) z[threadIdx.x] = 2;
 }
 
-// Every lane loops; the conditional load depends on lane and round, the inner loop's length on the lane.
+// Every lane loops. The conditional load depends on lane and round, the inner loop's length on the lane.
 __global__ void diverge_and_meet(const float* x, const int* lengths, float* y, int rounds) {
   for (int r = 0; r < rounds; ++r) {
     const int i = r * 32 + int(threadIdx.x);
@@ -77,7 +78,7 @@ TEST_CASE("sectors are counted per request of a warp", "[simt][profile]") {
   CHECK(dense.stores == simt::GlobalTraffic{2, 8, 256, 256});
   CHECK(dense.instructions == 4);
   CHECK(dense.partial_instructions == 0);
-  CHECK(strided(1, 1).loads.sectors == 10);  // across one more sector per warp
+  CHECK(strided(1, 1).loads.sectors == 10);  // one more sector per warp
   CHECK(strided(2, 0).loads.sectors == 16);
   CHECK(strided(8, 0).loads == simt::GlobalTraffic{2, 64, 256, 2048});
   const auto one = profile_of("read_one", read_one, 2, 32, 0, static_cast<const float*>(x.data), y.data);
@@ -87,7 +88,7 @@ TEST_CASE("sectors are counted per request of a warp", "[simt][profile]") {
                                 reinterpret_cast<Four*>(y.data));
   CHECK(quads.loads == simt::GlobalTraffic{1, 8, 256, 256});
   CHECK(quads.stores == simt::GlobalTraffic{1, 8, 256, 256});
-  CHECK(quads.partial_instructions == 0);  // half a warp is all there is
+  CHECK(quads.partial_instructions == 0);  // half a warp is all that exists
 }
 
 TEST_CASE("bank conflicts and barriers are counted", "[simt][profile]") {
@@ -102,15 +103,15 @@ TEST_CASE("bank conflicts and barriers are counted", "[simt][profile]") {
   CHECK(words(1).shared_requests == 2);
   CHECK(words(1).shared_wavefronts == 2);
   CHECK(words(1).barriers == 1);
-  CHECK(words(2).bank_conflicts == 2);  // two ways, of the store and of the load
+  CHECK(words(2).bank_conflicts == 2);  // two-way, for the store and for the load
   CHECK(words(32).bank_conflicts == 62);
   const auto quads = [&](int row) {
     return profile_of("quads_through_shared", quads_through_shared, 1, 32,
                       std::size_t(32 * row) * sizeof(float), reinterpret_cast<const Four*>(x.data), y.data,
                       row);
   };
-  CHECK(quads(4).shared_wavefronts == 4 + 1);  // eight lanes at a time, then a word for all
-  CHECK(quads(12).bank_conflicts == 0);        // an odd number of quads apart
+  CHECK(quads(4).shared_wavefronts == 4 + 1);  // eight lanes at a time, then one word for all
+  CHECK(quads(12).bank_conflicts == 0);        // the quads are an odd number of quads apart
   CHECK(quads(8).bank_conflicts == 4);
   CHECK(quads(32).bank_conflicts == 28);
 }
@@ -126,7 +127,8 @@ TEST_CASE("lanes that part meet again", "[simt][profile]") {
   const auto counts =
       profile_of("diverge_and_meet", diverge_and_meet, 1, 32, 0, static_cast<const float*>(x.data),
                  static_cast<const int*>(n.data), y.data, rounds);
-  // a round: the conditional store, the store for all, and three of the inner loop; each touches four sectors
+  // A round has the conditional store, the store of all lanes, and three of the inner loop. Each touches four
+  // sectors.
   CHECK(counts.stores.requests == 5 * rounds);
   CHECK(counts.stores.sectors == 4 * 5 * rounds);
   CHECK(counts.stores.bytes_requested == 4 * (170 + 32 * rounds + 64 * rounds));

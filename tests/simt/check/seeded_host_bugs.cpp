@@ -1,4 +1,4 @@
-// Host programs with one seeded bug each: streams, frees, captures, pinned memory, library calls.
+// Tests host programs with one seeded bug each: streams, frees, captures, pinned memory, library calls.
 #include <cublas_v2.h>
 #include <cuda_runtime.h>
 #include <sys/wait.h>
@@ -27,14 +27,14 @@ struct Streams {
     cudaStreamDestroy(second);
     cudaEventDestroy(done);
   }
-  // The second stream goes on behind the first.
+  // Makes the second stream's next work follow the first stream's.
   void join() const {
     REQUIRE(cudaEventRecord(done, first) == cudaSuccess);
     REQUIRE(cudaStreamWaitEvent(second, done) == cudaSuccess);
   }
 };
 
-// Outside of Catch's macros, which would take a Violation for themselves.
+// Checks a status outside Catch's macros, which would catch a Violation.
 template <class Status>
 void succeeded(Status status) {
   REQUIRE(int(status) == 0);
@@ -47,7 +47,7 @@ void launch_scale(cudaStream_t stream, float* x) {
   succeeded(cudaLaunchKernelEx(&config, scale, x, 2.0f));
 }
 
-// What the work throws, late or not, in any order of the streams.
+// Returns the message that the work throws, late or not, for any order of the streams.
 template <class Work>
 std::vector<std::string> reports(Work work) {
   std::vector<std::string> all;
@@ -78,7 +78,7 @@ void not_reported(Work work) {
   for (const auto& report : reports(work)) CHECK(report == "");
 }
 
-// What a child process that does the work writes, and whether it was aborted.
+// Does the work in a child process and returns what that writes, which must be empty unless it was aborted.
 template <class Work>
 std::string aborted(Work work) {
   int ends[2];
@@ -239,7 +239,7 @@ TEST_CASE("simt: pinned memory that is touched before its copy was waited for is
   const auto upload = [&](bool waits) {
     pinned[0] = 1;
     cudaMemcpyAsync(x.data, pinned, 128, cudaMemcpyHostToDevice, s.first);
-    sink = pinned[0];  // may be read meanwhile
+    sink = pinned[0];  // the host may read it meanwhile
     cudaEventRecord(s.done, s.first);
     if (waits) cudaEventSynchronize(s.done);
     pinned[0] = 2;

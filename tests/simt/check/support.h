@@ -1,4 +1,4 @@
-// What the tests of the emulator share: device arrays, a short launch, inputs, seeds and three small kernels.
+// What the emulator's tests share: device arrays, a short launch, inputs, seeds and three small kernels.
 #pragma once
 #include <cuda_runtime.h>
 
@@ -20,7 +20,7 @@ struct DeviceArray {
   ~DeviceArray() { cudaFree(data); }
   DeviceArray(const DeviceArray&) = delete;
   DeviceArray& operator=(const DeviceArray&) = delete;
-  // What the element is now; waits for nothing.
+  // Returns the element's present value; waits for nothing.
   T peek(std::size_t i) const {
     T value;
     simt::peek(&value, data + i, sizeof value);
@@ -33,7 +33,7 @@ struct DeviceArray {
   }
 };
 
-// Launches on the default stream and waits.
+// Launches on the default stream and waits for the result.
 template <class... Params, class... Args>
 cudaError_t run(void (*kernel)(Params...), dim3 grid, dim3 block, std::size_t shared, Args... args) {
   cudaLaunchConfig_t config = {};
@@ -44,7 +44,7 @@ cudaError_t run(void (*kernel)(Params...), dim3 grid, dim3 block, std::size_t sh
   return error == cudaSuccess ? cudaDeviceSynchronize() : error;
 }
 
-// The message of the Violation that the launch throws; empty where it throws none.
+// Returns the message of the Violation that the launch throws, or an empty text.
 template <class... Params, class... Args>
 std::string violation(void (*kernel)(Params...), dim3 grid, dim3 block, Args... args) {
   try {
