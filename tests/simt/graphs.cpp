@@ -1,4 +1,4 @@
-// Graphs: capture of streams, instances, launches.
+// Implements graphs: capture of streams, instances, launches.
 #include <algorithm>
 #include <memory>
 #include <set>
@@ -9,20 +9,21 @@
 namespace simt {
 
 struct Node {
-  std::vector<std::size_t> after;  // nodes, from 1
+  std::vector<std::size_t> after;  // numbers of nodes, from 1
   std::function<void()> work;
-  std::size_t behind = 0;  // a node that it runs after without being ordered with it
+  std::size_t behind = 0;  // a node that it runs after, but is not ordered with
 };
 
-// Nodes that follow each other count as one stream of their own where the order of accesses is checked.
+// Groups nodes into chains. For the order of accesses, each chain of nodes that follow each other counts as
+// one stream.
 struct Chains {
-  std::vector<std::uint32_t> of;            // chain of a node
-  std::vector<std::uint64_t> place;         // of a node in its chain, from 1
-  std::vector<std::uint32_t> streams;       // number of a chain
-  std::vector<std::uint64_t> length, done;  // nodes of a chain, and how many ran or are queued
+  std::vector<std::uint32_t> of;            // the chain of each node
+  std::vector<std::uint64_t> place;         // each node's position in its chain, from 1
+  std::vector<std::uint32_t> streams;       // the stream number of each chain
+  std::vector<std::uint64_t> length, done;  // of each chain: its nodes, and how many ran or are queued
 };
 
-// One that has begun: streams join it by waiting for an event of a stream that takes part.
+// A capture that has begun. A stream joins it by waiting for an event of a stream that takes part.
 struct Capture {
   CUstream_st* origin;
   std::vector<CUstream_st*> streams;
@@ -43,7 +44,7 @@ struct CUgraphExec_st {
 namespace simt {
 namespace {
 
-// Never destroyed, as streams are.
+// Is never destroyed, as streams are not.
 struct Graphs {
   std::set<Capture*> captures;
   std::vector<std::unique_ptr<Capture>> ended;  // events may still name them
@@ -76,12 +77,13 @@ Chains chains_of(const std::vector<Node>& nodes) {
     chains.place.push_back(++chains.length[chains.of.back()]);
   }
   chains.done.assign(chains.length.size(), 0);
-  if (chains.length.size() > 1)  // one is the stream that it is launched on
+  if (chains.length.size() > 1)  // a single chain is the stream on which the graph is launched
     for (std::size_t i = 0; i < chains.length.size(); ++i) chains.streams.push_back(order::new_stream());
   return chains;
 }
 
-// Stamps of the nodes of a launch that follows `before`, and the clock behind all of them.
+// Returns the stamps of the nodes of a launch that follows `before`; sets `behind` to the clock after all of
+// them.
 std::vector<order::Stamp> stamps_of(const std::vector<Node>& nodes, Chains& chains, order::Clock before,
                                     order::Clock& behind) {
   std::vector<order::Stamp> stamps;
@@ -98,7 +100,7 @@ std::vector<order::Stamp> stamps_of(const std::vector<Node>& nodes, Chains& chai
   return stamps;
 }
 
-// Any order that the edges allow.
+// Runs the nodes in a random order that the edges allow.
 void run_nodes(const std::vector<Node>& nodes, const std::vector<order::Stamp>& stamps) {
   std::uint64_t version = 0;
   Random random;
@@ -162,7 +164,7 @@ bool record_in_capture(cudaEvent_t event, cudaStream_t stream) {
 
 cudaError_t wait_in_capture(cudaStream_t stream, cudaEvent_t event) {
   CUstream_st& to = stream_of(stream);
-  if (event->capture == nullptr) {  // work outside the graph
+  if (event->capture == nullptr) {  // the event marks work outside the graph
     to.capture->invalid = true;
     return cudaErrorStreamCaptureIsolation;
   }
@@ -185,7 +187,7 @@ cudaError_t wait_in_capture(cudaStream_t stream, cudaEvent_t event) {
 
 namespace {
 
-// Every node of a forked stream must come before what the origin does last.
+// Returns whether every forked stream's last node comes before the origin's last node.
 bool joined(const Capture& c) {
   std::vector<bool> reached(c.nodes.size() + 1, false);
   std::vector<std::size_t> stack{c.origin->captured_last};

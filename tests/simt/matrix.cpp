@@ -1,4 +1,4 @@
-// Warp matrix functions: what all lanes have to agree on, and the product of the fragments that they hold.
+// Implements warp matrix functions: checks that all lanes agree, and multiplies the fragments that they hold.
 #include <bit>
 #include <cmath>
 
@@ -9,23 +9,23 @@ namespace {
 
 constexpr int lanes = 32, edge = 16, deepest = 16;
 
-// One warp's operands, whole: a (16,depth), b (depth,16) as its transpose, c (16,16).
+// The whole operands of one warp: a (16,depth), b (depth,16) as its transpose, c (16,16).
 struct Whole {
   float a[edge][deepest], b[edge][deepest], c[edge][edge];
 };
 
-// Empty, or what is wrong with the element.
+// Returns what is wrong with the element, or an empty text.
 std::string fault_of(float value, bool tf32) {
   const auto bits = std::bit_cast<std::uint32_t>(value);
   if (bits == 0xffffffffu || bits == 0xffff0000u)
-    return "was never set";  // 0xFF in every byte, of float32 or bf16
+    return "was never set";  // 0xFF in every byte of float32 or bf16
   if (tf32 && !std::isnan(value) && (bits & 0x1fffu) != 0)
     return "is " + std::to_string(value) +
            ", which tf32 does not hold, expected the result of __float_to_tf32";
   return "";
 }
 
-// Collects the elements of all lanes; returns what is wrong, or nothing.
+// Collects the elements of all lanes. Returns what is wrong, or an empty text.
 std::string gather(const LaneMatrices* const (&from)[lanes], Whole& to) {
   const bool tf32 = from[0]->depth == 8;
   const int slots = tf32 ? 4 : 8;
@@ -50,7 +50,7 @@ std::string gather(const LaneMatrices* const (&from)[lanes], Whole& to) {
 
 }  // namespace
 
-// Products of tf32 or bf16 are exact in float32; the sums are of float32, in order.
+// Products of tf32 or bf16 are exact in float32; sums are rounded to float32, in order.
 std::string multiply(LaneMatrices* const (&warp)[lanes]) {
   const LaneMatrices* from[lanes];
   for (int lane = 0; lane < lanes; ++lane) {
@@ -69,7 +69,7 @@ std::string multiply(LaneMatrices* const (&warp)[lanes]) {
   return "";
 }
 
-// All lanes of the warp have come to the same function.
+// Finishes a matrix function, to which all lanes of the warp must have come.
 void Machine::finish_matrix(int warp, unsigned present) {
   Thread* const first = &threads_[std::size_t(warp * lanes)];
   const Thread& one = first[std::countr_zero(present)];

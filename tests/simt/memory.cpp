@@ -1,5 +1,4 @@
-// Memory of the device and pinned memory of the host: exact sizes, poison, and a registry that checks
-// pointers.
+// Implements device memory and pinned host memory: exact sizes, poison, and a registry that checks pointers.
 #include <sys/mman.h>
 
 #include <algorithm>
@@ -24,7 +23,7 @@ struct Registry {
   std::size_t device_bytes = 0, capacity = most_device_capacity;
 };
 
-// Never destroyed: buffers with static storage may be freed last.
+// Is never destroyed, because buffers with static storage may be freed last.
 Registry& registry() {
   static Registry* const instance = new Registry;
   return *instance;
@@ -32,7 +31,7 @@ Registry& registry() {
 
 std::uintptr_t address(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer); }
 
-// The allocation that holds the address, its own start included, or null.
+// Returns the allocation that holds the address (its first byte included), or null.
 const std::pair<const std::uintptr_t, Allocation>* find(std::uintptr_t at) {
   auto& blocks = registry().blocks;
   auto next = blocks.upper_bound(at);
@@ -46,7 +45,7 @@ std::size_t free_device_bytes() {
   return std::max(registry().capacity, registry().device_bytes) - registry().device_bytes;
 }
 
-// Poisoned: a float or double read before it is written is a NaN.
+// Allocates poisoned memory: a float or double that is read before it is written is a NaN.
 cudaError_t allocate(void** pointer, std::size_t bytes, MemoryKind kind) {
   const std::lock_guard lock(runtime_mutex());
   if (pointer == nullptr) return cudaErrorInvalidValue;
@@ -82,7 +81,7 @@ void release(void* pointer) {
   arena_free(pointer, block.bytes);
 }
 
-// A free in the order of a stream: what still uses the block on another one has to come before.
+// Frees in the order of a stream. What uses the block on another stream has to be ordered before.
 void release_behind(void* pointer) {
   const std::lock_guard lock(runtime_mutex());
   const auto found = registry().blocks.find(address(pointer));
@@ -120,7 +119,7 @@ cudaError_t check_copy(const void* to, const void* from, std::size_t bytes, cuda
   return cudaSuccess;
 }
 
-// A copy that runs now.
+// Copies now.
 void copy(void* to, const void* from, std::size_t bytes, bool from_device) {
   require_ordered(from, bytes, "cudaMemcpy", false);
   require_ordered(to, bytes, "cudaMemcpy");
@@ -242,7 +241,7 @@ cudaError_t cudaFreeHost(void* pointer) {
 
 cudaError_t cudaMallocAsync(void** pointer, std::size_t bytes, cudaStream_t stream) {
   if (!is_stream(stream)) return result(cudaErrorInvalidResourceHandle);
-  // A real graph would own the block; nothing here may rely on that.
+  // A real graph would own the block; the project must not rely on that.
   if (stream_of(stream).capture != nullptr) return result(cudaErrorNotSupported);
   const cudaError_t error = allocate(pointer, bytes, MemoryKind::device);
   if (error == cudaSuccess) mark_undefined(*pointer, bytes, stream);  // other streams have to wait for it
@@ -259,7 +258,7 @@ cudaError_t cudaFreeAsync(void* pointer, cudaStream_t stream) {
   return result(cudaSuccess);
 }
 
-// From pageable memory the bytes are taken at the call; into pageable memory they are there when it returns.
+// Bytes from pageable memory are read during the call; bytes to pageable memory have arrived when it returns.
 cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream) {
   const std::lock_guard lock(runtime_mutex());
@@ -268,7 +267,7 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
   if (const cudaError_t error = check_copy(to, from, bytes, kind); error != cudaSuccess) return result(error);
   const void* const host_side = kind == cudaMemcpyDeviceToHost ? to : from;
   const bool pageable = kind != cudaMemcpyDeviceToDevice && !is_inside(host_side, bytes, MemoryKind::pinned);
-  if (pageable)  // its copies wait for the stream
+  if (pageable)  // copies of pageable memory wait for the stream
     if (const cudaError_t error = refuse_where_captured(stream); error != cudaSuccess) return result(error);
   count_copy();
   const bool host_source = kind == cudaMemcpyHostToDevice || kind == cudaMemcpyHostToHost;

@@ -1,4 +1,4 @@
-// Readable names of kernels, found by address in the symbol table of the program or library that holds them.
+// Finds readable names of kernels by address, in the symbol table of the program or library that holds them.
 #include <cxxabi.h>
 #include <elf.h>
 #include <fcntl.h>
@@ -20,7 +20,7 @@ namespace simt {
 namespace {
 
 struct Module {
-  std::uintptr_t address;  // looked for
+  std::uintptr_t address;  // the address to look up
   std::uintptr_t bias = 0;
   std::string file;
 };
@@ -39,7 +39,7 @@ int find_module(dl_phdr_info* info, std::size_t, void* data) {
   return 0;
 }
 
-// Local symbols too, which dladdr does not see: kernels often live in anonymous namespaces.
+// Reads local symbols too, which dladdr does not see, because kernels are often in anonymous namespaces.
 std::string find_symbol(const char* image, std::uintptr_t value) {
   const auto& header = *reinterpret_cast<const ElfW(Ehdr)*>(image);
   const auto* sections = reinterpret_cast<const ElfW(Shdr)*>(image + header.e_shoff);
@@ -77,7 +77,7 @@ void erase_all(std::string& text, const std::string& part) {
     text.erase(at, part.size());
 }
 
-// `void ns::(anonymous namespace)::k<float>(float*, int)` becomes `ns::k<float>`.
+// Turns `void ns::(anonymous namespace)::k<float>(float*, int)` into `ns::k<float>`.
 std::string readable(const std::string& symbol) {
   int status = 0;
   char* demangled = abi::__cxa_demangle(symbol.c_str(), nullptr, nullptr, &status);

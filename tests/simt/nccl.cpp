@@ -1,5 +1,5 @@
-// NCCL: sums over the ranks of an MPI launch, queued on streams and recorded in graphs, with ranks that
-// disagree found out.
+// Implements NCCL: sums over the ranks of an MPI launch, queued on streams or recorded in graphs. It finds
+// ranks that disagree.
 #include <mpi.h>
 #include <nccl.h>
 #include <unistd.h>
@@ -25,7 +25,7 @@ struct ncclComm {
   std::int64_t issued = 0;           // calls so far
   ncclResult_t error = ncclSuccess;  // found while a call ran
   bool aborted = false;
-  // Calls of one communicator run in the order in which they were made, whatever their streams.
+  // Calls of one communicator run in the order in which they were made, on any streams.
   simt::TaskId last_task = 0;
   const simt::Capture* last_capture = nullptr;
   std::size_t last_node = 0;
@@ -36,7 +36,7 @@ namespace {
 
 using Shared = std::shared_ptr<ncclComm>;
 
-// Never destroyed, as streams are.
+// Is never destroyed, as streams are not.
 std::set<Shared>& communicators() {
   static auto* const instance = new std::set<Shared>;
   return *instance;
@@ -50,7 +50,7 @@ Shared find(ncclComm_t comm) {
 
 bool is_gone(std::int64_t process) { return ::kill(pid_t(process), 0) != 0 && errno == ESRCH; }
 
-// False, and an error of the communicator, where a rank is gone.
+// Waits for a request. Returns false and sets the communicator's error if a rank is gone.
 bool wait(ncclComm& comm, MPI_Request& request) {
   for (int tries = 0;; ++tries) {
     int done = 0;
@@ -79,7 +79,7 @@ struct Call {
   }
 };
 
-// Every rank's bytes, by rank; empty where a rank is gone.
+// Returns every rank's bytes, in the order of ranks, or an empty vector if a rank is gone.
 std::vector<char> gather(ncclComm& comm, const void* data, std::size_t bytes) {
   std::vector<char> all(bytes * std::size_t(comm.size));
   MPI_Request request = MPI_REQUEST_NULL;
@@ -88,7 +88,8 @@ std::vector<char> gather(ncclComm& comm, const void* data, std::size_t bytes) {
   return all;
 }
 
-// All ranks make their n-th call together, of one size and type.
+// Throws a Violation unless all ranks make their n-th call together, with one size and type. Returns false if
+// a rank is gone.
 bool agree(const Call& call) {
   const std::int64_t own[3] = {call.number, call.count, call.type};
   const std::vector<char> all = gather(*call.comm, own, sizeof own);
@@ -111,7 +112,7 @@ void add_up(const Call& call, const std::vector<char>& all) {
   std::memcpy(call.receive, sum.data(), call.bytes());
 }
 
-// Values that never came are NaN.
+// Sums the values of all ranks. If a rank is gone, the result is NaN.
 void run(const Call& call) {
   read_matrix(call.matrix(call.send), "ncclAllReduce", "sendbuff");
   write_matrix(call.matrix(call.receive), "ncclAllReduce", "recvbuff");
@@ -213,7 +214,7 @@ ncclResult_t ncclCommAbort(ncclComm_t comm) {
     found->aborted = true;
     communicators().erase(found);
   }
-  // Like NCCL's it returns when neither queued work nor a recorded graph holds a call of the communicator.
+  // Like NCCL's, it returns only when no queued work and no recorded graph holds a call of the communicator.
   while (found.use_count() > 1) std::this_thread::sleep_for(std::chrono::milliseconds(1));
   return ncclSuccess;
 }

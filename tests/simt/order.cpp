@@ -1,4 +1,4 @@
-// Vector clocks of the streams, and what ran when.
+// Implements vector clocks of the streams, and records what ran when.
 #include "tests/simt/order.h"
 
 #include <algorithm>
@@ -15,9 +15,9 @@ struct Run {
 };
 
 struct State {
-  std::vector<Run> runs;                    // by time; what ran before the first is taken to be ordered
-  std::vector<std::vector<Run>> of_stream;  // the same by stream
-  std::vector<std::uint64_t> ran;           // by stream: how many
+  std::vector<Run> runs;                    // by time; what ran before the first counts as ordered
+  std::vector<std::vector<Run>> of_stream;  // the same for each stream
+  std::vector<std::uint64_t> ran;           // how many ran on each stream
   Clock host, current;
 
   void forget(std::size_t count) {
@@ -32,7 +32,7 @@ State& state() {
   return *instance;
 }
 
-constexpr std::size_t most_runs = std::size_t(1) << 13;  // of older ones the order is taken for granted
+constexpr std::size_t most_runs = std::size_t(1) << 13;  // older ones count as ordered
 
 }  // namespace
 
@@ -64,7 +64,7 @@ void begin(const Stamp& stamp, bool alone) {
   s.of_stream[stamp.stream].push_back(s.runs.back());
 }
 
-// Work on one stream runs in the order of its counts.
+// Searches each stream by bisection, because its work runs in the order of its counts.
 std::uint64_t ordered_until(std::uint64_t limit) {
   const State& s = state();
   for (std::uint32_t i = 0; i < s.of_stream.size(); ++i) {

@@ -1,4 +1,4 @@
-// Which queued work comes before which: vector clocks over streams.
+// Decides which queued work comes before which, by vector clocks over streams.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -6,7 +6,7 @@
 
 namespace simt::order {
 
-// How far each stream, by number, is known to be done.
+// Holds how far each stream (by number) is known to be done.
 class Clock {
  public:
   std::uint64_t of(std::uint32_t stream) const { return stream < done_.size() ? done_[stream] : 0; }
@@ -17,7 +17,7 @@ class Clock {
   std::vector<std::uint64_t> done_;
 };
 
-// A piece of work: the count-th on its stream, after what its clock holds.
+// Identifies a piece of work: the count-th on its stream, after everything that its clock holds.
 struct Stamp {
   std::uint32_t stream = 0;
   std::uint64_t count = 0;
@@ -26,17 +26,18 @@ struct Stamp {
 
 std::uint32_t new_stream();
 
-// Work starts: what it touches from now on is its own. `alone` where nothing else is queued.
+// Starts a piece of work, to which accesses belong from now on. `alone` is true if nothing else is queued.
 void begin(const Stamp& stamp, bool alone);
-// Before that time everything that ran comes before the work that runs now; at most `limit`.
+// Returns a time, at most `limit`, such that everything that ran before it is ordered before the work that
+// runs now.
 std::uint64_t ordered_until(std::uint64_t limit);
-// Whether what ran at that time comes before the work that runs now.
+// Returns whether what ran at that time comes before the work that runs now.
 bool is_ordered(std::uint64_t time);
 
-// What the host waited for comes before whatever it queues or does afterwards.
+// Returns the host's clock: what it waited for comes before everything that it queues or does afterwards.
 Clock& host();
 bool host_waited_for(std::uint32_t stream, std::uint64_t count);
-// The host waited for everything.
+// Notes that the host waited for everything.
 void host_waited_for_all();
 
 }  // namespace simt::order

@@ -1,4 +1,4 @@
-// Pinned pages are taken from the host by mprotect while copies use them.
+// Protects pinned pages from the host by mprotect while copies use them.
 #include "tests/simt/pinned.h"
 
 #include <sys/mman.h>
@@ -23,7 +23,7 @@ struct Pages {
   std::vector<User> users;
 };
 
-// Never destroyed: buffers with static storage may be freed last.
+// Is never destroyed, because buffers with static storage may be freed last.
 std::map<std::uintptr_t, Pages>& blocks() {
   static auto* const instance = new std::map<std::uintptr_t, Pages>;
   return *instance;

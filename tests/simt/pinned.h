@@ -1,4 +1,4 @@
-// Pinned memory: the host may not read what a queued copy still writes, nor write what one still reads.
+// Pinned memory: the host may not read what a queued copy will write, nor write what one will read.
 #pragma once
 #include <cstddef>
 
@@ -6,19 +6,19 @@
 
 namespace simt {
 
-// Whole pages of their own; null where nothing is left.
+// Returns whole pages; null if no memory is left.
 void* pinned_allocate(std::size_t bytes);
 void pinned_free(void* pointer, std::size_t bytes);
 
-// The copy last queued on the stream uses the allocation that holds the pointer: until the host has waited
-// for it, the host can not read (a target) or not write (a source) its pages.
+// Notes that the last copy queued on the stream uses the allocation that holds the pointer. Until the host
+// has waited for the copy, it cannot read its target's pages or write its source's pages.
 void pinned_in_use(void* pointer, bool target, const CUstream_st& stream);
-// Gives back what the host has waited for.
+// Unprotects the pages whose copies the host has waited for.
 void pinned_release();
-// `in use until the copy is waited for`; null where the address is in no such page.
+// Returns the message of a fault at the address, or null if no queued copy uses its page.
 const char* pinned_fault(const void* at);
 
-// The copies themselves may touch all of it while one of these lives.
+// Lets the copies themselves touch all pinned memory for as long as the object lives.
 class OpenPinned {
  public:
   OpenPinned();

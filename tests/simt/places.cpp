@@ -1,4 +1,4 @@
-// The program's own layout: constant data, thread-local memory, static shared variables, lines of code.
+// Knows the program's own layout: constant data, thread-local memory, static shared variables, lines of code.
 #include <cxxabi.h>
 #include <elf.h>
 #include <fcntl.h>
@@ -27,7 +27,7 @@ struct Variable {
   std::string symbol;
 };
 
-// The program itself; kernels live in no shared library.
+// Describes only the program itself, because no shared library has kernels.
 struct Program {
   std::uintptr_t bias = 0;
   std::size_t thread_local_bytes = 0;
@@ -49,7 +49,8 @@ int read_segments(dl_phdr_info* info, std::size_t, void* data) {
   return 1;  // the program comes first
 }
 
-// Variables inside of functions, `Z` in the mangled name: a kernel that touches one declared it __shared__.
+// Reads variables inside functions, marked by `Z` in the mangled name. If a kernel touches one, it was
+// declared __shared__.
 void read_variables(const char* image, Program& program) {
   const auto& header = *reinterpret_cast<const ElfW(Ehdr)*>(image);
   const auto* sections = reinterpret_cast<const ElfW(Shdr)*>(image + header.e_shoff);
@@ -112,7 +113,8 @@ std::string file_name(const std::string& line) {
   return place.substr(0, place.find(' '));
 }
 
-// Lines of the inlined functions around the address, from the innermost out; the emulator's own are left out.
+// Returns the lines of the inlined functions around the address, from the innermost out, without the
+// emulator's own.
 std::string ask_addr2line(std::uintptr_t offset) {
   char command[128];
   std::snprintf(command, sizeof command, "addr2line -i -e /proc/%d/exe 0x%zx 2>/dev/null", int(::getpid()),
@@ -161,7 +163,7 @@ std::uint32_t short_place(const void* place) {
   return std::uint32_t(reinterpret_cast<std::uintptr_t>(place) - bias);
 }
 
-// The return address is one past the call, so that its line may be the next one's.
+// A return address is one byte past the call, so that its line may be the next one's.
 std::string describe_place(std::uint32_t place) {
   static std::mutex mutex;
   static std::map<std::uint32_t, std::string> cache;

@@ -1,4 +1,4 @@
-// Requests of warps become counts of sectors, wavefronts and partly filled instructions.
+// Turns requests of warps into counts of sectors, wavefronts and partial instructions.
 #include "tests/simt/profile.h"
 
 #include <algorithm>
@@ -166,8 +166,8 @@ std::uint64_t Profiler::sectors(const Request& request) {
   return count_distinct(touched_);
 }
 
-// Shared memory serves 32 lanes of 4 bytes, 16 of 8 or 8 of 16 at a time, a bank one word each time; lanes
-// that read the same word are served together.
+// Shared memory serves 32 lanes of 4 bytes, 16 of 8 or 8 of 16 at a time. Each bank gives one word each time;
+// lanes that read the same word are served together.
 std::uint64_t Profiler::wavefronts(const Request& request) {
   const unsigned together = request.bytes > 8 ? 8 : request.bytes > 4 ? 16 : 32;
   std::uint64_t total = 0;

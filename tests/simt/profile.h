@@ -10,10 +10,11 @@
 
 namespace simt {
 
-// Lanes run one after the other; which of their accesses a warp makes as one instruction is found behind each
-// barrier. An access that every lane makes equally often (or the last lanes once less, as at the end of a
-// strided loop) belongs together by its occurrence. One behind a condition, or in a loop whose length is the
-// lane's own, belongs together where it follows the same such access: lanes that part meet again.
+// Lanes run one after the other. After each barrier, the profiler finds which of their accesses a warp makes
+// as one instruction. If every lane makes an access equally often (or the last lanes once less, as at the end
+// of a strided loop), its occurrences belong together by their number. An access after a condition, or in a
+// loop whose length depends on the lane, belongs together if it follows the same access of the first kind:
+// there, lanes that diverged meet again.
 class Profiler {
  public:
   void start_launch(const Grid& grid);
@@ -44,7 +45,7 @@ class Profiler {
   struct Place {
     std::array<std::uint32_t, 32> counts = {};  // by lane, since the barrier
     std::array<std::uint32_t, 32> seen = {};    // of these, so far
-    std::array<std::uint32_t, 32> since = {};   // meeting that `after` counts from
+    std::array<std::uint32_t, 32> since = {};   // the meeting from which `after` counts
     std::array<std::uint32_t, 32> after = {};   // how often since the lane's last meeting
     std::uint32_t number = 0;
     bool meeting = false;
@@ -61,7 +62,7 @@ class Profiler {
   };
   struct Warp {
     std::vector<Access> accesses;
-    std::uint32_t lanes = 0;  // that exist
+    std::uint32_t lanes = 0;  // lanes that exist
   };
 
   void note(int thread, std::uintptr_t at, std::size_t bytes, bool write, bool shared, const void* place);

@@ -1,4 +1,4 @@
-// Devices, errors, function attributes and the checks of a launch.
+// Implements devices, errors, function attributes and the checks of a launch.
 #include "tests/simt/runtime.h"
 
 #include <algorithm>

@@ -12,7 +12,7 @@
 
 namespace simt {
 
-// Work in queues; an id grows with the order of the calls.
+// Identifies queued work; ids grow in the order of the calls.
 using TaskId = std::uint64_t;
 
 }  // namespace simt
@@ -22,10 +22,10 @@ struct Capture;
 }
 
 struct CUstream_st {
-  bool blocking = true;  // ordered with the legacy default stream
+  bool blocking = true;  // whether it is ordered with the legacy default stream
   simt::TaskId last = 0;
-  simt::Capture* capture = nullptr;  // while the stream is captured
-  std::size_t captured_last = 0;     // node after which its next one comes, from 1
+  simt::Capture* capture = nullptr;  // set while the stream is captured
+  std::size_t captured_last = 0;     // the node that its next one follows, from 1
   std::uint32_t number = simt::order::new_stream();
   std::uint64_t queued = 0;    // pieces of work
   simt::order::Clock clock{};  // after all of them
@@ -36,66 +36,66 @@ struct CUevent_st {
   bool recorded = false;
   simt::TaskId task = 0;
   double milliseconds = 0;
-  simt::Capture* capture = nullptr;  // recorded inside it, after node captured_last
+  simt::Capture* capture = nullptr;  // the capture in which it was recorded, after node captured_last
   std::size_t captured_last = 0;
-  simt::order::Clock clock{};  // of what it was recorded behind
+  simt::order::Clock clock{};  // of the work that it was recorded after
 };
 
 namespace simt {
 
-// Guards everything below; recursive, because queued work calls back.
+// Guards everything below. It is recursive, because queued work calls back.
 std::recursive_mutex& runtime_mutex();
 
-// False for a handle that no create call returned or that was destroyed.
+// Returns false for a handle that no create call returned or that was destroyed.
 bool is_stream(cudaStream_t stream);
 bool is_event(cudaEvent_t event);
 
-// Queues work behind the stream's earlier work; runs it at once unless late. `behind`: a task, or where the
-// stream is captured a node, that it follows as well, without being ordered with it where accesses are
-// checked.
+// Queues work after the stream's earlier work; runs it at once unless the mode is late. `behind` is a task
+// (or a node, if the stream is captured) that it follows as well, without being ordered with it for the
+// checks of accesses.
 TaskId enqueue(cudaStream_t stream, std::function<void()> work, std::size_t behind = 0);
 void finish(TaskId task);  // returns when the task and all that it follows are done
 void finish_stream(cudaStream_t stream);
 void finish_all();
 bool is_done(TaskId task);
-// The host waited for what the clock holds, and may now touch pinned memory that it used.
+// Notes that the host waited for what the clock holds, so that it may touch the pinned memory of that work.
 void host_waited_for(const order::Clock& clock);
-// Runs some queued task, if there is one.
+// Runs one queued task, if there is any.
 void progress();
 
 enum class MemoryKind { device, pinned };
-// The whole of [pointer, pointer + bytes) lies in one live allocation of that kind.
+// Returns whether [pointer, pointer + bytes) lies in one live allocation of that kind.
 bool is_inside(const void* pointer, std::size_t bytes, MemoryKind kind);
-// The pointer is the host's: neither it nor the range's end is in device memory.
+// Returns whether the range is the host's: neither its start nor its end is in device memory.
 bool is_host(const void* pointer, std::size_t bytes);
-// `byte 12 of an allocation of 400 bytes`, or the nearest allocation.
+// Returns `byte 12 of an allocation of 400 bytes`, or describes the nearest allocation.
 std::string describe_device_address(const void* pointer);
-// A Violation where a library call is given memory that the device cannot reach, or too little of it.
+// Throws a Violation if a library call gets memory that the device cannot reach, or too little of it.
 void require_device(const void* pointer, std::size_t bytes, const char* call, const char* argument);
 
 // -- graphs --
 
-// Adds work to the graph that the stream is captured into.
+// Adds work to the graph into which the stream is captured.
 void capture(CUstream_st& stream, std::function<void()> work, std::size_t behind);
-// Captures that have begun and not ended; where there are some, the call may not be made: they are
-// invalidated, and the call returns this error instead of working.
+// If any capture has begun and not ended, the call may not be made: the captures are invalidated, and the
+// call must return this error instead of working.
 cudaError_t refuse_while_capturing();
-// The same for one stream.
+// Does the same for the captures of one stream.
 cudaError_t refuse_where_captured(cudaStream_t stream);
 CUstream_st& stream_of(cudaStream_t stream);
-// cudaStreamWaitEvent where the event or the stream is captured.
+// Implements cudaStreamWaitEvent if the event or the stream is captured.
 cudaError_t wait_in_capture(cudaStream_t stream, cudaEvent_t event);
-// False where the stream is not captured; ends what the event knew of an earlier capture.
+// Returns false if the stream is not captured. Clears what the event held from an earlier capture.
 bool record_in_capture(cudaEvent_t event, cudaStream_t stream);
 
-// Notes the error for cudaGetLastError and returns it.
+// Keeps the error for cudaGetLastError and returns it.
 cudaError_t result(cudaError_t error);
 
 void log_kernel(const void* kernel);
 void log_library_call(const char* name);
 void count_copy();
 
-// The largest dynamic shared memory that a kernel may be launched with.
+// Returns the largest dynamic shared memory with which a kernel may be launched.
 std::size_t shared_limit(const void* kernel);
 
 inline constexpr std::size_t most_device_capacity = std::size_t(2) << 30;

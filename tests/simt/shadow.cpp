@@ -1,4 +1,4 @@
-// What the host and the library calls do to the shadow of device memory.
+// Applies the host's and the library calls' accesses to the shadow of device memory.
 #include "tests/simt/shadow.h"
 
 #include <algorithm>
@@ -11,7 +11,8 @@
 namespace simt {
 namespace {
 
-// f(cell, bytes of the cell, index of its first byte in the range) for the cells of a range of device memory.
+// Calls f(cell, bytes of the cell, index of its first byte in the range) for the cells of a range of device
+// memory.
 template <class F>
 void each_cell(const void* pointer, std::size_t bytes, F f) {
   auto at = reinterpret_cast<std::uintptr_t>(pointer);
@@ -35,7 +36,7 @@ void shadow_extent(void* pointer, std::size_t live, std::size_t bytes, bool queu
     unsigned exist = cell.live() & ~mask;
     for (std::size_t i = from; i < from + std::size_t(std::popcount(mask)); ++i)
       if (i < live) exist |= 1u << ((reinterpret_cast<std::uintptr_t>(pointer) + i) % 4);
-    if (queued && live == 0) {  // who used it last still matters to whom it is handed next
+    if (queued && live == 0) {  // the last user matters to the block's next owner
       cell.write = cell.write.with(exist);
       return true;
     }

@@ -1,5 +1,5 @@
-// Shadow of device and shared memory: for every 4 bytes, whether they exist, are written, and who used them
-// last.
+// The shadow of device and shared memory. It records for every 4 bytes whether they exist, whether they are
+// written, and who used them last.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -10,17 +10,17 @@
 
 namespace simt {
 
-// False where kernels are compiled without the hooks: then AddressSanitizer may watch exact allocations of
+// Is false if kernels are compiled without the hooks. AddressSanitizer may then watch exact allocations on
 // the heap.
 inline constexpr bool watched = STILLPOINT_SIMT_WATCHED != 0;
 
-// The emulator's time: grows where the order of accesses begins or ends, at launches, blocks, barriers and
-// __syncwarp. Queued work runs one piece after the other, so that one counter serves all.
+// Returns the emulator's time. It grows where an order of accesses begins or ends: at launches, blocks,
+// barriers and __syncwarp. Queued work runs one piece after the other, so one counter is enough.
 std::uint64_t now();
 std::uint64_t tick();
 
-// One use of a cell in one word: time 40 bits, thread of the block 10, bytes of the cell 4, atomic 1, nine
-// more.
+// One use of a cell, in one word: time has 40 bits, the thread of the block 10, the bytes of the cell 4,
+// atomic 1, flags 9.
 class Use {
  public:
   constexpr Use() = default;
@@ -40,7 +40,7 @@ class Use {
   std::uint64_t word_ = 0;
 };
 
-// Places are offsets of the code from the start of the program, so that they fit.
+// Places are offsets from the start of the program's code, so that they fit into 32 bits.
 struct Cell {
   Use write;  // flags: bits 0-3 bytes that exist, bits 4-7 bytes that are written
   Use read;   // flags: the three below
@@ -55,20 +55,20 @@ inline constexpr std::uint64_t many_lanes = 1, many_warps = 2, other_block = 4;
 
 struct Arena {
   std::uintptr_t base = 1;
-  std::size_t bytes = 0;  // 0 where nothing is watched
+  std::size_t bytes = 0;  // 0 if nothing is watched
   Cell* cells = nullptr;
 
   bool holds(std::uintptr_t at) const { return at - base < bytes; }
   Cell& cell(std::uintptr_t at) const { return cells[(at - base) / 4]; }
 };
-// Reserved at the first call.
+// Returns the arena, which the first call reserves.
 const Arena& arena();
 
-// 256-byte aligned; freed addresses come back late. Null where nothing is left.
+// Returns 256-byte aligned memory, or null if none is left. Freed addresses are reused late.
 void* arena_allocate(std::size_t bytes);
 void arena_free(void* pointer, std::size_t bytes);
 
-// Device memory is accessible to the calling thread while one of these lives.
+// Makes device memory accessible to the calling thread for as long as the object lives.
 class OpenArena {
  public:
   OpenArena();
@@ -77,24 +77,25 @@ class OpenArena {
   OpenArena& operator=(const OpenArena&) = delete;
 };
 
-// Bytes of [pointer, +live) exist, all undefined; those of [pointer + live, + bytes) do not. Fills them with
-// 0xFF. As queued work it has to be ordered with what uses them; as an act of the host it comes before
-// everything.
+// Makes the bytes of [pointer, +live) exist, all of them undefined, and those of [pointer + live, + bytes)
+// not exist. Fills them with 0xFF. Queued work that does this has to be ordered with what uses the bytes; if
+// the host does it, it comes before everything.
 void shadow_extent(void* pointer, std::size_t live, std::size_t bytes, bool queued);
-// Bytes are written by a call of the host or of a library.
+// Notes that a call of the host or of a library writes the bytes.
 void shadow_define(const void* pointer, std::size_t bytes);
-// A copy on the device: the target's bytes are as defined as the source's.
+// Notes a copy on the device: the target's bytes become as defined as the source's.
 void shadow_copy(const void* to, const void* from, std::size_t bytes);
-// Index of the first byte that is undefined, or `bytes`; `missing` where that byte does not exist.
+// Returns the index of the first undefined byte, or `bytes`. Sets `missing` to whether that byte does not
+// exist.
 std::size_t shadow_first_undefined(const void* pointer, std::size_t bytes, bool* missing = nullptr);
 
-// The host or a library call reads the bytes.
+// Notes that the host or a library call reads the bytes.
 void shadow_read(const void* pointer, std::size_t bytes);
-// A Violation where something on another stream used the bytes and nothing orders it before the work that
-// runs now; a reader only minds writes.
+// Throws a Violation if work on another stream used the bytes and nothing orders it before the work that runs
+// now. A reader conflicts only with writes.
 void require_ordered(const void* pointer, std::size_t bytes, const char* call, bool writes = true);
 
-// Thrown where a copy or a library call would read bytes that were never written or that are not there.
+// Throws a Violation if a copy or a library call would read bytes that were never written or do not exist.
 void require_defined(const void* pointer, std::size_t bytes, const char* call, const char* argument);
 
 }  // namespace simt

@@ -1,4 +1,5 @@
-// Streams and events: work waits in one graph of dependencies and runs at once or, late, when it must.
+// Implements streams and events: work waits in one graph of dependencies and runs at once or, in late mode,
+// when it must.
 #include <chrono>
 #include <cstdlib>
 #include <map>
@@ -35,7 +36,7 @@ struct Queues {
   }
 };
 
-// Never destroyed: streams may be used by objects with static storage.
+// Is never destroyed, because objects with static storage may use streams.
 Queues& queues() {
   static Queues* const instance = new Queues;
   return *instance;
@@ -46,7 +47,7 @@ double now_milliseconds() {
       .count();
 }
 
-// An earlier task with the larger id is picked at random, so that streams overtake each other.
+// Picks a random task, so that streams overtake each other.
 TaskId any_pending() {
   auto& pending = queues().pending;
   auto chosen = pending.begin();
@@ -56,7 +57,7 @@ TaskId any_pending() {
 
 void run_task(TaskId id);
 
-// What was queued behind work that failed never runs, as on a device whose context is lost.
+// Runs a task. If it fails, the work queued after it never runs, as on a device whose context is lost.
 void perform(TaskId id) {
   const auto node = queues().pending.extract(id);
   const OpenArena open;
@@ -124,7 +125,7 @@ TaskId enqueue(cudaStream_t stream, std::function<void()> work, std::size_t behi
 
 void finish(TaskId task) {
   const std::lock_guard lock(runtime_mutex());
-  const OpenArena open;  // once for all tasks
+  const OpenArena open;  // opened once for all tasks
   while (!is_done(task)) {
     if (queues().random.below(4) == 0) run_task(any_pending());
     run_task(task);
@@ -192,7 +193,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   return result(cudaSuccess);
 }
 
-// A query that answers "not ready" lets queued work go on, so that polling ends.
+// A query that answers "not ready" lets queued work continue, so that polling ends.
 cudaError_t cudaStreamQuery(cudaStream_t stream) {
   const std::lock_guard lock(runtime_mutex());
   if (!is_stream(stream)) return result(cudaErrorInvalidResourceHandle);
@@ -228,7 +229,7 @@ cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags) {
 }
 cudaError_t cudaEventCreate(cudaEvent_t* event) { return cudaEventCreateWithFlags(event, cudaEventDefault); }
 
-// Work that still has to pass a destroyed event does so.
+// Work that still has to pass a destroyed event is not affected.
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
   const std::lock_guard lock(runtime_mutex());
   if (!is_event(event)) return result(cudaErrorInvalidResourceHandle);

@@ -1,4 +1,4 @@
-// Warp collectives: the lanes of a mask meet, exchange their values and go on.
+// Implements warp collectives: the lanes of a mask meet, exchange their values and continue.
 #include <cstdio>
 
 #include "tests/simt/block.h"
@@ -63,7 +63,7 @@ std::uint64_t Machine::collective(Collective kind, unsigned mask, std::uint64_t 
   return self.result;
 }
 
-// Completes the collective of `mask` where all its lanes have come; lanes that returned are not waited for.
+// Completes the collective of `mask` if all its lanes have come, except those that returned.
 bool Machine::try_complete(int warp, unsigned mask) {
   const unsigned needed = mask & ~warps_[std::size_t(warp)].returned;
   if (needed == 0 || (needed & ~warps_[std::size_t(warp)].waiting) != 0) return false;
@@ -98,7 +98,7 @@ void Machine::finish_collective(int warp, unsigned lanes) {
     thread.result = thread.kind < Collective::shfl ? votes : shuffled(warp, lane, lanes);
   }
   warps_[std::size_t(warp)].waiting &= ~lanes;
-  // Shuffles, votes and matrix functions exchange values and order nothing else.
+  // Shuffles, votes and matrix functions exchange values, but order nothing else.
   if (kind == Collective::syncwarp)
     watch_.sync_lanes(warp, lanes, (lanes | warps_[std::size_t(warp)].returned) == ~0u);
   const unsigned turn = seed_ == 0 ? 0 : random_.below(32);
@@ -123,7 +123,7 @@ std::uint64_t Machine::shuffled(int warp, int lane, unsigned lanes) const {
   return first[source].value;
 }
 
-// A source outside of the lane's segment of `width` lanes is the lane itself.
+// A source outside the lane's segment of `width` lanes means the lane itself.
 int Machine::source_lane(const Thread& thread, int lane) const {
   const int begin = lane & ~(thread.width - 1), end = begin + thread.width;
   switch (thread.kind) {

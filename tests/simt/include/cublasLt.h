@@ -1,4 +1,4 @@
-// Stand-in for cublasLt: matrix products with an epilogue; descriptors hold what their attributes set.
+// Stand-in for cublasLt: matrix products with an epilogue. Descriptors hold what their attributes set.
 #pragma once
 #include "simt/library_types.h"
 

@@ -1,4 +1,4 @@
-// Stand-in for the CUDA runtime header: the part of CUDA that the project uses, executed on the CPU.
+// Stand-in for the CUDA runtime header: the part of CUDA that the project uses, which runs on the CPU.
 #pragma once
 #ifndef STILLPOINT_SIMT
 #define STILLPOINT_SIMT 1

@@ -1,4 +1,4 @@
-// Stand-in for cuDNN: two-dimensional convolutions of packed NCHW tensors; values are those of cuDNN 9.
+// Stand-in for cuDNN: two-dimensional convolutions of packed NCHW tensors. Enumerators have cuDNN 9's values.
 #pragma once
 #include <cstddef>
 
@@ -29,7 +29,7 @@ enum cudnnTensorFormat_t { CUDNN_TENSOR_NCHW = 0, CUDNN_TENSOR_NHWC = 1 };
 enum cudnnConvolutionMode_t { CUDNN_CONVOLUTION = 0, CUDNN_CROSS_CORRELATION = 1 };
 enum cudnnDeterminism_t { CUDNN_NON_DETERMINISTIC = 0, CUDNN_DETERMINISTIC = 1 };
 enum cudnnMathType_t {
-  CUDNN_DEFAULT_MATH = 0,  // tf32 where a kernel has it
+  CUDNN_DEFAULT_MATH = 0,  // tf32 if a kernel has it
   CUDNN_TENSOR_OP_MATH = 1,
   CUDNN_FMA_MATH = 3
 };

@@ -20,7 +20,7 @@ struct tf32;
 }
 enum layout_t { mem_row_major, mem_col_major };
 
-// What no kernel has set holds 0xFF in every byte, which mma_sync refuses.
+// A fragment that no kernel has set holds 0xFF in every byte, which mma_sync refuses.
 template <class T, int Size>
 struct FragmentBase {
   static constexpr int num_elements = Size;
@@ -44,7 +44,7 @@ class fragment<accumulator, 16, 16, 8, float> : public FragmentBase<float, 8> {}
 template <>
 class fragment<accumulator, 16, 16, 16, float> : public FragmentBase<float, 8> {};
 
-// To nearest, ties away from zero; every NaN becomes one that tf32 holds.
+// Rounds to nearest, ties away from zero; every NaN becomes one that tf32 can hold.
 inline float __float_to_tf32(float x) {
   const auto bits = std::bit_cast<std::uint32_t>(x);
   if ((bits & 0x7fffffffu) > 0x7f800000u) return std::bit_cast<float>(0x7fffe000u);
@@ -59,7 +59,8 @@ void fill_fragment(FragmentBase<T, Size>& f, std::type_identity_t<T> value) {
 
 namespace detail {
 
-// Where the calling lane's element of a slot lies; `along` is true where the inner extent is contiguous.
+// Returns the offset of a slot's element of the calling lane; `along` is true if the inner extent is
+// contiguous.
 inline std::size_t offset_of(int slot, int slots, unsigned ldm, bool along) {
   const unsigned thread = (threadIdx.z * blockDim.y + threadIdx.y) * blockDim.x + threadIdx.x;
   const simt::MatrixElement e = simt::matrix_element(int(thread % 32), slot, slots);
@@ -70,7 +71,7 @@ inline void meet(simt::Collective kind, const void* p, unsigned ldm, std::size_t
   simt::warp_collective(kind, ~0u, reinterpret_cast<std::uintptr_t>(p), int(ldm), int(element), where);
 }
 
-// Inlined, as whatever loads or stores here, so that reports name the line of the kernel.
+// Is inlined, as everything here that loads or stores, so that reports name the kernel's line.
 template <class T, int Size>
 __forceinline__ void load(FragmentBase<T, Size>& f, const T* p, unsigned ldm, bool along, simt::Where where) {
   meet(simt::Collective::load_matrix, p, ldm, sizeof(T), where);

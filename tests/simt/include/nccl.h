@@ -1,4 +1,4 @@
-// Stand-in for NCCL: sums over the ranks of an MPI launch; values are those of NCCL 2.
+// Stand-in for NCCL: sums over the ranks of an MPI launch. Enumerators have NCCL 2's values.
 #pragma once
 #include <cstddef>
 

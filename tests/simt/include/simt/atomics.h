@@ -1,4 +1,4 @@
-// Atomic operations: threads of a device are never preempted inside one, so plain updates are atomic.
+// Atomic operations. The emulator never switches threads inside one, so plain updates are atomic.
 #pragma once
 #include <type_traits>
 
@@ -6,7 +6,7 @@
 
 namespace simt {
 
-// old = *address, *address = f(old); another thread may go first, so that orders of arrival vary.
+// old = *address, *address = f(old). Another thread may go first, so that orders of arrival vary.
 template <class T, class F>
 __attribute__((noinline, no_sanitize("thread"))) T atomic_update(T* address, F f, bool adds_floats = false) {
   preemption_point();

@@ -1,4 +1,4 @@
-// Device functions: barriers, shuffles, votes, bit operations and the approximate mathematics of CUDA.
+// Device functions: barriers, shuffles, votes, bit operations and CUDA's approximate mathematics.
 #pragma once
 #include <bit>
 #include <cmath>
@@ -46,7 +46,7 @@ T shuffle(Collective kind, unsigned mask, T value, int operand, int width, Where
   return value;
 }
 
-// Errors as large as those CUDA documents for its fast functions: 2 + |1.16 x| ulp for the exponential,
+// The errors are as large as CUDA documents for its fast functions: 2 + |1.16 x| ulp for the exponential,
 // 2^-21 absolute for sine, cosine and, near 1, the logarithm.
 inline float fast_exp(float x) { return std::exp2(x * 1.44269504f); }
 inline float fast_log(float x) { return std::log2(x) * 0.693147181f; }
@@ -112,14 +112,14 @@ inline double rsqrt(double x) { return 1.0 / std::sqrt(x); }
 inline float __frcp_rn(float x) { return 1.0f / x; }
 inline float __fsqrt_rn(float x) { return std::sqrt(x); }
 inline float __saturatef(float x) { return x > 0.0f ? (x < 1.0f ? x : 1.0f) : 0.0f; }
-// Zero for 2^126 < |y| < 2^128, as documented.
+// Returns zero for 2^126 < |y| < 2^128, as documented.
 inline float __fdividef(float x, float y) {
   const float size = std::fabs(y);
   if (size > 0x1p126f && !std::isinf(size)) return std::isinf(x) ? std::nanf("") : 0.0f;
   return x * (1.0f / y);
 }
 
-// Macros, because glibc declares private functions of these names.
+// These are macros because glibc declares private functions with the same names.
 #define __expf(x) ::simt::fast_exp(x)
 #define __logf(x) ::simt::fast_log(x)
 #define __sinf(x) ::simt::fast_sin(x)

@@ -1,4 +1,4 @@
-// Element types and status codes that cuBLAS and cublasLt share; values are those of CUDA 13.
+// Element types and status codes that cuBLAS and cublasLt share, with CUDA 13's values.
 #pragma once
 #include <cstddef>
 #include <cstdint>
