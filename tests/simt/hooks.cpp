@@ -1,4 +1,5 @@
-// What -fsanitize=thread calls before loads and stores of device code; host code returns at the first test.
+// Implements what -fsanitize=thread calls before loads and stores of device code; host code returns after the
+// first test.
 #include <cstddef>
 #include <cstdint>
 
@@ -54,8 +55,8 @@ void __tsan_write_range(const void* p, std::size_t bytes) {
 
 }  // extern "C"
 
-// std::atomic and its like in host code of the same files; in device code updates are atomic, loads and
-// stores plain.
+// Implements std::atomic and similar code in host code of the same files. In device code, updates are atomic
+// accesses; loads and stores are plain ones.
 namespace {
 
 template <class T>

@@ -1,4 +1,4 @@
-// The rules that an access of device or shared memory has to keep.
+// Implements the rules for accesses to device and shared memory.
 #include "tests/simt/watch.h"
 
 #include <algorithm>
@@ -87,7 +87,7 @@ void Watch::sync_lanes(int warp, unsigned lanes, bool whole) {
     order.since[std::size_t(std::countr_zero(rest))] = joined;
 }
 
-// Inside the block and since its last barrier: whether this thread comes after the use.
+// Returns whether this thread comes after the use, which was in this block and after its last barrier.
 bool Watch::follows(Use use) const {
   if (use.thread() == thread_) return true;
   if (use.thread() / 32 != thread_ / 32) return false;
@@ -97,7 +97,7 @@ bool Watch::follows(Use use) const {
   return order.parts && use.time() < order.since[std::size_t(thread_ % 32)][std::size_t(use.thread() % 32)];
 }
 
-// Whether all uses of that time come before this thread, known at once.
+// Returns true if all uses of that time are known at once to come before this thread.
 bool Watch::is_earlier(std::uint64_t time) const {
   return time < ordered_ || (time >= block_ && time < barrier_);
 }
@@ -165,7 +165,7 @@ void Watch::write_cell(Cell& cell, unsigned mask, const Now& a) {
 }
 
 void Watch::check_cell(Cell& cell, unsigned mask, Space space, const Now& a) {
-  // Nothing that a block wrote into shared memory is left in the next.
+  // A block leaves nothing in shared memory for the next one.
   if (space == Space::shared && cell.write.time() < block_) {
     cell = {};
     cell.write = Use(block_, 0, 0, false).with(15);
@@ -212,7 +212,7 @@ bool Watch::is_index_variable(std::uintptr_t at) const {
   return in(threadIdx) || in(blockIdx) || in(blockDim) || in(gridDim);
 }
 
-// A variable's first use in a block fills it with 0xFF.
+// Fills a variable with 0xFF at its first use in a block.
 Cell* Watch::static_cells(const Now& a) {
   Cell* const cell = static_cells_.get() + (a.at - tls_ / 4 * 4) / 4;
   if (cell->write.time() >= block_ && (cell->live() >> (a.at % 4) & 1) != 0) return cell;

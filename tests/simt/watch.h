@@ -22,12 +22,12 @@ class Watch {
   void end_launch();
   void start_block();
   void barrier();
-  // The lanes of a warp, all that have not returned where `whole`, met in __syncwarp.
+  // Notes that lanes of a warp met in __syncwarp; `whole` means all lanes that have not returned.
   void sync_lanes(int warp, unsigned lanes, bool whole);
   void end_block() { profiler_.end_block(); }
-  // The thread that runs from now on, on the stack [low, low + bytes).
+  // Sets the thread that runs from now on, on the stack [low, low + bytes).
   void set_thread(int thread, std::uintptr_t low, std::size_t bytes);
-  // The parameters of the kernel lie there.
+  // Sets where the kernel's parameters are.
   void set_parameters(const void* parameters, std::size_t bytes);
   void set_shared(void* shared, std::size_t bytes);
 
@@ -60,7 +60,7 @@ class Watch {
                               bool launches) const;
 
   // The current launch began at launch_, its block at block_, the interval since the last barrier at
-  // barrier_; whatever ran before ordered_ in another piece of queued work comes before this one.
+  // barrier_. What ran before ordered_ in other queued work comes before this work.
   std::uint64_t launch_ = 0, block_ = 0, barrier_ = 0, ordered_ = 0;
   Arena device_;
   int thread_ = 0;
@@ -69,7 +69,7 @@ class Watch {
   std::unique_ptr<Cell[]> shared_cells_;
   std::size_t shared_capacity_ = 0;
 
-  // Since when lane t of a warp comes after what lane u did, and after what all lanes did.
+  // The times since which lane t of a warp comes after lane u, and after all lanes.
   struct WarpOrder {
     std::uint64_t block = 0, whole = 0;
     bool parts = false;
@@ -80,14 +80,15 @@ class Watch {
   std::uintptr_t tls_ = 0;
   std::size_t tls_bytes_ = 0;
   std::unique_ptr<Cell[]> static_cells_;
-  std::size_t static_bytes_ = 0;  // of static shared memory that the block has used
+  std::size_t static_bytes_ = 0;  // static shared memory that the block has used
   Profiler profiler_;
 };
 
-// Of the kernel that runs on this thread of the host; null in host code and in the emulator itself.
+// Watches the kernel that runs on this host thread; null in host code and in the emulator itself.
 extern constinit thread_local Watch* watching;
 
-// While one lives, the emulator itself is at work: templates that it shares with kernels are not watched.
+// Marks the emulator's own work for as long as it lives: accesses in templates that it shares with kernels
+// are not watched.
 class Unwatched {
  public:
   Unwatched() : before_(watching) { watching = nullptr; }
@@ -102,7 +103,7 @@ class Unwatched {
 // -- places and static shared memory, from the symbol table and the line table of the program --
 
 std::uint32_t short_place(const void* place);
-// `file.cu:12, called at file.cu:90, in f<float>`, as far as it is known.
+// Returns `file.cu:12, called at file.cu:90, in f<float>`, as far as it is known.
 std::string describe_place(const void* place);
 std::string describe_place(std::uint32_t place);
 
@@ -111,11 +112,11 @@ struct StaticShared {
   std::uintptr_t begin = 0, end = 0;
   std::string name;
 };
-// The one that holds the address; empty where there is none.
+// Returns the variable that holds the address; empty if there is none.
 StaticShared static_shared_at(std::uintptr_t at);
-// Thread-local memory of the program that belongs to the calling thread.
+// Returns the program's thread-local memory that belongs to the calling thread.
 void own_thread_local(std::uintptr_t* begin, std::size_t* bytes);
-// Whether the address is in constant data of the program, where kernels may read.
+// Returns whether the address is in the program's constant data, which kernels may read.
 bool is_constant_data(std::uintptr_t at);
 
 }  // namespace simt

@@ -9,7 +9,7 @@ using namespace simt_check;
 
 namespace {
 
-// Every kernel is correct where Bug is false.
+// Every kernel is correct if Bug is false.
 template <bool Bug>
 __global__ void reverse(const float* x, float* y) {
   __shared__ float tile[64];
@@ -20,7 +20,7 @@ __global__ void reverse(const float* x, float* y) {
   y[threadIdx.x] = tile[63 - threadIdx.x];
 }
 
-// The tile is filled again while others still read it.
+// Refills the tile while others still read it.
 template <bool Bug>
 __global__ void twice(const float* x, float* y) {
   float* const tile = static_cast<float*>(simt::dynamic_shared_memory());
@@ -87,7 +87,7 @@ __global__ void adds(float* y, int* count) {
   atomicAdd(count, 1);
 }
 
-// Part of a warp writes, another part reads.
+// A part of a warp writes, another part reads.
 template <bool Bug>
 __global__ void in_a_warp(const float* x, float* y) {
   __shared__ float tile[32];
@@ -95,13 +95,13 @@ __global__ void in_a_warp(const float* x, float* y) {
   __syncwarp();
   tile[threadIdx.x] = x[threadIdx.x];
   if (Bug)
-    __shfl_sync(0xffffffffu, 1, 0);  // orders no memory
+    __shfl_sync(0xffffffffu, 1, 0);  // does not order memory
   else
     __syncwarp();
   y[threadIdx.x] = tile[31 - threadIdx.x];
 }
 
-// The halves of a warp meet apart, with masks of their own.
+// The halves of a warp meet separately, with their own masks.
 template <bool Bug>
 __global__ void in_half_a_warp(const float* x, float* y) {
   __shared__ float tile[32];
@@ -130,7 +130,7 @@ __global__ void some_wait(float* y) {
   y[threadIdx.x] = 1;
 }
 
-// Halves of words belong to different threads.
+// The two halves of a word belong to different threads.
 template <bool Bug>
 __global__ void halves(const unsigned short* x, unsigned short* y) {
   y[threadIdx.x] = x[threadIdx.x];
@@ -152,7 +152,7 @@ __global__ void reuses_storage(const float* x, float* y) {
 
 __global__ void writes_index() { const_cast<uint3&>(threadIdx).x = 3; }
 
-// The report of `bug` holds the text; `correct` reports nothing.
+// Checks that the report of `bug` contains the text, and that `correct` reports nothing.
 template <class... Params, class... Args>
 void pair(void (*bug)(Params...), void (*correct)(Params...), const char* text, dim3 grid, dim3 block,
           std::size_t shared, Args... args) {
@@ -228,7 +228,7 @@ TEST_CASE("simt: seeded reads of what was never written are reported") {
   float host[65];
   CHECK_THROWS_WITH(cudaMemcpy(host, fresh.data, 260, cudaMemcpyDeviceToHost),
                     "cudaMemcpy: byte 0 of 260 of the source was never written");
-  // Copies on the device carry it along.
+  // Copies on the device keep undefined bytes undefined.
   const DeviceArray<float> copied(65);
   REQUIRE(cudaMemset(fresh.data, 0, 8) == cudaSuccess);
   REQUIRE(cudaMemcpy(copied.data, fresh.data, 260, cudaMemcpyDeviceToDevice) == cudaSuccess);

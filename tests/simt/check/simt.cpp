@@ -1,4 +1,4 @@
-// The SIMT emulator: kernels of this file run on it, and the rules that it watches are broken on purpose.
+// Tests the SIMT emulator: its own kernels run on it, and some break its rules on purpose.
 #include <cuda_bf16.h>
 #include <cuda_runtime.h>
 

@@ -12,7 +12,7 @@ struct CUstream_st;
 
 namespace simt {
 
-// Where in the source a thread waits: the default of the last parameter of whatever may wait.
+// Where in the source a thread waits. It is the last parameter's default in every function that may wait.
 struct Where {
   const char* file = "";
   int line = 0;
@@ -22,20 +22,22 @@ struct Where {
   }
 };
 
-// A rule of the execution model that a kernel broke; thrown out of the call that ran the kernel.
+// Reports that a kernel broke a rule of the execution model; thrown from the call that ran the kernel.
 class Violation : public std::runtime_error {
  public:
   Violation(std::string kernel_name, uint3 block_index, uint3 thread_index, const std::string& text);
-  std::string kernel;  // empty where a library call is at fault
+  std::string kernel;  // empty if a library call is at fault
   uint3 block, thread;
 };
 
-// Seed of the order in which blocks, warps and threads run; 0 is index order. The start value is that of the
-// environment variable STILLPOINT_SIMT_SEED, or 1. A seed starts the same sequence of orders every time.
+// Sets the seed of the order in which blocks, warps and threads run; 0 means index order. Initially the seed
+// is that of the environment variable STILLPOINT_SIMT_SEED, or 1. A seed starts the same sequence of orders
+// every time.
 void set_seed(std::uint64_t seed);
 
-// Late: queued work starts only when a call has to wait for it, streams interleaved at random. The start
-// value is true where the environment variable STILLPOINT_SIMT_LATE is 1. Turning it off runs what is queued.
+// Turns late mode on or off. In late mode, queued work starts only when a call has to wait for it, and
+// streams interleave at random. It is on initially if the environment variable STILLPOINT_SIMT_LATE is 1.
+// Turning it off runs what is queued.
 void set_late(bool late);
 
 struct Stats {
@@ -46,33 +48,34 @@ struct Stats {
   std::uint64_t threads = 0;        // device threads run
 };
 Stats stats();
-// Names of kernels and library calls in the order of the calls, since the last reset; the first 2^20 of them.
+// Returns the names of kernels and library calls in the order of the calls, since the last reset; at most the
+// first 2^20.
 std::vector<std::string> launch_log();
 void reset_stats();
 
-// Bytes of cudaMalloc'ed memory now allocated.
+// Returns the bytes of cudaMalloc'ed memory that are allocated now.
 std::size_t device_bytes();
-// How much there is; 2 GiB at first and at most.
+// Sets the size of device memory, which is 2 GiB initially and at most.
 void set_device_capacity(std::size_t bytes);
 
-// -- what the access checks are told and asked; see the README for what they find --
+// -- what tests and pools tell and ask the access checks; the README says what these find --
 
-// Floating-point atomicAdd is a Violation unless this is true.
+// Makes floating-point atomicAdd legal or (by default) a Violation.
 void allow_float_atomics(bool allowed);
 bool float_atomics_allowed();
 
-// In the order of the stream: from now on `bytes` bytes of this device allocation exist, none of them
-// written, and the rest of the allocation does not. For pools that hand out blocks again, and take them back
-// with 0 bytes.
+// Makes `bytes` bytes of this device allocation exist from now on, in the order of the stream; none of them
+// is written, and the rest of the allocation does not exist. It is for pools that hand out blocks again, and
+// take them back with 0 bytes.
 void mark_undefined(void* pointer, std::size_t bytes, CUstream_st* stream);
-// How many of the bytes of device memory were never written, now; waits for nothing.
+// Returns how many of the bytes of device memory were never written until now; waits for nothing.
 std::size_t undefined_bytes(const void* pointer, std::size_t bytes);
-// What device memory holds now, for tests of late work; waits for nothing and checks nothing.
+// Copies what device memory holds now, for tests of late work; waits for nothing and checks nothing.
 void peek(void* to, const void* from, std::size_t bytes);
-// True where the kernels are compiled with the access checks.
+// Returns whether the kernels were compiled with the access checks.
 bool checks_accesses();
 
-// Of all warps: a request is one instruction of a warp, a sector is 32 bytes of device memory.
+// Traffic of all warps. A request is one instruction of a warp, a sector is 32 bytes of device memory.
 struct GlobalTraffic {
   std::uint64_t requests = 0, sectors = 0, bytes_requested = 0, bytes_moved = 0;
   bool operator==(const GlobalTraffic&) const = default;
@@ -85,24 +88,24 @@ struct KernelProfile {
   std::uint64_t bank_conflicts = 0;     // of these, those that another layout would save
   std::uint64_t barriers = 0;
   std::uint64_t instructions = 0;          // loads and stores
-  std::uint64_t partial_instructions = 0;  // of these, made by a part of the warp's lanes only
+  std::uint64_t partial_instructions = 0;  // made by only some of a warp's lanes
 
   KernelProfile& operator+=(const KernelProfile& other);
   bool operator==(const KernelProfile&) const = default;
 };
-// Counts from now on, anew, or no longer. Slow.
+// Starts counting anew, or stops. Counting is slow.
 void profile(bool on);
-// By the name that launch_log has; zeros for a kernel that did not run.
+// Returns the counts of a kernel by its name in launch_log; zeros if it did not run.
 KernelProfile kernel_profile(const std::string& name);
 std::vector<std::string> profiled_kernels();
 
 // -- device side --
 
-// The block's dynamic shared memory, 1024-byte aligned and filled with 0xFF at the start of every block;
-// null where the launch asked for none.
+// Returns the block's dynamic shared memory, which is 1024-byte aligned and filled with 0xFF at the start of
+// every block; null if the launch asked for none.
 void* dynamic_shared_memory();
 
-// Waits for every thread of the block; returns how many of them gave a true predicate.
+// Waits for every thread of the block; returns how many of them passed a true predicate.
 int block_barrier(bool predicate, Where where);
 
 enum class Collective : std::uint8_t {
@@ -116,19 +119,20 @@ enum class Collective : std::uint8_t {
   shfl_down,
   shfl_xor
 };
-// Waits for the lanes of `mask`. shfl*: the bits of the lane's source; ballot: lanes with value != 0.
-// Matrices want all 32 lanes: load and store give address, leading dimension and element size, a product its
-// LaneMatrices.
+// Waits for the lanes of `mask`. shfl* return the bits of the lane's source, ballot the lanes with value !=
+// 0. Matrix functions need all 32 lanes: load and store pass address, leading dimension and element size, a
+// product passes its LaneMatrices.
 std::uint64_t warp_collective(Collective kind, unsigned mask, std::uint64_t value, int operand, int width,
                               Where where);
 
-// What a lane brings to a product of matrices, and d = a b + c, which it takes from it. Depth 8 is tf32.
+// What a lane gives to a product of matrices, and d = a b + c, which it receives. Depth 8 means tf32.
 struct LaneMatrices {
   float a[8], b[8], c[8], d[8];
   int depth;
 };
-// The element of a fragment that a lane holds in a slot: outer is the row of a and c, the column of b. The
-// hardware's distribution with lanes and slots renumbered, so that what relies on it breaks.
+// Returns the element of a fragment that a lane holds in a slot; outer is the row of a and c, the column of
+// b. The distribution is the hardware's with lanes and slots renumbered, so that code that relies on it
+// fails.
 struct MatrixElement {
   int outer, inner;
 };
@@ -145,25 +149,25 @@ unsigned active_lanes();
 // A point where another thread may go first.
 void preemption_point();
 
-// The body of a kernel starts here: from now on its accesses are checked. Its parameters may be read.
+// Starts the body of a kernel, from where on its accesses are checked. It may read its parameters.
 void enter_kernel(const void* parameters, std::size_t bytes);
 
-// Before an atomic operation on the address, by the code at `place`.
+// Is called before an atomic operation on the address by the code at `place`.
 void atomic_access(const void* address, std::size_t bytes, bool adds_floats, const void* place);
 
-// Breaks the calling thread off with a Violation.
+// Stops the calling thread with a Violation.
 [[noreturn]] void device_violation(const char* text, int number, const char* rest);
 
 // -- host side, for the launch API and the library stand-ins --
 
-// Names of kernels for reports: demangled, without return type, parameters and anonymous namespaces.
+// Returns a kernel's name for reports: demangled, without return type, parameters and anonymous namespaces.
 std::string kernel_name(const void* kernel);
 
 struct Grid {
   const void* kernel = nullptr;
   dim3 grid, block;
   std::size_t shared_bytes = 0;
-  std::function<void()> body;  // one thread
+  std::function<void()> body;  // runs one thread
 };
 void run_grid(const Grid& grid);
 

@@ -1,4 +1,4 @@
-// The host side of the CUDA runtime: values are those of CUDA 13, signatures those of its C++ interface.
+// The host side of the CUDA runtime, with CUDA 13's values and the signatures of its C++ interface.
 #pragma once
 #include <cstddef>
 #include <memory>
@@ -210,7 +210,7 @@ namespace simt {
 cudaError_t launch(const cudaLaunchConfig_t& config, const void* kernel, std::function<void()> body);
 }  // namespace simt
 
-// The arguments are copied at the call, once per thread again, as a kernel's parameters are.
+// Copies the arguments at the call, and once more for each thread, as a kernel's parameters are.
 template <class... Params, class... Args>
 cudaError_t cudaLaunchKernelEx(const cudaLaunchConfig_t* config, void (*kernel)(Params...), Args&&... args) {
   static_assert((!std::is_reference_v<Params> && ...), "a kernel takes its parameters by value");
