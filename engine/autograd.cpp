@@ -1,4 +1,4 @@
-// Recording of ops and reverse accumulation over the recorded graph.
+// Records ops, and accumulates gradients in reverse over the recorded graph.
 #include <algorithm>
 #include <atomic>
 #include <unordered_map>
@@ -14,9 +14,9 @@ namespace {
 thread_local bool recording = true;
 std::atomic<std::uint64_t> next_order{0};
 
-// Nodes between y and xs (both included) in order of creation.
+// Returns the nodes between y and xs (both included) in order of creation.
 std::vector<Node*> path(Node* y, const std::unordered_set<Node*>& xs) {
-  // reaches[n]: whether n leads to some x; filled in post-order on an explicit stack.
+  // reaches[n] says whether n leads to some x; it is filled in post-order on an explicit stack.
   std::unordered_map<Node*, bool> reaches;
   std::vector<std::pair<Node*, bool>> stack{{y, false}};
   std::vector<Node*> nodes;
@@ -69,7 +69,7 @@ void propagate(const Tensor& y, const std::unordered_set<Node*>& wanted_nodes, C
   }
 }
 
-// Tells of each x as soon as no node of the path is left that its gradient could still grow by.
+// Reports each x as soon as no remaining node on the path can add to its gradient.
 class Announcer {
  public:
   Announcer(const std::vector<Tensor>& xs, const std::vector<Node*>& nodes, const GradOptions& options)
@@ -78,7 +78,7 @@ class Announcer {
     for (std::size_t i = 0; i < xs.size(); ++i) targets_[xs[i].node().get()].places.push_back(i);
     for (const Node* node : nodes) each_target(*node, [](Node*, Target& target) { ++target.consumers; });
   }
-  // After the vjp of `node`.
+  // Called after the vjp of `node`.
   void passed(const Node& node, const Cotangents& cotangents) {
     each_target(node, [&](Node* x, Target& target) {
       const auto found = cotangents.find(x);
@@ -89,7 +89,7 @@ class Announcer {
       }
     });
   }
-  // What is left: an x that nothing on the path consumes.
+  // Reports the remaining ones: each x that nothing on the path consumes.
   void finish(const std::vector<Tensor>& gradients) {
     for (std::size_t i = 0; on_ready_ && i < gradients.size(); ++i)
       if (!told_[i]) on_ready_(i, gradients[i]);
@@ -97,8 +97,8 @@ class Announcer {
 
  private:
   struct Target {
-    std::vector<std::size_t> places;  // in xs
-    Index consumers = 0;              // left
+    std::vector<std::size_t> places;  // indices in xs
+    Index consumers = 0;              // those that remain
   };
   template <class F>
   void each_target(const Node& node, F f) {
@@ -118,7 +118,7 @@ class Announcer {
 Node::Node() : order(next_order++) {}
 
 Node::~Node() {
-  // Releasing the inputs one inside another would recurse as deep as the graph is long.
+  // Releasing the inputs one inside another would recurse as deeply as the graph is long.
   std::vector<Tensor> pending = std::move(inputs);
   vjp = nullptr;
   while (!pending.empty()) {
@@ -169,7 +169,7 @@ std::vector<Tensor> grad(const Tensor& y, const std::vector<Tensor>& xs, const T
   Cotangents cotangents;
   cotangents[y.node().get()] = seed.defined() ? seed : Tensor::full(y.shape(), 1, y.options());
 
-  // Tensors of the path, so that propagate can hand each output to its vjp.
+  // Holds the tensors of the path, so that propagate can hand each output to its vjp.
   std::unordered_map<Node*, Tensor> tensors{{y.node().get(), y}};
   for (auto node = nodes.rbegin(); node != nodes.rend(); ++node)
     for (const Tensor& input : (*node)->inputs) tensors.try_emplace(input.node().get(), input);

@@ -1,4 +1,4 @@
-// Reading, checking and printing configurations.
+// Reads, checks and prints configurations.
 #include "engine/config.h"
 
 #include <algorithm>
@@ -26,13 +26,13 @@ bool fits(double value, const Check& check) {
          (check.open_low ? value > check.low : value >= check.low);
 }
 
-// Nested values are named alone, since printing one would recurse as deep as it does.
+// Shows only the kind of a nested value, because printing one would recurse as deeply as it nests.
 std::string shown_value(const Json& value) {
   if (value.is_structured()) return value.is_array() ? "an array" : "an object";
   return shown(value.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
-// Refuses what copying and printing, which recurse, could not bear, and keys that stand twice in one object.
+// Refuses nesting that copying and printing, which recurse, could not bear, and keys that occur twice.
 Json::parser_callback_t guard(const std::string& source) {
   return [source, open = std::vector<std::set<std::string>>()](int depth, Json::parse_event_t event,
                                                                Json& value) mutable {
@@ -48,7 +48,7 @@ Json::parser_callback_t guard(const std::string& source) {
   };
 }
 
-// "line 1, column 8 ('}')" of the byte that a parser stopped at, counted from 1.
+// Returns "line 1, column 8 ('}')" for the byte at which a parser stopped, counted from 1.
 std::string place_in(std::string_view text, std::size_t byte) {
   const std::string_view before = text.substr(0, byte > 0 ? byte - 1 : 0);
   const std::size_t line_start = before.rfind('\n') + 1;  // npos + 1 is 0

@@ -14,7 +14,7 @@ namespace stillpoint {
 
 using Json = nlohmann::ordered_json;
 
-// What a field accepts.
+// The values that a field accepts.
 struct Check {
   double low = -std::numeric_limits<double>::infinity(), high = std::numeric_limits<double>::infinity();
   bool open_low = false;  // low itself is excluded
@@ -27,9 +27,8 @@ inline Check above(double low, double high) {
 }
 inline Check one_of(std::vector<std::string> choices) { return {.choices = std::move(choices)}; }
 
-// The largest settings, far above any use and so small that neither a sum nor a product of three of them
-// leaves int64: examples, steps and epochs; features, channels and hidden units; places of a sequence;
-// factors.
+// The largest settings are far above any use, but so small that no sum or product of three of them leaves
+// int64: examples, steps and epochs; features, channels and hidden units; places of a sequence; factors.
 inline constexpr double most_counted = 1e9, most_wide = 1e6, most_long = 1e7, most_factor = 1e6;
 inline Check counted(double low = 1) { return between(low, most_counted); }
 inline Check wide(double low = 1) { return between(low, most_wide); }
@@ -38,12 +37,12 @@ inline Check factor() { return above(0, most_factor); }
 // Visitors for `template <class F> void fields(F& f) { f("epochs", epochs, "passes over the data",
 // counted()); }` with fields of type bool, int64, double, string and path.
 
-// How the values of an object are given: as JSON, or each as the string that stands on the command line,
-// which means what the type of its field makes of it.
+// How the values of an object are given: as JSON, or each as the string from the command line, which the type
+// of its field interprets.
 enum class Written { json, spelled };
 
-// Overwrites the fields that a JSON object names. finish() throws for a key that no field took, with a near
-// name. `source` names the file or flag in errors.
+// Overwrites the fields that a JSON object names. finish() throws for a key that no field took, and suggests
+// a near name. `source` names the file or flag in errors.
 class ConfigReader {
  public:
   ConfigReader(const Json& object, std::string source, Written values = Written::json);
@@ -51,19 +50,19 @@ class ConfigReader {
   void operator()(const char* name, std::int64_t& value, const char* help, const Check& check = {});
   void operator()(const char* name, double& value, const char* help, const Check& check = {});
   void operator()(const char* name, std::string& value, const char* help, const Check& check = {});
-  // Given as path_to_text makes it (engine/words.h).
+  // The value is given as path_to_text makes it (engine/words.h).
   void operator()(const char* name, std::filesystem::path& value, const char* help, const Check& check = {});
   void finish() const;
 
  private:
-  // Null where the object does not name it. What is spelled is read as JSON where `text` is false.
+  // Returns null if the object does not name it. Reads a spelled value as JSON if `text` is false.
   const Json* find(const char* name, bool text);
   [[noreturn]] void reject(const char* name, const Json& given, const std::string& expected) const;
   void check_range(const char* name, const Json& given, double value, const Check& check) const;
   const Json& object_;
   std::string source_;
   Written values_;
-  Json read_;  // what find() made of a spelled value
+  Json read_;  // find()'s result for a spelled value
   std::vector<std::string> known_;
 };
 
@@ -79,7 +78,7 @@ class ConfigWriter {
   Json object = Json::object();
 };
 
-// One aligned line per field: name, default, what it is, what it accepts.
+// Prints one aligned line per field: name, default, what it is, what it accepts.
 class ConfigHelp {
  public:
   template <class T>
@@ -109,18 +108,18 @@ Json write_config(const Config& config) {
   return writer.object;
 }
 
-// The JSON of a file, or of a text from `source`. Error, with line and column, where it is none, where it
-// nests deeper than 64 levels and where an object holds a key twice.
+// Returns the JSON of a file, or of a text from `source`. Throws Error, with line and column, if the text is
+// not JSON, nests deeper than 64 levels or has a key twice in an object.
 Json read_json_file(const std::filesystem::path& path);
 Json parse_json(const std::string& text, const std::string& source);
-// Discarded in place of an Error where the text is not JSON.
+// Returns a discarded value instead of throwing if the text is not JSON.
 Json parse_json(const std::string& text);
-// A member of a JSON object from `source`: Error where it is missing or of another type.
+// Return a member of a JSON object from `source`. Throw Error if it is missing or has another type.
 const Json& member(const Json& object, const char* name, const std::string& source);
 double number_of(const Json& object, const char* name, const std::string& source);
 std::int64_t whole_number_of(const Json& object, const char* name, const std::string& source);
 std::string string_of(const Json& object, const char* name, const std::string& source);
-// `key=value` as {"key": "value"}, for Written::spelled. Error without `=`.
+// Returns `key=value` as {"key": "value"}, for Written::spelled. Throws Error if there is no `=`.
 Json parse_assignment(const std::string& assignment);
 
 }  // namespace stillpoint

@@ -1,4 +1,4 @@
-// Places of gradients, and when their sums start.
+// Places gradients in buckets, and starts a bucket's sum when its last gradient has come.
 #include "engine/gradient_buckets.h"
 
 #include "kernels/host/range.h"
@@ -17,7 +17,7 @@ Array part(const Array& all, Index first, Index size) {
   return {static_cast<char*>(all.data) + first * size_of(all.dtype), size, all.dtype, all.device};
 }
 
-// An order of parameters as a text that ranks can exchange, and back.
+// Convert an order of parameters to a text that ranks can exchange, and back.
 std::string packed(const std::vector<std::size_t>& order) {
   return {reinterpret_cast<const char*>(order.data()), order.size() * sizeof(std::size_t)};
 }

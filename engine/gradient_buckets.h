@@ -1,4 +1,4 @@
-// Gradients summed over ranks while the backward pass still goes on.
+// Gradients that are summed over ranks while the backward pass still goes on.
 #pragma once
 #include <vector>
 
@@ -7,7 +7,7 @@
 
 namespace stillpoint {
 
-// One flat buffer, cut into buckets. A gradient is copied into its place as soon as it is complete; a
+// One flat buffer is cut into buckets. A gradient is copied to its place as soon as it is complete; a
 // bucket's sum over ranks starts when its last gradient has come. The places follow the order in which the
 // first pass completes the gradients, so that buckets fill one after the other.
 class GradientBuckets {
@@ -18,18 +18,19 @@ class GradientBuckets {
   GradientBuckets(kernels::Communicator& group, std::vector<Tensor> params,
                   Index bucket_bytes = default_bytes);
 
-  // Sums over ranks of weight times the gradient of each rank's loss, in the order of the parameters; valid
-  // until the next call. On a GPU they are queued, and a graph may record them from the second call on.
+  // Returns the sums over ranks of weight times the gradient of each rank's loss, in the order of the
+  // parameters; valid until the next call. On a GPU they are queued, and a graph may record them after the
+  // first call.
   const std::vector<Array>& gradients(const Tensor& loss, double weight);
   Index buckets() const { return Index(buckets_.size()); }
 
  private:
   struct Bucket {
     Array all;
-    Index params = 0;   // that it holds
-    Index missing = 0;  // of them, in this pass
+    Index params = 0;   // how many it holds
+    Index missing = 0;  // how many have not come in this pass
   };
-  // Rank 0's order, for all.
+  // Lays out the buckets in rank 0's order, for all ranks.
   void lay_out(std::vector<std::size_t> order);
   void put(std::size_t param, const Tensor& gradient, double weight);
 

@@ -1,4 +1,4 @@
-// Draws of initial parameter values.
+// Draws initial parameter values.
 #include "engine/init.h"
 
 #include <cmath>

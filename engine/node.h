@@ -1,4 +1,4 @@
-// The record behind a tensor: its memory and, where it was recorded, how it was made.
+// The record behind a tensor: its memory and, if it was recorded, how it was made.
 #pragma once
 #include <memory>
 #include <vector>

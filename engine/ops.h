@@ -1,4 +1,4 @@
-// The differentiable ops: each takes tensors of one dtype on one device and records how to differentiate
+// The differentiable ops. Each takes tensors of one dtype on one device and records how to differentiate
 // itself.
 #pragma once
 #include <vector>
@@ -14,7 +14,7 @@ Tensor subtract(const Tensor& a, const Tensor& b);
 Tensor multiply(const Tensor& a, const Tensor& b);
 Tensor divide(const Tensor& a, const Tensor& b);
 Tensor affine(const Tensor& x, double alpha, double beta);  // alpha x + beta
-Tensor clone(const Tensor& x);                              // the values in memory of their own
+Tensor clone(const Tensor& x);                              // the values in new memory
 Tensor negate(const Tensor& x);
 Tensor relu(const Tensor& x);
 Tensor exponential(const Tensor& x);
@@ -32,7 +32,7 @@ inline Tensor operator/(const Tensor& a, const Tensor& b) { return divide(a, b);
 inline Tensor operator*(double a, const Tensor& x) { return affine(x, a, 0); }
 inline Tensor operator-(const Tensor& x) { return negate(x); }
 
-// Shape; `axes`, `from` and `to` name every axis.
+// Shape ops; `axes`, `from` and `to` name every axis.
 Tensor reshape(const Tensor& x, Shape shape);                          // one size may be -1
 Tensor permute(const Tensor& x, const std::vector<Index>& axes);       // y's axis i is x's axis axes[i]
 Tensor expand(const Tensor& x, const Shape& shape);                    // NumPy broadcasting to `shape`
@@ -73,19 +73,19 @@ struct Conv2dOptions {
   bool circular = false;
 };
 Tensor conv2d(const Tensor& x, const Tensor& w, Conv2dOptions options = {});
-// The same plus b_o, b (Co), in one pass.
+// Adds b_o, b (Co), in the same pass.
 Tensor conv2d(const Tensor& x, const Tensor& w, const Tensor& b, Conv2dOptions options = {});
-// height_width and kernel: the two sizes that y alone does not tell.
+// height_width and kernel are the two sizes that y does not determine.
 Tensor conv2d_data_adjoint(const Tensor& y, const Tensor& w, const Shape& height_width,
                            Conv2dOptions options);
 Tensor conv2d_weight_adjoint(const Tensor& y, const Tensor& x, const Shape& kernel, Conv2dOptions options);
 // relu(gain_c z + shift_c) with z = (x - mean_c) / sqrt(variance_c + 1e-5), x (N,C,H,W), all others (C)
-// (Ioffe, Szegedy 2015). mean and variance (divided by N H W) are the batch's, and unrecorded: running
-// statistics take them.
+// (Ioffe, Szegedy 2015). mean and variance (divided by N H W) are the batch's and unrecorded; running
+// statistics use them.
 struct BatchNormValue {
   Tensor y, mean, variance;
 };
-// With a pool max_pool2d(y, pool) takes y's place, in the same sweeps.
+// With a pool, y is max_pool2d(y, pool), computed in the same sweeps.
 struct BatchNormOptions {
   Index pool = 1;
 };
@@ -94,19 +94,19 @@ BatchNormValue batch_norm_relu(const Tensor& x, const Tensor& gain, const Tensor
 // The same with given statistics.
 Tensor batch_norm_relu_inference(const Tensor& x, const Tensor& gain, const Tensor& shift, const Tensor& mean,
                                  const Tensor& variance, BatchNormOptions options = {});
-// Largest of each size x size window, x (N,C,H,W) -> (N,C,H/size,W/size) rounded down; the first of equal
-// ones takes the gradient, a NaN counts as the largest.
+// Largest of each size x size window, x (N,C,H,W) -> (N,C,H/size,W/size) rounded down. Of equal values the
+// first takes the gradient; a NaN counts as the largest.
 Tensor max_pool2d(const Tensor& x, Index size);
-// w_o = g_o v_o / ||v_o|| over all axes of v but the first (Salimans, Kingma 2016).
+// w_o = g_o v_o / ||v_o|| over all axes of v except the first (Salimans, Kingma 2016).
 Tensor weight_norm(const Tensor& v, const Tensor& g);
 
-// One TCN residual block; see kernels/tcn_block/tcn_block.h. down_w (C,Ci), down_b (C) undefined where Ci ==
+// One TCN residual block; see kernels/tcn_block/tcn_block.h. down_w (C,Ci), down_b (C) are undefined if Ci ==
 // C.
 struct TcnBlockParams {
   Tensor v1, g1, b1, v2, g2, b2, down_w, down_b;
 };
 Tensor tcn_block(const Tensor& x, const TcnBlockParams& params, Conv1dOptions options);
-// The same from conv1d, weight_norm, relu: the reference, and what the block's higher derivatives go through.
+// The same from conv1d, weight_norm, relu: the reference, and the path of the block's higher derivatives.
 Tensor tcn_block_reference(const Tensor& x, const TcnBlockParams& params, Conv1dOptions options);
 
 // One layer of the fused head: act(z w^T + b); fourier doubles the width; b may be undefined.
@@ -115,7 +115,7 @@ struct HeadLayer {
   Tensor w, b;
   Activation activation = Activation::identity;
 };
-// x (P,in) through the layers over tiles of positions; see kernels/sim_head/sim_head.h.
+// Sends x (P,in) through the layers in tiles of positions; see kernels/sim_head/sim_head.h.
 Tensor sim_head(const Tensor& x, const std::vector<HeadLayer>& layers);
 // The same from linear, relu, lift.
 Tensor sim_head_reference(const Tensor& x, const std::vector<HeadLayer>& layers);
@@ -130,8 +130,8 @@ Tensor layer_norm(const Tensor& x);
 // Causal multi-head attention with relative positions; see kernels/relative_attention/relative_attention.h.
 // qkv (N,L,3HE), r (L,HE) with distance p in row p, b_w and b_r (H,E) -> (N,L,HE).
 Tensor relative_attention(const Tensor& qkv, const Tensor& r, const Tensor& b_w, const Tensor& b_r);
-// The same from matmul, softmax and shapes, with L x L scores: the reference, and what higher derivatives go
-// through.
+// The same from matmul, softmax and shapes, with L x L scores: the reference, and the path of higher
+// derivatives.
 Tensor relative_attention_reference(const Tensor& qkv, const Tensor& r, const Tensor& b_w, const Tensor& b_r);
 
 Tensor softmax(const Tensor& x);  // over the last axis
@@ -139,7 +139,7 @@ Tensor softmax(const Tensor& x);  // over the last axis
 Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& labels);  // mean over rows
 Tensor mean_squared_error(const Tensor& x, const Tensor& target);          // mean over elements
 
-// table (V,d), ids int32 (n) -> (n,d); ids must lie in [0,V) (checked where they are on the host).
+// table (V,d), ids int32 (n) -> (n,d); ids must lie in [0,V), which is checked if they are on the host.
 Tensor embedding(const Tensor& table, const Tensor& ids);
 Tensor embedding_adjoint(const Tensor& y, const Tensor& ids, Index vocabulary);
 

@@ -1,4 +1,4 @@
-// Optimisers.
+// Optimisers: they keep their state, send the coefficients and call the update kernels.
 #include "engine/optim.h"
 
 #include "kernels/update/update.h"

@@ -16,15 +16,15 @@ struct OptimiserConfig {
   double clip = 0;          // largest global norm of the gradients; 0: no clipping
 };
 
-// state: Adam's m and v per parameter, SGD's momentum buffer in m. The parameters are updated in place.
+// Adam's state is m and v per parameter; SGD keeps its momentum buffer in m. Parameters are updated in place.
 class Optimiser {
  public:
   Optimiser(const ParamList& params,
-            OptimiserConfig config);  // Error for another kind, or without parameters
+            OptimiserConfig config);  // throws Error for another kind, or without parameters
 
-  // One update; gradients in the order of the list. Returns the global norm before clipping, on the device.
-  // It is `begin_step`, which counts and tells the device what changes from step to step, and `apply`, device
-  // work alone that a graph may record.
+  // Makes one update; gradients are in the order of the list. Returns the global norm before clipping, on the
+  // device. It consists of `begin_step`, which counts and sends the device the values that change from step
+  // to step, and `apply`, which only queues work on the device, so that a graph may record it.
   Tensor update(const std::vector<Tensor>& gradients, double lr);
   void begin_step(double lr);
   Tensor apply(const std::vector<Tensor>& gradients);
@@ -33,7 +33,7 @@ class Optimiser {
 
   std::int64_t steps() const { return steps_; }
   void set_steps(std::int64_t steps) { steps_ = steps; }
-  // Named state tensors ("m/<name>", "v/<name>"), for checkpoints.
+  // Returns the named state tensors ("m/<name>", "v/<name>"), for checkpoints.
   std::vector<NamedTensor> state() const;
 
  private:
@@ -41,7 +41,7 @@ class Optimiser {
   std::vector<NamedTensor> params_;
   std::vector<Tensor> m_, v_;
   Tensor norm_, factor_, coefficients_;
-  kernels::Upload upload_;  // of the coefficients
+  kernels::Upload upload_;  // sends the coefficients
   std::int64_t steps_ = 0;
 };
 

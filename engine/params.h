@@ -27,7 +27,7 @@ class ParamList {
       prefix_ = outer;
     }
   }
-  // A fixed tensor that belongs to the model and is saved with it.
+  // Adds a fixed tensor that belongs to the model and is saved with it.
   void buffer(const std::string& name, const Tensor& tensor) {
     if (tensor.defined()) buffers_.push_back({prefix_ + name, tensor});
   }

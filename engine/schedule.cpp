@@ -1,4 +1,4 @@
-// Learning-rate schedules.
+// Learning-rate schedules and their names.
 #include "engine/schedule.h"
 
 #include <algorithm>
@@ -11,7 +11,7 @@
 namespace stillpoint {
 namespace {
 
-// Linear interpolation of `values` over the points 0, floor((E-5)/2), E-5, E.
+// Interpolates `values` linearly over the points 0, floor((E-5)/2), E-5, E.
 double one_cycle(double t, std::int64_t epochs, const std::array<double, 4>& values) {
   require(epochs > 5, "schedule: given 1cycle over ", epochs, " epochs, expected more than 5, raise epochs");
   const std::array<double, 4> points{0, std::floor(double(epochs - 5) / 2), double(epochs - 5),

@@ -1,4 +1,4 @@
-// Tensor values: making, converting, copying between devices.
+// Makes and converts tensor values, and copies them between devices.
 #include "engine/tensor.h"
 
 #include "engine/node.h"

@@ -1,4 +1,4 @@
-// Tensors that remember how they were made, and the gradients of what was recorded.
+// Tensors that remember how they were made, and the gradients of recorded work.
 #pragma once
 #include <functional>
 #include <initializer_list>
@@ -12,7 +12,7 @@
 namespace stillpoint {
 
 using Shape = std::vector<Index>;
-// Prints as "(2, 3)", and is formatted only where it is printed; outlived by the shape it was made from.
+// Prints as "(2, 3)", and is formatted only when it is printed. It must not outlive its shape.
 struct ShapeText {
   const Shape& shape;
 };
@@ -20,7 +20,7 @@ inline ShapeText to_text(const Shape& shape) { return {shape}; }
 std::ostream& operator<<(std::ostream& out, const ShapeText& text);
 Index count(const Shape& shape);  // product of the sizes
 
-// Where a new tensor lives and what it holds.
+// The type and the device of a new tensor.
 struct TensorOptions {
   DType dtype = DType::float32;
   Device device = Device::cpu;
@@ -31,16 +31,16 @@ struct VjpContext;
 // Gradients of a recorded op's inputs; an entry whose context.wants(i) is false may be an undefined tensor.
 using Vjp = std::function<std::vector<class Tensor>(const VjpContext& context)>;
 
-// A handle to an immutable, contiguous, row-major value. Copies share the value. Ops write to none: `assign`
-// and the optimisers do, to leaves, and solvers, running statistics and gradient buckets, to tensors of their
-// own.
+// A handle to an immutable, contiguous, row-major value. Copies share the value. No op writes to a tensor.
+// `assign` and the optimisers write to leaves, and solvers, running statistics and gradient buckets to their
+// own tensors.
 class Tensor {
  public:
   Tensor() = default;  // undefined
   static Tensor empty(Shape shape, TensorOptions options = {});
   static Tensor zeros(Shape shape, TensorOptions options = {});
   static Tensor full(Shape shape, double value, TensorOptions options = {});
-  // From host values, converted to options.dtype; Error where values.size() is not the product of the shape.
+  // Converts host values to options.dtype. Throws Error if values.size() is not the product of the shape.
   static Tensor from(const std::vector<double>& values, Shape shape, TensorOptions options = {});
   static Tensor from(const std::vector<float>& values, Shape shape, Device device = Device::cpu);
   static Tensor from(const std::vector<std::int32_t>& values, Shape shape, Device device = Device::cpu);
@@ -56,9 +56,9 @@ class Tensor {
   Array array() const;
   const char* op() const;  // name of the op that made it, "" for a leaf
 
-  // A leaf that gradients can be asked for, sharing this tensor's memory.
+  // Returns a leaf that shares this tensor's memory, and for which gradients can be asked.
   Tensor variable() const;
-  // The same value without its history.
+  // Returns the same value without its history.
   Tensor detach() const;
   bool requires_grad() const;
 
@@ -78,7 +78,7 @@ class Tensor {
   std::shared_ptr<Node> node_;
 };
 
-// What a vjp reads: the output y, its cotangent g, the inputs, and which gradients are wanted.
+// The data that a vjp reads: the output y, its cotangent g, the inputs, and which gradients are wanted.
 struct VjpContext {
   const Tensor& y;
   const Tensor& g;
@@ -87,15 +87,14 @@ struct VjpContext {
   bool wants(std::size_t input) const { return wanted[input] != 0; }
 };
 
-// Makes y remember its inputs and vjp where recording is on and an input requires a gradient; returns y. The
-// vjp is written with ops, so that it is itself differentiable; it must not capture y (it is given as
-// context.y).
+// Makes y remember its inputs and vjp if recording is on and an input requires a gradient; returns y. The vjp
+// is written with ops, so that it is itself differentiable. It must not capture y (it is given as context.y).
 Tensor record(Tensor y, const char* op, std::initializer_list<Tensor> inputs, Vjp vjp);
 Tensor record(Tensor y, const char* op, std::vector<Tensor> inputs, Vjp vjp);
-// The same memory under another shape of equal size, unrecorded.
+// Returns the same memory under another shape of equal size, unrecorded.
 Tensor with_shape(const Tensor& x, Shape shape);
 
-// While one lives on this thread nothing is recorded (or, given true, recording is on again).
+// While one lives on this thread nothing is recorded or, given true, recording is on again.
 class Recording {
  public:
   explicit Recording(bool on);
@@ -115,14 +114,14 @@ struct GradOptions {
   std::function<void(std::size_t x, const Tensor& gradient)> on_ready = {};
 };
 
-// Vector-Jacobian product: for each x the sum over y's elements of seed * dy/dx (seed: ones for a single
-// element). Functional: nothing is stored on tensors, and it may be called many times on one graph, which
-// lives as long as y.
+// Vector-Jacobian product: for each x the sum over y's elements of seed * dy/dx (the seed of a single element
+// is 1 by default). It stores nothing on tensors, and may be called many times on one graph, which lives as
+// long as y.
 std::vector<Tensor> grad(const Tensor& y, const std::vector<Tensor>& xs, const Tensor& seed = {},
                          GradOptions options = {});
 
-// The vjp of a fused op by way of `reference`, the same value recorded from the op's own inputs by plain ops:
-// what a fused op returns while its gradient is itself being recorded.
+// Returns the vjp of a fused op through `reference`, the same value recorded from the op's own inputs by
+// plain ops. A fused op returns it while its gradient is itself being recorded.
 std::vector<Tensor> grad_through(const VjpContext& context, const Tensor& reference);
 
 }  // namespace stillpoint

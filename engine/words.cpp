@@ -1,4 +1,4 @@
-// Edit distances, escapes and quotes.
+// Measures edit distances, escapes text and quotes words.
 #include "engine/words.h"
 
 #include <algorithm>
@@ -11,9 +11,9 @@
 namespace stillpoint {
 namespace {
 
-// Insertions, deletions, replacements and exchanges of neighbours.
+// Counts insertions, deletions, replacements and exchanges of neighbours.
 std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1), above, before;  // of i, i - 1 and i - 2 letters of a
+  std::vector<std::size_t> row(b.size() + 1), above, before;  // for i, i - 1 and i - 2 letters of a
   std::iota(row.begin(), row.end(), std::size_t(0));
   for (std::size_t i = 1; i <= a.size(); ++i) {
     before = std::exchange(above, row);
@@ -33,7 +33,7 @@ std::string hex(char byte) {
   return {digits[value >> 4], digits[value & 15]};
 }
 
-// C0, DEL, C1 and the characters that turn the direction of a line around.
+// Returns whether it is C0, DEL, C1 or a character that reverses the direction of a line.
 bool is_control(std::string_view character) {
   const auto first = static_cast<unsigned char>(character[0]);
   if (character.size() == 1) return first < 0x20 || first == 0x7f;
@@ -44,7 +44,7 @@ bool is_control(std::string_view character) {
          character.starts_with("\xe2\x81\xa8") || character == "\xe2\x80\xa8" || character == "\xe2\x80\xa9";
 }
 
-// Takes the next character from the text and returns it as it may be shown.
+// Takes the next character from the text and returns its displayable form.
 std::string take_shown(std::string_view& text) {
   const std::size_t length = std::max<std::size_t>(1, utf8_length(text));
   const bool plain = utf8_length(text) > 0 && !is_control(text.substr(0, length));
@@ -78,7 +78,7 @@ std::string join(const std::vector<std::string>& words) {
 }
 
 std::string did_you_mean(std::string_view name, const std::vector<std::string>& known) {
-  constexpr std::size_t longest = 64;  // a longer name is near to none, and the distance costs its length
+  constexpr std::size_t longest = 64;  // a longer name has no near one, and the distance costs its length
   if (name.size() > longest) return "";
   std::string best;
   std::size_t least = longest;
@@ -126,7 +126,7 @@ std::string shell_quoted(std::string_view word) {
     const char c = word[0];
     const std::size_t before = word.size();
     const std::string next = take_shown(word);
-    // \xNN takes two digits and no more, so that what follows may be a digit.
+    // \xNN takes exactly two digits, so that a digit may follow.
     out += before - word.size() == 1 && (c == '\'' || c == '\\') ? std::string{'\\', c} : next;
   }
   return out + "'";

@@ -1,4 +1,4 @@
-// Drawing of inputs for the op-case table.
+// Draws inputs for the op-case table.
 #include "engine/cases/op_cases.h"
 
 #include "kernels/launch/philox.h"
@@ -31,7 +31,7 @@ Values draw_values(const OpInput& input, std::uint64_t stream, bool away_from_ze
     else  // one in eight is zero, one in eight a tie at +-0.5
       out.push_back(r.x[3] % 8 == 0 ? 0.0 : r.x[3] % 8 == 1 ? 0.5 * sign : sign * 1.5 * u);
   }
-  // float32 must be able to hold them, so that both types see equal inputs
+  // The values are rounded to float32, so that both types see equal inputs.
   for (double& v : out) v = double(float(v));
   return out;
 }

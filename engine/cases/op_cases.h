@@ -15,8 +15,8 @@ enum class Draw { signed_with_ties, nonzero, positive, ids };
 struct OpInput {
   Shape shape;
   Draw draw = Draw::signed_with_ties;
-  std::int32_t bound = 0;   // of ids
-  bool constant = false;    // no gradient
+  std::int32_t bound = 0;  // for ids
+  bool constant = false;   // no gradient
 };
 
 using Values = std::vector<double>;
@@ -25,16 +25,16 @@ struct OpCase {
   std::string name;
   std::vector<OpInput> inputs;
   std::function<Tensor(const std::vector<Tensor>&)> op;
-  // Plain loops in double over the inputs' values, sharing no code with the kernels.
+  // Computes in double by plain loops over the inputs' values, and shares no code with the kernels.
   std::function<Values(const std::vector<Values>&)> oracle;
-  Index terms = 1;            // k: length of the longest sum behind one output
-  bool kinked = false;        // not differentiable everywhere: gradient checks draw inputs away from zero
-  bool second_order = true;   // a second derivative exists and is checked
+  Index terms = 1;           // k: length of the longest sum behind one output
+  bool kinked = false;       // not differentiable everywhere: gradient checks draw inputs away from zero
+  bool second_order = true;  // a second derivative exists and is checked
   // Points where an op of one input, element by element, is small, large or saturated.
   Values extremes = {};
 };
 
-// The ops of one family, appended by engine/cases/op_cases_*.cpp.
+// Each appends the ops of one family; the files are engine/cases/op_cases_*.cpp.
 void add_elementwise_cases(std::vector<OpCase>& cases);
 void add_strided_cases(std::vector<OpCase>& cases);
 void add_network_cases(std::vector<OpCase>& cases);
@@ -43,9 +43,9 @@ void add_image_cases(std::vector<OpCase>& cases);
 void add_image_layer_cases(std::vector<OpCase>& cases);
 std::vector<OpCase> op_cases();
 
-// Values of one input, the same on every run.
+// Draws the values of one input, the same on every run.
 Values draw_values(const OpInput& input, std::uint64_t stream, bool away_from_zero);
-// Tensors for a case's values.
+// Makes tensors from a case's values.
 std::vector<Tensor> make_inputs(const OpCase& c, const std::vector<Values>& values, TensorOptions options);
 
 }  // namespace stillpoint

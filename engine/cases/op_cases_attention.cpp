@@ -16,7 +16,8 @@ struct AttentionSizes {
   Size n, l, h, e;
 };
 
-// One query's row of y for one head, from s_ij = ((q_i + b_w) . k_j + (q_i + b_r) . r_{i-j}) / sqrt(e).
+// Computes a query's row of y for one head, with s_ij = ((q_i + b_w) . k_j + (q_i + b_r) . r_{i-j}) /
+// sqrt(e).
 void attend(const AttentionSizes& s, const Vs& x, Size n, Size head, Size i, double* y) {
   const Size width = s.h * s.e, own = head * s.e;
   const auto at = [&](Size position, Size part) {

@@ -39,7 +39,7 @@ void add_unary(std::vector<OpCase>& cases, const std::string& name, Tensor (*op)
                      .extremes = extremes_of(shape == Shape{1} ? name : "")});
 }
 
-// Both (3,5); then a row and a column that repeat.
+// Adds a case with both operands (3,5), then one with a row and a column that repeat.
 void add_binary(std::vector<OpCase>& cases, const std::string& name, Tensor (*op)(const Tensor&, const Tensor&),
                 double (*f)(double, double), Draw draw_b = Draw::signed_with_ties) {
   const auto run = [op](const Ts& x) { return op(x[0], x[1]); };

@@ -1,4 +1,4 @@
-// Op cases of images: two-dimensional convolutions with either border.
+// Op cases of images: two-dimensional convolutions with either kind of border.
 #include "engine/cases/op_cases.h"
 
 namespace stillpoint {

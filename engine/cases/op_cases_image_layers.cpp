@@ -1,4 +1,4 @@
-// Op cases of what stands between convolutions: batch normalisation with ReLU, maximum pooling.
+// Op cases of the layers between convolutions: batch normalisation with ReLU, maximum pooling.
 #include <cmath>
 
 #include "engine/cases/op_cases.h"
@@ -12,14 +12,14 @@ using Vs = std::vector<Values>;
 struct Images {
   Index n, c, h, w, pool = 1;
   Shape shape() const { return {n, c, h, w}; }
-  // f(channel, place in the values)
+  // Calls f(channel, place in the values) for all values.
   template <class F>
   void each(const F& f) const {
     for (Index i = 0; i < n * c * h * w; ++i) f(std::size_t(i / (h * w) % c), std::size_t(i));
   }
 };
 
-// The largest of each window.
+// Returns the largest value of each window.
 Values pooled(const Images& s, const Values& x) {
   Values out;
   for (Index plane = 0; plane < s.n * s.c; ++plane)

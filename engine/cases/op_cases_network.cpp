@@ -169,7 +169,7 @@ void add_conv_cases(std::vector<OpCase>& cases) {
                    .terms = 6});
 }
 
-// The block without (in == out) and with down-sampling, fused and as composition.
+// Adds the block without down-sampling (in == out) and with it, fused and as a composition.
 void add_block_cases(std::vector<OpCase>& cases) {
   for (const ConvSizes& s : {ConvSizes{2, 3, 3, 11, 3, 2}, ConvSizes{1, 1, 5, 21, 2, 4}})
     for (bool fused : {true, false}) {
@@ -214,7 +214,7 @@ void add_block_cases(std::vector<OpCase>& cases) {
     }
 }
 
-// 3 -> fourier 4 (8) -> relu 5 -> relu 5 -> identity 2 without bias; and a wide one without a lift.
+// Adds 3 -> fourier 4 (8) -> relu 5 -> relu 5 -> identity 2 without bias, and a wide head without a lift.
 void add_head_cases(std::vector<OpCase>& cases) {
   struct Sizes {
     Size rows, in, fourier, hidden, out;

@@ -132,7 +132,7 @@ void add_product_cases(std::vector<OpCase>& cases) {
                            },
                        .terms = std::max({m, n, k})});
   }
-  // At these sizes no sum is drawn so near 0 that rounding its operands would change its sign, and so its
+  // At these sizes no drawn sum is so near 0 that rounding its operands would change its sign and its
   // gradient.
   for (bool with_relu : {false, true})
     cases.push_back({.name = with_relu ? "linear_relu" : "linear",

@@ -1,4 +1,4 @@
-// Oracle, gradients, second order.
+// Checks an op against its oracle, its gradients, and its second derivatives.
 #include "engine/cases/op_check.h"
 
 #include <algorithm>
@@ -28,7 +28,7 @@ double distance(const Values& a, const Values& b) {
   return norm(d);
 }
 
-// A fixed direction in the space of an op's output.
+// Returns a fixed direction in the space of an op's output.
 Tensor direction(const Tensor& like, std::uint64_t stream) {
   return Tensor::from(draw_values({like.shape(), Draw::nonzero}, stream, true), like.shape(), like.options());
 }
@@ -48,7 +48,7 @@ std::vector<Tensor> pick(const std::vector<Tensor>& x, const std::vector<std::si
   return out;
 }
 
-// Elements of an input whose derivative is checked: all of a small one, a spread of a large one.
+// Returns the elements of an input whose derivative is checked: all of a small one, a spread of a large one.
 std::vector<std::size_t> sampled(std::size_t size) {
   std::vector<std::size_t> out;
   const std::size_t stride = std::max<std::size_t>(1, size / 40);
@@ -56,7 +56,7 @@ std::vector<std::size_t> sampled(std::size_t size) {
   return out;
 }
 
-// The gradients of the scalar function f against central differences, relative to the gradient's norm.
+// Compares the gradients of the scalar function f with central differences, relative to the gradient's norm.
 std::vector<OpCheck> against_differences(const OpCase& c, const std::vector<Values>& values,
                                          const std::function<double(const std::vector<Tensor>&)>& f,
                                          const std::vector<Tensor>& gradients) {
@@ -90,7 +90,7 @@ double epsilon(DType dtype, kernels::Precision precision) {
   return std::numeric_limits<float>::epsilon();
 }
 
-// f in a precision, and the eps that its results may be off by.
+// The results of f in a precision, and the eps of their allowed error.
 struct Rounded {
   std::vector<Values> results;
   double eps;
@@ -105,7 +105,7 @@ Rounded rounded(DType dtype, kernels::Precision precision, const std::function<s
   return {std::move(results), epsilon(dtype, changed ? precision : kernels::Precision::float32)};
 }
 
-// The largest ratio so far; NaN stays.
+// Keeps the largest ratio so far; a NaN stays.
 void keep_worst(double& worst, double ratio) {
   if (!(ratio <= worst)) worst = ratio;
 }
@@ -201,7 +201,7 @@ std::vector<OpCheck> check_second_order(const OpCase& c) {
   if (!c.second_order) return {};
   const std::vector<Values> values = draw_all(c, c.kinked);
   const auto places = differentiable(c);
-  // <v, gradient> with a fixed v per input, recorded or not
+  // Returns <v, gradient> with a fixed v per input, recorded or not.
   const auto contracted = [&](const std::vector<Tensor>& at, bool record_it) {
     const Tensor y = c.op(at);
     const Tensor seed = direction(y, 7);

@@ -1,4 +1,4 @@
-// Checkpoints on top of safetensors.
+// Writes and reads checkpoints as safetensors files.
 #include "engine/io/checkpoint.h"
 
 #include <set>
@@ -9,7 +9,7 @@ namespace stillpoint {
 namespace {
 
 const char* const record_key = "stillpoint";
-const char* const sum_field = "sum";  // of the record
+const char* const sum_field = "sum";  // a field of the record
 const char* const sum_kind = "crc32c";
 
 const char* safetensors_name(DType dtype) {
@@ -36,7 +36,7 @@ void check_entry(const SafetensorsFile& file, const NamedTensor& target) {
           " of shape ", to_text(target.tensor.shape()), ", use the checkpoint with the model that wrote it");
 }
 
-// Without the sum's own field.
+// Returns the record without the sum's own field.
 Json record_of(const SafetensorsFile& file) {
   const std::string path = file.path().string();
   const auto found = file.metadata().find(record_key);
@@ -57,7 +57,7 @@ Json record_of(const SafetensorsFile& file) {
 void save_checkpoint(const std::filesystem::path& path, const ParamList& params, const Optimiser* optimiser,
                      const Json& record, const std::filesystem::path& keep) {
   std::vector<SafetensorsEntry> entries;
-  std::vector<Tensor> hosts;  // keeps copies from a GPU alive
+  std::vector<Tensor> hosts;  // holds copies from a GPU until they are written
   for (const NamedTensor& p : contents(params, optimiser)) {
     hosts.push_back(p.tensor.detach().to(Device::cpu));
     const Array array = hosts.back().array();

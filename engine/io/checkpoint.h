@@ -8,19 +8,19 @@
 
 namespace stillpoint {
 
-// Tensors are stored under "model/<name>" (parameters and buffers) and "optimiser/<m|v>/<name>"; `record`
-// (task, configuration, step, metrics, ...) is the metadata entry "stillpoint". Written atomically. Readable
-// from Python: safetensors.torch.load_file(path). A sum over the whole file guards it, which the record says
-// it has. With `keep` the checkpoint before stays under that name.
+// Writes tensors as "model/<name>" (parameters and buffers) and "optimiser/<m|v>/<name>", and `record` (task,
+// configuration, step, metrics, ...) as the metadata entry "stillpoint", atomically. Python can read the
+// file: safetensors.torch.load_file(path). A sum over the whole file guards it, and the record says that
+// there is one. With `keep` the previous checkpoint stays under that name.
 void save_checkpoint(const std::filesystem::path& path, const ParamList& params, const Optimiser* optimiser,
                      const Json& record, const std::filesystem::path& keep = {});
 
-// The record of a checkpoint, once the sum over the file is proved; Error where the file is damaged or no
-// checkpoint of this program. Checkpoints of before there were sums are read without one.
+// Returns the record of a checkpoint once it has checked the sum over the file. Throws Error if the file is
+// damaged or no checkpoint of this program. It reads old checkpoints, which have no sum, without one.
 Json read_checkpoint_record(const std::filesystem::path& path);
 
-// Overwrites parameters, buffers and (where given) the optimiser's state. Error, before anything is
-// overwritten, where a tensor is missing, left over, or of another shape or dtype.
+// Overwrites parameters, buffers and (if given) the optimiser's state. Throws Error, before anything is
+// overwritten, if a tensor is missing, left over, or has another shape or dtype.
 void load_checkpoint(const std::filesystem::path& path, const ParamList& params, Optimiser* optimiser);
 
 }  // namespace stillpoint

@@ -1,4 +1,4 @@
-// CRC-32C by the instruction of SSE4.2 where the processor has it, else by a table.
+// Computes CRC-32C by the instruction of SSE4.2 if the processor has it, else by a table.
 #include "engine/io/crc32c.h"
 
 #include <array>

@@ -1,4 +1,4 @@
-// The table of kinds, and the text of the refusal.
+// Recognises kinds of files by a table, and words the refusal.
 #include "engine/io/file_kind.h"
 
 #include <algorithm>
@@ -12,7 +12,7 @@ namespace {
 
 struct Kind {
   std::string_view begins, name, advice;
-  std::size_t at = 0;  // where it begins so
+  std::size_t at = 0;  // where these bytes are in the file
 };
 
 using namespace std::string_view_literals;
@@ -68,7 +68,7 @@ bool begins_as_html(std::string_view head) {
 Kind kind_of(std::string_view head) {
   if (head.empty()) return {"", "empty", "fetch or copy it again"};
   if (begins_as_html(head)) return {"", "a web page (HTML or XML)", page};
-  // BMP's two letters are too few to tell; its reserved bytes are 0
+  // BMP's two letters are too few to recognise it; its reserved bytes are 0.
   if (head.starts_with("BM") && head.size() >= 10 && head.substr(6, 4) == "\0\0\0\0"sv)
     return {"", "a BMP picture", "convert it"};
   for (const Kind& kind : kinds)

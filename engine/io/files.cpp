@@ -1,4 +1,4 @@
-// Crash-safe writes on POSIX calls: temporary, fsync, rename, fsync of the folder.
+// Writes files crash-safely with POSIX calls: temporary, fsync, rename, fsync of the folder.
 #include "engine/io/files.h"
 
 #include <dirent.h>
@@ -35,7 +35,7 @@ int write_all(int fd, Bytes bytes) {
   return 0;
 }
 
-// A name in `folder` that no other process takes, and that remove_leftovers() knows.
+// Returns a name in `folder` that no other process uses, and that remove_leftovers() recognises.
 fs::path temporary_name(const fs::path& folder) {
   static std::atomic<unsigned> count{0};
   return folder / text(".stillpoint-", ::getpid(), "-", count++, ".tmp");
@@ -50,7 +50,7 @@ class Temporary {
       fd_ = Descriptor(::open(path_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666));
     } while (fd_ < 0 && (errno == EEXIST || errno == EINTR));
     if (fd_ < 0) fail_on_file("write_atomically", "create a temporary file beside", target, errno);
-    ::flock(fd_, LOCK_EX | LOCK_NB);  // tells other machines that this process lives
+    ::flock(fd_, LOCK_EX | LOCK_NB);  // shows other machines that this process lives
   }
   Temporary(const Temporary&) = delete;
   Temporary& operator=(const Temporary&) = delete;
@@ -71,7 +71,7 @@ class Temporary {
   Descriptor fd_;
 };
 
-// The rename itself is durable only once the folder is on the disk; file systems without that answer EINVAL.
+// A rename is durable only once the folder is on the disk. File systems without folder sync answer EINVAL.
 int sync_names(const fs::path& folder) {
   const Descriptor fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (fd < 0) return errno == EACCES ? 0 : errno;
@@ -86,7 +86,7 @@ fs::path follow_link(const fs::path& path) {
 }
 
 // Renaming one name of a file to another of the same file does nothing, so the first is unlinked in any case.
-// File systems without hard links leave a moment in which only `keep` is there.
+// On file systems without hard links there is a moment in which only `keep` exists.
 int keep_old(const fs::path& target, const fs::path& keep) {
   const fs::path second = temporary_name(folder_of(target));
   if (::link(target.c_str(), second.c_str()) != 0)
@@ -196,7 +196,7 @@ TemporaryFolder::~TemporaryFolder() {
 
 AppendFile::AppendFile(const fs::path& path, Open how) : path_(path) {
   const int flags = O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | (how == Open::create_new ? O_EXCL : 0);
-  // Without waiting for the reader of a pipe.
+  // Opens without waiting for the reader of a pipe.
   fd_ = Descriptor(::open(path.c_str(), flags | O_NONBLOCK | O_NOCTTY, 0666));
   if (fd_ < 0) fail_on_file("AppendFile", "open for appending", path, errno);
   require_regular_file("AppendFile", path, fd_);

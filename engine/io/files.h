@@ -1,4 +1,4 @@
-// Writing files so that a crash leaves either the old one or the new one, folders, and files that only grow.
+// Writes files so that a crash leaves either the old or the new one; also folders, and files that only grow.
 #pragma once
 #include <cstdint>
 #include <filesystem>
@@ -18,19 +18,19 @@ namespace stillpoint {
 void write_atomically(const std::filesystem::path& path, std::span<const Bytes> pieces,
                       const std::filesystem::path& keep = {});
 void write_atomically(const std::filesystem::path& path, std::string_view bytes);
-// Removes the temporaries that writes of processes that are dead by now have left in the folder.
+// Removes the temporaries that dead processes have left in the folder.
 void remove_leftovers(const std::filesystem::path& folder);
 
-// Makes the folder and its parents, on the disk when it returns. Throws Error if that fails or if a file has
-// the name.
+// Makes the folder and its parents, which are on the disk when it returns. Throws Error if that fails or if a
+// file has the name.
 void make_folder(const std::filesystem::path& folder);
-// The names in the folder are on the disk when it returns. Throws Error if that fails.
+// Writes the names in the folder to the disk. Throws Error if that fails.
 void sync_folder(const std::filesystem::path& folder);
-// The folder that holds this path.
+// Returns the folder that holds this path.
 std::filesystem::path folder_of(const std::filesystem::path& path);
 
-// Removes a folder that this program has made in `root`, with its contents, following no link; nothing where
-// it is missing. Throws Error if it is a link, lies elsewhere, or holds something and no file `marker`.
+// Removes a folder that this program has made in `root`, with its contents, following no link; does nothing
+// if it is missing. Throws Error if it is a link, lies elsewhere, or holds something but no file `marker`.
 void remove_own_folder(const std::filesystem::path& folder, const std::filesystem::path& root,
                        const std::string& marker);
 
@@ -48,7 +48,7 @@ class TemporaryFolder {
   std::filesystem::path path_;
 };
 
-// A file that only grows, for logs. Move-only. Every member throws Error naming the file if the system
+// A file that only grows, for logs. Move-only. Every member throws Error with the file's name if the system
 // refuses.
 class AppendFile {
  public:
@@ -57,12 +57,12 @@ class AppendFile {
   AppendFile(const std::filesystem::path& path, Open how);
 
   const std::filesystem::path& path() const { return path_; }
-  // Hands the bytes to the system; after a return they survive the end of this process.
+  // Hands the bytes to the system; after it returns they survive the end of this process.
   void append(std::string_view bytes);
-  // The bytes survive a power cut after a return, once the folder is synced, too.
+  // After it returns the bytes survive a power cut, if the folder is synced, too.
   void sync();
   std::uint64_t size() const;
-  void cut(std::uint64_t size);  // drops what comes after
+  void cut(std::uint64_t size);  // drops the bytes after it
 
  private:
   std::filesystem::path path_;

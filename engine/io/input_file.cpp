@@ -1,4 +1,4 @@
-// Opening what is a regular file and nothing else, and reading it on POSIX calls.
+// Opens regular files and nothing else, and reads them with POSIX calls.
 #include "engine/io/input_file.h"
 
 #include <fcntl.h>
@@ -43,7 +43,7 @@ const char* advice(int code) {
   }
 }
 
-// What a file is that is not a regular one; empty for a regular one and for a folder.
+// Returns the kind of a file that is not regular, or an empty text for a regular one and for a folder.
 const char* kind_of(mode_t mode) {
   return S_ISFIFO(mode)                   ? "a pipe"
          : S_ISSOCK(mode)                 ? "a socket"
@@ -51,15 +51,15 @@ const char* kind_of(mode_t mode) {
                                           : "";
 }
 
-// Whether a file of more than 2^30 bytes holds less than a thousandth of them. Some file systems report no
-// blocks at all; those know no holes either.
+// Returns whether a file of more than 2^30 bytes holds less than a thousandth of them. Some file systems
+// report no blocks at all; those do not know holes either.
 bool is_hollow(int fd, const struct stat& info) {
   constexpr off_t large = 1 << 30, block = 512, thousand = 1000;
   return info.st_size > large && info.st_blocks * block < info.st_size / thousand &&
          ::lseek(fd, 0, SEEK_HOLE) < info.st_size;
 }
 
-// What `some`, a call that reads, brings until it has nothing more; -1, with errno, if it fails.
+// Returns how much `some`, a call that reads, gives until nothing more comes, or -1, with errno, on failure.
 template <class Some>
 ssize_t read_all(void* to, std::size_t count, const Some& some) {
   std::size_t got = 0;
@@ -73,7 +73,7 @@ ssize_t read_all(void* to, std::size_t count, const Some& some) {
   return ssize_t(got);
 }
 
-// A pipe may pass where `handed_over`.
+// Throws Error if the file is not a regular one; a pipe passes if `handed_over`.
 void check_kind(const std::string& where, const fs::path& path, mode_t mode, bool handed_over = false) {
   if (S_ISDIR(mode)) fail_on_file(where, "open", path, EISDIR);
   require(*kind_of(mode) == '\0' || (handed_over && S_ISFIFO(mode)), where, ": '", path.string(), "' is ",
@@ -100,7 +100,7 @@ InputFile::InputFile(const fs::path& path, std::string where, Kinds kinds)
   struct stat info {};
   if (::stat(path.c_str(), &info) != 0) fail_on_file(where_, "open", path_, errno);
   check_kind(where_, path_, info.st_mode, handed_over);
-  // Without waiting, should a pipe have taken the file's place since.
+  // Opens without waiting, because a pipe may have replaced the file since.
   fd_ = Descriptor(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
   if (fd_ < 0) fail_on_file(where_, "open", path_, errno);
   if (::fstat(fd_, &info) != 0) fail_on_file(where_, "examine", path_, errno);
@@ -151,7 +151,7 @@ std::string read_file(const fs::path& path, std::uint64_t most, InputFile::Kinds
   };
   check(file.size());
   std::string bytes;
-  // One byte more than the size, so that the end of a regular file shows without another growth.
+  // Asks for one byte more than the size, so that the end of a regular file shows without another growth.
   for (std::size_t wanted = file.size() + 1, count = 0;; wanted = bytes.size()) {
     bytes.resize(count + wanted);
     const std::size_t got = file.read(bytes.data() + count, wanted);

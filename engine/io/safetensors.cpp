@@ -1,4 +1,4 @@
-// The safetensors writer, and the reader that refuses every file which breaks a rule of the format.
+// The safetensors writer, and the reader, which refuses every file that breaks a rule of the format.
 #include "engine/io/safetensors.h"
 
 #include <algorithm>
@@ -25,13 +25,13 @@ using Json = nlohmann::json;
 
 constexpr std::uint64_t kLengthBytes = 8;
 constexpr std::uint64_t kMaxHeader = 100'000'000;  // the limit of the reference implementation
-constexpr int kDeepest = 16;                       // printing what is wrong recurses; the format needs 3
+constexpr int kDeepest = 16;                       // printing an error recurses; the format needs 3
 constexpr const char* kMetadata = "__metadata__";
 constexpr const char* kSum = "stillpoint.crc32c";
 constexpr const char* kNoSum = "00000000";
 constexpr std::size_t kSumDigits = 8;
 
-// prod(shape) * element_size, or -1 if a size is negative or the product does not fit.
+// Returns prod(shape) * element_size, or -1 if a size is negative or the product does not fit.
 std::int64_t byte_count(const std::vector<std::int64_t>& shape, std::int64_t element_size) {
   std::int64_t bytes = element_size;
   for (const std::int64_t size : shape) {
@@ -55,7 +55,7 @@ void check_entry(const fs::path& path, const SafetensorsEntry& e, std::set<std::
           "; pass the whole contiguous array");
 }
 
-// Where each entry goes in the data part: wider elements first, otherwise in the given order.
+// Returns the order of the entries in the data part: wider elements first, otherwise as given.
 std::vector<std::size_t> data_order(const std::vector<SafetensorsEntry>& entries) {
   std::vector<std::size_t> order(entries.size());
   std::iota(order.begin(), order.end(), std::size_t{0});
@@ -65,7 +65,7 @@ std::vector<std::size_t> data_order(const std::vector<SafetensorsEntry>& entries
   return order;
 }
 
-// Concatenated by hand: an ordered JSON object would search all its keys at every insertion.
+// The text is concatenated by hand: an ordered JSON object would search all its keys at every insertion.
 std::string header_text(const std::vector<SafetensorsEntry>& entries, const std::vector<std::size_t>& order,
                         const SafetensorsMetadata& metadata) {
   std::vector<std::uint64_t> begin(entries.size());
@@ -89,7 +89,7 @@ std::string header_text(const std::vector<SafetensorsEntry>& entries, const std:
   return header;
 }
 
-// Elements of 4 and 6 bits, which do not fill bytes.
+// Returns whether a dtype has elements of 4 or 6 bits, which do not fill bytes.
 bool is_newer_dtype(std::string_view dtype) {
   return dtype == "F4" || dtype == "F6_E2M3" || dtype == "F6_E3M2";
 }
@@ -100,7 +100,7 @@ std::string sum_text(std::uint32_t sum) {
   return digits.data();
 }
 
-// Where the digits of the sum stand in the header: behind its key, whose quotes no string can hold unescaped.
+// Returns where the header holds the sum's digits: behind its key, whose quotes no string can hold unescaped.
 std::size_t sum_place(std::string_view header) {
   const std::string before = text('"', kSum, "\":\"");
   const std::size_t at = header.find(before);
@@ -108,7 +108,7 @@ std::size_t sum_place(std::string_view header) {
                                                                               : at + before.size();
 }
 
-// Turns the bytes of one file into entries; every rule of the format that fails becomes an Error.
+// Turns the bytes of one file into entries. A broken rule of the format becomes an Error.
 class Parser {
  public:
   explicit Parser(const InputFile& file) : file_(file), path_(file.path()) {}
@@ -239,7 +239,7 @@ class Parser {
            data_size_, " bytes");
   }
 
-  // Compared as text: the same number has other spellings.
+  // The sum is compared as text, because the same number has other spellings.
   void check_sum(std::string header, const std::string& given) const {
     const std::size_t digits = sum_place(header);
     demand(digits != header.npos && given.size() == kSumDigits, "its sum is not of ", kSumDigits, " digits");

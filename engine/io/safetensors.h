@@ -43,7 +43,7 @@ std::int64_t safetensors_element_size(std::string_view dtype);
 void save_safetensors(const std::filesystem::path& path, const std::vector<SafetensorsEntry>& entries,
                       const SafetensorsMetadata& metadata = {}, const SafetensorsOptions& options = {});
 
-// An entry of a file, whose `size` bytes begin at byte `begin` of it.
+// An entry of a file; its `size` bytes begin at the file's byte `begin`.
 struct SafetensorsPlace {
   std::string name, dtype;
   std::vector<std::int64_t> shape = {};
@@ -54,13 +54,13 @@ struct SafetensorsPlace {
 // an open one intact.
 class SafetensorsFile {
  public:
-  // Throws Error naming the file and what is wrong with it if it is missing, truncated, malformed, or another
-  // one than its sum says.
+  // Throws Error with the file's name and the fault if the file is missing, truncated, malformed, or does not
+  // match its sum.
   explicit SafetensorsFile(const std::filesystem::path& path);
 
   const std::filesystem::path& path() const { return file_->path(); }
   const SafetensorsMetadata& metadata() const { return metadata_; }
-  bool summed() const;  // whether it holds a sum, which is then right
+  bool summed() const;  // whether it holds a sum, which was then correct
   const std::vector<SafetensorsPlace>& entries() const { return entries_; }  // in the order of the header
   std::vector<std::string> names() const;
   bool contains(std::string_view name) const { return index_.contains(std::string(name)); }

@@ -11,7 +11,7 @@
 namespace stillpoint {
 namespace {
 
-// Of x, checked.
+// Checks x and returns its shape.
 kernels::BatchNormShape shape_of(const char* op, const Tensor& x, BatchNormOptions options) {
   require_rank(op, "x", x, 4);
   const kernels::BatchNormShape s{x.dim(0), x.dim(1), x.dim(2), x.dim(3), options.pool};
@@ -53,8 +53,8 @@ void require_channels(const char* op, const char* name, const Tensor& x, const T
 
 }  // namespace
 
-// reads the input: what it normalises to, where that is positive and which is the largest of a window is
-// computed again
+// The gradient reads the input, and computes again the normalised values, their signs and the largest of a
+// window.
 BatchNormValue batch_norm_relu(const Tensor& x, const Tensor& gain, const Tensor& shift,
                                BatchNormOptions options) {
   constexpr const char* op = "batch_norm_relu";

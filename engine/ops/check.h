@@ -1,4 +1,4 @@
-// Checks that ops share: operands of one kind, expected ranks.
+// Checks that ops share: operands of the same kind, expected ranks.
 #pragma once
 #include "engine/tensor.h"
 
@@ -20,7 +20,7 @@ inline void require_shape(const char* op, const char* name, const Tensor& x, con
           to_text(shape), ", check the sizes");
 }
 
-// int32 (n), each in [0, bound). Values on a GPU are left to the kernels, which give NaN for a wrong one.
+// x is int32 (n), each in [0, bound). The kernels check values on a GPU: they give NaN for a wrong one.
 inline void require_indices(const char* op, const char* name, const Tensor& x, Index bound) {
   require_rank(op, name, x, 1);
   require(x.dtype() == DType::int32, op, ": given ", name, " of ", name_of(x.dtype()),

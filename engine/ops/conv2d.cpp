@@ -12,7 +12,7 @@ namespace {
 
 using Tensors = std::vector<Tensor>;
 
-// Of x (N,Ci,H,W) and w (Co,Ci,Kh,Kw).
+// Checks x (N,Ci,H,W) and w (Co,Ci,Kh,Kw) and returns their shape.
 kernels::Conv2dShape checked_shape(const char* op, const Shape& x, const Shape& w, const Conv2dOptions& o) {
   require(x.size() == 4 && w.size() == 4 && x[1] == w[1], op, ": given x ", to_text(x), ", w ", to_text(w),
           ", expected (N,Ci,H,W), (Co,Ci,Kh,Kw), check the sizes");

@@ -1,4 +1,4 @@
-// Element-wise ops and their derivatives; a comment says what each gradient reads.
+// Element-wise ops and their derivatives; the comment of an op says what its gradient reads.
 #include "kernels/elementwise/elementwise.h"
 
 #include "engine/ops.h"
@@ -17,7 +17,7 @@ Tensor map(Unary f, const Tensor& x) {
   return y;
 }
 
-// 1 where x > 0: constant almost everywhere, so unrecorded.
+// Returns 1 where x > 0, else 0: constant almost everywhere, so unrecorded.
 Tensor step(const Tensor& x) { return map(Unary::step, x); }
 
 Shape broadcast_shape(const char* op, const Tensor& a, const Tensor& b) {
@@ -32,7 +32,7 @@ Shape broadcast_shape(const char* op, const Tensor& a, const Tensor& b) {
   return out;
 }
 
-// f(a, b) after broadcasting; the vjp sees operands of y's shape (expand's own vjp sums back).
+// Computes f(a, b) after broadcasting; the vjp sees operands of y's shape (expand's own vjp sums back).
 Tensor zip(const char* op, Binary f, const Tensor& a, const Tensor& b, const Vjp& vjp) {
   require_same_kind(op, a, b);
   const Shape shape = broadcast_shape(op, a, b);
@@ -54,7 +54,7 @@ Tensor subtract(const Tensor& a, const Tensor& b) {
   });
 }
 
-// reads both operands
+// The gradients read both operands.
 Tensor multiply(const Tensor& a, const Tensor& b) {
   return zip("multiply", Binary::multiply, a, b, [](const VjpContext& c) {
     return Tensors{c.wants(0) ? multiply(c.g, c.inputs[1]) : Tensor(),
@@ -62,7 +62,7 @@ Tensor multiply(const Tensor& a, const Tensor& b) {
   });
 }
 
-// d(a/b) = g/b, -g y/b: reads b and the output
+// d(a/b) = g/b, -g y/b: the gradients read b and the output.
 Tensor divide(const Tensor& a, const Tensor& b) {
   return zip("divide", Binary::divide, a, b, [](const VjpContext& c) {
     const Tensor q = divide(c.g, c.inputs[1]);
@@ -83,13 +83,13 @@ Tensor negate(const Tensor& x) {
                 [](const VjpContext& c) { return Tensors{negate(c.g)}; });
 }
 
-// reads the output
+// The gradient reads the output.
 Tensor relu(const Tensor& x) {
   return record(map(Unary::relu, x), "relu", {x},
                 [](const VjpContext& c) { return Tensors{multiply(c.g, step(c.y))}; });
 }
 
-// reads the output
+// The gradient reads the output.
 Tensor exponential(const Tensor& x) {
   return record(map(Unary::exponential, x), "exponential", {x},
                 [](const VjpContext& c) { return Tensors{multiply(c.g, c.y)}; });
@@ -100,13 +100,13 @@ Tensor logarithm(const Tensor& x) {
                 [](const VjpContext& c) { return Tensors{divide(c.g, c.inputs[0])}; });
 }
 
-// g/(2 y): reads the output
+// The gradient g/(2 y) reads the output.
 Tensor square_root(const Tensor& x) {
   return record(map(Unary::square_root, x), "square_root", {x},
                 [](const VjpContext& c) { return Tensors{divide(affine(c.g, 0.5, 0), c.y)}; });
 }
 
-// -g y^2: reads the output
+// The gradient -g y^2 reads the output.
 Tensor reciprocal(const Tensor& x) {
   return record(map(Unary::reciprocal, x), "reciprocal", {x},
                 [](const VjpContext& c) { return Tensors{negate(multiply(c.g, square(c.y)))}; });
@@ -122,7 +122,7 @@ Tensor cosine(const Tensor& x) {
                 [](const VjpContext& c) { return Tensors{negate(multiply(c.g, sine(c.inputs[0])))}; });
 }
 
-// g (1 - y^2): reads the output
+// The gradient g (1 - y^2) reads the output.
 Tensor hyperbolic_tangent(const Tensor& x) {
   return record(map(Unary::tanh, x), "hyperbolic_tangent", {x},
                 [](const VjpContext& c) { return Tensors{multiply(c.g, affine(square(c.y), -1, 1))}; });

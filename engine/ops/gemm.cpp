@@ -24,7 +24,7 @@ Tensor linear_forward(const char* op, const Tensor& x, const Tensor& w, const Te
   return y;
 }
 
-// Cotangents of p = x w^T + b given dp: reads x and w.
+// Returns the cotangents of p = x w^T + b given dp; they read x and w.
 Tensors linear_vjp(const VjpContext& c, const Tensor& g) {
   const Tensor &x = c.inputs[0], &w = c.inputs[1];
   const Tensor rows_g = reshape(g, {-1, w.dim(0)});
@@ -41,7 +41,7 @@ Tensors with_optional_bias(const Tensor& x, const Tensor& w, const Tensor& b) {
 
 }  // namespace
 
-// reads both operands
+// The gradients read both operands.
 Tensor matmul(const Tensor& a, const Tensor& b, MatmulOptions options) {
   require_rank("matmul", "a", a, 2);
   require_rank("matmul", "b", b, 2);
@@ -67,7 +67,7 @@ Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b) {
                 [](const VjpContext& c) { return linear_vjp(c, c.g); });
 }
 
-// reads the output, x and w
+// The gradients read the output, x and w.
 Tensor linear_relu(const Tensor& x, const Tensor& w, const Tensor& b) {
   return record(linear_forward("linear_relu", x, w, b, true), "linear_relu", with_optional_bias(x, w, b),
                 [](const VjpContext& c) {

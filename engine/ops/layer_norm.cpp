@@ -20,7 +20,7 @@ Tensor reference(const Tensor& x) {
 
 }  // namespace
 
-// reads the output
+// The gradient reads the output.
 Tensor layer_norm(const Tensor& x) {
   require(x.rank() > 0 && x.dim(-1) > 0, "layer_norm: given x of shape ", to_text(x.shape()),
           ", expected a last axis with elements to normalise over, reshape it");

@@ -11,7 +11,7 @@ using Tensors = std::vector<Tensor>;
 
 }  // namespace
 
-// reads the output
+// The gradient reads the output.
 Tensor lift(const Tensor& p) {
   require_rank("lift", "p", p, 2);
   Tensor y = Tensor::empty({p.dim(0), 2 * p.dim(1)}, p.options());
@@ -19,7 +19,7 @@ Tensor lift(const Tensor& p) {
   return record(y, "lift", {p}, [](const VjpContext& c) { return Tensors{lift_adjoint(c.y, c.g)}; });
 }
 
-// a(y,g) = c(y) s(g) - s(y) c(g) is antisymmetric: d<u,a> is t(g,-u) in y and t(y,u) in g
+// a(y,g) = c(y) s(g) - s(y) c(g) is antisymmetric: d<u,a> is t(g,-u) in y and t(y,u) in g.
 Tensor lift_adjoint(const Tensor& y, const Tensor& g) {
   require_same_kind("lift_adjoint", y, g);
   require_shape("lift_adjoint", "g", g, y.shape());
@@ -33,7 +33,7 @@ Tensor lift_adjoint(const Tensor& y, const Tensor& g) {
   });
 }
 
-// <h, t(y,u)> = sum u (c(y) s(h) - s(y) c(h)): d is -t(h,u) in y and a(y,h) in u
+// <h, t(y,u)> = sum u (c(y) s(h) - s(y) c(h)): its derivative is -t(h,u) in y and a(y,h) in u.
 Tensor lift_tangent(const Tensor& y, const Tensor& u) {
   require_same_kind("lift_tangent", y, u);
   require_shape("lift_tangent", "y", y, {u.dim(0), 2 * u.dim(1)});

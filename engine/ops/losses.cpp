@@ -23,7 +23,7 @@ Tensor one_hot(const Tensor& labels, Index classes, const Tensor& like) {
 
 }  // namespace
 
-// g y - y sum(g y): reads the output
+// The gradient g y - y sum(g y) reads the output.
 Tensor softmax(const Tensor& x) {
   require(x.rank() >= 1 && x.dim(-1) > 0, "softmax: given shape ", to_text(x.shape()),
           ", expected a last axis of size > 0, check the shape");
@@ -37,7 +37,7 @@ Tensor softmax(const Tensor& x) {
   });
 }
 
-// (softmax - one hot) g / rows: reads logits and labels
+// The gradient (softmax - one hot) g / rows reads logits and labels.
 Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& labels) {
   const char* const op = "softmax_cross_entropy";
   require_rank(op, "logits", logits, 2);
@@ -65,7 +65,7 @@ Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& labels) {
   });
 }
 
-// reads both inputs
+// The gradients read both inputs.
 Tensor mean_squared_error(const Tensor& x, const Tensor& target) {
   const char* const op = "mean_squared_error";
   require_same_kind(op, x, target);

@@ -11,14 +11,14 @@ namespace {
 
 using Tensors = std::vector<Tensor>;
 
-// Of a pooled image with the places of its values.
+// Returns the shape of a pooled image from the places of its values.
 kernels::MaxPoolShape shape_of(const Tensor& place, Index height, Index width, Index size) {
   return {place.dim(0) * place.dim(1), height, width, size};
 }
 
 Tensor gather(const Tensor& x, const Tensor& place, Index size);
 
-// Reads nothing of its operand.
+// The gradient does not read the operand.
 Tensor scatter(const Tensor& y, const Tensor& place, Index height, Index width, Index size) {
   Tensor x = Tensor::empty({y.dim(0), y.dim(1), height, width}, y.options());
   kernels::max_pool2d_scatter(shape_of(place, height, width, size), y.array(), place.array(), x.array());
@@ -26,7 +26,7 @@ Tensor scatter(const Tensor& y, const Tensor& place, Index height, Index width, 
                 [place, size](const VjpContext& c) { return Tensors{gather(c.g, place, size)}; });
 }
 
-// Reads nothing of its operand.
+// The gradient does not read the operand.
 Tensor gather(const Tensor& x, const Tensor& place, Index size) {
   Tensor y = Tensor::empty(place.shape(), x.options());
   const Index height = x.dim(2), width = x.dim(3);
@@ -38,7 +38,7 @@ Tensor gather(const Tensor& x, const Tensor& place, Index size) {
 
 }  // namespace
 
-// reads the places of the output's values
+// The gradient reads the places of the output's values.
 Tensor max_pool2d(const Tensor& x, Index size) {
   constexpr const char* op = "max_pool2d";
   require_rank(op, "x", x, 4);

@@ -30,7 +30,7 @@ kernels::RelativeAttentionShape checked_shape(const Tensors& inputs) {
   return {qkv.dim(0), length, heads, features};
 }
 
-// The kernel's gradients, unrecorded.
+// Computes the gradients by the kernel, unrecorded.
 Tensors fused_vjp(const VjpContext& c, const kernels::RelativeAttentionShape& shape, const Tensor& log_sum) {
   const bool parameters = c.wants(1) || c.wants(2) || c.wants(3);
   Tensors gradients;
@@ -41,7 +41,7 @@ Tensors fused_vjp(const VjpContext& c, const kernels::RelativeAttentionShape& sh
   return gradients;
 }
 
-// ones[i, L-1-i] and bias[i,j] = -inf for j > i, both (L,L)
+// reversed has ones at [i, L-1-i], and causal is -inf for j > i, both (L,L).
 struct Positions {
   Tensor reversed, causal;
   Positions(Index length, TensorOptions options) {
@@ -56,12 +56,12 @@ struct Positions {
   }
 };
 
-// Columns [at, at + E) of x's sample n as a matrix (L,E); x (N,L,.).
+// Returns columns [at, at + E) of x's sample n as a matrix (L,E); x (N,L,.).
 Tensor columns(const Tensor& x, Index n, Index at, Index features) {
   return reshape(slice(x, {n, 0, at}, {n + 1, x.dim(1), at + features}), {x.dim(1), features});
 }
 
-// One head of one sample: its part of y (L,E).
+// Returns the part of y (L,E) of one head of one sample.
 Tensor head_reference(const Tensors& in, const Positions& positions, Index n, Index head) {
   const Index length = in[0].dim(1), heads = in[2].dim(0), features = in[2].dim(1), at = head * features;
   const Tensor q = columns(in[0], n, at, features),
@@ -70,8 +70,8 @@ Tensor head_reference(const Tensors& in, const Positions& positions, Index n, In
                r = slice(in[1], {0, at}, {length, at + features});
   const auto bias = [&](const Tensor& b) { return slice(b, {head, 0}, {head + 1, features}); };
   const Tensor by_key = matmul(q + bias(in[2]), k, {.transpose_b = true});
-  // Column c holds distance L-1-c; a zero column before it, read in rows of L, moves row i by L-1-i to the
-  // left.
+  // Column c holds distance L-1-c. A zero column before it, read in rows of L, moves row i to the left by
+  // L-1-i.
   const Tensor by_distance = matmul(q + bias(in[3]), matmul(positions.reversed, r), {.transpose_b = true});
   const Tensor shifted = slice(reshape(pad(by_distance, {0, 1}, {length, length + 1}), {length + 1, length}),
                                {1, 0}, {length + 1, length});
@@ -81,7 +81,7 @@ Tensor head_reference(const Tensors& in, const Positions& positions, Index n, In
 
 }  // namespace
 
-// reads the inputs, the output and the logarithms of the rows' sums
+// The gradients read the inputs, the output and the logarithms of the rows' sums.
 Tensor relative_attention(const Tensor& qkv, const Tensor& r, const Tensor& b_w, const Tensor& b_r) {
   const Tensors inputs{qkv, r, b_w, b_r};
   const kernels::RelativeAttentionShape shape = checked_shape(inputs);

@@ -10,7 +10,7 @@ namespace {
 
 using Tensors = std::vector<Tensor>;
 
-// Inputs are x, then each layer's w and (where it has one) b; `plan` remembers which layer has what.
+// The inputs are x, then each layer's w and, if it has one, b; `plan` remembers which layer has what.
 struct Plan {
   std::vector<Activation> activations;
   std::vector<bool> has_bias;
@@ -78,7 +78,7 @@ Tensors fused_vjp(const VjpContext& c, const Plan& plan, const Tensor& saved) {
 
 }  // namespace
 
-// reads x, the weights and the inner activations (in the kernel's own layout)
+// The gradients read x, the weights and the inner activations (in the kernel's own layout).
 Tensor sim_head(const Tensor& x, const std::vector<HeadLayer>& layers) {
   const Index width = checked_width(x, layers);
   const std::vector<kernels::SimHeadLayer> chain = kernel_layers_of(layers);

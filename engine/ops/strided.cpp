@@ -33,7 +33,7 @@ View make_view(const Shape& size, const Shape& stride, Index offset = 0) {
   return view;
 }
 
-// The view of x with strides 0 where `shape` repeats it.
+// Returns the view of x with strides 0 where `shape` repeats it.
 View expanded_view(const Tensor& x, const Shape& shape) {
   const Shape strides = strides_of(x.shape());
   const std::size_t missing = shape.size() - x.shape().size();

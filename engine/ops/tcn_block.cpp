@@ -55,7 +55,7 @@ kernels::TcnBlockShape checked_shape(const Tensor& x, const TcnBlockParams& p, C
   return {x.dim(0), in, channels, x.dim(2), taps, options.dilation};
 }
 
-// The kernel's gradients, unrecorded.
+// Computes the gradients by the kernel, unrecorded.
 Tensors fused_vjp(const VjpContext& c, const kernels::TcnBlockShape& shape, const kernels::TcnBlockMid& mid) {
   Tensors gradients;
   for (std::size_t i = 0; i < c.inputs.size(); ++i)
@@ -68,7 +68,7 @@ Tensors fused_vjp(const VjpContext& c, const kernels::TcnBlockShape& shape, cons
 
 }  // namespace
 
-// reads x, the weights, the output and both inner activations
+// The gradients read x, the weights, the output and both inner activations.
 Tensor tcn_block(const Tensor& x, const TcnBlockParams& params, Conv1dOptions options) {
   const kernels::TcnBlockShape shape = checked_shape(x, params, options);
   const Shape out{shape.batch, shape.channels, shape.length};
