@@ -171,8 +171,7 @@ void bench_adam(benchmark::State& state) {
 }
 BENCHMARK(bench_adam)->Name("adam")->Arg(17294)->Arg(1 << 20)->UseRealTime();
 
-// The attention of the DEQ-Transformer's cell, and only the vector-Jacobian product for its state. Argument:
-// batch.
+// The attention of a DEQ cell, and its vector-Jacobian product for the state only. Argument: batch.
 void bench_relative_attention(benchmark::State& state) {
   const Index n = state.range(0), length = 520, heads = 8, features = 5, d = heads * features;
   const Tensor qkv = normal({n, length, 3 * d}, 1).variable(), r = normal({length, d}, 2),
@@ -219,8 +218,7 @@ BENCHMARK(bench_conv2d<Conv2dPass::forward>)->Name("conv2d")->Apply(conv2d_sizes
 BENCHMARK(bench_conv2d<Conv2dPass::data>)->Name("conv2d_data_adjoint")->Apply(conv2d_sizes);
 BENCHMARK(bench_conv2d<Conv2dPass::weight>)->Name("conv2d_weight_adjoint")->Apply(conv2d_sizes);
 
-// 128 images. The bytes are x twice forward and twice backward, y, g twice, and dx. Arguments: channels,
-// side, pool.
+// 128 images. Bytes: x twice forward and twice backward, y, g twice, dx. Arguments: channels, side, pool.
 void bench_batch_norm(benchmark::State& state) {
   const Index n = 128, channels = state.range(0), side = state.range(1), pool = state.range(2);
   const Tensor x = normal({n, channels, side, side}, 1).variable(), gain = normal({channels}, 2).variable(),

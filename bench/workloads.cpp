@@ -22,8 +22,7 @@ Tensor uniform(Shape shape, std::uint64_t stream) {
   return y;
 }
 
-// Multiply-adds of one causal convolution per channel pair and sample. Taps that reach before the start do
-// not count.
+// Multiply-adds of a causal convolution per channel pair and sample. Taps before the start do not count.
 double taps_inside(Index taps, Index dilation) {
   double total = 0;
   for (Index j = 0; j < taps; ++j) total += double(std::max<Index>(0, length - j * dilation));
@@ -128,8 +127,7 @@ Workload pixels(const std::string& kind) {
   return w;
 }
 
-// Multiply-adds of one 3x3 convolution per channel pair and image. Products with its border of zeros do not
-// count.
+// Multiply-adds of a 3x3 convolution per channel pair and image, without products with the border of zeros.
 double window_products(Index height, Index width) { return double((3 * height - 2) * (3 * width - 2)); }
 
 Workload vision(Index colours, Index side, Index channels, bool two_tier) {

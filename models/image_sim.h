@@ -6,8 +6,7 @@
 
 namespace stillpoint {
 
-// y = relu(batch_norm(conv(x) + b)) with a 3x3 kernel and zeros around the image, then max_pool2d(y, pool) if
-// pool > 1.
+// y = relu(batch_norm(conv(x) + b)), 3x3, zeros around the image; then max_pool2d(y, pool) if pool > 1.
 struct ConvNormRelu {
   Tensor w, b;            // (C,Ci,3,3), (C)
   Tensor gain, shift;     // (C), of the normalisation (Ioffe, Szegedy 2015)
@@ -15,8 +14,7 @@ struct ConvNormRelu {
 
   ConvNormRelu() = default;
   ConvNormRelu(Initializer& init, Index in, Index out);
-  // In training it uses the batch's statistics and updates the running ones; otherwise it uses the running
-  // ones.
+  // In training it uses the batch's statistics and updates the running ones; otherwise it uses those.
   Tensor operator()(const Tensor& x, bool training, Index pool) const;
   template <class P>
   void params(P& p) {
@@ -29,8 +27,7 @@ struct ConvNormRelu {
   }
 };
 
-// phi: two stages of (conv, batch norm, ReLU) x 2 and 2x2 max pooling, then a linear map (SIM paper, section
-// 5).
+// phi: two times ((conv, batch norm, ReLU) x 2, 2x2 max pooling), then a linear map (SIM paper, section 5).
 struct ImageLift {
   std::array<ConvNormRelu, 4> convs;
   Linear lift;

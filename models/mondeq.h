@@ -1,6 +1,5 @@
 // Monotone operator equilibrium networks: z* = sigma(W z* + U x + b) with W = (1-m) I - A^T A + B - B^T. I -
-// W is strongly monotone, so that there is exactly one fixed point, and splitting finds it (Winston, Kolter
-// 2020).
+// W is strongly monotone, so there is exactly one fixed point; splitting finds it (Winston, Kolter 2020).
 #pragma once
 #include <string>
 
@@ -47,8 +46,7 @@ struct MonDeqTier {
   Tensor g, h, down_g;  // (1) each: g scales A^T A, down_g scales D^T D, h scales B
 
   // Returns the effective kernels, recorded. A gain of A^T A or D^T D at or below 0 would break monotonicity.
-  // A gain below 1e-6 therefore counts as 1e-6 and has no gradient; any other has the value of the paper's
-  // model.
+  // A gain below 1e-6 therefore counts as 1e-6 and has no gradient; others keep their value.
   TierKernels kernels() const;
   template <class P>
   void params(P& p) {

@@ -1,5 +1,4 @@
-// Stable invariant models: lift phi, optional random Fourier lift psi, Koopman map U V^T, reverse network r,
-// output.
+// Stable invariant models: lift phi, optional Fourier lift psi, Koopman map U V^T, reverse network r, output.
 #pragma once
 #include <string>
 

@@ -19,8 +19,7 @@ struct WeightNormConv {
   }
 };
 
-// The 1x1 convolution of a residual whose channels change: w (C,Ci,1) from N(0, 0.01^2), b (C) (Bai et al.
-// 2018).
+// 1x1 convolution of a residual whose channels change: w (C,Ci,1) from N(0, 0.01^2), b (C) (Bai et al. 2018).
 struct DownSample {
   Tensor w, b;
   template <class P>

@@ -1,5 +1,4 @@
-// Equilibria as values of a graph: solves z* = f(z*) without recording, then differentiates it by a chosen
-// method.
+// Equilibria as values of a graph: solves z* = f(z*) unrecorded, and differentiates it by a chosen method.
 #pragma once
 #include "solvers/fixed_point/fixed_point.h"
 

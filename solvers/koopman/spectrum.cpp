@@ -91,8 +91,7 @@ std::vector<Cluster> clusters_on_circle(const std::vector<Complex>& eigenvalues,
   return clusters;
 }
 
-// Sorts by falling modulus. The solver returns the eigenvalues of an m-fold defective block about eps^(1/m)
-// apart.
+// Sorts by falling modulus. Eigenvalues of an m-fold defective block come out about eps^(1/m) apart.
 std::vector<Complex> eigenvalues_of(const Matrix& k) {
   const Eigen::EigenSolver<Eigen::MatrixXd> solver(k, false);
   require(solver.info() == Eigen::Success, "koopman_spectrum: given a matrix of ", k.rows(),

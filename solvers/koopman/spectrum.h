@@ -1,5 +1,4 @@
-// Estimates Koopman matrices of a map from its trajectories, and reads from their spectra how the map
-// settles.
+// Estimates Koopman matrices of a map from trajectories, and reads from their spectra how the map settles.
 #pragma once
 #include <complex>
 #include <vector>
@@ -47,8 +46,7 @@ struct KoopmanSpectrum {
 KoopmanSpectrum koopman_spectrum(const Tensor& matrix, double tolerance = 1e-6);
 
 // The limit of K^n on the eigenvalue 1 (eq. 7): V U with the projector's factors V (D,p) and U (p,D), U V =
-// I. In case (iii) it is the mean over time. Throws Error if the eigenvalue 1 is not semisimple or the radius
-// is above 1.
+// I. In case (iii) it is the mean over time. Throws Error if eigenvalue 1 is not semisimple or radius > 1.
 struct SpectralProjector {
   Tensor v, u;
   Tensor matrix() const;

@@ -22,8 +22,7 @@ struct CirculantSpectrum {
 Tensor circulant_product(const std::shared_ptr<const CirculantSpectrum>& w, const Tensor& z, const Tensor& a,
                          const Tensor& s);
 
-// Returns the planes of a^H b (if adjoint_a) or of a b per frequency, from the real blocks of a and the
-// planes of b.
+// Returns the planes of a b, or a^H b if adjoint_a, per frequency, from a's real blocks and b's planes.
 Tensor product_planes(const Tensor& a_blocks, const Tensor& b_planes, bool adjoint_a);
 
 }  // namespace stillpoint

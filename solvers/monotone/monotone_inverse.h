@@ -1,5 +1,4 @@
-// Applies V = (I + a (I - W))^{-1} for a monotone W: a dense matrix, or circular convolutions over tiers of
-// images.
+// Applies V = (I + a (I - W))^{-1} for a monotone W: a dense matrix, or convolutions over tiers of images.
 #pragma once
 #include "solvers/monotone/circulant.h"
 #include "solvers/monotone/monotone.h"

@@ -19,8 +19,7 @@ class SplittingOperator {
   virtual ~SplittingOperator() = default;
   // Returns W z, or W^T z if transposed.
   virtual Parts apply(const Parts& z, bool transposed) const = 0;
-  // Returns V r, or V^T r if transposed. V = (I + a (I - W))^{-1} for the step size a that the operator was
-  // made for.
+  // Returns V r, or V^T r if transposed. V = (I + a (I - W))^{-1} for the operator's step size a.
   virtual Parts resolve(const Parts& r, bool transposed) const = 0;
   // Returns the side of a part's square image, on whose frame sigma is 0, or 1 if the part is not an image.
   virtual Index side(std::size_t part) const = 0;
@@ -40,8 +39,7 @@ struct SplittingOptions {
   double tolerance = 1e-2;  // bound for the sum over parts of ||z' - z|| / (1e-6 + ||z'||)
   Index max_iterations = 300;
   double divergence = 1e6;  // stops if the norm of the iterate exceeds this times the norm of the first one
-  // The host asks every so many iterations whether to stop; 0: never. A stopped iteration changes nothing
-  // more.
+  // The host asks every so many iterations whether to stop; 0: never. After a stop nothing changes.
   Index check_every = 1;
 };
 

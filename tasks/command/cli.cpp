@@ -63,7 +63,7 @@ TrainRequest resumed_request(const TaskKind& kind, const TrainFlags& flags) {
   require(
       (!others.any() || !flags.trial.empty()) && flags.run.empty(),
       "--resume: given together with settings, expected --resume without them (with --device, --threads, and "
-      "IMAGE or --data where those have moved), the run keeps its own settings");
+      "IMAGE or --data if those have moved), the run keeps its own settings");
   const RunRecord record = settings_to_resume(flags.resume);
   require(record.task == kind.name(), "--resume: ", flags.resume, " is a run of ", record.task,
           ", expected one of ", kind.name(), ", use `stillpoint train ", shell_quoted(record.task),

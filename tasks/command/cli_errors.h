@@ -10,8 +10,7 @@ class ParseError;
 
 namespace stillpoint {
 
-// Returns an exception's message in the project's words, also for exceptions of the standard library and
-// nlohmann.
+// Returns an exception's message in the project's words, also for those of the standard library and nlohmann.
 std::string explained(const std::exception& error);
 
 // Both report on `err` and return the exit code: 1 for an error, 2 for wrong usage.

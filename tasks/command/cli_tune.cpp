@@ -40,8 +40,7 @@ bool holds_password(const std::string& url) {
          (start != std::string::npos && at != std::string::npos && url.find(':', start + 3) < at);
 }
 
-// Returns STILLPOINT_PYTHON, else the Python that dev.sh has made beside the build folders, else the
-// system's.
+// Returns STILLPOINT_PYTHON, else the Python that dev.sh has made beside the build folders, or the system's.
 std::string python() {
   if (const char* const given = std::getenv("STILLPOINT_PYTHON"); given != nullptr && *given != 0)
     return given;
@@ -157,8 +156,8 @@ Json TuneFlags::plan(const TaskKind& kind) const {
   Json fixed = chosen.settings;
   for (const SettingsLayer& layer : layers)
     for (const auto& [setting, value] : layer.object.items()) fixed[setting] = resolved.at(setting);
-  // If a draw does not fit the task, or the task cannot be made here, this gives one error now instead of one
-  // per trial.
+  // If a draw does not fit the task, or the task cannot be made here, this is one error now, not one per
+  // trial.
   const Json config = kind.resolve({{fixed, "search space"}, {chosen.first_draw(), "draw"}});
   std::set<std::string> drawn;
   for (const auto& [setting, draw] : chosen.draws.items()) drawn.insert(setting);

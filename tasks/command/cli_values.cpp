@@ -61,7 +61,7 @@ CLI::Validator choice(std::vector<std::string> names) {
 void refuse_idle(const CLI::App& app, const std::vector<std::string>& flags, const std::string& what) {
   for (const std::string& flag : flags)
     require(app.count(flag) == 0, flag, ": given with ", what,
-            ", where it would do nothing, expected it for what it changes, leave it out");
+            ", where it would do nothing, expected it only if it has an effect, leave it out");
 }
 
 void refuse_others(const CLI::App& app, const std::string& but, const std::string& what) {

@@ -14,8 +14,7 @@ CLI::Validator whole_number(std::int64_t low, std::int64_t high = std::numeric_l
 CLI::Validator number(double low, double high, bool open = false);
 CLI::Validator choice(std::vector<std::string> names);
 
-// Throw Error if any flag except `but`, or one of `flags`, was given, because it would do nothing with
-// `what`.
+// Throw Error if any flag except `but`, or one of `flags`, was given: it would do nothing with `what`.
 void refuse_others(const CLI::App& app, const std::string& but, const std::string& what);
 void refuse_idle(const CLI::App& app, const std::vector<std::string>& flags, const std::string& what);
 

@@ -45,7 +45,7 @@ int exit_code(int code, std::ostream& out, std::ostream& err) {
   if (out.flush()) return code;
   if (!is_closed(STDOUT_FILENO))
     err << "stillpoint: standard output could not be written" << (errno != 0 ? ": " : "")
-        << (errno != 0 ? std::strerror(errno) : "") << ", what is there is not whole; make room for it"
+        << (errno != 0 ? std::strerror(errno) : "") << ", so the output is incomplete; free some space"
         << std::endl;
   return code != 0 ? code : 1;
 }

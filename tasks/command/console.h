@@ -1,5 +1,4 @@
-// The last words to the user: the message of an error when memory is short, and whether all output was
-// written.
+// The last words to the user: messages when memory is short, and a check that all output was written.
 #pragma once
 #include <exception>
 #include <ostream>

@@ -219,8 +219,7 @@ std::vector<Index> all_rows(Index count) {
 
 Split split_rows(Index count, std::uint64_t seed, bool retrain) {
   require(count >= 10, "split: given ", count, " images, expected at least 10, load a larger set");
-  // This epoch is the furthest from those of training, so that the order differs although the seed is the
-  // same.
+  // This epoch is the furthest from those of training, so that the same seed gives another order.
   const std::vector<Index> order = EpochOrder{seed, count, true}.rows((Index(1) << 62) - 1);
   const auto valid = order.begin() + (count + 5) / 10;
   Split split{{valid, order.end()}, {order.begin(), valid}};

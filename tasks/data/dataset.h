@@ -38,8 +38,7 @@ struct Dataset {
 // name says, or those of another set by their first labels.
 Dataset load_dataset(std::string_view name, const std::filesystem::path& path = {});
 
-// The rows of the training and of the validation set, both ascending. The seed draws one row in ten to
-// validate.
+// The rows of the training and validation sets, both ascending. The seed draws one row in ten to validate.
 struct Split {
   std::vector<Index> train, valid;
 };

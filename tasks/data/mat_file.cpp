@@ -141,7 +141,7 @@ class Walk {
       expect_size(at_ + bytes);
       require(type == type_array || type == type_compressed, "mat: given ", name_,
               " with an element of type ", type, " at byte ", at_ - tag_bytes,
-              ", expected arrays (14 or 15), save the arrays alone");
+              ", expected arrays (14 or 15), save only the arrays");
       std::vector<std::uint8_t> head;
       const std::uint64_t total = type == type_array ? skip(tag, bytes, head) : unpack(bytes, head);
       out.push_back(ArrayHead(name_, head, total).read());

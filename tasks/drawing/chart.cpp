@@ -49,8 +49,7 @@ Axis y_axis_of(const LineChart& chart) {
   return axis;
 }
 
-// Returns path data. A gap lifts the pen, and a single point between gaps becomes a dot, made by the line's
-// round ends.
+// Returns path data. A gap lifts the pen; a single point between gaps becomes a dot of the line's round ends.
 std::string path_of(const Line& line, const Axis& x, const Axis& y) {
   std::string path;
   std::size_t points = 0;  // drawn since the pen came down

@@ -52,8 +52,7 @@ std::string with_commas(std::string number) {
 std::vector<double> linear_ticks(double low, double high, std::size_t most) {
   if (!(high > low)) return {low};
   if (!std::isfinite(high - low)) return {};
-  // Powers of ten are integers, because multiples of a rounded 0.1 drift away from the decimals in their
-  // labels.
+  // Powers of ten are integers, because multiples of a rounded 0.1 drift away from their labels.
   int power = int(std::floor(std::log10((high - low) / double(most)))) - 1;
   for (;; ++power) {
     for (const double factor : {1.0, 2.0, 5.0}) {

@@ -23,8 +23,7 @@ std::string readable(double value);
 bool spans_decades(const std::vector<double>& values);
 
 // Returns the ascending indices of at most `most` (5 or more) points to draw: the first, the last, and from
-// every bucket of neighbours the lowest, the highest and one that is not finite, so that extremes and gaps
-// stay.
+// every bucket the lowest, the highest and one that is not finite, so that extremes and gaps stay.
 std::vector<std::size_t> thinned(const std::vector<double>& y, std::size_t most);
 
 }  // namespace stillpoint::report

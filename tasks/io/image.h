@@ -33,15 +33,13 @@ Image read_image(const std::filesystem::path& path, const Colour& background = {
 // value.
 void check_image(const char* where, const Image& image);
 
-// Returns the bytes of a PNG file. Throws Error unless the image has 3 channels, a positive size and matching
-// pixels.
+// Returns the bytes of a PNG file. Throws Error unless check_image accepts the image.
 std::string encode_png(const Image& image);
 
 // Writes the file atomically. Throws Error if encode_png or write_atomically does.
 void write_png(const std::filesystem::path& path, const Image& image);
 
-// Returns a, `gap` white columns and b, from left to right; the shorter picture is filled up with white
-// below.
+// Returns a, `gap` white columns and b, from left to right. The shorter picture gets white rows below.
 Image side_by_side(const Image& a, const Image& b, int gap);
 
 }  // namespace stillpoint

@@ -46,8 +46,7 @@ class MetricsLog {
   void log(const MetricsRow& row);
   // After a resume: whether the log held a row of this split at exactly that step.
   bool held(const std::string& split) const { return held_.splits.contains(split); }
-  // After a resume: the number of `resume->rows` that are missing, and the step of the last row that is
-  // there.
+  // After a resume: how many of `resume->rows` are missing, and the step of the last row that is there.
   std::int64_t lost() const { return lost_; }
   std::int64_t last_step() const { return held_.step; }
   // Writes rows and events to the disk, where they are safe once the folder is synced too. Returns the number

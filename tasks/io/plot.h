@@ -1,5 +1,4 @@
-// Draws line plots with gnuplot. The data and the script are always written, the pictures only if gnuplot is
-// installed.
+// Draws line plots: always writes data and script, and the pictures only if gnuplot is installed.
 #pragma once
 #include <chrono>
 #include <filesystem>

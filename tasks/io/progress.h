@@ -1,5 +1,4 @@
-// Shows the progress of a run: one line that overwrites itself on a terminal, a plain line now and then
-// elsewhere.
+// Shows a run's progress: a line that overwrites itself on a terminal, a plain line now and then elsewhere.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -24,8 +23,7 @@ std::string format_duration(double seconds);
 std::string format_number(double value);
 // 0.52, 8.3, 123, 4.57k, 1.23M (decimal thousands and millions).
 std::string format_rate(double per_second);
-// Returns the fields that fit into `width` columns, in ASCII without a line end; those on the right are
-// dropped.
+// Returns the fields that fit into `width` columns, in ASCII without a line end; drops those on the right.
 std::string format_progress(const ProgressState& state, int width);
 
 // Returns whether this is a terminal that understands control sequences.

@@ -1,5 +1,4 @@
-// Writes TFRecord frames with their CRC-32C, and the few protobuf messages that a TensorBoard event file
-// needs.
+// Writes TFRecord frames with their CRC-32C, and the few protobuf messages of a TensorBoard event file.
 #include "tasks/io/tensorboard.h"
 
 #include <unistd.h>

@@ -36,8 +36,7 @@ struct CopyMemoryConfig {
   }
 };
 
-// Sequences of length T + 20: ten digits 1..8, T - 1 zeros, eleven 9s. The target is T + 10 zeros, then the
-// digits.
+// Sequences of length T + 20: ten digits 1..8, T - 1 zeros, eleven 9s. Targets: T + 10 zeros, the digits.
 struct CopyMemoryData {
   Index length;
   std::vector<float> x;         // (n, length)

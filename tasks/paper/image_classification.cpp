@@ -21,8 +21,7 @@ TensorOptions options_of(const ImageClassificationConfig& config, Device device)
   return {dtype_of(config.train), device};
 }
 
-// Returns the paper's channels for images of one or three channels. They give the parameter counts of its
-// Table 2.
+// Returns the paper's channels for grey or colour images. They give the parameter counts of its Table 2.
 std::string paper_channels(const std::string& model, Index image_channels) {
   const bool grey = image_channels == 1;
   if (model == "sim") return grey ? "24" : "38";

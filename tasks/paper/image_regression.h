@@ -20,7 +20,7 @@ struct ImageRegressionConfig {
     f("model", model, "single-tier, two-tier or RFF-only SIM", one_of({"single", "two", "rff"}));
     f("image", image, "PNG or JPEG file to learn");
     f("background", background, "colour behind transparent pixels: white, black, grey or #RRGGBB");
-    f("batch", batch, "pixels per step, drawn anew in every epoch; 0: all, as in the paper", counted(0));
+    f("batch", batch, "pixels per step, drawn again in every epoch; 0: all, as in the paper", counted(0));
     f("retrain", retrain, "train on training and validation pixels together");
     f("phi_hidden", phi_hidden, "h, hidden units of the lift phi (single, two)", wide());
     head.fields(f);

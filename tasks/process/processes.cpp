@@ -91,7 +91,7 @@ void EndOfChildren::pass_on(const std::vector<int>& children, std::ostream& out)
   out << "still running:";
   for (const int child : children) out << " " << child;
   out << ", told to end " << format_duration(seconds_since(*since_))
-      << " ago; another Ctrl-C kills them, and a run goes on from its last checkpoint" << std::endl;
+      << " ago; another Ctrl-C kills them, and a run resumes from its last checkpoint" << std::endl;
   patience_ *= 2;
 }
 

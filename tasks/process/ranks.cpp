@@ -11,8 +11,7 @@ namespace stillpoint {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-// The thread gives an orderly end this much time before it saves. Open MPI kills a second after its first
-// signal.
+// The thread saves if an orderly end takes longer than this. Open MPI kills a second after its first signal.
 constexpr std::chrono::milliseconds patience{300}, pause_between_looks{25};
 
 // FNV-1a.

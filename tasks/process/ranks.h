@@ -13,8 +13,7 @@
 
 namespace stillpoint {
 
-// FNV-1a over the bytes, continued from `before`. It detects mistakes, but not values that were made to
-// collide.
+// FNV-1a over the bytes, continued from `before`. It detects mistakes, but not deliberate collisions.
 inline constexpr std::uint64_t empty_hash = 0xCBF29CE484222325u;
 std::uint64_t hash_of(std::string_view bytes, std::uint64_t before = empty_hash);
 // Hashes every value of the parameters, the buffers and the optimiser's state.
@@ -24,8 +23,7 @@ std::uint64_t hash_of(const ParamList& params, const Optimiser& optimiser);
 void require_agreement(kernels::Communicator& group, std::uint64_t hash, const std::string& what,
                        const std::string& advice);
 
-// Keeps the values that the buffers had at `take`, for a checkpoint that is written in the middle of the next
-// step.
+// Keeps the values that the buffers had at `take`, for a checkpoint in the middle of the next step.
 class BufferCopy {
  public:
   void take(const ParamList& params);
@@ -41,8 +39,7 @@ class BufferCopy {
 // `watched`, a separate thread does.
 class LastWords {
  public:
-  // `ending` returns whether the signal has come. `save` writes the checkpoint and returns the message for
-  // the user.
+  // `ending` returns whether the signal has come. `save` writes the checkpoint and returns a message.
   LastWords(kernels::Communicator& group, bool watched, std::function<bool()> ending,
             std::function<std::string()> save);
   ~LastWords();

@@ -61,8 +61,7 @@ bool has_curves(const RunData& run) {
 }
 
 // For one run: a figure per metric with its splits. For more: one per metric and split. A metric that was
-// evaluated only once, like those of the test set, makes no curve, unless the run has logged nothing else
-// yet.
+// evaluated only once, like those of the test set, makes no curve unless nothing else is logged yet.
 std::vector<Wanted> figures_of(const Group& group, const Kind& kind) {
   std::vector<Wanted> wanted;
   for (const RunData* run : group.runs)

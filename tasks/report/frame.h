@@ -16,8 +16,7 @@ struct Axis {
   double operator()(double value) const;
 };
 
-// Gives an axis with only one value a length: extends it to 0, or by an octave to both sides if it is
-// logarithmic.
+// Gives an axis with only one value a length: extends it to 0, or by an octave both ways if logarithmic.
 void widen(Axis& axis);
 
 // Writes ticks with labels below (x) and left (y) of the area that the two axes span, grid lines for y, and

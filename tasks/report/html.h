@@ -7,8 +7,7 @@
 
 namespace stillpoint::report {
 
-// Writes & < > " and ' as entities, and control characters and bytes that are not UTF-8 as U+FFFD, which XML
-// allows.
+// Writes & < > " and ' as entities, control characters and bytes that are not UTF-8 as U+FFFD.
 std::string escaped(std::string_view text);
 std::string base64(std::string_view bytes);
 

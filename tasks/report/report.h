@@ -8,8 +8,7 @@
 
 namespace stillpoint::report {
 
-// Returns a page without scripts and requests. It compares runs of one task on the same data, and separates
-// others.
+// Returns a page without scripts and requests. It compares only runs of one task on the same data.
 std::string page(std::vector<RunData> runs);
 
 struct Written {

@@ -28,8 +28,7 @@ int better_direction(const std::string& metric);
 // Marks the best of the finite values, and all that equal it; marks none unless two or more are finite.
 std::vector<bool> best_of(const std::vector<double>& values, int direction);
 
-// Rows are labels, columns are predictions. Hits and misses each have a colour, misses by their share of the
-// row.
+// Rows are labels, columns are predictions. Hits and misses have colours, misses by their share of the row.
 void write_confusion(HtmlWriter& out, const std::string& caption, const Confusion& confusion);
 // Returns the share of a class's images that were predicted correctly, or NaN if it has no images.
 double class_accuracy(const Confusion& confusion, std::size_t k);

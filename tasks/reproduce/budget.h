@@ -12,8 +12,7 @@ namespace stillpoint {
 double fair_share(std::vector<double> wanted, double total);
 
 // Returns the seconds of an epoch of the job on this machine without evaluations, measured on training steps
-// in `scratch`, which it removes afterwards. Throws Error if the task cannot be made because its data are
-// missing.
+// in `scratch`, which it removes afterwards. Throws Error if the task's data are missing.
 double seconds_per_epoch(const Job& job, Device device, const std::filesystem::path& scratch);
 
 }  // namespace stillpoint

@@ -139,7 +139,7 @@ void Reproduction::search_cell(const PaperCell& cell, double seconds) {
   out_ << "search for " << cell.preset << ": "
        << (fs::exists(found_settings(sources_, cell))
                ? "best settings in " + found_settings(sources_, cell).string()
-               : "no trial is complete, the shipped settings stay")
+               : "no trial is complete, the shipped settings are used")
        << " after " << format_duration(seconds_since(begun)) << std::endl;
 }
 
@@ -204,8 +204,8 @@ void Reproduction::print_commands() {
   }
   for (const auto& [command, run] : commands)
     out_ << run.first << " x " << command << ", about " << format_duration(run.second) << "\n";
-  out_ << "about " << format_duration(all / double(request_.runner.workers))
-       << " in all, evaluations left out" << std::endl;
+  out_ << "about " << format_duration(all / double(request_.runner.workers)) << " in all, without evaluations"
+       << std::endl;
 }
 
 void Reproduction::print_plan() const {
@@ -220,7 +220,7 @@ void Reproduction::print_plan() const {
   for (const auto& [preset, count] : other)
     out_ << count << " finished runs of " << preset
          << " had other settings, epochs or data than they would have now; "
-         << "remove their folders to run them anew\n";
+         << "remove their folders to run them again\n";
   out_ << std::flush;
 }
 

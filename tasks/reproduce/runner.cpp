@@ -91,8 +91,8 @@ void Runner::end(const ProcessEnd& end) {
   }
   const bool saved = end.code == stopped_code || InterruptGuard::interrupted();
   failed_ = failed_ || !saved;
-  out_ << (saved ? "interrupted" : "failed") << ", its last words are in "
-       << shown((run.job->folder / "log.txt").string()) << std::endl;
+  out_ << (saved ? "interrupted" : "failed") << ", see " << shown((run.job->folder / "log.txt").string())
+       << std::endl;
 }
 
 int Runner::run() {

@@ -67,7 +67,7 @@ def start_worker(plan):
         code = work(plan) or int(not Output.whole)
     except Lasting as fault:
         code = LASTING
-        print(f"stillpoint: tune: {fault}; it lasted {plan['patience']:g} s (--patience). No trial has failed of it: mend it and "
+        print(f"stillpoint: tune: {fault}; it lasted {plan['patience']:g} s (--patience). No trial has failed because of it: mend it and "
               f"give the same command", file=sys.stderr, flush=True)
     except SystemExit as end:
         code = end.code

@@ -143,8 +143,7 @@ double largest_relative_difference(const std::vector<double>& a, const std::vect
   return most;
 }
 
-// Bounds the rounding of eight steps: in float32, of a GPU against the CPU; else, of rounded products against
-// exact ones.
+// Bounds the rounding of eight steps: of a GPU against the CPU in float32, else of rounded products.
 double allowed_difference(Precision precision) {
   switch (precision) {
     case Precision::tf32:

@@ -22,15 +22,13 @@ class TaskKind {
   virtual const char* name() const = 0;
   virtual const char* summary() const = 0;
   virtual std::string help() const = 0;  // one line per setting, from the field lists
-  // Returns all settings after the layers. Throws Error, which names the layer, for an unknown key or a bad
-  // value.
+  // Returns all settings after the layers. Throws Error, which names the layer, for a bad key or value.
   virtual Json resolve(const std::vector<SettingsLayer>& layers) const = 0;
   virtual TrainConfig train_config(const Json& config) const = 0;
   virtual std::unique_ptr<Task> make(const Json& config, Device device) const = 0;
 };
 
-// Removes the places of files on this machine from settings: drops `data`, and keeps only the file name of
-// `image`.
+// Removes places on this machine from settings: drops `data`, and keeps only the file name of `image`.
 Json without_places(Json settings);
 
 const std::vector<const TaskKind*>& task_kinds();

@@ -1,5 +1,4 @@
-// Treats the cell of a trained DEQ as a dynamical system: snapshots, dictionaries, Koopman matrices,
-// predictions.
+// Treats a trained DEQ's cell as a dynamical system: snapshots, dictionaries, Koopman matrices, predictions.
 #include <algorithm>
 #include <cmath>
 #include <iomanip>

@@ -81,7 +81,7 @@ void run_spectrum(SpectrumRequest r, std::ostream& out) {
     const double error =
         held_out_error(r, system, phi, k, estimate_readout(features, from, options), tolerance);
     result["held_out_error"] = error;
-    out << "new starts after " << 3 * r.steps << " steps, predicted from the circle alone: relative error "
+    out << "new starts after " << 3 * r.steps << " steps, predicted only from the circle: relative error "
         << error << "\n";
   }
   if (!r.output.empty())

@@ -28,8 +28,7 @@ struct SpectrumRequest {
   std::string phi = {};  // run of a SIM of the same task, whose lift of x replaces x
 };
 
-// Writes spectrum.json, eigenvalues.csv and spectrum.{dat,gnuplot,png,svg} to `output`, and a summary to
-// `out`.
+// Writes spectrum.json, eigenvalues.csv and spectrum.{dat,gnuplot,png,svg} to `output`, a summary to `out`.
 void run_spectrum(SpectrumRequest request, std::ostream& out);
 
 // Does the same for the cell z <- f(z, x) of a copy-memory DEQ with inputs x (paper, section 3, eq. 3-7). For

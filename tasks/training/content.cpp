@@ -36,7 +36,7 @@ std::string content_of(const Dataset& data) {
 void require_same_content(const std::string& where, const std::string& recorded, const std::string& now) {
   require(recorded.empty() || recorded == now, where, ": given data of ", now,
           ", expected those that the run was trained on, of ", recorded,
-          "; name where they are now (IMAGE, --image or --data), or pass --other-data to go on with these");
+          "; name their new place (IMAGE, --image or --data), or pass --other-data to continue with these");
 }
 
 void require_same_settings(const std::string& path, const Json& beside, const Json& of_checkpoint) {

@@ -82,7 +82,7 @@ RunCheckpoint find_checkpoint(const fs::path& run_or_file) {
     try {
       RunCheckpoint found = read_checkpoint(previous);
       found.remark = text("the newest checkpoint is left out (", error.what(), "); the one before, of step ",
-                          found.record.step, ", is whole and taken: ", previous.string());
+                          found.record.step, ", is intact and used: ", previous.string());
       return found;
     } catch (const Error& second) {
       fail(error.what(), "; the one before cannot be read either: ", second.what());
@@ -152,7 +152,7 @@ void RunFolder::start(bool again) {
   const Index saved = steps_saved_in(path_);
   require(again || (saved == 0 && !fs::exists(path_ / results_name)), "train: given folder ", path_.string(),
           ", which holds another run", saved > 0 ? text(" of ", saved, " steps") : "",
-          ", expected a new folder, choose another name, or go on with that run:\n  ", resume_command());
+          ", expected a new folder, choose another name, or resume that run:\n  ", resume_command());
   log_ = std::make_unique<MetricsLog>(path_, again ? std::optional(LogPosition{}) : std::nullopt);
   for (const char* of_step_0 : {checkpoint_name, previous_name}) fs::remove(path_ / of_step_0);
   write_config();
@@ -172,7 +172,7 @@ void RunFolder::check_settings(const Json& of_checkpoint) const {
   if (!fs::exists(path)) return;
   const Json beside = read_json_file(path.string());
   require(beside.is_object() && beside.contains("config"), path.string(),
-          ": has no settings, expected those of the run, remove the file to go on with the checkpoint's");
+          ": has no settings, expected those of the run, remove the file to use the checkpoint's");
   require_same_settings(path.string(), kind_.resolve({{beside["config"], path.string()}}),
                         kind_.resolve({{of_checkpoint, "the checkpoint"}}));
 }
@@ -187,7 +187,7 @@ std::string RunFolder::resume(const RunCheckpoint& from) {
   const std::string lost =
       text("metrics.jsonl lacks ", log_->lost(), " of the ", record.log_rows, " rows that it had at step ",
            record.step, ": those after step ", log_->last_step(),
-           " are missing, by a disk that lost them or by hand; the weights are whole");
+           " are missing (a disk lost them, or somebody removed them); the weights are whole");
   log_->tensorboard().add_text("lost rows", lost, record.step);
   return lost;
 }

@@ -40,8 +40,7 @@ struct OwnFolder {
   std::filesystem::path path;
   std::shared_ptr<FolderLock> lock;
 };
-// Takes the first of runs/NAME-001, -002, ... that is new, or that a process which ended at once has left
-// empty.
+// Takes the first of runs/NAME-001, -002, ... that is new, or was left empty by a process that ended at once.
 OwnFolder new_run_folder(const std::string& name);
 // Removes a folder if it is empty or holds only a lock.
 void remove_if_empty(const std::filesystem::path& folder);
@@ -61,11 +60,9 @@ class RunFolder {
   // Throws Error if another worker of a search has taken the folder over.
   void check_owner() const;
   // Begins a run: writes config.json and an empty log to the disk. Throws Error if the folder holds another
-  // run that is further than its checkpoint of step 0. `again` instead drops the rows of a run without a
-  // checkpoint.
+  // run that is further than its checkpoint of step 0. `again` drops the rows of a run without one.
   void start(bool again);
-  // Opens the log of a run that resumes from this checkpoint. Returns what is missing in it; empty if nothing
-  // is.
+  // Opens the log to resume from this checkpoint. Returns what is missing in it; empty if nothing is.
   std::string resume(const RunCheckpoint& from);
   // Throws Error if the settings in config.json have been edited and differ from the checkpoint's.
   void check_settings(const Json& of_checkpoint) const;

@@ -33,8 +33,7 @@ class Task {
   // Called before the loss of every step, with its batch on the task's device, so that a recipe can adjust
   // its settings.
   virtual void before_step(Index, const std::vector<Tensor>&) {}
-  // Returns whether loss() and its gradient only queue work on the device, so that a CUDA graph may record
-  // them.
+  // Returns whether loss() and its gradient only queue device work, so that a CUDA graph may record them.
   virtual bool recordable() const { return true; }
   // Returns a function that reads what the solvers did in the latest loss() and its gradient, or in the
   // latest replay. Empty if the task has no solvers.
@@ -45,8 +44,7 @@ class Task {
   virtual std::string note() const { return {}; }
   virtual std::vector<std::string> splits() const = 0;  // names for evaluate(); the last is "test"
   virtual Metrics evaluate(const std::string& split) = 0;
-  // Returns what the latest evaluate() found besides its metrics, for eval and results.json; empty if
-  // nothing.
+  // Returns what the latest evaluate() found besides metrics, for eval and results.json; empty if nothing.
   virtual Json details() const { return Json::object(); }
   // write_results writes what a finished or interrupted run shows (images, ...) and mirrors it to
   // TensorBoard; it writes nothing if shows_results() is false.

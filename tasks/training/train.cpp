@@ -149,7 +149,7 @@ TrainOutcome Run::train() {
     const std::string words = last_words_ ? last_words_->speak() : "";
     fail("train: ", error.what(), "; ",
          !words.empty()     ? words
-         : saved_step_ >= 0 ? text("the checkpoint of step ", saved_step_, " is kept. Go on with:\n  ",
+         : saved_step_ >= 0 ? text("the checkpoint of step ", saved_step_, " is kept. Resume with:\n  ",
                                    folder_.resume_command())
                             : "no checkpoint was saved by this rank");
   }

@@ -34,8 +34,7 @@ class TrainingStep {
   TrainingStep(Task& task, Optimiser& optimiser, const ParamList& params, Options options);
 
   // If the loss is not finite the norm is NaN. A single rank on a GPU queues the update before either is
-  // known. Throws OutOfMemory, with the largest batch that would fit if that can be estimated from smaller
-  // ones.
+  // known. Throws OutOfMemory, with the largest batch that would fit, if a smaller one does.
   struct Result {
     double loss, grad_norm;
     bool asked = false;  // whether any rank passed `ask`
