@@ -1,5 +1,5 @@
 // Tests two-dimensional convolution on CUDA against plain loops in double: cuDNN with either border, and our
-// own kernels where cuDNN does not take the shape.
+// own kernels if cuDNN does not take the shape.
 #include <algorithm>
 
 #include "kernels/conv2d/conv2d_cudnn_plan.h"

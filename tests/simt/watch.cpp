@@ -102,7 +102,7 @@ bool Watch::is_earlier(std::uint64_t time) const {
   return time < ordered_ || (time >= block_ && time < barrier_);
 }
 
-// An earlier use that this one conflicts with: fails where nothing orders them.
+// Fails if nothing orders this use after an earlier one that it conflicts with.
 void Watch::check_order(Use earlier, std::uint32_t place, bool earlier_writes, const Now& a) {
   const char* const did = earlier.is_atomic() ? "updated" : earlier_writes ? "wrote" : "read";
   const bool both_atomic = earlier.is_atomic() && a.kind >= AccessKind::atomic;

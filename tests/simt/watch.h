@@ -15,7 +15,7 @@ struct Grid;
 
 enum class AccessKind : std::uint8_t { read, write, atomic, float_atomic };
 
-// One per machine. A function of it runs before the access that it is told of.
+// Each machine has one. Its functions run before the access that they are given.
 class Watch {
  public:
   void start_launch(const Grid& grid);

@@ -265,7 +265,7 @@ TEST_CASE("spectrum of a trained DEQ tells its case and what eq. 7 predicts", "[
   CHECK(result.at("iterated_distance").get<double>() < 1e-3);
   const Json& rows = result.at("dictionaries");
   REQUIRE(rows.size() == 2);
-  // Functions of x alone are invariant: the eigenvalue 1 occurs once per input coordinate, and once for the
+  // Functions of only x are invariant: the eigenvalue 1 occurs once per input coordinate, and once for the
   // constant.
   for (const Json& row : rows)
     CHECK(row.at("at_one").get<int>() == row.at("input_coordinates").get<int>() + 1);

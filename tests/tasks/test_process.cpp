@@ -41,7 +41,7 @@ void check(const Result& result, int code, const Mentions& words) {
 
 bool saved(const TempDir& folder) { return fs::exists(folder / "r" / checkpoint_name); }
 
-// Starts the command and waits until the run has begun, from where on a signal makes it save.
+// Starts the command and waits until the run has begun; from then on a signal makes it save.
 const std::string started = " >out 2>err & p=$!; until grep -q 'run folder' out; do sleep 0.05; done; ";
 
 }  // namespace

@@ -149,7 +149,7 @@ unsigned active_lanes();
 // A point where another thread may go first.
 void preemption_point();
 
-// Starts the body of a kernel, from where on its accesses are checked. It may read its parameters.
+// Starts the body of a kernel; from then on its accesses are checked. It may read its parameters.
 void enter_kernel(const void* parameters, std::size_t bytes);
 
 // Is called before an atomic operation on the address by the code at `place`.
