@@ -79,7 +79,7 @@ class Buffer {
   void* data_ = nullptr;
   std::size_t bytes_ = 0;
   Device device_ = Device::cpu;
-  MemoryArena::Blocks* arena_ = nullptr;  // where the memory goes back to; null: to the device's own pool
+  MemoryArena::Blocks* arena_ = nullptr;  // where the memory goes back to; null: the device's own pool
 };
 
 // Copies between any two devices. Returns when `to` may be read by work queued afterwards and, if the host is

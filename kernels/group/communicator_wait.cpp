@@ -45,8 +45,8 @@ void Communicator::set_patience(double seconds, std::function<void(const std::st
   tell_ = std::move(tell);
 }
 
-// Waiting ranks send each other notes as soon as one of them has lost its patience; a rank that sends none
-// has not come.
+// Waiting ranks send notes to each other as soon as one has lost its patience; a rank without a note has not
+// come.
 class Communicator::Patience {
  public:
   explicit Patience(const Communicator& group) : group_(group), until_(group.patience_) {}

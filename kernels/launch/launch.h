@@ -62,8 +62,7 @@ struct WarpTeam {
     T total = T(0);
     if constexpr (sizeof(T) == 4) {
       for (Index i = lane; i < n; i += 32) total += f(i);
-    } else {  // unrolled, a float64 softmax takes more registers than there are: it spills on sm_120, max on
-              // sm_100
+    } else {  // unrolled, a float64 softmax spills registers on sm_120, and max on sm_100
       STILLPOINT_UNROLL(1)
       for (Index i = lane; i < n; i += 32) total += f(i);
     }

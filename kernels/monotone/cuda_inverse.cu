@@ -9,7 +9,7 @@ namespace {
 
 constexpr int threads = 256;
 
-// shared: row (2,n), column (2,n).
+// Shared memory holds the pivot's row (2,n) and column (2,n).
 template <class T>
 __global__ void __launch_bounds__(threads) invert_planes(Index batch, int n, T* matrices) {
   T* const row = dynamic_shared<T>();

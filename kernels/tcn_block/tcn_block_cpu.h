@@ -259,8 +259,7 @@ inline void each_vector(F f) {
 #pragma GCC unroll 2
     for (int k = 0; k < tile_vectors; ++k) f(o, k);
 }
-
-// The contracts are those of tcn_block_forward and tcn_block_backward, for checked CPU arrays of T, none
+// The contracts are those of tcn_block_forward and tcn_block_backward, for non-empty checked CPU arrays of T.
 // empty.
 template <class T>
 void forward(const TcnBlockShape& s, const TcnBlockWeights& w, const Array& x, const Array& a, const Array& h,

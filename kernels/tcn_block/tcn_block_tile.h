@@ -31,7 +31,7 @@ struct Geometry {
   STILLPOINT_HD int row() const { return tile_row(channels); }
   STILLPOINT_HD int lag1() const { return padded() * in_row() + 4; }
   STILLPOINT_HD int lag2() const { return padded() * row() + 4; }
-  // w1, w2, down_w, then the biases b1, b2, down_b
+  // The order is w1, w2, down_w, then the biases b1, b2, down_b.
   STILLPOINT_HD int weight_elements() const {
     return taps * (lag1() + lag2()) + padded() * in_row() + 3 * padded();
   }
@@ -47,7 +47,7 @@ struct ForwardTile {
   }
 };
 struct BackwardTile {
-  // e2 and a with two halos, e1 with one, dr; x with one
+  // e2 and a have two halos, e1 and x one, dr none.
   static Index elements(const Geometry& g) {
     const int halo = g.taps - 1;
     const int rows = 2 * g.steps_with(2 * halo) + g.steps_with(halo) + g.steps;
