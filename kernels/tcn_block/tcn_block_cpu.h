@@ -260,7 +260,6 @@ inline void each_vector(F f) {
     for (int k = 0; k < tile_vectors; ++k) f(o, k);
 }
 // The contracts are those of tcn_block_forward and tcn_block_backward, for non-empty checked CPU arrays of T.
-// empty.
 template <class T>
 void forward(const TcnBlockShape& s, const TcnBlockWeights& w, const Array& x, const Array& a, const Array& h,
              const Array& y);
