@@ -143,7 +143,7 @@ function(stillpoint_layer_settings target layer)
   if(layer STREQUAL "tasks")
     target_link_libraries(${target} PUBLIC CLI11::CLI11 PNG::PNG JPEG::JPEG)
     stillpoint_data_settings(${target})
-    target_compile_definitions(${target} PRIVATE STILLPOINT_VERSION="${PROJECT_VERSION}")
+    add_dependencies(${target} write_version)
   endif()
 endfunction()
 

@@ -20,6 +20,7 @@
 #include "tasks/io/progress.h"
 #include "tasks/paper/image_classification.h"
 #include "tasks/process/interrupt.h"
+#include "tasks/process/version.h"
 #include "tasks/report/report.h"
 #include "tasks/selftest/info.h"
 #include "tasks/selftest/selftest.h"
@@ -273,7 +274,7 @@ bool is_machine_fault(const std::exception& error) {
 int run_command(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
   CLI::App app("Stable invariant models and deep equilibrium models on CPU and CUDA.", "stillpoint");
   app.require_subcommand(1);
-  app.set_version_flag("--version", STILLPOINT_VERSION);
+  app.set_version_flag("--version", program_version);
 
   CLI::App* const train_app = app.add_subcommand("train", "train a model on a task");
   train_app->require_subcommand(1);

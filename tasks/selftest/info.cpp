@@ -17,6 +17,7 @@
 #include "kernels/host/pool.h"
 #include "kernels/host/threads.h"
 #include "kernels/launch/subnormals.h"
+#include "tasks/process/version.h"
 #include "tasks/settings/presets.h"
 #if STILLPOINT_ONEDNN
 #include <dnnl.hpp>
@@ -111,7 +112,7 @@ std::string on_path(const std::string& tool) {
 
 std::string describe_system() {
   std::ostringstream out;
-  out << "stillpoint:    " << STILLPOINT_VERSION << "\n"
+  out << "stillpoint:    " << program_version << "\n"
       << "compiler:      " << __VERSION__ << "\n"
       << "processor:     " << processor() << "\n"
       << "instructions:  " << kernels::describe_instructions() << "\n"

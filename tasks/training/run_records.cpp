@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "kernels/device/library_plans.h"
+#include "tasks/process/version.h"
 #include "tasks/training/run.h"
 
 namespace stillpoint {
@@ -125,11 +126,9 @@ void Run::write_checkpoint(const ParamList& params) {
 }
 
 void Run::finish(TrainOutcome& outcome) {
-  Json results = {{"task", request_.kind->name()},
-                  {"parameters", params_.count()},
-                  {"steps", step_},
-                  {"seconds", folder_.log().seconds()},
-                  {"metrics", Json::object()}};
+  Json results = {{"task", request_.kind->name()},      {"version", program_version},
+                  {"parameters", params_.count()},      {"steps", step_},
+                  {"seconds", folder_.log().seconds()}, {"metrics", Json::object()}};
   for (const std::string& split : splits()) {
     const auto& [metrics, details] = evaluate(split, config_.epochs);
     outcome.metrics.push_back({split, metrics});
