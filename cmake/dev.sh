@@ -5,6 +5,7 @@
 #   cmake/dev.sh test                            the tests, on the CPU and on the SIMT emulator, then again sanitized, and
 #                                                the fuzz targets for three seconds each
 #   cmake/dev.sh build                           packages, Optuna and program only
+#   cmake/dev.sh tidy [--all | COMMIT]           clang-tidy over what differs from main or COMMIT, or over all
 #   cmake/dev.sh package                         a tested .deb and .tar.gz for any processor with AVX2
 #   cmake/dev.sh gpu [OPTIONS OF bench/gpu_hour.py]   the first hour on a GPU: checks and times, in gpu-hour/summary.md
 #   cmake/dev.sh pack [OPTIONS OF bench/gpu_pack.py]  packs the same, to carry it to a machine without a network
@@ -16,6 +17,8 @@ for_tests=(catch2)
 for_fuzzing=(clang libclang-rt-dev)
 for_optuna=(python3 python3-venv)
 for_packages=(dpkg-dev file python3)
+for_tidy=(clang-tidy)
+for_style=(clang-format-14 doxygen)
 optional=(ccache libdnnl-dev libbenchmark-dev gnuplot-nox libarchive-dev libmatio-dev libopenmpi-dev openmpi-bin)
 
 installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
@@ -30,7 +33,7 @@ install_packages() {
   $sudo apt-get update -qq
   for package in "${missing[@]}"; do
     if ! DEBIAN_FRONTEND=noninteractive $sudo apt-get install -y -qq --no-install-recommends "$package" >/dev/null; then
-      case " ${optional[*]} ${for_fuzzing[*]} ${for_optuna[*]} " in
+      case " ${optional[*]} ${for_fuzzing[*]} ${for_optuna[*]} ${for_style[*]} " in
         *" $package "*) echo "dev.sh: $package could not be installed; continuing without it" ;;
         *) echo "dev.sh: $package could not be installed, and is required" >&2; exit 1 ;;
       esac
@@ -93,6 +96,10 @@ case "$command" in
     python3 tests/project/test_package.py build/portable/packages/*.tar.gz
     echo "The packages:"
     ls -sh "$PWD"/build/portable/packages/* ;;
+  tidy)
+    install_packages "${required[@]}" "${for_tests[@]}" "${for_tidy[@]}" "${optional[@]}"
+    cmake --preset tidy
+    exec python3 cmake/tidy.py "$@" ;;
   gpu)
     exec python3 bench/gpu_hour.py "$@" ;;
   pack)
@@ -101,7 +108,7 @@ case "$command" in
     cmake --build build/pack --target stillpoint test_cuda test_cuda_tasks
     exec python3 bench/gpu_pack.py --build build/pack "$@" ;;
   test)
-    install_packages "${required[@]}" "${for_tests[@]}" "${for_fuzzing[@]}" "${optional[@]}"
+    install_packages "${required[@]}" "${for_tests[@]}" "${for_fuzzing[@]}" "${for_style[@]}" "${optional[@]}"
     find_optuna
     for preset in no-cuda sanitize; do
       build "$preset"
@@ -114,6 +121,6 @@ case "$command" in
       echo "dev.sh: no clang++ with libFuzzer; continuing without the fuzz targets"
     fi ;;
   *)
-    echo "dev.sh: given '$command', expected build, gpu, pack, package, run or test" >&2
+    echo "dev.sh: given '$command', expected build, gpu, pack, package, run, test or tidy" >&2
     exit 2 ;;
 esac

@@ -138,27 +138,14 @@ TEST_CASE("no two headers share a base name, and no folder holds more than 20 fi
 }
 
 TEST_CASE("the top level holds the agreed entries alone", "[structure]") {
-  const std::vector<std::string> agreed{"CMakeLists.txt",
-                                        "CMakePresets.json",
-                                        "LICENSE",
-                                        "README.md",
-                                        "SECURITY.md",
-                                        "bench",
-                                        "build",
-                                        "cmake",
-                                        "docs",
-                                        "engine",
-                                        "kernels",
-                                        "models",
-                                        "runs",
-                                        "solvers",
-                                        "tasks",
-                                        "tests",
-                                        "tune"};
+  const std::string agreed =
+      " CHANGELOG.md CITATION.cff CMakeLists.txt CMakePresets.json CONTRIBUTING.md LICENSE README.md "
+      "SECURITY.md"
+      " bench build cmake docs engine kernels models runs solvers tasks tests tune ";
   for (const auto& entry : fs::directory_iterator(root)) {
     const std::string name = entry.path().filename();
     INFO(name);
-    CHECK((name.starts_with(".") || std::find(agreed.begin(), agreed.end(), name) != agreed.end()));
+    CHECK((name.starts_with(".") || agreed.find(" " + name + " ") != std::string::npos));
   }
 }
 
