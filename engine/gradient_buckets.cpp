@@ -1,8 +1,8 @@
 // Places gradients in buckets, and starts a bucket's sum when its last gradient has come.
 #include "engine/gradient_buckets.h"
 
-#include "kernels/host/range.h"
 #include "kernels/elementwise/elementwise.h"
+#include "kernels/host/range.h"
 
 namespace stillpoint {
 namespace {

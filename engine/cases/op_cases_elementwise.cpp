@@ -23,8 +23,8 @@ Values extremes_of(const std::string& name) {
   return found == known.end() ? Values{} : found->second;
 }
 
-void add_unary(std::vector<OpCase>& cases, const std::string& name, Tensor (*op)(const Tensor&), double (*f)(double),
-               Draw draw = Draw::signed_with_ties, bool kinked = false) {
+void add_unary(std::vector<OpCase>& cases, const std::string& name, Tensor (*op)(const Tensor&),
+               double (*f)(double), Draw draw = Draw::signed_with_ties, bool kinked = false) {
   for (const Shape& shape : {Shape{7, 3}, Shape{1}, Shape{1031}})
     cases.push_back({.name = name,
                      .inputs = {{shape, draw}},
@@ -40,8 +40,9 @@ void add_unary(std::vector<OpCase>& cases, const std::string& name, Tensor (*op)
 }
 
 // Adds a case with both operands (3,5), then one with a row and a column that repeat.
-void add_binary(std::vector<OpCase>& cases, const std::string& name, Tensor (*op)(const Tensor&, const Tensor&),
-                double (*f)(double, double), Draw draw_b = Draw::signed_with_ties) {
+void add_binary(std::vector<OpCase>& cases, const std::string& name,
+                Tensor (*op)(const Tensor&, const Tensor&), double (*f)(double, double),
+                Draw draw_b = Draw::signed_with_ties) {
   const auto run = [op](const Ts& x) { return op(x[0], x[1]); };
   struct Repeat {
     Shape a, b;
@@ -68,21 +69,27 @@ void add_binary(std::vector<OpCase>& cases, const std::string& name, Tensor (*op
 
 void add_elementwise_cases(std::vector<OpCase>& cases) {
   add_unary(cases, "negate", negate, [](double v) { return -v; });
-  add_unary(cases, "relu", relu, [](double v) { return v > 0 ? v : 0.0; }, Draw::signed_with_ties, true);
+  add_unary(
+      cases, "relu", relu, [](double v) { return v > 0 ? v : 0.0; }, Draw::signed_with_ties, true);
   add_unary(cases, "exponential", exponential, [](double v) { return std::exp(v); });
-  add_unary(cases, "logarithm", logarithm, [](double v) { return std::log(v); }, Draw::positive);
-  add_unary(cases, "square_root", square_root, [](double v) { return std::sqrt(v); }, Draw::positive);
-  add_unary(cases, "reciprocal", reciprocal, [](double v) { return 1 / v; }, Draw::nonzero);
+  add_unary(
+      cases, "logarithm", logarithm, [](double v) { return std::log(v); }, Draw::positive);
+  add_unary(
+      cases, "square_root", square_root, [](double v) { return std::sqrt(v); }, Draw::positive);
+  add_unary(
+      cases, "reciprocal", reciprocal, [](double v) { return 1 / v; }, Draw::nonzero);
   add_unary(cases, "sine", sine, [](double v) { return std::sin(v); });
   add_unary(cases, "cosine", cosine, [](double v) { return std::cos(v); });
   add_unary(cases, "hyperbolic_tangent", hyperbolic_tangent, [](double v) { return std::tanh(v); });
   add_unary(cases, "square", square, [](double v) { return v * v; });
-  add_unary(cases, "affine", [](const Tensor& x) { return affine(x, -1.5, 0.25); },
-            [](double v) { return -1.5 * v + 0.25; });
+  add_unary(
+      cases, "affine", [](const Tensor& x) { return affine(x, -1.5, 0.25); },
+      [](double v) { return -1.5 * v + 0.25; });
   add_binary(cases, "add", add, [](double a, double b) { return a + b; });
   add_binary(cases, "subtract", subtract, [](double a, double b) { return a - b; });
   add_binary(cases, "multiply", multiply, [](double a, double b) { return a * b; });
-  add_binary(cases, "divide", divide, [](double a, double b) { return a / b; }, Draw::nonzero);
+  add_binary(
+      cases, "divide", divide, [](double a, double b) { return a / b; }, Draw::nonzero);
 }
 
 }  // namespace stillpoint

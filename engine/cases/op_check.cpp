@@ -70,7 +70,8 @@ std::vector<OpCheck> against_differences(const OpCase& c, const std::vector<Valu
       std::vector<Values> up = values, down = values;
       up[places[g]][i] += step;
       down[places[g]][i] -= step;
-      const double difference = f(make_inputs(c, up, {DType::float64})) - f(make_inputs(c, down, {DType::float64}));
+      const double difference =
+          f(make_inputs(c, up, {DType::float64})) - f(make_inputs(c, down, {DType::float64}));
       expected.push_back(difference / (2 * step));
       found.push_back(analytic[i]);
     }
@@ -83,9 +84,12 @@ std::vector<OpCheck> against_differences(const OpCase& c, const std::vector<Valu
 double epsilon(DType dtype, kernels::Precision precision) {
   if (dtype == DType::float64) return std::numeric_limits<double>::epsilon();
   switch (precision) {
-    case kernels::Precision::tf32: return 0x1p-10;
-    case kernels::Precision::bf16: return 0x1p-7;
-    case kernels::Precision::float32: break;
+    case kernels::Precision::tf32:
+      return 0x1p-10;
+    case kernels::Precision::bf16:
+      return 0x1p-7;
+    case kernels::Precision::float32:
+      break;
   }
   return std::numeric_limits<float>::epsilon();
 }
@@ -122,7 +126,8 @@ std::vector<OpCheck> check_values(const OpCase& c, Device device, kernels::Preci
     const auto [found, eps] = rounded(dtype, precision, [&] {
       return std::vector<Values>{c.op(make_inputs(c, values, {dtype, device})).values()};
     });
-    checks.push_back({text(c.name, " in ", name_of(dtype), " on ", name_of(device)), distance(found[0], expected),
+    checks.push_back({text(c.name, " in ", name_of(dtype), " on ", name_of(device)),
+                      distance(found[0], expected),
                       16 * eps * std::sqrt(double(c.terms)) * std::max(1.0, norm(expected))});
   }
   return checks;
@@ -154,9 +159,11 @@ std::vector<OpCheck> check_nan(const OpCase& c, Device device) {
   for (const std::size_t i : differentiable(c)) {
     std::vector<Values> values = draw_all(c, false);
     values[i][values[i].size() / 2] = std::numeric_limits<double>::quiet_NaN();
-    const Values expected = c.oracle(values), found = c.op(make_inputs(c, values, {DType::float32, device})).values();
+    const Values expected = c.oracle(values),
+                 found = c.op(make_inputs(c, values, {DType::float32, device})).values();
     double lost = 0;
-    for (std::size_t j = 0; j < expected.size(); ++j) lost += std::isnan(expected[j]) && !std::isnan(found[j]) ? 1 : 0;
+    for (std::size_t j = 0; j < expected.size(); ++j)
+      lost += std::isnan(expected[j]) && !std::isnan(found[j]) ? 1 : 0;
     checks.push_back({text(c.name, ", NaN in input ", i, " on ", name_of(device)), lost, 0});
   }
   return checks;
@@ -173,14 +180,16 @@ std::vector<OpCheck> check_extremes(const OpCase& c, Device device) {
     double worst = 0;
     for (std::size_t i = 0; i < at.size(); ++i)
       keep_worst(worst, std::abs(found[i] - expected[i]) / (64 * eps * std::abs(expected[i])));
-    checks.push_back({text(c.name, " at its extremes in ", name_of(dtype), " on ", name_of(device)), worst, 1});
+    checks.push_back(
+        {text(c.name, " at its extremes in ", name_of(dtype), " on ", name_of(device)), worst, 1});
     if (dtype != DType::float64) continue;
     const Values slope = grad(c.op({x}), {x}, Tensor::full(shape, 1, x.options()))[0].values();
     worst = 0;
     for (std::size_t i = 0; i < at.size(); ++i) {
       const double h = 1e-4 * std::min(1.0, std::abs(at[i]));
       const Values around = c.oracle({{at[i] + h, at[i] - h}});
-      const double difference = (around[0] - around[1]) / (2 * h), rounding = 16 * eps * std::abs(expected[i]) / h;
+      const double difference = (around[0] - around[1]) / (2 * h),
+                   rounding = 16 * eps * std::abs(expected[i]) / h;
       keep_worst(worst, std::abs(slope[i] - difference) / (1e-3 * std::abs(difference) + rounding));
     }
     checks.push_back({text(c.name, " gradient at its extremes on ", name_of(device)), worst, 1});

@@ -34,7 +34,8 @@ TEST_CASE("gradients in float32 agree with float64 on every device", "[ops]") {
     for (const Device device : available_devices()) require_passed(check_gradients(c, device));
 }
 
-TEST_CASE("ops and their gradients are right, element by element, where they are small or saturated", "[ops]") {
+TEST_CASE("ops and their gradients are right, element by element, where they are small or saturated",
+          "[ops]") {
   std::size_t checked = 0;
   for (const OpCase& c : op_cases())
     for (const Device device : available_devices()) {
@@ -53,10 +54,11 @@ TEST_CASE("a softplus whose gradient vanishes at -20 fails its row", "[ops]") {
   };
   OpCase row{.name = "softplus",
              .inputs = {{{1}}},
-             .op = [&](const std::vector<Tensor>& x) {
-               const Tensor value = Tensor::from(softplus({x[0].values()}), x[0].shape(), x[0].options());
-               return add(value, affine(x[0], 0, 0));
-             },
+             .op =
+                 [&](const std::vector<Tensor>& x) {
+                   const Tensor value = Tensor::from(softplus({x[0].values()}), x[0].shape(), x[0].options());
+                   return add(value, affine(x[0], 0, 0));
+                 },
              .oracle = softplus,
              .extremes = {-20}};
   const std::vector<OpCheck> checks = check_extremes(row, Device::cpu);
