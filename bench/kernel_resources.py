@@ -91,7 +91,9 @@ def output_of(command, text=None):
 
 
 def without_parameters(demangled):
-    """`void a::f<b::(anonymous namespace)::X<float> >(long)` -> `f<X<float>>`."""
+    """`void a::f<b::(anonymous namespace)::X<float> >(long)` -> `f<X<float>>`; CUB's long arguments are left out."""
+    if match := re.match(r"(?:void )?cub::(?:\w+::)*(\w+)<", demangled):
+        return "cub::" + match[1]
     text = demangled.replace("(anonymous namespace)::", "")
     depth, end = 0, len(text)
     for i, c in enumerate(text):

@@ -12,15 +12,6 @@ endif()
 include(CheckLanguage)
 check_language(CUDA)
 
-# Finds the folders of NVIDIA's wheels as the Python on PATH would. Their libraries only have versioned names.
-set(wheels)
-execute_process(COMMAND python3 -c "import sys; print(';'.join(p + '/nvidia' for p in sys.path if p))"
-  OUTPUT_VARIABLE python_folders OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET RESULT_VARIABLE ignored)
-foreach(folder ${python_folders})
-  file(GLOB found LIST_DIRECTORIES ON "${folder}/*")
-  list(APPEND wheels ${found})
-endforeach()
-
 # Sets NAME_INCLUDE_DIR and NAME_LIBRARY for lib`library` of major version `major`.
 function(find_nvidia_library name header library major)
   find_path(${name}_INCLUDE_DIR ${header} HINTS ${CUDAToolkit_INCLUDE_DIRS} ${wheels} PATH_SUFFIXES include)

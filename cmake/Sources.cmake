@@ -1,5 +1,5 @@
 # Lists the sources by role, which the names in kernels/*/ give: body*.cu compiles for every device, cuda*.cu only with
-# CUDA or its emulator, and cuda_cudnn*.cu and cuda_nccl*.cu only if cuDNN or NCCL is found too.
+# CUDA or its emulator, and cuda_cub*.cu, cuda_cudnn*.cu and cuda_nccl*.cu only if CUB, cuDNN or NCCL is found too.
 foreach(layer kernels engine solvers models)
   file(GLOB_RECURSE STILLPOINT_${layer}_SOURCES CONFIGURE_DEPENDS ${layer}/*.cpp)
 endforeach()
@@ -11,11 +11,13 @@ list(FILTER STILLPOINT_engine_SOURCES EXCLUDE REGEX "/engine/cases/")
 file(GLOB STILLPOINT_cases_SOURCES CONFIGURE_DEPENDS engine/cases/*.cpp)
 file(GLOB STILLPOINT_BODY_SOURCES CONFIGURE_DEPENDS kernels/*/body*.cu)
 file(GLOB STILLPOINT_CUDA_SOURCES CONFIGURE_DEPENDS kernels/*/cuda*.cu)
+set(STILLPOINT_CUB_SOURCES ${STILLPOINT_CUDA_SOURCES})
+list(FILTER STILLPOINT_CUB_SOURCES INCLUDE REGEX "/cuda_cub[^/]*$")
 set(STILLPOINT_CUDNN_SOURCES ${STILLPOINT_CUDA_SOURCES})
 list(FILTER STILLPOINT_CUDNN_SOURCES INCLUDE REGEX "/cuda_cudnn[^/]*$")
 set(STILLPOINT_NCCL_SOURCES ${STILLPOINT_CUDA_SOURCES})
 list(FILTER STILLPOINT_NCCL_SOURCES INCLUDE REGEX "/cuda_nccl[^/]*$")
-list(REMOVE_ITEM STILLPOINT_CUDA_SOURCES ${STILLPOINT_CUDNN_SOURCES} ${STILLPOINT_NCCL_SOURCES})
+list(REMOVE_ITEM STILLPOINT_CUDA_SOURCES ${STILLPOINT_CUB_SOURCES} ${STILLPOINT_CUDNN_SOURCES} ${STILLPOINT_NCCL_SOURCES})
 file(GLOB_RECURSE STILLPOINT_tasks_SOURCES CONFIGURE_DEPENDS tasks/*.cpp)
 list(FILTER STILLPOINT_tasks_SOURCES EXCLUDE REGEX "/(main|before_main|selftest/info)\\.cpp$")
 include(Shipped)

@@ -55,6 +55,14 @@ find_optuna() {
   python=("-DPython3_EXECUTABLE=$folder/bin/python3")
 }
 
+# CUB's headers from PyPI, for the emulator, if there is no CUDA toolkit.
+find_cub() {
+  local folder=$PWD/build/python
+  [ -x "$folder/bin/pip" ] && ! command -v nvcc >/dev/null && [ ! -e /usr/local/cuda ] || return 0
+  "$folder/bin/pip" install --quiet 'nvidia-cuda-cccl==13.0.*' ||
+    echo "dev.sh: CUB could not be installed; continuing without it, the emulated tests leave its kernels out"
+}
+
 build() {  # preset, targets...
   local preset=$1
   shift
@@ -110,6 +118,7 @@ case "$command" in
   test)
     install_packages "${required[@]}" "${for_tests[@]}" "${for_fuzzing[@]}" "${for_style[@]}" "${optional[@]}"
     find_optuna
+    find_cub
     for preset in no-cuda sanitize; do
       build "$preset"
       ctest --preset "$preset" -j"$(nproc)"

@@ -1,9 +1,13 @@
 // Bodies of the embedding pair.
 #include "kernels/embedding/embedding.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "kernels/launch/launch.h"
+#if STILLPOINT_CUB
+#include "kernels/embedding/embedding_cub.h"
+#endif
 
 namespace stillpoint::kernels {
 namespace {
@@ -35,6 +39,22 @@ struct EmbeddingAdjoint {
   }
 };
 
+// Adds each row of y to its row of the table in the order of positions, on a CPU. A thread has all terms of
+// its columns.
+template <class T>
+void add_rows(const EmbeddingAdjoint<T>& a, Index elements) {
+  parallel_ranges(a.width, Index(64 / sizeof(T)), a.n * a.width >= serial_below, [&](Index begin, Index end) {
+    for (Index row = 0; row < elements; row += a.width)
+      std::fill(a.table + row + begin, a.table + row + end, T(0));
+    for (Index k = 0; k < a.n; ++k) {
+      const Index row = a.ids[k] * a.width;
+      if (row < 0 || row >= elements) continue;
+#pragma GCC ivdep
+      for (Index column = begin; column < end; ++column) a.table[row + column] += a.y[k * a.width + column];
+    }
+  });
+}
+
 }  // namespace
 
 void embedding(Index width, const Array& table, const Array& ids, const Array& y) {
@@ -45,10 +65,18 @@ void embedding(Index width, const Array& table, const Array& ids, const Array& y
 }
 
 void embedding_adjoint(Index width, const Array& y, const Array& ids, const Array& table) {
+#if STILLPOINT_CUB
+  // One launch in which every thread looks through the ids is quicker than a sort of few.
+  constexpr Index looks_of_thread = 1024, looks = Index(1) << 28;
+  if (table.device == Device::cuda && table.size > 0 &&
+      (ids.size > looks_of_thread || ids.size * table.size > looks))
+    return embedding_adjoint_by_cub(width, y, ids, table);
+#endif
   dispatch_real(y.dtype, "embedding_adjoint", [&](auto zero) {
     using T = decltype(zero);
-    each(table.device, table.size,
-         EmbeddingAdjoint<T>{y.as<T>(), ids.as<std::int32_t>(), table.as<T>(), width, ids.size});
+    const EmbeddingAdjoint<T> body{y.as<T>(), ids.as<std::int32_t>(), table.as<T>(), width, ids.size};
+    if (table.device == Device::cpu) return add_rows(body, table.size);
+    each(table.device, table.size, body);
   });
 }
 

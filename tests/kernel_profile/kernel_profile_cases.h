@@ -15,7 +15,7 @@ class Recorder {
  public:
   explicit Recorder(std::uint64_t seed) : seed_(seed) {}
 
-  // Runs a call; row() and blocks() then refer to its kernels.
+  // Runs a call; row() and blocks() then refer to its kernels, except CUB's.
   void run(const std::string& sizes, const std::function<void()>& call);
   // Adds the row of a kernel that ran, by its short name; `floats` is the least that it has to move, in units
   // of 4 bytes.

@@ -19,7 +19,7 @@ constexpr double tolerance = 0.02;
 // The recorded counts are those of a release build: with less optimisation, g++ loads values again that
 // kernels keep in registers.
 bool counts_hold_here() {
-#if STILLPOINT_RELEASE
+#if STILLPOINT_RELEASE && STILLPOINT_CUB
   return simt::checks_accesses();
 #else
   return false;

@@ -1,8 +1,8 @@
 // Tests CUDA memory, errors, matrix products, softmax cross-entropy and optimisers on the emulator.
 #include "kernels/device/cuda.h"
 #include "kernels/device/cuda_memory.h"
-#include "kernels/embedding/embedding.h"
 #include "kernels/gemm/gemm_cuda.h"
+#include "tests/kernels/index_cases.h"
 #include "tests/kernels/losses_update_cases.h"
 #include "tests/support/cuda_machine.h"
 #include "tests/support/error_text.h"
@@ -234,6 +234,30 @@ TEST_CASE("an embedding on CUDA gives NaN for ids out of range, and its adjoint 
   const DeviceArray<float> gradient(Device::cuda, std::vector<float>(4, 0.0f));
   embedding_adjoint(2, g.array(), ids.array(), gradient.array());
   CHECK(gradient.host() == std::vector<float>{16, 32, 1, 2});
+}
+
+TEST_CASE("an embedding's adjoint on CUDA is right and the same on every run, for few ids and many",
+          "[cuda][embedding]") {
+  std::vector<std::vector<float>> of_runs;
+  for (const std::uint64_t seed : {0, 9}) {
+    simt::set_seed(seed);
+    embedding_gradient<float>(Device::cuda, 1024, 10, 5, 3, true);
+    embedding_gradient<float>(Device::cuda, 1025, 10, 5, 3, true);
+    embedding_gradient<double>(Device::cuda, 1100, 1, 2, 1000000, true);  // one run through all chunks
+    embedding_gradient<float>(Device::cuda, 6000, 3000, 3, 1, true);      // several passes of the sort
+    of_runs.push_back(embedding_gradient<float>(Device::cuda, 5200, 10, 7, 12, false));
+  }
+  CHECK(of_runs[0] == of_runs[1]);
+}
+
+TEST_CASE("arg-max and confusion on CUDA agree with plain loops", "[cuda][predictions]") {
+  for (const std::uint64_t seed : {0, 9}) {
+    simt::set_seed(seed);
+    check_argmax<float>(Device::cuda, 300, 10);
+    check_argmax<double>(Device::cuda, 30, 77);
+    check_argmax<float>(Device::cuda, 3, 1);
+    check_confusion(Device::cuda);
+  }
 }
 
 TEST_CASE("the optimisers on CUDA agree with plain loops", "[cuda][adam]") {

@@ -1,5 +1,6 @@
-// Tests softmax cross-entropy and the optimisers on the CPU.
+// Tests softmax cross-entropy, the optimisers and kernels that follow indices on the CPU.
 #include "kernels/host/pool.h"
+#include "tests/kernels/index_cases.h"
 #include "tests/kernels/losses_update_cases.h"
 #include "tests/support/error_text.h"
 
@@ -94,6 +95,23 @@ TEST_CASE("optimisers refuse arrays that do not match", "[adam]") {
   CHECK_THAT(sgd(short_gradient, two.array()), mentions("sgd_step", "3 elements", "expected 2"));
   CHECK_THAT(sgd(good, wide.array()), mentions("sgd_step", "float64", "expected 2 of float32"));
   CHECK_THAT(error_text([] { sgd_coefficients(0.1, 0.9, -2); }), mentions("sgd", "step -2"));
+}
+
+TEST_CASE("an embedding's adjoint on the CPU adds in the order of positions", "[embedding]") {
+  for (const std::int64_t n : {0, 9, 5000}) {
+    embedding_gradient<float>(Device::cpu, n, 10, 40, 3, false);
+    embedding_gradient<double>(Device::cpu, n, 300, 7, 1, false);
+  }
+}
+
+TEST_CASE("arg-max on the CPU takes the lowest of equal elements, and a NaN for infinity", "[predictions]") {
+  check_argmax<float>(Device::cpu, 2000, 10);
+  check_argmax<double>(Device::cpu, 30, 77);
+  check_argmax<float>(Device::cpu, 3, 1);
+}
+
+TEST_CASE("a confusion matrix on the CPU counts pairs inside of it", "[predictions]") {
+  check_confusion(Device::cpu);
 }
 
 }  // namespace stillpoint::kernels

@@ -24,6 +24,9 @@ struct Fault {
   const void* place = nullptr;  // address in the code, if known
 };
 
+// Thrown by a thread that ends inside of a function.
+struct Exit {};
+
 }  // namespace
 
 std::uint64_t Random::next() {
@@ -202,7 +205,10 @@ void Machine::run_thread(int thread) {
   threadIdx = t.index;
   watching = nullptr;  // until the kernel has started
   try {
-    grid_->body();
+    try {
+      grid_->body();
+    } catch (const Exit&) {
+    }
     watching = nullptr;
     finish_thread(current_);
   } catch (...) {
@@ -359,6 +365,11 @@ std::string Machine::waiting_report() const {
   if (collective != nullptr)
     text += std::string(" (") + name_of(collective->kind) + " at " + describe(collective->where) + ")";
   return text;
+}
+
+void exit_thread() {
+  watching = nullptr;
+  throw Exit{};
 }
 
 std::string describe(Where where) {

@@ -20,15 +20,15 @@ inline void note(const void* p, std::size_t bytes, AccessKind kind, const void* 
 
 #define STILLPOINT_SIMT_HOOK(name, bytes, kind) \
   extern "C" void name(const void* p) { note(p, bytes, AccessKind::kind, __builtin_return_address(0)); }
-#define STILLPOINT_SIMT_HOOKS(bytes)                                       \
-  STILLPOINT_SIMT_HOOK(__tsan_read##bytes, bytes, read)                    \
-  STILLPOINT_SIMT_HOOK(__tsan_write##bytes, bytes, write)                  \
-  STILLPOINT_SIMT_HOOK(__tsan_unaligned_read##bytes, bytes, read)          \
-  STILLPOINT_SIMT_HOOK(__tsan_unaligned_write##bytes, bytes, write)        \
-  STILLPOINT_SIMT_HOOK(__tsan_volatile_read##bytes, bytes, read)           \
-  STILLPOINT_SIMT_HOOK(__tsan_volatile_write##bytes, bytes, write)         \
-  STILLPOINT_SIMT_HOOK(__tsan_unaligned_volatile_read##bytes, bytes, read) \
-  STILLPOINT_SIMT_HOOK(__tsan_unaligned_volatile_write##bytes, bytes, write)
+#define STILLPOINT_SIMT_HOOKS(bytes)                                                \
+  STILLPOINT_SIMT_HOOK(__tsan_read##bytes, bytes, read)                             \
+  STILLPOINT_SIMT_HOOK(__tsan_write##bytes, bytes, write)                           \
+  STILLPOINT_SIMT_HOOK(__tsan_unaligned_read##bytes, bytes, read)                   \
+  STILLPOINT_SIMT_HOOK(__tsan_unaligned_write##bytes, bytes, write)                 \
+  STILLPOINT_SIMT_HOOK(__tsan_volatile_read##bytes, bytes, volatile_read)           \
+  STILLPOINT_SIMT_HOOK(__tsan_volatile_write##bytes, bytes, volatile_write)         \
+  STILLPOINT_SIMT_HOOK(__tsan_unaligned_volatile_read##bytes, bytes, volatile_read) \
+  STILLPOINT_SIMT_HOOK(__tsan_unaligned_volatile_write##bytes, bytes, volatile_write)
 STILLPOINT_SIMT_HOOKS(1)
 STILLPOINT_SIMT_HOOKS(2)
 STILLPOINT_SIMT_HOOKS(4)

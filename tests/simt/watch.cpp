@@ -105,7 +105,7 @@ bool Watch::is_earlier(std::uint64_t time) const {
 // Fails if nothing orders this use after an earlier one that it conflicts with.
 void Watch::check_order(Use earlier, std::uint32_t place, bool earlier_writes, const Now& a) {
   const char* const did = earlier.is_atomic() ? "updated" : earlier_writes ? "wrote" : "read";
-  const bool both_atomic = earlier.is_atomic() && a.kind >= AccessKind::atomic;
+  const bool both_atomic = earlier.is_atomic() && is_atomic(a.kind);
   if (earlier.time() >= block_) {
     if (earlier.time() < barrier_ || both_atomic || follows(earlier)) return;
   } else if (earlier.time() < launch_) {
@@ -143,7 +143,6 @@ void Watch::read_cell(Cell& cell, unsigned mask, const Now& a) {
 }
 
 void Watch::write_cell(Cell& cell, unsigned mask, const Now& a) {
-  const bool atomic = a.kind >= AccessKind::atomic;
   if ((cell.write.bytes() & mask) != 0 && !is_earlier(cell.write.time()))
     check_order(cell.write, cell.write_place, true, a);
   const Use read = cell.read;
@@ -159,7 +158,7 @@ void Watch::write_cell(Cell& cell, unsigned mask, const Now& a) {
     }
   }
   const bool mine = cell.write.time() >= barrier_ && cell.write.thread() == thread_;
-  cell.write = Use(now(), unsigned(thread_), mask | (mine ? cell.write.bytes() : 0), atomic)
+  cell.write = Use(now(), unsigned(thread_), mask | (mine ? cell.write.bytes() : 0), is_atomic(a.kind))
                    .with(cell.write.flags() | std::uint64_t(mask) << 4);
   cell.write_place = short_place(a.place);
 }
@@ -171,9 +170,11 @@ void Watch::check_cell(Cell& cell, unsigned mask, Space space, const Now& a) {
     cell.write = Use(block_, 0, 0, false).with(15);
   }
   if ((cell.live() & mask) != mask) fail_bounds(a);
-  if (a.kind == AccessKind::write) return write_cell(cell, mask, a);
+  if (a.kind == AccessKind::write || a.kind == AccessKind::volatile_write) return write_cell(cell, mask, a);
   if (a.kind == AccessKind::read) return read_cell(cell, mask, a);
-  if ((cell.defined() & mask) != mask) fail(a, "updates memory that was never written");
+  if ((cell.defined() & mask) != mask)
+    fail(a,
+         is_read(a.kind) ? "reads memory that was never written" : "updates memory that was never written");
   write_cell(cell, mask, a);
 }
 
@@ -197,11 +198,11 @@ void Watch::access(std::uintptr_t at, std::size_t bytes, AccessKind kind, const 
     fail(a, "a floating-point atomic: its result depends on the order of arrival");
   if (device_.holds(at)) {
     check_range(device_.cells, at - device_.base, Space::global, a);
-    profiler_.global(thread_, at, bytes, kind != AccessKind::read, place);
+    profiler_.global(thread_, at, bytes, !is_read(kind), place);
   } else if (at - shared_ < shared_bytes_) {
     if (bytes > shared_bytes_ - (at - shared_)) fail_bounds(a);
     check_range(shared_cells_.get(), at - shared_, Space::shared, a);
-    profiler_.shared(thread_, at - shared_, bytes, kind != AccessKind::read, place);
+    profiler_.shared(thread_, at - shared_, bytes, !is_read(kind), place);
   } else {
     access_elsewhere(a);
   }
@@ -236,16 +237,16 @@ Cell* Watch::static_cells(const Now& a) {
 
 void Watch::access_elsewhere(const Now& a) {
   if (is_index_variable(a.at)) {
-    if (a.kind != AccessKind::read) fail(a, "writes an index variable");
+    if (!is_read(a.kind)) fail(a, "writes an index variable");
     return;
   }
   if (a.at - tls_ < tls_bytes_) {
     if (Cell* const cell = static_cells(a); cell != nullptr) {
       check_range(cell, a.at % 4, Space::global, a);
-      return profiler_.shared(thread_, a.at - tls_, a.bytes, a.kind != AccessKind::read, a.place);
+      return profiler_.shared(thread_, a.at - tls_, a.bytes, !is_read(a.kind), a.place);
     }
   }
-  if (a.kind == AccessKind::read && (a.at - parameters_ < parameter_bytes_ || is_constant_data(a.at))) return;
+  if (is_read(a.kind) && (a.at - parameters_ < parameter_bytes_ || is_constant_data(a.at))) return;
   constexpr std::uintptr_t near = 65536;
   if (shared_bytes_ > 0 && a.at - (shared_ - near) < shared_bytes_ + 2 * near) fail_bounds(a);
   fail(a, a.at < 4096 ? "null pointer" : "host memory touched by a kernel");
@@ -268,8 +269,8 @@ std::string describe_thread(int thread) {
 }  // namespace
 
 void Watch::fail(const Now& a, const std::string& text) const {
-  std::string where = text + ": " + (a.kind == AccessKind::read ? "reads " : "writes ") +
-                      std::to_string(a.bytes) + " bytes at " + hex(a.at);
+  std::string where = text + ": " + (is_read(a.kind) ? "reads " : "writes ") + std::to_string(a.bytes) +
+                      " bytes at " + hex(a.at);
   if (const auto at = std::ptrdiff_t(a.at - shared_);
       shared_bytes_ > 0 && text == "out of bounds" && std::abs(at) < std::ptrdiff_t(1) << 20)
     where +=

@@ -13,7 +13,12 @@ namespace simt {
 
 struct Grid;
 
-enum class AccessKind : std::uint8_t { read, write, atomic, float_atomic };
+// A volatile access is a relaxed atomic one, as in PTX.
+enum class AccessKind : std::uint8_t { read, write, volatile_read, volatile_write, atomic, float_atomic };
+constexpr bool is_read(AccessKind kind) {
+  return kind == AccessKind::read || kind == AccessKind::volatile_read;
+}
+constexpr bool is_atomic(AccessKind kind) { return kind >= AccessKind::volatile_read; }
 
 // Each machine has one. Its functions run before the access that they are given.
 class Watch {

@@ -146,6 +146,9 @@ constexpr MatrixElement matrix_element(int lane, int slot, int slots) {
 // Lanes of the caller's warp that have neither returned nor wait somewhere.
 unsigned active_lanes();
 
+// Ends the calling thread, as a return from the kernel does.
+[[noreturn]] void exit_thread();
+
 // A point where another thread may go first.
 void preemption_point();
 
