@@ -2,7 +2,6 @@
 #include "tasks/paper/image_classification.h"
 
 #include <algorithm>
-#include <cmath>
 #include <numeric>
 #include <variant>
 
@@ -77,13 +76,6 @@ struct Totals {
     return n;
   }
 };
-
-double log_sum_exp(const double* x) {
-  const double most = *std::max_element(x, x + classes);
-  double sum = 0;
-  for (Index c = 0; c < classes; ++c) sum += std::exp(x[c] - most);
-  return most + std::log(sum);
-}
 
 class ImageClassification : public Task {
  public:
@@ -174,14 +166,10 @@ Metrics ImageClassification::evaluate(const std::string& split) {
   latest_ = {};
   for (Index step = 0; step < batches.steps_per_epoch(); ++step) {
     const std::vector<Tensor> batch = typed(batches.batch(step));
-    const std::vector<double> logits = logits_of(model_, batch[0].to(options_.device)).values();
-    const std::vector<double> labels = batch[1].values();
-    for (std::size_t i = 0; i < labels.size(); ++i) {
-      const double* const row = &logits[i * classes];
-      const std::size_t label = std::size_t(labels[i]);
-      latest_.loss += log_sum_exp(row) - row[label];
-      ++latest_.confusion[label][std::size_t(std::max_element(row, row + classes) - row)];
-    }
+    const Tensor logits = logits_of(model_, batch[0].to(options_.device)), labels = batch[1].to(options_.device);
+    latest_.loss += softmax_cross_entropy(logits, labels).item() * double(labels.size());
+    const std::vector<double> counts = confusion(labels, argmax(logits), classes).values();
+    for (std::size_t i = 0; i < counts.size(); ++i) latest_.confusion[i / classes][i % classes] += Index(counts[i]);
   }
   const double images = double(latest_.images());
   return {{"accuracy", double(latest_.correct()) / images}, {"loss", latest_.loss / images}};
