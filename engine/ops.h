@@ -143,11 +143,11 @@ Tensor mean_squared_error(const Tensor& x, const Tensor& target);          // me
 Tensor embedding(const Tensor& table, const Tensor& ids);
 Tensor embedding_adjoint(const Tensor& y, const Tensor& ids, Index vocabulary);
 
-// These two have no derivative. x (rows,columns) -> int32 (rows), the lowest place of each row's largest element; a NaN
-// counts as infinity.
+// These two have no derivative. x (rows,columns) -> int32 (rows), the lowest place of each row's largest
+// element; a NaN counts as infinity.
 Tensor argmax(const Tensor& x);
-// labels and predicted int32 (rows) in [0,classes) -> int32 (classes,classes): [i,j] counts the rows with label i for which
-// j was predicted.
+// labels and predicted int32 (rows) in [0,classes) -> int32 (classes,classes): [i,j] counts the rows with
+// label i for which j was predicted.
 Tensor confusion(const Tensor& labels, const Tensor& predicted, Index classes);
 
 }  // namespace stillpoint

@@ -166,10 +166,12 @@ Metrics ImageClassification::evaluate(const std::string& split) {
   latest_ = {};
   for (Index step = 0; step < batches.steps_per_epoch(); ++step) {
     const std::vector<Tensor> batch = typed(batches.batch(step));
-    const Tensor logits = logits_of(model_, batch[0].to(options_.device)), labels = batch[1].to(options_.device);
+    const Tensor logits = logits_of(model_, batch[0].to(options_.device)),
+                 labels = batch[1].to(options_.device);
     latest_.loss += softmax_cross_entropy(logits, labels).item() * double(labels.size());
     const std::vector<double> counts = confusion(labels, argmax(logits), classes).values();
-    for (std::size_t i = 0; i < counts.size(); ++i) latest_.confusion[i / classes][i % classes] += Index(counts[i]);
+    for (std::size_t i = 0; i < counts.size(); ++i)
+      latest_.confusion[i / classes][i % classes] += Index(counts[i]);
   }
   const double images = double(latest_.images());
   return {{"accuracy", double(latest_.correct()) / images}, {"loss", latest_.loss / images}};
