@@ -6,23 +6,24 @@
   struct name##1 {                 \
     T x;                           \
   };
-#define STILLPOINT_SIMT_2(name, T) \
-  struct name##2 {                 \
-    T x, y;                        \
+#define STILLPOINT_SIMT_2(name, T)        \
+  struct alignas(2 * sizeof(T)) name##2 { \
+    T x, y;                               \
   };
 #define STILLPOINT_SIMT_3(name, T) \
   struct name##3 {                 \
     T x, y, z;                     \
   };
-#define STILLPOINT_SIMT_4(name, T) \
-  struct name {                    \
-    T x, y, z, w;                  \
+#define STILLPOINT_SIMT_4(name, T, bytes) \
+  struct alignas(bytes) name {            \
+    T x, y, z, w;                         \
   };
 #define STILLPOINT_SIMT_VECTORS(name, T) \
   STILLPOINT_SIMT_1(name, T)             \
-  STILLPOINT_SIMT_2(name, T) STILLPOINT_SIMT_3(name, T) STILLPOINT_SIMT_4(name##4, T)
+  STILLPOINT_SIMT_2(name, T)             \
+  STILLPOINT_SIMT_3(name, T) STILLPOINT_SIMT_4(name##4, T, sizeof(T) < 4 ? 4 * sizeof(T) : 16)
 #define STILLPOINT_SIMT_WIDE_VECTORS(name, T) \
-  STILLPOINT_SIMT_VECTORS(name, T) STILLPOINT_SIMT_4(name##4_16a, T) STILLPOINT_SIMT_4(name##4_32a, T)
+  STILLPOINT_SIMT_VECTORS(name, T) STILLPOINT_SIMT_4(name##4_16a, T, 16) STILLPOINT_SIMT_4(name##4_32a, T, 32)
 STILLPOINT_SIMT_VECTORS(char, signed char)
 STILLPOINT_SIMT_VECTORS(uchar, unsigned char)
 STILLPOINT_SIMT_VECTORS(short, short)
@@ -37,9 +38,9 @@ STILLPOINT_SIMT_1(uint, unsigned)
 STILLPOINT_SIMT_1(float, float)
 STILLPOINT_SIMT_1(double, double)
 STILLPOINT_SIMT_3(double, double)
-STILLPOINT_SIMT_4(double4, double)
-STILLPOINT_SIMT_4(double4_16a, double)
-STILLPOINT_SIMT_4(double4_32a, double)
+STILLPOINT_SIMT_4(double4, double, 16)
+STILLPOINT_SIMT_4(double4_16a, double, 16)
+STILLPOINT_SIMT_4(double4_32a, double, 32)
 #undef STILLPOINT_SIMT_WIDE_VECTORS
 #undef STILLPOINT_SIMT_VECTORS
 #undef STILLPOINT_SIMT_4
