@@ -74,7 +74,7 @@ if(ONEDNN_INCLUDE_DIR AND ONEDNN_LIBRARY)
   list(TRANSFORM onednn_version REPLACE "[^0-9]" "")
   list(JOIN onednn_version "." onednn_version)
   report(oneDNN ON "${onednn_version}")
-  add_library(onednn UNKNOWN IMPORTED)
+  add_library(onednn UNKNOWN IMPORTED GLOBAL)
   set_target_properties(onednn PROPERTIES
     IMPORTED_LOCATION ${ONEDNN_LIBRARY} INTERFACE_INCLUDE_DIRECTORIES ${ONEDNN_INCLUDE_DIR})
 else()
@@ -128,19 +128,20 @@ include(Cub)
 
 # Lets the group of ranks also sum with NCCL, in the libraries of the folder that calls this.
 function(stillpoint_sum_by_nccl)
-  set_property(SOURCE ${CMAKE_SOURCE_DIR}/kernels/group/communicator.cpp APPEND PROPERTY COMPILE_DEFINITIONS STILLPOINT_NCCL=1)
+  set_property(SOURCE ${PROJECT_SOURCE_DIR}/kernels/group/communicator.cpp APPEND PROPERTY COMPILE_DEFINITIONS STILLPOINT_NCCL=1)
 endfunction()
 
 # What a layer and those below it need.
 function(stillpoint_layer_settings target layer)
-  target_link_libraries(${target} PUBLIC stillpoint_options OpenMP::OpenMP_CXX)
+  stillpoint_flags(${target})
+  target_link_libraries(${target} PUBLIC OpenMP::OpenMP_CXX)
   if(TARGET onednn)
     target_link_libraries(${target} PUBLIC onednn)
     target_compile_definitions(${target} PUBLIC STILLPOINT_ONEDNN=1)
   endif()
   if(MPI_CXX_FOUND)  # only one file sees its header
     target_link_libraries(${target} PUBLIC $<LINK_ONLY:MPI::MPI_CXX>)
-    set_source_files_properties(${CMAKE_SOURCE_DIR}/kernels/group/communicator.cpp PROPERTIES
+    set_source_files_properties(${PROJECT_SOURCE_DIR}/kernels/group/communicator.cpp PROPERTIES
       INCLUDE_DIRECTORIES "${MPI_CXX_INCLUDE_DIRS}"
       COMPILE_DEFINITIONS "STILLPOINT_MPI=1;OMPI_SKIP_MPICXX=1;MPICH_SKIP_MPICXX=1")
   endif()
@@ -151,11 +152,11 @@ function(stillpoint_layer_settings target layer)
   if(layer MATCHES "engine|cases")
     return()
   endif()
-  set_source_files_properties(${CMAKE_SOURCE_DIR}/solvers/koopman/spectrum.cpp
-    ${CMAKE_SOURCE_DIR}/solvers/koopman/principal_basis.cpp PROPERTIES COMPILE_OPTIONS "${STILLPOINT_FALSE_WARNINGS}")
-  target_link_libraries(${target} PUBLIC Eigen3::Eigen)
+  set_source_files_properties(${PROJECT_SOURCE_DIR}/solvers/koopman/spectrum.cpp
+    ${PROJECT_SOURCE_DIR}/solvers/koopman/principal_basis.cpp PROPERTIES COMPILE_OPTIONS "${STILLPOINT_FALSE_WARNINGS}")
+  target_link_libraries(${target} PUBLIC $<BUILD_INTERFACE:Eigen3::Eigen>)  # no header of ours includes it
   if(layer STREQUAL "tasks")
-    target_link_libraries(${target} PUBLIC CLI11::CLI11 PNG::PNG JPEG::JPEG)
+    target_link_libraries(${target} PUBLIC $<BUILD_INTERFACE:CLI11::CLI11> PNG::PNG JPEG::JPEG)
     stillpoint_data_settings(${target})
     add_dependencies(${target} write_version)
   endif()

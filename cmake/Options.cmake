@@ -2,7 +2,7 @@
 find_program(CCACHE ccache)
 if(CCACHE)
   # Paths in the source folder count relative to it, so that another clone can reuse the objects.
-  set(launcher ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${CCACHE})
+  set(launcher ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${CCACHE})
   set(CMAKE_CXX_COMPILER_LAUNCHER ${launcher})
   set(CMAKE_CUDA_COMPILER_LAUNCHER ${launcher})
 endif()
@@ -10,7 +10,19 @@ message(STATUS "ccache: ${CCACHE}")
 
 set(CMAKE_CXX_FLAGS_RELEASE "-O3 -DNDEBUG")
 add_library(stillpoint_options INTERFACE)
-target_include_directories(stillpoint_options INTERFACE ${CMAKE_SOURCE_DIR})
+target_include_directories(stillpoint_options INTERFACE ${PROJECT_SOURCE_DIR})
+
+# A library of a layer. The flags are this project's own: another one that links with the library gets the folders of its
+# headers, the language and what the layer defines.
+function(stillpoint_flags target)
+  target_compile_features(${target} PUBLIC cxx_std_20)
+  if(PROJECT_IS_TOP_LEVEL)
+    target_link_libraries(${target} PUBLIC $<BUILD_INTERFACE:stillpoint_options>)
+  else()
+    target_compile_options(${target} PRIVATE $<TARGET_PROPERTY:stillpoint_options,INTERFACE_COMPILE_OPTIONS>)
+    target_include_directories(${target} PUBLIC ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/include)
+  endif()
+endfunction()
 # The two -fno flags change no value; without them g++ does not vectorise square roots.
 set(host_flags -Wall -Wextra -Wshadow -fno-math-errno -fno-trapping-math)
 if(STILLPOINT_WERROR)

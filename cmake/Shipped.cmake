@@ -1,17 +1,17 @@
 # Embeds files in the program as text. To add one, add a pattern here; shipped_file("search/tune.py")
 # (tasks/settings/shipped.h) then returns its text.
-file(GLOB shipped CONFIGURE_DEPENDS RELATIVE ${CMAKE_SOURCE_DIR}/tasks
-  ${CMAKE_SOURCE_DIR}/tasks/presets/*/*.json
-  ${CMAKE_SOURCE_DIR}/tasks/spaces/*.json
-  ${CMAKE_SOURCE_DIR}/tasks/search/*.py)
+file(GLOB shipped CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/tasks
+  ${PROJECT_SOURCE_DIR}/tasks/presets/*/*.json
+  ${PROJECT_SOURCE_DIR}/tasks/spaces/*.json
+  ${PROJECT_SOURCE_DIR}/tasks/search/*.py)
 
-set(STILLPOINT_SHIPPED_SOURCE ${CMAKE_BINARY_DIR}/shipped.cpp)
+set(STILLPOINT_SHIPPED_SOURCE ${PROJECT_BINARY_DIR}/shipped.cpp)
 set(source "// Written by cmake/Shipped.cmake.\n#include \"tasks/settings/shipped.h\"\n\nnamespace stillpoint {\n\n"
   "std::span<const ShippedFile> shipped_files() {\n  static constexpr ShippedFile files[] = {\n")
 list(JOIN source "" source)
 foreach(name ${shipped})
-  set_property(DIRECTORY ${CMAKE_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tasks/${name})
-  file(READ ${CMAKE_SOURCE_DIR}/tasks/${name} content)
+  set_property(DIRECTORY ${PROJECT_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tasks/${name})
+  file(READ ${PROJECT_SOURCE_DIR}/tasks/${name} content)
   string(APPEND source "      {\"${name}\", R\"shipped(${content})shipped\"},\n")
 endforeach()
 string(APPEND source "  };\n  return files;\n}\n\n}  // namespace stillpoint\n")

@@ -25,25 +25,53 @@ Tensor sine(const Tensor& x);
 Tensor cosine(const Tensor& x);
 Tensor hyperbolic_tangent(const Tensor& x);
 Tensor square(const Tensor& x);
+Tensor sigmoid(const Tensor& x);   // 1 / (1 + exp(-x))
+Tensor absolute(const Tensor& x);  // gradient 0 at 0
+// Of equal elements the first takes the gradient; a NaN in either makes a NaN.
+Tensor maximum(const Tensor& a, const Tensor& b);
+Tensor minimum(const Tensor& a, const Tensor& b);
+Tensor clamp(const Tensor& x, double low,
+             double high);                         // gradient 1 on [low, high]; Error unless low <= high
+Tensor greater(const Tensor& a, const Tensor& b);  // 1 where a > b, 0 elsewhere; unrecorded
+// a where the condition (any dtype) is not 0, b elsewhere; what is not chosen may be infinite or NaN.
+Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
 inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
 inline Tensor operator-(const Tensor& a, const Tensor& b) { return subtract(a, b); }
 inline Tensor operator*(const Tensor& a, const Tensor& b) { return multiply(a, b); }
 inline Tensor operator/(const Tensor& a, const Tensor& b) { return divide(a, b); }
 inline Tensor operator*(double a, const Tensor& x) { return affine(x, a, 0); }
+inline Tensor operator*(const Tensor& x, double a) { return affine(x, a, 0); }
+inline Tensor operator/(const Tensor& x, double a) { return affine(x, 1 / a, 0); }
+inline Tensor operator+(const Tensor& x, double b) { return affine(x, 1, b); }
+inline Tensor operator-(const Tensor& x, double b) { return affine(x, 1, -b); }
 inline Tensor operator-(const Tensor& x) { return negate(x); }
 
-// Shape ops; `axes`, `from` and `to` name every axis.
+// Shape ops; `axes`, `from` and `to` name every axis. A single axis may be negative: it counts from the end.
 Tensor reshape(const Tensor& x, Shape shape);                          // one size may be -1
 Tensor permute(const Tensor& x, const std::vector<Index>& axes);       // y's axis i is x's axis axes[i]
+Tensor transpose(const Tensor& x, Index a = -2, Index b = -1);         // exchanges two axes
 Tensor expand(const Tensor& x, const Shape& shape);                    // NumPy broadcasting to `shape`
 Tensor slice(const Tensor& x, const Shape& from, const Shape& to);     // x[from:to) on every axis
 Tensor pad(const Tensor& x, const Shape& before, const Shape& shape);  // zeros around x inside `shape`
+// One after another along an axis that exists (sizes of the others equal), or along a new one (equal shapes).
+Tensor concat(const std::vector<Tensor>& parts, Index axis = 0);
+Tensor stack(const std::vector<Tensor>& parts, Index axis = 0);
 // Sums; sum_to is the adjoint of expand.
 Tensor sum_to(const Tensor& x, const Shape& shape);
 Tensor sum(const Tensor& x);   // to shape (1)
 Tensor mean(const Tensor& x);  // to shape (1)
+// Over some axes, which leave the shape, or stay in it with size 1; to shape (1) where no other is left.
+struct SumOptions {
+  bool keep_axes = false;
+};
+Tensor sum(const Tensor& x, const std::vector<Index>& axes, SumOptions options = {});
+Tensor mean(const Tensor& x, const std::vector<Index>& axes, SumOptions options = {});
+// Returns the place of the largest element along an axis, which leaves the shape as in sum; int32, without a
+// derivative. The first of equal ones; a NaN counts as infinity. Throws Error if the axis has no elements.
+Tensor argmax(const Tensor& x, Index axis = -1);
 
-// op(a) (m,k) op(b) (k,n) for matrices.
+// op(a) (m,k) op(b) (k,n) for matrices, or for batches of them: axes before the last two broadcast. More than
+// one product is computed in the operands' own type, whatever kernels::precision() is.
 struct MatmulOptions {
   bool transpose_a = false, transpose_b = false;
 };
@@ -142,12 +170,12 @@ Tensor mean_squared_error(const Tensor& x, const Tensor& target);          // me
 // table (V,d), ids int32 (n) -> (n,d); ids must lie in [0,V), which is checked if they are on the host.
 Tensor embedding(const Tensor& table, const Tensor& ids);
 Tensor embedding_adjoint(const Tensor& y, const Tensor& ids, Index vocabulary);
+// y[.., j, ..] = x[.., ids[.., j, ..], ..] along an axis; ids int32 of x's shape but for that axis, checked
+// as above.
+Tensor gather(const Tensor& x, const Tensor& ids, Index axis = -1);
 
-// These two have no derivative. x (rows,columns) -> int32 (rows), the lowest place of each row's largest
-// element; a NaN counts as infinity.
-Tensor argmax(const Tensor& x);
 // labels and predicted int32 (rows) in [0,classes) -> int32 (classes,classes): [i,j] counts the rows with
-// label i for which j was predicted.
+// label i for which j was predicted. It has no derivative.
 Tensor confusion(const Tensor& labels, const Tensor& predicted, Index classes);
 
 }  // namespace stillpoint

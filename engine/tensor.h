@@ -78,6 +78,10 @@ class Tensor {
   std::shared_ptr<Node> node_;
 };
 
+// Writes `[[1, 2], [3, 4]] float32 (2, 2) on cpu`, a row per line. If a tensor has more than 1000 elements,
+// only three at either end of a long axis are written.
+std::ostream& operator<<(std::ostream& out, const Tensor& x);
+
 // The data that a vjp reads: the output y, its cotangent g, the inputs, and which gradients are wanted.
 struct VjpContext {
   const Tensor& y;

@@ -1,4 +1,5 @@
 // Op cases of the element-wise family, with broadcasting.
+#include <algorithm>
 #include <cmath>
 #include <map>
 
@@ -39,10 +40,11 @@ void add_unary(std::vector<OpCase>& cases, const std::string& name, Tensor (*op)
                      .extremes = extremes_of(shape == Shape{1} ? name : "")});
 }
 
-// Adds a case with both operands (3,5), then one with a row and a column that repeat.
+// Adds a case with both operands (3,5), then one with a row and a column that repeat. A `kinked` op has no
+// derivative if a == b; a `constant` op has no gradient.
 void add_binary(std::vector<OpCase>& cases, const std::string& name,
                 Tensor (*op)(const Tensor&, const Tensor&), double (*f)(double, double),
-                Draw draw_b = Draw::signed_with_ties) {
+                Draw draw_b = Draw::signed_with_ties, bool kinked = false, bool constant = false) {
   const auto run = [op](const Ts& x) { return op(x[0], x[1]); };
   struct Repeat {
     Shape a, b;
@@ -51,7 +53,7 @@ void add_binary(std::vector<OpCase>& cases, const std::string& name,
   for (const Repeat& r : {Repeat{{3, 5}, {3, 5}, 5, 1, 5, 1}, Repeat{{3, 5}, {5}, 5, 1, 0, 1},
                           Repeat{{3, 1}, {1, 5}, 1, 0, 0, 1}, Repeat{{3, 5}, {1}, 5, 1, 0, 0}})
     cases.push_back({.name = name,
-                     .inputs = {{r.a}, {r.b, draw_b}},
+                     .inputs = {{.shape = r.a, .constant = constant}, {r.b, draw_b, 0, constant}},
                      .op = run,
                      .oracle =
                          [f, r](const Vs& x) {
@@ -62,8 +64,27 @@ void add_binary(std::vector<OpCase>& cases, const std::string& name,
                                              x[1][std::size_t(i * r.row_b + j * r.column_b)]));
                            return y;
                          },
-                     .terms = 15});
+                     .terms = 15,
+                     .kinked = kinked});
 }
+
+// The condition repeats over rows.
+void add_where_case(std::vector<OpCase>& cases) {
+  cases.push_back({.name = "where",
+                   .inputs = {{{5}, Draw::ids, 2}, {{3, 5}}, {{3, 1}}},
+                   .op = [](const Ts& x) { return where(x[0], x[1], x[2]); },
+                   .oracle =
+                       [](const Vs& x) {
+                         Values y;
+                         for (std::size_t i = 0; i < 15; ++i)
+                           y.push_back(x[0][i % 5] != 0 ? x[1][i] : x[2][i / 5]);
+                         return y;
+                       },
+                   .terms = 5});
+}
+
+double larger(double a, double b) { return std::isnan(a) || std::isnan(b) ? NAN : std::max(a, b); }
+double smaller(double a, double b) { return std::isnan(a) || std::isnan(b) ? NAN : std::min(a, b); }
 
 }  // namespace
 
@@ -90,6 +111,18 @@ void add_elementwise_cases(std::vector<OpCase>& cases) {
   add_binary(cases, "multiply", multiply, [](double a, double b) { return a * b; });
   add_binary(
       cases, "divide", divide, [](double a, double b) { return a / b; }, Draw::nonzero);
+  add_unary(cases, "sigmoid", sigmoid, [](double v) { return 1 / (1 + std::exp(-v)); });
+  add_unary(
+      cases, "absolute", absolute, [](double v) { return std::abs(v); }, Draw::signed_with_ties, true);
+  add_unary(
+      cases, "clamp", [](const Tensor& x) { return clamp(x, -0.5, 0.7); },
+      [](double v) { return smaller(larger(v, -0.5), 0.7); }, Draw::signed_with_ties, true);
+  add_binary(cases, "maximum", maximum, larger, Draw::signed_with_ties, true);
+  add_binary(cases, "minimum", minimum, smaller, Draw::signed_with_ties, true);
+  add_binary(
+      cases, "greater", greater, [](double a, double b) { return a > b ? 1.0 : 0.0; }, Draw::signed_with_ties,
+      false, true);
+  add_where_case(cases);
 }
 
 }  // namespace stillpoint

@@ -70,6 +70,81 @@ void add_shape_cases(std::vector<OpCase>& cases) {
                        }});
 }
 
+// Parts of 1 and 3 columns.
+void add_join_cases(std::vector<OpCase>& cases) {
+  cases.push_back({.name = "concat",
+                   .inputs = {{{4, 1}}, {{4, 3}}},
+                   .op =
+                       [](const Ts& x) {
+                         return concat({x[0], x[1]}, -1);
+                       },
+                   .oracle =
+                       [](const Vs& x) {
+                         Values y;
+                         for (std::size_t i = 0; i < 16; ++i)
+                           y.push_back(i % 4 == 0 ? x[0][i / 4] : x[1][i / 4 * 3 + i % 4 - 1]);
+                         return y;
+                       }});
+  cases.push_back({.name = "stack",
+                   .inputs = {{{2, 3}}, {{2, 3}}},
+                   .op =
+                       [](const Ts& x) {
+                         return stack({x[0], x[1]}, 1);
+                       },
+                   .oracle =
+                       [](const Vs& x) {
+                         Values y;
+                         for (std::size_t i = 0; i < 12; ++i) y.push_back(x[i / 3 % 2][i / 6 * 3 + i % 3]);
+                         return y;
+                       }});
+  cases.push_back({.name = "transpose",
+                   .inputs = {{{2, 3, 5}}},
+                   .op = [](const Ts& x) { return transpose(x[0], 0, -1); },
+                   .oracle =
+                       [](const Vs& x) {
+                         Values y;
+                         for (std::size_t k = 0; k < 5; ++k)
+                           for (std::size_t j = 0; j < 3; ++j)
+                             for (std::size_t i = 0; i < 2; ++i) y.push_back(x[0][(i * 3 + j) * 5 + k]);
+                         return y;
+                       }});
+}
+
+// Over the first and the last axis of (4,7,3).
+void add_axis_cases(std::vector<OpCase>& cases) {
+  for (const bool as_mean : {false, true})
+    cases.push_back({.name = as_mean ? "mean over axes" : "sum over axes",
+                     .inputs = {{{4, 7, 3}}},
+                     .op =
+                         [as_mean](const Ts& x) {
+                           return as_mean ? mean(x[0], {0, -1}) : sum(x[0], {-1, 0}, {.keep_axes = true});
+                         },
+                     .oracle =
+                         [as_mean](const Vs& x) {
+                           Values y(7, 0.0);
+                           for (std::size_t i = 0; i < 84; ++i) y[i / 3 % 7] += x[0][i] / (as_mean ? 12 : 1);
+                           return y;
+                         },
+                     .terms = 12});
+  for (const Index axis : {Index(-1), Index(0)})
+    cases.push_back({.name = "argmax",
+                     .inputs = {{.shape = {37, 41}, .constant = true}},
+                     .op = [axis](const Ts& x) { return argmax(x[0], axis); },
+                     .oracle =
+                         [axis](const Vs& x) {
+                           Values y;
+                           const std::size_t rows = axis == 0 ? 41 : 37, columns = 78 - rows;
+                           const std::size_t step = axis == 0 ? 41 : 1, row = axis == 0 ? 1 : 41;
+                           for (std::size_t r = 0; r < rows; ++r) {
+                             std::size_t best = 0;
+                             for (std::size_t c = 1; c < columns; ++c)
+                               if (x[0][r * row + c * step] > x[0][r * row + best * step]) best = c;
+                             y.push_back(double(best));
+                           }
+                           return y;
+                         }});
+}
+
 void add_sum_cases(std::vector<OpCase>& cases) {
   cases.push_back({.name = "sum_to",
                    .inputs = {{{2, 37, 3}}},
@@ -132,6 +207,27 @@ void add_product_cases(std::vector<OpCase>& cases) {
                            },
                        .terms = std::max({m, n, k})});
   }
+  // Batches (2,1) and (3), each with a transpose that reads k along rows.
+  cases.push_back({.name = "batched matmul",
+                   .inputs = {{{2, 1, 7, 4}}, {{3, 5, 7}}},
+                   .op =
+                       [](const Ts& x) {
+                         return matmul(x[0], x[1], {true, true});
+                       },
+                   .oracle =
+                       [](const Vs& x) {
+                         Values y;
+                         for (std::size_t b = 0; b < 6; ++b)
+                           for (std::size_t i = 0; i < 4; ++i)
+                             for (std::size_t j = 0; j < 5; ++j) {
+                               double total = 0;
+                               for (std::size_t l = 0; l < 7; ++l)
+                                 total += x[0][(b / 3 * 7 + l) * 4 + i] * x[1][(b % 3 * 5 + j) * 7 + l];
+                               y.push_back(total);
+                             }
+                         return y;
+                       },
+                   .terms = 15});
   // At these sizes no drawn sum is so near 0 that rounding its operands would change its sign and its
   // gradient.
   for (bool with_relu : {false, true})
@@ -182,13 +278,33 @@ void add_embedding_cases(std::vector<OpCase>& cases) {
                    .terms = 11});
 }
 
+void add_gather_cases(std::vector<OpCase>& cases) {
+  for (const Index axis : {Index(-1), Index(0)})
+    cases.push_back({.name = "gather",
+                     .inputs = {{{3, 5}}, {axis == 0 ? Shape{7, 5} : Shape{3, 7}, Draw::ids, 3}},
+                     .op = [axis](const Ts& x) { return gather(x[0], x[1], axis); },
+                     .oracle =
+                         [axis](const Vs& x) {
+                           Values y;
+                           for (std::size_t i = 0; i < x[1].size(); ++i) {
+                             const std::size_t id = std::size_t(x[1][i]);
+                             y.push_back(x[0][axis == 0 ? id * 5 + i % 5 : i / 7 * 5 + id]);
+                           }
+                           return y;
+                         },
+                     .terms = 7});
+}
+
 }  // namespace
 
 void add_strided_cases(std::vector<OpCase>& cases) {
   add_shape_cases(cases);
+  add_join_cases(cases);
+  add_axis_cases(cases);
   add_sum_cases(cases);
   add_product_cases(cases);
   add_embedding_cases(cases);
+  add_gather_cases(cases);
 }
 
 }  // namespace stillpoint

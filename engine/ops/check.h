@@ -1,5 +1,7 @@
-// Checks that ops share: operands of the same kind, expected ranks.
+// What ops share: checks of their operands, axes counted from the end, the shape of a broadcast.
 #pragma once
+#include <algorithm>
+
 #include "engine/tensor.h"
 
 namespace stillpoint {
@@ -18,6 +20,25 @@ inline void require_rank(const char* op, const char* name, const Tensor& x, Inde
 inline void require_shape(const char* op, const char* name, const Tensor& x, const Shape& shape) {
   require(x.shape() == shape, op, ": given ", name, " of shape ", to_text(x.shape()), ", expected ",
           to_text(shape), ", check the sizes");
+}
+
+// Returns the axis counted from the front; negative ones count from the end.
+inline Index require_axis(const char* op, const Tensor& x, Index axis) {
+  require(axis >= -x.rank() && axis < x.rank(), op, ": given axis ", axis,
+          ", expected one of a tensor of shape ", to_text(x.shape()), ", check the rank");
+  return axis < 0 ? axis + x.rank() : axis;
+}
+
+// Returns the shape that both broadcast to.
+inline Shape broadcast_shape(const char* op, const Shape& s, const Shape& t) {
+  Shape out(std::max(s.size(), t.size()));
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    const Index p = i < s.size() ? s[s.size() - 1 - i] : 1, q = i < t.size() ? t[t.size() - 1 - i] : 1;
+    require(p == q || p == 1 || q == 1, op, ": given shapes ", to_text(s), " and ", to_text(t),
+            ", expected shapes that broadcast, reshape one of them");
+    out[out.size() - 1 - i] = p == 1 ? q : p;
+  }
+  return out;
 }
 
 // x is int32 (n), each in [0, bound). The kernels check values on a GPU: they give NaN for a wrong one.

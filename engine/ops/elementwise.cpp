@@ -20,22 +20,10 @@ Tensor map(Unary f, const Tensor& x) {
 // Returns 1 where x > 0, else 0: constant almost everywhere, so unrecorded.
 Tensor step(const Tensor& x) { return map(Unary::step, x); }
 
-Shape broadcast_shape(const char* op, const Tensor& a, const Tensor& b) {
-  const Shape &s = a.shape(), &t = b.shape();
-  Shape out(std::max(s.size(), t.size()));
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    const Index p = i < s.size() ? s[s.size() - 1 - i] : 1, q = i < t.size() ? t[t.size() - 1 - i] : 1;
-    require(p == q || p == 1 || q == 1, op, ": given shapes ", to_text(s), " and ", to_text(t),
-            ", expected shapes that broadcast, reshape one of them");
-    out[out.size() - 1 - i] = p == 1 ? q : p;
-  }
-  return out;
-}
-
 // Computes f(a, b) after broadcasting; the vjp sees operands of y's shape (expand's own vjp sums back).
 Tensor zip(const char* op, Binary f, const Tensor& a, const Tensor& b, const Vjp& vjp) {
   require_same_kind(op, a, b);
-  const Shape shape = broadcast_shape(op, a, b);
+  const Shape shape = broadcast_shape(op, a.shape(), b.shape());
   const Tensor p = expand(a, shape), q = expand(b, shape);
   Tensor y = Tensor::empty(shape, a.options());
   kernels::binary(f, p.array(), q.array(), y.array());
@@ -70,6 +58,50 @@ Tensor divide(const Tensor& a, const Tensor& b) {
   });
 }
 
+// 1 where a > b: constant almost everywhere, so unrecorded.
+Tensor greater(const Tensor& a, const Tensor& b) {
+  const Recording off(false);
+  return zip("greater", Binary::greater, a, b, {});
+}
+
+// reads both operands
+Tensor maximum(const Tensor& a, const Tensor& b) {
+  return zip("maximum", Binary::maximum, a, b, [](const VjpContext& c) {
+    const Tensor second = greater(c.inputs[1], c.inputs[0]);
+    return Tensors{multiply(c.g, affine(second, -1, 1)), multiply(c.g, second)};
+  });
+}
+
+Tensor minimum(const Tensor& a, const Tensor& b) {
+  return zip("minimum", Binary::minimum, a, b, [](const VjpContext& c) {
+    const Tensor second = greater(c.inputs[0], c.inputs[1]);
+    return Tensors{multiply(c.g, affine(second, -1, 1)), multiply(c.g, second)};
+  });
+}
+
+Tensor clamp(const Tensor& x, double low, double high) {
+  require(low <= high, "clamp: given the bounds ", low, " and ", high,
+          ", expected low <= high, exchange them");
+  return minimum(maximum(x, Tensor::full({1}, low, x.options())), Tensor::full({1}, high, x.options()));
+}
+
+// reads the condition
+Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
+  require_same_kind("where", a, b);
+  require(condition.device() == a.device(), "where: given a condition on ", name_of(condition.device()),
+          ", expected ", name_of(a.device()), ", copy it");
+  const Shape shape =
+      broadcast_shape("where", condition.shape(), broadcast_shape("where", a.shape(), b.shape()));
+  const Tensor chosen = expand(condition.detach().to(a.dtype()), shape), p = expand(a, shape),
+               q = expand(b, shape);
+  Tensor y = Tensor::empty(shape, a.options());
+  kernels::select(chosen.array(), p.array(), q.array(), y.array());
+  return record(y, "where", {p, q}, [chosen](const VjpContext& c) {
+    const Tensor zero = Tensor::zeros({1}, c.g.options());
+    return Tensors{where(chosen, c.g, zero), where(chosen, zero, c.g)};
+  });
+}
+
 Tensor affine(const Tensor& x, double alpha, double beta) {
   Tensor y = Tensor::empty(x.shape(), x.options());
   kernels::affine(x.array(), alpha, beta, y.array());
@@ -83,10 +115,22 @@ Tensor negate(const Tensor& x) {
                 [](const VjpContext& c) { return Tensors{negate(c.g)}; });
 }
 
+Tensor absolute(const Tensor& x) {
+  return record(map(Unary::absolute, x), "absolute", {x},
+                [](const VjpContext& c) { return Tensors{multiply(c.g, map(Unary::sign, c.inputs[0]))}; });
+}
+
 // The gradient reads the output.
 Tensor relu(const Tensor& x) {
   return record(map(Unary::relu, x), "relu", {x},
                 [](const VjpContext& c) { return Tensors{multiply(c.g, step(c.y))}; });
+}
+
+// The gradient is g y(x) y(-x), and not g y (1 - y), which is 0 from x = 17 on in float32.
+Tensor sigmoid(const Tensor& x) {
+  return record(map(Unary::sigmoid, x), "sigmoid", {x}, [](const VjpContext& c) {
+    return Tensors{multiply(c.g, multiply(c.y, sigmoid(negate(c.inputs[0]))))};
+  });
 }
 
 // The gradient reads the output.

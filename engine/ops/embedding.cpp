@@ -1,4 +1,4 @@
-// Embedding and its adjoint, each the other's derivative.
+// Embedding and gather, each with its adjoint, which is the other's derivative.
 #include "kernels/embedding/embedding.h"
 
 #include "engine/ops.h"
@@ -8,6 +8,27 @@ namespace stillpoint {
 namespace {
 
 using Tensors = std::vector<Tensor>;
+
+Tensor gather_adjoint(const Tensor& y, const Tensor& ids, Index n);
+
+// Along the last axis: n entries of width 1 for each row.
+Tensor gather_last(const Tensor& x, const Tensor& ids) {
+  Tensor y = Tensor::empty(ids.shape(), x.options());
+  const Index n = x.dim(-1);
+  if (y.size() > 0) kernels::embedding(1, x.array(), ids.array(), y.array(), ids.size() / ids.dim(-1));
+  return record(y, "gather", {x},
+                [ids, n](const VjpContext& c) { return Tensors{gather_adjoint(c.g, ids, n)}; });
+}
+
+Tensor gather_adjoint(const Tensor& y, const Tensor& ids, Index n) {
+  Shape shape = ids.shape();
+  shape.back() = n;
+  Tensor x = Tensor::zeros(shape, y.options());
+  if (y.size() > 0)
+    kernels::embedding_adjoint(1, y.array(), ids.array(), x.array(), ids.size() / ids.dim(-1));
+  return record(x, "gather_adjoint", {y},
+                [ids](const VjpContext& c) { return Tensors{gather_last(c.g, ids)}; });
+}
 
 }  // namespace
 
@@ -29,6 +50,17 @@ Tensor embedding_adjoint(const Tensor& y, const Tensor& ids, Index vocabulary) {
   kernels::embedding_adjoint(y.dim(1), y.array(), ids.array(), table.array());
   return record(table, "embedding_adjoint", {y},
                 [ids](const VjpContext& c) { return Tensors{embedding(c.g, ids)}; });
+}
+
+Tensor gather(const Tensor& x, const Tensor& ids, Index axis) {
+  const Index a = require_axis("gather", x, axis);
+  Shape shape = x.shape();
+  if (ids.rank() == x.rank()) shape[std::size_t(a)] = ids.dim(a);
+  require_shape("gather", "ids", ids, shape);
+  require(ids.device() == x.device(), "gather: given ids on ", name_of(ids.device()), ", expected ",
+          name_of(x.device()), ", copy them");
+  require_indices("gather", "ids", reshape(ids, {ids.size()}), x.dim(a));
+  return transpose(gather_last(transpose(x, a, -1), transpose(ids, a, -1)), a, -1);
 }
 
 }  // namespace stillpoint

@@ -1,8 +1,8 @@
 // Matrix products, closed under differentiation through their transposes.
-#include "kernels/gemm/gemm.h"
 #include "engine/ops.h"
 #include "engine/ops/check.h"
 #include "kernels/elementwise/elementwise.h"
+#include "kernels/gemm/gemm_batched.h"
 
 namespace stillpoint {
 namespace {
@@ -35,6 +35,17 @@ Tensors linear_vjp(const VjpContext& c, const Tensor& g) {
   return gradients;
 }
 
+Shape followed_by(Shape batch, Index rows, Index columns) {
+  batch.insert(batch.end(), {rows, columns});
+  return batch;
+}
+
+void multiply_all(Index batch, const kernels::GemmShape& g, const Array& a, const Array& b, const Array& y) {
+  if (batch == 1) return kernels::gemm(g, a, b, y);
+  if (g.k == 0) kernels::fill(y, 0);
+  kernels::gemm_batched({batch, g, g.m * g.k, g.k * g.n, g.m * g.n}, a, b, y);
+}
+
 Tensors with_optional_bias(const Tensor& x, const Tensor& w, const Tensor& b) {
   return b.defined() ? Tensors{x, w, b} : Tensors{x, w};
 }
@@ -43,17 +54,25 @@ Tensors with_optional_bias(const Tensor& x, const Tensor& w, const Tensor& b) {
 
 // The gradients read both operands.
 Tensor matmul(const Tensor& a, const Tensor& b, MatmulOptions options) {
-  require_rank("matmul", "a", a, 2);
-  require_rank("matmul", "b", b, 2);
+  require(a.rank() >= 2 && b.rank() >= 2, "matmul: given ", to_text(a.shape()), " and ", to_text(b.shape()),
+          ", expected matrices, or batches of them, reshape a vector to one row or column");
   require_same_kind("matmul", a, b);
   const auto [ta, tb] = options;
-  const Index m = a.dim(ta ? 1 : 0), k = a.dim(ta ? 0 : 1), n = b.dim(tb ? 0 : 1);
-  require(b.dim(tb ? 1 : 0) == k, "matmul: given ", to_text(a.shape()), ta ? " transposed" : "", " and ",
-          to_text(b.shape()), tb ? " transposed" : "", ", expected equal inner sizes, check the transposes");
-  Tensor y = Tensor::empty({m, n}, a.options());
-  kernels::gemm({.m = m, .n = n, .k = k, .transpose_a = ta, .transpose_b = tb}, a.array(), b.array(),
-                y.array());
-  return record(y, "matmul", {a, b}, [ta = ta, tb = tb](const VjpContext& c) {
+  const kernels::GemmShape product{.m = a.dim(ta ? -1 : -2),
+                                   .n = b.dim(tb ? -2 : -1),
+                                   .k = a.dim(ta ? -2 : -1),
+                                   .transpose_a = ta,
+                                   .transpose_b = tb};
+  require(b.dim(tb ? -1 : -2) == product.k, "matmul: given ", to_text(a.shape()), ta ? " transposed" : "",
+          " and ", to_text(b.shape()), tb ? " transposed" : "",
+          ", expected equal inner sizes, check the transposes");
+  const Shape batch = broadcast_shape("matmul", {a.shape().begin(), a.shape().end() - 2},
+                                      {b.shape().begin(), b.shape().end() - 2});
+  const Tensor left = expand(a, followed_by(batch, a.dim(-2), a.dim(-1)));
+  const Tensor right = expand(b, followed_by(batch, b.dim(-2), b.dim(-1)));
+  Tensor y = Tensor::empty(followed_by(batch, product.m, product.n), a.options());
+  multiply_all(count(batch), product, left.array(), right.array(), y.array());
+  return record(y, "matmul", {left, right}, [ta = ta, tb = tb](const VjpContext& c) {
     const Tensor &p = c.inputs[0], &q = c.inputs[1];
     Tensor dp, dq;
     if (c.wants(0)) dp = ta ? matmul(q, c.g, {tb, true}) : matmul(c.g, q, {false, !tb});

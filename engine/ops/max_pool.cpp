@@ -16,18 +16,18 @@ kernels::MaxPoolShape shape_of(const Tensor& place, Index height, Index width, I
   return {place.dim(0) * place.dim(1), height, width, size};
 }
 
-Tensor gather(const Tensor& x, const Tensor& place, Index size);
+Tensor gather_places(const Tensor& x, const Tensor& place, Index size);
 
 // The gradient does not read the operand.
 Tensor scatter(const Tensor& y, const Tensor& place, Index height, Index width, Index size) {
   Tensor x = Tensor::empty({y.dim(0), y.dim(1), height, width}, y.options());
   kernels::max_pool2d_scatter(shape_of(place, height, width, size), y.array(), place.array(), x.array());
   return record(x, "max_pool2d_scatter", {y},
-                [place, size](const VjpContext& c) { return Tensors{gather(c.g, place, size)}; });
+                [place, size](const VjpContext& c) { return Tensors{gather_places(c.g, place, size)}; });
 }
 
 // The gradient does not read the operand.
-Tensor gather(const Tensor& x, const Tensor& place, Index size) {
+Tensor gather_places(const Tensor& x, const Tensor& place, Index size) {
   Tensor y = Tensor::empty(place.shape(), x.options());
   const Index height = x.dim(2), width = x.dim(3);
   kernels::max_pool2d_gather(shape_of(place, height, width, size), x.array(), place.array(), y.array());

@@ -2,6 +2,7 @@
 #include "kernels/strided/strided.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "engine/ops.h"
 #include "engine/ops/check.h"
@@ -95,6 +96,15 @@ Tensor permute(const Tensor& x, const std::vector<Index>& axes) {
   return record(y, "permute", {x}, [inverse](const VjpContext& c) { return Tensors{permute(c.g, inverse)}; });
 }
 
+Tensor transpose(const Tensor& x, Index a, Index b) {
+  const Index first = require_axis("transpose", x, a), second = require_axis("transpose", x, b);
+  if (first == second) return x;
+  std::vector<Index> axes(std::size_t(x.rank()));
+  std::iota(axes.begin(), axes.end(), Index(0));
+  std::swap(axes[std::size_t(first)], axes[std::size_t(second)]);
+  return permute(x, axes);
+}
+
 Tensor expand(const Tensor& x, const Shape& shape) {
   if (x.shape() == shape) return x;
   require_expands("expand", x.shape(), shape);
@@ -158,6 +168,71 @@ Tensor pad(const Tensor& x, const Shape& before, const Shape& shape) {
   kernels::scatter(x.array(), make_view(x.shape(), strides_of(shape), offset_of(before, shape)), y.array());
   return record(y, "pad", {x},
                 [before, end](const VjpContext& c) { return Tensors{slice(c.g, before, end)}; });
+}
+
+Tensor concat(const std::vector<Tensor>& parts, Index axis) {
+  require(!parts.empty(), "concat: given no tensors, expected at least one, check the list");
+  const Tensor& first = parts[0];
+  require_small_rank("concat", first);
+  const std::size_t a = std::size_t(require_axis("concat", first, axis));
+  Shape shape = first.shape();
+  for (std::size_t i = 1; i < parts.size(); ++i) {
+    require_same_kind("concat", first, parts[i]);
+    Shape like = first.shape();
+    if (parts[i].rank() == first.rank()) like[a] = parts[i].shape()[a];
+    require_shape("concat", "a part", parts[i], like);
+    shape[a] += like[a];
+  }
+  Tensor y = Tensor::empty(shape, first.options());
+  Shape from(shape.size(), 0);
+  for (const Tensor& part : parts) {
+    kernels::place(part.array(), make_view(part.shape(), strides_of(shape), offset_of(from, shape)),
+                   y.array());
+    from[a] += part.shape()[a];
+  }
+  return record(y, "concat", parts, [a](const VjpContext& c) {
+    Tensors gradients;
+    Shape begin(c.g.shape().size(), 0), end = c.g.shape();
+    for (std::size_t i = 0; i < c.inputs.size(); ++i) {
+      end[a] = begin[a] + c.inputs[i].shape()[a];
+      gradients.push_back(c.wants(i) ? slice(c.g, begin, end) : Tensor());
+      begin[a] = end[a];
+    }
+    return gradients;
+  });
+}
+
+Tensor stack(const std::vector<Tensor>& parts, Index axis) {
+  require(!parts.empty(), "stack: given no tensors, expected at least one, check the list");
+  Shape shape = parts[0].shape();
+  const Index rank = Index(shape.size()) + 1;
+  require(axis >= -rank && axis < rank, "stack: given axis ", axis, ", expected one of the result's ", rank,
+          ", check the rank");
+  shape.insert(shape.begin() + (axis < 0 ? axis + rank : axis), 1);
+  Tensors rows;
+  for (const Tensor& part : parts) {
+    require_shape("stack", "a part", part, parts[0].shape());
+    rows.push_back(reshape(part, shape));
+  }
+  return concat(rows, axis);
+}
+
+Tensor sum(const Tensor& x, const std::vector<Index>& axes, SumOptions options) {
+  Shape ones = x.shape(), rest;
+  for (const Index axis : axes) ones[std::size_t(require_axis("sum", x, axis))] = -1;
+  for (Index& size : ones) {
+    if (size >= 0) rest.push_back(size);
+    size = size < 0 ? 1 : size;
+  }
+  if (rest.empty()) rest = {1};
+  const Tensor total = sum_to(x, ones);
+  return options.keep_axes ? total : reshape(total, rest);
+}
+
+Tensor mean(const Tensor& x, const std::vector<Index>& axes, SumOptions options) {
+  const Tensor total = sum(x, axes, options);
+  require(x.size() > 0, "mean: given shape ", to_text(x.shape()), ", expected elements, check the shape");
+  return affine(total, double(total.size()) / double(x.size()), 0);
 }
 
 Tensor sum(const Tensor& x) { return reshape(sum_to(x, Shape(x.shape().size(), 1)), {1}); }

@@ -12,6 +12,26 @@ struct Negate {
     return -x;
   }
 };
+struct Absolute {
+  template <class T>
+  STILLPOINT_HD static T of(T x) {
+    return x < T(0) ? -x : x + T(0);  // |-0| = 0
+  }
+};
+struct Sign {
+  template <class T>
+  STILLPOINT_HD static T of(T x) {
+    return T(x > T(0)) - T(x < T(0));
+  }
+};
+// 1 / (1 + exp(-x)) with an argument of exp that is never positive: it keeps its digits on both sides.
+struct Sigmoid {
+  template <class T>
+  STILLPOINT_HD static T of(T x) {
+    const T small = exponential(x < T(0) ? x : -x);
+    return (x < T(0) ? small : T(1)) / (T(1) + small);
+  }
+};
 // A NaN stays a NaN.
 struct Relu {
   template <class T>
@@ -97,6 +117,24 @@ struct Divide {
     return a / b;
   }
 };
+struct Maximum {
+  template <class T>
+  STILLPOINT_HD static T of(T a, T b) {
+    return a < b || b != b ? b : a;
+  }
+};
+struct Minimum {
+  template <class T>
+  STILLPOINT_HD static T of(T a, T b) {
+    return b < a || b != b ? b : a;
+  }
+};
+struct Greater {
+  template <class T>
+  STILLPOINT_HD static T of(T a, T b) {
+    return a > b ? T(1) : T(0);
+  }
+};
 
 template <class F, class T>
 struct Map {
@@ -109,6 +147,12 @@ struct Zip {
   const T *a, *b;
   T* y;
   STILLPOINT_HD void operator()(Index i) const { y[i] = F::of(a[i], b[i]); }
+};
+template <class T>
+struct Select {
+  const T *condition, *a, *b;
+  T* y;
+  STILLPOINT_HD void operator()(Index i) const { y[i] = condition[i] != T(0) ? a[i] : b[i]; }
 };
 template <class T>
 struct Affine {
@@ -168,6 +212,12 @@ void unary(Unary f, const Array& x, const Array& y) {
   switch (f) {
     case Unary::negate:
       return map<Negate>(x, y);
+    case Unary::absolute:
+      return map<Absolute>(x, y);
+    case Unary::sign:
+      return map<Sign>(x, y);
+    case Unary::sigmoid:
+      return map<Sigmoid>(x, y);
     case Unary::relu:
       return map<Relu>(x, y);
     case Unary::step:
@@ -203,7 +253,21 @@ void binary(Binary f, const Array& a, const Array& b, const Array& y) {
       return zip<Multiply>(a, b, y);
     case Binary::divide:
       return zip<Divide>(a, b, y);
+    case Binary::maximum:
+      return zip<Maximum>(a, b, y);
+    case Binary::minimum:
+      return zip<Minimum>(a, b, y);
+    case Binary::greater:
+      return zip<Greater>(a, b, y);
   }
+}
+
+void select(const Array& condition, const Array& a, const Array& b, const Array& y) {
+  for (const Array* x : {&condition, &a, &b}) check_sizes("select", *x, y);
+  dispatch_real(y.dtype, "select", [&](auto zero) {
+    using T = decltype(zero);
+    each(y.device, y.size, Select<T>{condition.as<T>(), a.as<T>(), b.as<T>(), y.as<T>()});
+  });
 }
 
 void affine(const Array& x, double alpha, double beta, const Array& y) {

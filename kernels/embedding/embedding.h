@@ -4,11 +4,14 @@
 
 namespace stillpoint::kernels {
 
-// table (vocabulary,width), ids (n) int32 in [0,vocabulary), y (n,width):
-//   embedding  y[i,:] = table[ids[i],:], or NaN if ids[i] is outside
-//   adjoint    table[v,:] = sum over i with ids[i] == v of y[i,:]
+// table (tables,vocabulary,width), ids (tables,n) int32 in [0,vocabulary), y (tables,n,width); for each table
+// t:
+//   embedding  y[t,i,:] = table[t,ids[t,i],:], or NaN if ids[t,i] is outside
+//   adjoint    table[t,v,:] = sum over i with ids[t,i] == v of y[t,i,:]
 // The order of a sum depends only on the sizes, the ids and the device.
-void embedding(std::int64_t width, const Array& table, const Array& ids, const Array& y);
-void embedding_adjoint(std::int64_t width, const Array& y, const Array& ids, const Array& table);
+void embedding(std::int64_t width, const Array& table, const Array& ids, const Array& y,
+               std::int64_t tables = 1);
+void embedding_adjoint(std::int64_t width, const Array& y, const Array& ids, const Array& table,
+                       std::int64_t tables = 1);
 
 }  // namespace stillpoint::kernels

@@ -116,6 +116,10 @@ void gather(const Array& x, const View& view, const Array& y) {
 
 void scatter(const Array& x, const View& view, const Array& y) {
   zero_bytes(y.data, y.device, std::size_t(y.size * size_of(y.dtype)));
+  place(x, view, y);
+}
+
+void place(const Array& x, const View& view, const Array& y) {
   dispatch_any(y.dtype, [&](auto zero) {
     using T = decltype(zero);
     each(y.device, x.size, Scatter<T>{x.as<T>(), y.as<T>(), on_device(view)});

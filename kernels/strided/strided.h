@@ -20,6 +20,8 @@ struct View {
 void gather(const Array& x, const View& view, const Array& y);
 // y = 0, then y[view(i)] = x[i]; the view must not repeat an element.
 void scatter(const Array& x, const View& view, const Array& y);
+// The same, but what the view leaves out keeps its value.
+void place(const Array& x, const View& view, const Array& y);
 // y[i] = sum_j x[outer(i) + inner(j)], in a fixed order that does not depend on the number of threads.
 void sum_strided(const Array& x, const View& outer, const View& inner, const Array& y);
 // y (1) = sum of x.

@@ -18,8 +18,8 @@
 #include "tasks/command/cli_values.h"
 #include "tasks/command/console.h"
 #include "tasks/io/progress.h"
-#include "tasks/paper/image_classification.h"
 #include "tasks/process/interrupt.h"
+#include "tasks/process/processes.h"
 #include "tasks/process/version.h"
 #include "tasks/report/report.h"
 #include "tasks/selftest/info.h"
@@ -34,9 +34,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t longest_path =
-    4096;  // PATH_MAX, so that file names stay whole in output that programs read
-
 void add_other_data(CLI::App& app, bool& other_data) {
   app.add_flag("--other-data", other_data, "continue although the picture or data set has changed");
 }
@@ -47,11 +44,11 @@ struct TrainFlags {
   std::string run, resume, trial;
   bool other_data = false;
 
-  void add_to(CLI::App& app, std::string_view task) {
-    settings.add_to(app, task);
+  void add_to(CLI::App& app, const TaskKind& kind) {
+    settings.add_to(app, kind);
     app.add_option("--run", run, "run folder; default runs/TASK-MODEL-NNN");
     app.add_option("--resume", resume, "run folder to resume, bit-identically");
-    if (task != "copy-memory") add_other_data(app, other_data);
+    if (kind.has_places()) add_other_data(app, other_data);
     app.add_option("--trial", trial, "token of the search worker that runs this trial")->group("");
     common.add_to(app);
   }
@@ -67,7 +64,7 @@ TrainRequest resumed_request(const TaskKind& kind, const TrainFlags& flags) {
       "IMAGE or --data if those have moved), the run keeps its own settings");
   const RunRecord record = settings_to_resume(flags.resume);
   require(record.task == kind.name(), "--resume: ", flags.resume, " is a run of ", record.task,
-          ", expected one of ", kind.name(), ", use `stillpoint train ", shell_quoted(record.task),
+          ", expected one of ", kind.name(), ", use `", program_name(), " train ", shell_quoted(record.task),
           " --resume ...`");
   std::vector<SettingsLayer> layers{{record.config, flags.resume}};
   for (SettingsLayer& place : flags.settings.layers(kind)) layers.push_back(std::move(place));
@@ -98,7 +95,7 @@ int train_command(const CLI::App& app, const TaskKind& kind, const TrainFlags& f
     refuse_idle_settings(kind, layers, request.config);
     request.folder = flags.run;
     if (flags.run.empty() && group.rank() == 0) {
-      OwnFolder own = new_run_folder(text(kind.name(), "-", request.config.at("model").get<std::string>()));
+      OwnFolder own = new_run_folder(name_of_run(kind, request.config));
       request.folder = own.path;
       request.lock = std::move(own.lock);
     }
@@ -134,8 +131,8 @@ struct EvalFlags {
   void add_to(CLI::App& app) {
     app.add_option("CHECKPOINT", checkpoint, "a run folder or its checkpoint.safetensors")->required();
     app.add_option("--split", split, "evaluate only this split");
-    app.add_option("--image", image, "image-regression: where the picture is now");
-    app.add_option("--data", data, "image-classification: where the data set is now");
+    app.add_option("--image", image, "where the picture is now");
+    app.add_option("--data", data, "where the data set is now");
     add_other_data(app, other_data);
     app.add_option("--output", output, "folder for the pictures that the task makes");
     common.add_to(app);
@@ -180,54 +177,34 @@ int eval_command(const CLI::App& app, const EvalFlags& flags, std::ostream& out)
 struct PredictFlags {
   CommonFlags common;
   std::string checkpoint;
-  std::vector<std::string> images;
-  std::string background = "white";
-  bool inverted = false;
+  PredictRequest request;
 
   void add_to(CLI::App& app) {
     app.add_option("CHECKPOINT", checkpoint,
-                   "a run folder of image-classification or its checkpoint.safetensors")
+                   "a run folder of image-classification, or of another task with predictions, or its "
+                   "checkpoint.safetensors")
         ->required();
-    app.add_option("IMAGE", images, "PNG or JPEG files; each is scaled to the size of the data set's images")
+    app.add_option(
+           "INPUT", request.inputs,
+           "PNG or JPEG files, each scaled to the size of the data set's images; or what the task takes")
         ->required();
-    app.add_option("--background", background,
+    app.add_option("--background", request.background,
                    "colour behind transparent pixels: white, black, grey or #RRGGBB")
         ->capture_default_str();
-    app.add_flag("--invert", inverted,
+    app.add_flag("--invert", request.inverted,
                  "for dark ink on white, if the data set has light ink on black (MNIST)");
     common.add_to(app);
   }
+  int run(std::ostream& out, std::ostream& err) {
+    request.device = common.apply();
+    request.checkpoint = checkpoint_of(checkpoint);
+    const std::string task = find_checkpoint(request.checkpoint).record.task;
+    const Predict predict = task_kind(task).predict();
+    require(predict != nullptr, "predict: given ", shown(checkpoint), ", a run of ", task,
+            ", expected one of a task with predictions, such as image-classification, choose another");
+    return predict(request, out, err);
+  }
 };
-
-// Reports each picture that cannot be read, and predicts the others.
-int predict_command(const PredictFlags& flags, std::ostream& out, std::ostream& err) {
-  const Device device = flags.common.apply();
-  const fs::path path = checkpoint_of(flags.checkpoint);
-  const Colour background = colour_named(flags.background);
-  std::vector<Image> images;
-  std::vector<std::string> names;
-  for (const std::string& name : flags.images) {
-    try {
-      images.push_back(read_image(name, background));
-      names.push_back(name);
-      if (!images.back().note.empty())
-        err << "stillpoint: " << shown(name, longest_path) << " is " << images.back().note << "\n";
-    } catch (const Error& error) {
-      err << "stillpoint: " << shown_message(error.what()) << "\n";
-    }
-  }
-  const auto predictions = predict_images(path, images, flags.inverted, device);
-  for (std::size_t k = 0; k < images.size(); ++k) {
-    out << shown(names[k], longest_path) << ":";
-    for (std::size_t i = 0; i < 3; ++i) {
-      char percent[16];
-      std::snprintf(percent, sizeof percent, " %.2f %%", 100 * predictions[k][i].probability);
-      out << (i == 0 ? " " : ", ") << predictions[k][i].label << percent;
-    }
-    out << "\n";
-  }
-  return names.size() == flags.images.size() ? 0 : 1;
-}
 
 struct ReportFlags {
   std::vector<std::string> runs;
@@ -272,7 +249,7 @@ bool is_machine_fault(const std::exception& error) {
 }
 
 int run_command(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
-  CLI::App app("Stable invariant models and deep equilibrium models on CPU and CUDA.", "stillpoint");
+  CLI::App app("Stable invariant models and deep equilibrium models on CPU and CUDA.", program_name());
   app.require_subcommand(1);
   app.set_version_flag("--version", program_version);
 
@@ -283,7 +260,7 @@ int run_command(const std::vector<std::string>& arguments, std::ostream& out, st
   for (std::size_t i = 0; i < task_kinds().size(); ++i) {
     const TaskKind& kind = *task_kinds()[i];
     task_apps.push_back(train_app->add_subcommand(kind.name(), kind.summary()));
-    train_flags[i].add_to(*task_apps.back(), kind.name());
+    train_flags[i].add_to(*task_apps.back(), kind);
     task_apps.back()->footer("Settings for --set, --config and presets, with their defaults:\n" +
                              kind.help());
   }
@@ -294,14 +271,14 @@ int run_command(const std::vector<std::string>& arguments, std::ostream& out, st
   std::vector<CLI::App*> tuned_apps;
   for (std::size_t i = 0; i < task_kinds().size(); ++i) {
     tuned_apps.push_back(tune_app->add_subcommand(task_kinds()[i]->name(), task_kinds()[i]->summary()));
-    tune_flags[i].add_to(*tuned_apps.back(), task_kinds()[i]->name());
+    tune_flags[i].add_to(*tuned_apps.back(), *task_kinds()[i]);
   }
   EvalFlags eval_flags;
   CLI::App* const eval_app = app.add_subcommand("eval", "evaluate a checkpoint");
   eval_flags.add_to(*eval_app);
   PredictFlags predict_flags;
   CLI::App* const predict_app =
-      app.add_subcommand("predict", "classify pictures with a trained image-classification model");
+      app.add_subcommand("predict", "apply a trained model to new inputs, for example classify pictures");
   predict_flags.add_to(*predict_app);
   CommonFlags selftest_flags;
   CLI::App* const selftest_app =
@@ -349,7 +326,7 @@ int run_command(const std::vector<std::string>& arguments, std::ostream& out, st
       return selftest(selftest_request, out) ? 0 : 1;
     }
     if (eval_app->parsed()) return eval_command(*eval_app, eval_flags, out);
-    if (predict_app->parsed()) return predict_command(predict_flags, out, err);
+    if (predict_app->parsed()) return predict_flags.run(out, err);
     if (spectrum_app->parsed()) return spectrum_flags.run(out), 0;
     if (reproduce_app->parsed()) return reproduce_flags.run(out);
     if (report_app->parsed()) return report_flags.run(out, err);

@@ -11,4 +11,8 @@ namespace stillpoint {
 // and its progress is saved.
 int run_command_line(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err);
 
+// All that a main() does whose program has these commands, for the tasks of register_task() as well; nothing
+// else may have started a thread before. Returns the exit code.
+int run_program(int argc, char** argv);
+
 }  // namespace stillpoint

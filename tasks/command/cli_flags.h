@@ -30,7 +30,7 @@ struct SettingsFlags {
   std::vector<std::string> assignments;
   std::int64_t seed = -1;
 
-  void add_to(CLI::App& app, std::string_view task);
+  void add_to(CLI::App& app, const TaskKind& kind);
   bool any() const;
   // Returns the preset, the file, --set and then the settings that have their own flags; later layers win.
   std::vector<SettingsLayer> layers(const TaskKind& kind) const;

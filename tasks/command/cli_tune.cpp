@@ -23,8 +23,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-SearchSpace space_of(const TuneFlags& flags, const TaskKind& kind, const std::string& model) {
-  const std::string name = flags.space.empty() ? std::string(kind.name()) + "-" + model : flags.space;
+SearchSpace space_of(const TuneFlags& flags, const std::string& usual) {
+  const std::string name = flags.space.empty() ? usual : flags.space;
   SearchSpace space = name.ends_with(".json") ? read_space(read_json_file(name), name) : load_space(name);
   if (flags.grace > 0) space.grace = flags.grace;
   if (flags.reduction > 0) space.reduction = flags.reduction;
@@ -69,8 +69,8 @@ void give_input(const std::string& text) {
 
 }  // namespace
 
-void TuneFlags::add_to(CLI::App& app, std::string_view task) {
-  settings.add_to(app, task);
+void TuneFlags::add_to(CLI::App& app, const TaskKind& kind) {
+  settings.add_to(app, kind);
   app.add_option("--space", space,
                  "search space: a JSON file or a name; default TASK-MODEL of the shipped ones");
   app.add_option("--trials", trials, "trials in the whole study; default: the space's")
@@ -145,9 +145,9 @@ std::string TuneFlags::storage_of(const std::string& study_folder) const {
 Json TuneFlags::plan(const TaskKind& kind) const {
   const std::vector<SettingsLayer> layers = settings.layers(kind);
   const Json resolved = kind.resolve(layers);
-  const std::string model = resolved.value("model", "model");
-  const SearchSpace chosen = space_of(*this, kind, model);
-  const std::string name = study.empty() ? std::string(kind.name()) + "-" + model : study;
+  const std::string usual = name_of_run(kind, resolved);
+  const SearchSpace chosen = space_of(*this, usual);
+  const std::string name = study.empty() ? usual : study;
   require(!folder.empty() || (name.find('/') == std::string::npos && name != "." && name != ".."),
           "--study: given '", shown(name),
           "', whose folder would lie outside of tune/, expected a name without /, or "

@@ -14,7 +14,7 @@ struct TuneFlags {
   double heartbeat = 15, patience = 300;
   bool dry = false;
 
-  void add_to(CLI::App& app, std::string_view task);
+  void add_to(CLI::App& app, const TaskKind& kind);
   // Checks the settings of a trial, then replaces this process by Python, which runs the driver,
   // tasks/search. Throws Error if no trial could be trained, or if there is no Python.
   [[noreturn]] void run(const CLI::App& app, const TaskKind& kind) const;

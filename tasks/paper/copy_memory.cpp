@@ -251,11 +251,40 @@ SequenceLift load_copy_memory_lift(const std::filesystem::path& checkpoint) {
   return model.phi;
 }
 
+namespace {
+
 std::unique_ptr<Task> make_copy_memory(const CopyMemoryConfig& config, Device device) {
   const Index sequences = std::min(config.batch, training_count(config)), length = config.blank + 2 * digits;
   require(length <= most_tokens / sequences, "copy-memory: given ", sequences, " sequences of ", length,
           " tokens in a step, expected at most ", most_tokens, " tokens, lower blank or batch");
   return std::make_unique<CopyMemory>(config, device);
+}
+
+}  // namespace
+
+TaskRow<CopyMemoryConfig> copy_memory_task() {
+  return {.name = "copy-memory",
+          .summary = "recall ten digits after a long blank (paper, Table 1)",
+          .make = make_copy_memory,
+          .uses = {{{"tcn_blocks", "tcn_channels", "tcn_kernel"}, {"model"}, {"single", "two", "tcn"}},
+                   {{"d_phi", "hidden", "fold"}, {"model"}, {"single", "two"}},
+                   {{"d_psi", "bandwidth"}, {"model"}, {"two"}},
+                   {{"deq_features", "deq_heads", "deq_inner", "deq_weight_norm", "solver", "adjoint_solver",
+                     "solver_steps", "adjoint_steps", "solver_tolerance", "adjoint_tolerance",
+                     "anderson_beta", "line_search", "gradient", "gradient_steps", "gradient_damping",
+                     "reuse_inverse", "jacobian_weight", "check_every"},
+                    {"model"},
+                    {"deq"}},
+                   {{"solver", "solver_steps", "solver_tolerance", "line_search"},
+                    {"gradient"},
+                    {"implicit", "phantom", "jfb"}},
+                   {{"adjoint_solver", "adjoint_steps", "adjoint_tolerance", "reuse_inverse"},
+                    {"gradient"},
+                    {"implicit"}},
+                   {{"gradient_steps"}, {"gradient"}, {"phantom", "unrolled", "reversible"}},
+                   {{"gradient_damping"}, {"gradient"}, {"phantom", "reversible"}},
+                   {{"line_search", "reuse_inverse"}, {"solver"}, {"broyden"}},
+                   {{"anderson_beta"}, {"solver", "adjoint_solver"}, {"anderson"}}}};
 }
 
 }  // namespace stillpoint

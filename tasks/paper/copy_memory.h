@@ -2,7 +2,7 @@
 #pragma once
 #include "models/deq.h"
 #include "models/sim.h"
-#include "tasks/training/task.h"
+#include "tasks/settings/registry.h"
 
 namespace stillpoint {
 
@@ -55,6 +55,6 @@ TrainedDeq load_copy_memory_deq(const std::filesystem::path& checkpoint, Index f
 // Returns phi of a checkpoint's SIM. Throws Error if the checkpoint holds another model.
 SequenceLift load_copy_memory_lift(const std::filesystem::path& checkpoint);
 
-std::unique_ptr<Task> make_copy_memory(const CopyMemoryConfig& config, Device device);
+TaskRow<CopyMemoryConfig> copy_memory_task();
 
 }  // namespace stillpoint

@@ -2,6 +2,8 @@
 #include "tasks/paper/image_classification.h"
 
 #include <algorithm>
+#include <cmath>
+#include <cstdio>
 #include <numeric>
 #include <variant>
 
@@ -15,6 +17,8 @@ namespace stillpoint {
 namespace {
 
 constexpr Index classes = 10, images_per_evaluation = 250;
+// PATH_MAX, so that file names stay whole in output that programs read.
+constexpr std::size_t longest_path = 4096;
 
 TensorOptions options_of(const ImageClassificationConfig& config, Device device) {
   return {dtype_of(config.train), device};
@@ -237,8 +241,52 @@ std::vector<std::vector<Prediction>> predict_images(const std::filesystem::path&
   return out;
 }
 
+namespace {
+
 std::unique_ptr<Task> make_image_classification(const ImageClassificationConfig& config, Device device) {
   return std::make_unique<ImageClassification>(config, device);
+}
+
+// Reports each picture that cannot be read, and predicts the others.
+int print_predictions(const PredictRequest& request, std::ostream& out, std::ostream& err) {
+  const Colour background = colour_named(request.background);
+  std::vector<Image> images;
+  std::vector<std::string> names;
+  for (const std::string& name : request.inputs) {
+    try {
+      images.push_back(read_image(name, background));
+      names.push_back(name);
+      if (!images.back().note.empty())
+        err << "stillpoint: " << shown(name, longest_path) << " is " << images.back().note << "\n";
+    } catch (const Error& error) {
+      err << "stillpoint: " << shown_message(error.what()) << "\n";
+    }
+  }
+  const auto predictions = predict_images(request.checkpoint, images, request.inverted, request.device);
+  for (std::size_t k = 0; k < images.size(); ++k) {
+    out << shown(names[k], longest_path) << ":";
+    for (std::size_t i = 0; i < 3; ++i) {
+      char percent[16];
+      std::snprintf(percent, sizeof percent, " %.2f %%", 100 * predictions[k][i].probability);
+      out << (i == 0 ? " " : ", ") << predictions[k][i].label << percent;
+    }
+    out << "\n";
+  }
+  return names.size() == request.inputs.size() ? 0 : 1;
+}
+
+}  // namespace
+
+TaskRow<ImageClassificationConfig> image_classification_task() {
+  return {.name = "image-classification",
+          .summary = "digits, clothes and small photographs (paper, Table 2)",
+          .make = make_image_classification,
+          .uses = {{{"d_phi", "hidden", "fold"}, {"model"}, {"sim", "sim2"}},
+                   {{"d_psi", "bandwidth"}, {"model"}, {"sim2"}},
+                   {{"tune_alpha", "m", "alpha", "splitting", "tolerance", "max_iterations", "check_every"},
+                    {"model"},
+                    {"mondeq-single", "mondeq-multi"}}},
+          .predict = print_predictions};
 }
 
 }  // namespace stillpoint

@@ -4,7 +4,7 @@
 #include "models/mondeq.h"
 #include "tasks/data/image_batches.h"
 #include "tasks/io/image.h"
-#include "tasks/training/task.h"
+#include "tasks/settings/registry.h"
 
 namespace stillpoint {
 
@@ -37,7 +37,7 @@ struct ImageClassificationConfig {
   }
 };
 
-std::unique_ptr<Task> make_image_classification(const ImageClassificationConfig& config, Device device);
+TaskRow<ImageClassificationConfig> image_classification_task();
 
 struct Prediction {
   std::string label;

@@ -153,10 +153,18 @@ void ImageRegression::write_results(const std::filesystem::path& folder, TensorB
     tensorboard->add_image("truth_and_prediction", encode_png(pair), pair.height, pair.width, step);
 }
 
-}  // namespace
-
 std::unique_ptr<Task> make_image_regression(const ImageRegressionConfig& config, Device device) {
   return std::make_unique<ImageRegression>(config, device);
+}
+
+}  // namespace
+
+TaskRow<ImageRegressionConfig> image_regression_task() {
+  return {.name = "image-regression",
+          .summary = "colours of a picture from its coordinates (paper, Table 3)",
+          .make = make_image_regression,
+          .uses = {{{"phi_hidden", "d_phi"}, {"model"}, {"single", "two"}},
+                   {{"d_psi", "bandwidth"}, {"model"}, {"two", "rff"}}}};
 }
 
 }  // namespace stillpoint

@@ -2,7 +2,7 @@
 // the pixels, or on half of them once the settings are chosen.
 #pragma once
 #include "models/sim.h"
-#include "tasks/training/task.h"
+#include "tasks/settings/registry.h"
 
 namespace stillpoint {
 
@@ -34,6 +34,6 @@ struct PixelGrid {
   Tensor x, y;  // (P,2), (P,3) in [0,1]
 };
 
-std::unique_ptr<Task> make_image_regression(const ImageRegressionConfig& config, Device device);
+TaskRow<ImageRegressionConfig> image_regression_task();
 
 }  // namespace stillpoint

@@ -49,8 +49,13 @@ double seconds_of(const timeval& t) { return double(t.tv_sec) + 1e-6 * double(t.
 
 }  // namespace
 
+std::string& program_name() {
+  static std::string name = "stillpoint";
+  return name;
+}
+
 int start_copy(const std::vector<std::string>& arguments, const std::filesystem::path& output) {
-  std::vector<char*> argv{const_cast<char*>("stillpoint")};
+  std::vector<char*> argv{program_name().data()};
   for (const std::string& a : arguments) argv.push_back(const_cast<char*>(a.c_str()));
   argv.push_back(nullptr);
   call_before_end(kill_children);

@@ -1,4 +1,4 @@
-// Starts copies of this program, watches them and ends them.
+// Names this program; starts copies of it, watches them and ends them.
 #pragma once
 #include <chrono>
 #include <filesystem>
@@ -10,6 +10,10 @@
 #include "engine/tensor.h"
 
 namespace stillpoint {
+
+// The name of this program in commands that messages suggest: `stillpoint`, until run_program() sets the name
+// that it was started under.
+std::string& program_name();
 
 // Starts a copy of this program with the arguments, in its own process group, and returns its process number.
 // Its output goes where this program's does, or to the end of a file. It gets SIGINT when this process is

@@ -130,7 +130,7 @@ def summarise(plan):
         settings = settings if is_special(run) else json.loads(run.read_text())["config"]
     write(search.folder / "best.json", json.dumps(settings, indent=2) + "\n")
     say(f"best: trial {best.number}, valid {plan['metric']} {best.value:.4g}\n{json.dumps(best.params, indent=2)}\n"
-          f"Train with its settings:\n  stillpoint train {plan['task']} --config {shlex.quote(str(search.folder / 'best.json'))}")
+          f"Train with its settings:\n  {os.path.basename(plan['program'])} train {plan['task']} --config {shlex.quote(str(search.folder / 'best.json'))}")
     return True
 
 

@@ -10,63 +10,34 @@
 namespace stillpoint {
 namespace {
 
-template <class Config>
-class TaskKindOf : public TaskKind {
- public:
-  using Make = std::unique_ptr<Task> (*)(const Config&, Device);
-  TaskKindOf(const char* name, const char* summary, Make maker)
-      : name_(name), summary_(summary), make_(maker) {}
+struct Registry {
+  std::vector<std::unique_ptr<const TaskKind>> owned;
+  std::vector<const TaskKind*> kinds;
 
-  const char* name() const override { return name_; }
-  const char* summary() const override { return summary_; }
-  std::string help() const override {
-    ConfigHelp lines;
-    Config().fields(lines);
-    return lines.text();
+  Registry() {
+    add(std::make_unique<TaskKindOf<CopyMemoryConfig>>(copy_memory_task()));
+    add(std::make_unique<TaskKindOf<ImageRegressionConfig>>(image_regression_task()));
+    add(std::make_unique<TaskKindOf<ImageClassificationConfig>>(image_classification_task()));
   }
-  Json resolve(const std::vector<SettingsLayer>& layers) const override {
-    Config config;
-    for (const SettingsLayer& layer : layers) read_config(config, layer.object, layer.source, layer.values);
-    return write_config(config);
+  void add(std::unique_ptr<const TaskKind> kind) {
+    for (const TaskKind* other : kinds)
+      require(std::string_view(kind->name()) != other->name(), "task: given a second '", kind->name(),
+              "', expected a name of its own, choose another");
+    kinds.push_back(kind.get());
+    owned.push_back(std::move(kind));
   }
-  TrainConfig train_config(const Json& config) const override { return parse(config).train; }
-  std::unique_ptr<Task> make(const Json& config, Device device) const override {
-    return make_(parse(config), device);
-  }
-
- private:
-  static Config parse(const Json& json) {
-    Config config;
-    read_config(config, json, "configuration");
-    return config;
-  }
-  const char *name_, *summary_;
-  Make make_;
 };
 
-const TaskKindOf<CopyMemoryConfig> copy_memory("copy-memory",
-                                               "recall ten digits after a long blank (paper, Table 1)",
-                                               make_copy_memory);
-const TaskKindOf<ImageRegressionConfig> image_regression(
-    "image-regression", "colours of a picture from its coordinates (paper, Table 3)", make_image_regression);
-
-const TaskKindOf<ImageClassificationConfig> image_classification(
-    "image-classification", "digits, clothes and small photographs (paper, Table 2)",
-    make_image_classification);
+Registry& registry() {
+  static Registry all;
+  return all;
+}
 
 }  // namespace
 
-Json without_places(Json settings) {
-  settings.erase("data");
-  if (const auto image = settings.find("image"); image != settings.end() && image->is_string())
-    *image = std::filesystem::path(image->get<std::string>()).filename().string();
-  return settings;
-}
+void register_task(std::unique_ptr<const TaskKind> kind) { registry().add(std::move(kind)); }
 
-const std::vector<const TaskKind*>& task_kinds() {
-  static const std::vector<const TaskKind*> kinds{&copy_memory, &image_regression, &image_classification};
-  return kinds;
-}
+const std::vector<const TaskKind*>& task_kinds() { return registry().kinds; }
 
 const TaskKind& task_kind(std::string_view name) {
   std::vector<std::string> names;
@@ -75,6 +46,18 @@ const TaskKind& task_kind(std::string_view name) {
     names.push_back(kind->name());
   }
   fail("task: given '", shown(name), "', expected one of ", join(names), did_you_mean(name, names));
+}
+
+std::string name_of_run(const TaskKind& kind, const Json& config) {
+  const auto model = config.find("model");
+  return model == config.end() ? kind.name() : text(kind.name(), "-", model->get<std::string>());
+}
+
+Json without_places(Json settings) {
+  settings.erase("data");
+  if (const auto image = settings.find("image"); image != settings.end() && image->is_string())
+    *image = std::filesystem::path(image->get<std::string>()).filename().string();
+  return settings;
 }
 
 }  // namespace stillpoint

@@ -1,6 +1,8 @@
-// The tasks by name: each reads its settings, explains them, and is made here.
+// The tasks by name: each says here how it reads its settings, is made and predicts. A program may add its
+// own.
 #pragma once
 #include <memory>
+#include <ostream>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +18,33 @@ struct SettingsLayer {
   Written values = Written::json;
 };
 
+// These settings do something only if one of `owners`, settings of text, has one of `values`.
+struct SettingUse {
+  std::vector<std::string> settings, owners, values;
+};
+
+// What `stillpoint predict` was given.
+struct PredictRequest {
+  std::filesystem::path checkpoint = {};
+  std::vector<std::string> inputs = {};
+  std::string background = "white";  // of pictures
+  bool inverted = false;
+  Device device = Device::cpu;
+};
+// Prints a prediction for each input, and names on `err` those that it cannot read; returns the exit code.
+using Predict = int (*)(const PredictRequest& request, std::ostream& out, std::ostream& err);
+
+// What a task is, once for every command. Config is a struct with fields(f), a `train` of TrainConfig among
+// them. Settings of certain names get flags of their own: `model`, which names the runs, too, `dataset`, and
+// the places `image` and `data`.
+template <class Config>
+struct TaskRow {
+  const char *name, *summary;
+  std::unique_ptr<Task> (*make)(const Config& config, Device device);
+  std::vector<SettingUse> uses = {};
+  Predict predict = nullptr;  // null: the task has no predictions
+};
+
 class TaskKind {
  public:
   virtual ~TaskKind() = default;
@@ -26,9 +55,59 @@ class TaskKind {
   virtual Json resolve(const std::vector<SettingsLayer>& layers) const = 0;
   virtual TrainConfig train_config(const Json& config) const = 0;
   virtual std::unique_ptr<Task> make(const Json& config, Device device) const = 0;
+  virtual const std::vector<SettingUse>& uses() const = 0;
+  virtual Predict predict() const = 0;
+
+  bool has(const char* setting) const { return resolve({}).contains(setting); }
+  // Whether it reads files, which may move.
+  bool has_places() const { return has("image") || has("data"); }
 };
 
-// Removes places on this machine from settings: drops `data`, and keeps only the file name of `image`.
+template <class Config>
+class TaskKindOf : public TaskKind {
+ public:
+  explicit TaskKindOf(TaskRow<Config> row) : row_(std::move(row)) {}
+
+  const char* name() const override { return row_.name; }
+  const char* summary() const override { return row_.summary; }
+  std::string help() const override {
+    ConfigHelp lines;
+    Config().fields(lines);
+    return lines.text();
+  }
+  Json resolve(const std::vector<SettingsLayer>& layers) const override {
+    Config config;
+    for (const SettingsLayer& layer : layers) read_config(config, layer.object, layer.source, layer.values);
+    return write_config(config);
+  }
+  TrainConfig train_config(const Json& config) const override { return parse(config).train; }
+  std::unique_ptr<Task> make(const Json& config, Device device) const override {
+    return row_.make(parse(config), device);
+  }
+  const std::vector<SettingUse>& uses() const override { return row_.uses; }
+  Predict predict() const override { return row_.predict; }
+
+ private:
+  static Config parse(const Json& json) {
+    Config config;
+    read_config(config, json, "configuration");
+    return config;
+  }
+  TaskRow<Config> row_;
+};
+
+// Makes the task known to every command. Throws Error if another one has its name.
+void register_task(std::unique_ptr<const TaskKind> kind);
+template <class Config>
+void register_task(TaskRow<Config> row) {
+  register_task(std::make_unique<TaskKindOf<Config>>(std::move(row)));
+}
+
+// Returns TASK-MODEL, or TASK if the settings name no model: the name of runs, studies and search spaces.
+std::string name_of_run(const TaskKind& kind, const Json& config);
+
+// Removes the places of files on this machine from settings: drops `data`, and keeps only the file name of
+// `image`.
 Json without_places(Json settings);
 
 const std::vector<const TaskKind*>& task_kinds();

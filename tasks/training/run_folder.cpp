@@ -7,6 +7,7 @@
 
 #include "engine/io/checkpoint.h"
 #include "tasks/io/plot.h"
+#include "tasks/process/processes.h"
 #include "tasks/training/content.h"
 
 namespace stillpoint {
@@ -131,7 +132,7 @@ RunFolder::RunFolder(const TaskKind& kind, const Json& config, std::string conte
 fs::path RunFolder::checkpoint() const { return path_ / checkpoint_name; }
 
 std::string RunFolder::resume_command() const {
-  return text("stillpoint train ", kind_.name(), " --resume ", shell_path(path_));
+  return text(program_name(), " train ", kind_.name(), " --resume ", shell_path(path_));
 }
 
 void RunFolder::take(std::shared_ptr<FolderLock> held) {

@@ -128,6 +128,12 @@ TEST_CASE("operands that do not fit are errors that name the op and the shapes",
   CHECK_THAT(error_text([&] { add(a, a.to(DType::float64)); }), mentions("add", "float32", "float64"));
   CHECK_THAT(error_text([&] { reshape(a, {4, -1}); }), mentions("reshape", "(2, 3)"));
   CHECK_THAT(error_text([&] { slice(a, {0, 0}, {3, 3}); }), mentions("slice", "axis 0"));
+  CHECK_THAT(error_text([&] { concat({a, b}, 2); }), mentions("concat", "given axis 2"));
+  CHECK_THAT(error_text([&] { concat({a, b}, 0); }), mentions("concat", "expected"));
+  CHECK_THAT(error_text([&] { stack({}); }), mentions("stack", "given no tensors"));
+  CHECK_THAT(error_text([&] { clamp(a, 1, 0); }), mentions("clamp", "1 and 0"));
+  CHECK_THAT(error_text([&] { gather(a, Tensor::zeros({3, 1})); }), mentions("gather", "expected"));
+  CHECK_THAT(error_text([&] { argmax(Tensor::zeros({3, 0})); }), mentions("argmax", "given 0"));
   CHECK_THAT(error_text([&] { embedding(a, Tensor::from(std::vector<std::int32_t>{2}, {1})); }),
              mentions("embedding", "given 2 at 0"));
   CHECK_THAT(error_text([&] { Tensor::from(std::vector<double>{1, 2}, {3}); }), mentions("2 values", "(3)"));
@@ -158,6 +164,22 @@ TEST_CASE("a convolution of no images gives zero gradients of its weights", "[au
 TEST_CASE("shapes with more elements than there are numbers are refused", "[autograd]") {
   CHECK_THROWS_AS(Tensor::empty({Index(1) << 62, 16}), Error);
   CHECK_THROWS_AS(Tensor::empty({Index(1) << 61, 2}), Error);
+}
+
+TEST_CASE("a tensor prints its values, type, shape and device, and a large one its corners", "[autograd]") {
+  const auto printed = [](const Tensor& x) { return text(x); };
+  CHECK(printed({}) == "undefined tensor");
+  CHECK(printed(Tensor::from({1, -2.5, 1e-9}, {3}, {DType::float64})) ==
+        "[    1,  -2.5, 1e-09] float64 (3) on cpu");
+  CHECK(printed(Tensor::from(std::vector<std::int32_t>{1, 2, 3, 40}, {1, 2, 2})) ==
+        "[[[ 1,  2],\n  [ 3, 40]]] int32 (1, 2, 2) on cpu");
+  CHECK(printed(Tensor::zeros({2, 0})) == "[[],\n []] float32 (2, 0) on cpu");
+  CHECK(printed(Tensor::full({1, 1, 1, 1, 1, 1, 2}, 3)) == "[3, 3] float32 (1, 1, 1, 1, 1, 1, 2) on cpu");
+  std::vector<std::int32_t> counting(2000);
+  for (std::size_t i = 0; i < counting.size(); ++i) counting[i] = std::int32_t(i);
+  CHECK(printed(Tensor::from(counting, {2, 1000})) ==
+        "[[   0,    1,    2, ...,  997,  998,  999],\n [1000, 1001, 1002, ..., 1997, 1998, 1999]] int32 (2, "
+        "1000) on cpu");
 }
 
 }  // namespace stillpoint

@@ -1,5 +1,6 @@
 // Runs every row of the table of op cases: oracle, gradient check, second order, CPU = GPU.
 #include <cmath>
+#include <limits>
 
 #include "engine/cases/op_check.h"
 #include "tests/support/catch.h"
@@ -66,6 +67,23 @@ TEST_CASE("a softplus whose gradient vanishes at -20 fails its row", "[ops]") {
   CHECK(checks[0].passed());
   CHECK_FALSE(checks[1].passed());  // the gradient
   CHECK(checks[2].passed());
+}
+
+TEST_CASE("argmax takes the first of equal elements, and a NaN before all others", "[ops]") {
+  constexpr double nan = std::numeric_limits<double>::quiet_NaN(),
+                   inf = std::numeric_limits<double>::infinity();
+  for (const Device device : available_devices()) {
+    const Tensor x = Tensor::from({1, 3, 3, 2, -inf, -inf, -inf, -inf, 1, nan, inf, nan, -3, -2, -2, -inf},
+                                  {4, 4}, {DType::float32, device});
+    CHECK(argmax(x).values() == Values{1, 0, 1, 1});
+    CHECK(argmax(x, 0).values() == Values{0, 2, 2, 2});
+  }
+}
+
+TEST_CASE("where lets nothing through of what it does not choose", "[ops]") {
+  const Tensor x = Tensor::from({0.0, 4.0}, {2}, {DType::float64}).variable();
+  const Tensor y = where(greater(x, Tensor::full({1}, 0, x.options())), logarithm(x), x * 2.0);
+  CHECK(y.values() == Values{0, std::log(4.0)});
 }
 
 }  // namespace stillpoint

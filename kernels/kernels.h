@@ -1,0 +1,6 @@
+// What a kernel of one's own is written with: arrays, types, devices, and how a loop becomes threads.
+#pragma once
+#include "kernels/device/array.h"
+#include "kernels/device/dtype.h"
+#include "kernels/launch/launch.h"
+#include "kernels/launch/scalar.h"
