@@ -139,8 +139,11 @@ function(stillpoint_layer_settings target layer)
     target_link_libraries(${target} PUBLIC onednn)
     target_compile_definitions(${target} PUBLIC STILLPOINT_ONEDNN=1)
   endif()
-  if(MPI_CXX_FOUND)  # only one file sees its header
+  if(MPI_CXX_FOUND)
     target_link_libraries(${target} PUBLIC $<LINK_ONLY:MPI::MPI_CXX>)
+  endif()
+  if(MPI_CXX_FOUND AND layer MATCHES "kernels|models")  # stillpoint_sum_by_nccl, called next, adds to what this sets
+    # Only this file sees MPI's header.
     set_source_files_properties(${PROJECT_SOURCE_DIR}/kernels/group/communicator.cpp PROPERTIES
       INCLUDE_DIRECTORIES "${MPI_CXX_INCLUDE_DIRS}"
       COMPILE_DEFINITIONS "STILLPOINT_MPI=1;OMPI_SKIP_MPICXX=1;MPICH_SKIP_MPICXX=1")
