@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 
-SOURCE = pathlib.Path(__file__).resolve().parent.parent
+SOURCE = pathlib.Path(__file__).resolve().parents[2]
 TOOLKIT = pathlib.Path("/usr/local/cuda")
 
 
