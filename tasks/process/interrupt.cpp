@@ -17,7 +17,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds one_hand{500};  // two signals within this time count as one request
-constexpr std::size_t stack_bytes = 256 * 1024;     // not the usual 8 MB: memory may be limited
+constexpr std::size_t stack_bytes = 1024 * 1024;    // not the usual 8 MB; holds thread-local variables, too
 
 sigset_t original = {}, awaited = {};
 std::atomic<bool> came{false}, guarded{false};
