@@ -1,0 +1,69 @@
+// One measured row of `stillpoint bench`, and the document that holds all rows of a run.
+#pragma once
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "engine/config.h"
+#include "tasks/bench/workload.h"
+
+namespace stillpoint::bench {
+
+inline constexpr double not_measured = std::numeric_limits<double>::quiet_NaN();
+
+// Milliseconds of a call, from all rounds.
+struct Timing {
+  double median = not_measured;
+  double low = not_measured, high = not_measured;  // the median's 95 % interval, by order statistics
+  double p10 = not_measured, p90 = not_measured;
+  std::int64_t calls = 0;
+  bool stable = false;  // whether the warm-up ended because calls stopped getting faster
+};
+
+// What the machine can do, measured with the row's threads and precision beside the row.
+struct Roof {
+  double gflops = not_measured;  // of a product of matrices
+  double gbytes = not_measured;  // of a copy; read and written bytes count
+};
+
+// Numbers that were not measured are not_measured, and null in JSON.
+struct Row {
+  std::string workload;
+  Sizes sizes;                         // complete
+  std::string device;                  // cpu, cuda, emulated
+  std::string precision;               // float32, tf32, bf16
+  std::string program = "stillpoint";  // or the peer that ran it: torch, torch-compile, jax, torchdeq
+  int threads = 0;
+  Timing ms;
+  Work work;
+  Roof roof;
+  Index examples = 1, parameters = 0;
+  double memory_bytes = not_measured;  // the largest held during a call, beyond what is held before the row
+  double allocations = not_measured;   // by the system, a call, after warm-up
+  Evaluations solved = {not_measured, not_measured};
+  double times_sim = not_measured;  // this row's time over that of the SIM at the same batch
+  double loss = not_measured;
+  double load = not_measured;  // processes that wanted the cores, beside this one
+  Json counts = nullptr;       // emulated: launches, bytes, and the modelled times by GPU
+
+  double examples_per_second() const { return double(examples) / ms.median * 1e3; }
+  double gflops() const { return work.flops / ms.median / 1e6; }
+  double gbytes() const { return work.bytes / ms.median / 1e6; }
+  double intensity() const { return work.flops / work.bytes; }  // operations a byte
+  // The largest GFLOP/s at the row's intensity: the product's, or the copy's times the intensity.
+  double roof_gflops() const;
+  // The share of the roof that the row reaches: of GFLOP/s, or of GB/s if it does no arithmetic.
+  double roof_share() const;
+};
+
+// A run: the rows, and what a reader has to know about where they come from.
+struct Document {
+  Json machine = Json::object();  // version, commit, processor, compiler, flags, libraries, date, command
+  std::vector<Row> rows;
+};
+
+Json to_json(const Document& document);
+// Throws Error, which names the source, for a text that is not such a document.
+Document read_document(const Json& json, const std::string& source);
+
+}  // namespace stillpoint::bench
