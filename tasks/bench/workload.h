@@ -38,7 +38,9 @@ struct Call {
   Work work;
   Index examples = 1;
   Index parameters = 0;
-  std::function<void()> run;                 // once; on CUDA it only queues work
+  // Host work before each run that a CUDA graph cannot hold, such as Optimiser::begin_step; may be empty.
+  std::function<void()> before = {};
+  std::function<void()> run;                 // once; on CUDA it only queues work, which a graph may record
   std::function<double()> loss = {};         // of the latest run; empty if it has none
   std::function<Evaluations()> solved = {};  // by the latest run; empty without a solver
   // What a peer needs to compute the same: parameters by name, and the data as "x" and "y". Empty unless the
