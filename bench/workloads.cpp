@@ -8,6 +8,7 @@
 #include "kernels/gemm/gemm.h"
 #include "kernels/random/random.h"
 #include "models/deq.h"
+#include "models/fold.h"
 #include "models/image_sim.h"
 #include "models/sim.h"
 
@@ -120,9 +121,9 @@ Workload pixels(const std::string& kind) {
     return 2 * double(points) * (3 * double(multiply_adds) - first);
   };
   w.batch = points;
-  w.flops = flops(model->executed_multiply_adds());
+  w.flops = flops(multiply_adds(model->head.fold ? fold_linear_runs(model->layers()) : model->layers()));
   model->head.fold = false;
-  w.nominal_flops = flops(model->executed_multiply_adds());
+  w.nominal_flops = flops(multiply_adds(model->head.fold ? fold_linear_runs(model->layers()) : model->layers()));
   model->head.fold = true;
   return w;
 }

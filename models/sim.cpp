@@ -82,10 +82,4 @@ std::vector<HeadLayer> CoordinateSim::phi_layers() const {
 
 Tensor CoordinateSim::operator()(const Tensor& x) const { return head(x, phi_layers()); }
 
-Index CoordinateSim::executed_multiply_adds() const {
-  const Recording off(false);
-  const std::vector<HeadLayer> chain = head.layers(phi_layers());
-  return multiply_adds(head.fold ? fold_linear_runs(chain) : chain);
-}
-
 }  // namespace stillpoint

@@ -145,8 +145,8 @@ struct CoordinateSim {
   // kind is "single", "two" or "rff"; phi_hidden is the width of phi's hidden layers.
   CoordinateSim(Initializer& init, const std::string& kind, Index phi_hidden, const HeadConfig& config);
   Tensor operator()(const Tensor& x) const;
-  // Returns the multiply-adds per position and direction that are executed after folding.
-  Index executed_multiply_adds() const;
+  // Returns the unfolded chain: phi's layers, then the head's.
+  std::vector<HeadLayer> layers() const { return head.layers(phi_layers()); }
   template <class P>
   void params(P& p) {
     p("phi", phi);

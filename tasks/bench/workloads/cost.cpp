@@ -1,0 +1,148 @@
+// Counts the arithmetic of networks and root solvers.
+#include "tasks/bench/workloads/cost.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "models/fold.h"
+
+namespace stillpoint::bench {
+namespace {
+
+Pass operator+(const Pass& a, const Pass& b) {
+  return {a.executed + b.executed, a.nominal + b.nominal, a.history + b.history};
+}
+Pass operator*(double n, const Pass& a) { return {n * a.executed, n * a.nominal, n * a.history}; }
+
+Index width_of(const HeadLayer& layer) {
+  return layer.w.dim(0) * (layer.activation == Activation::fourier ? 2 : 1);
+}
+
+// The cost of one position, executed as `layers` say.
+Cost position_cost(const std::vector<HeadLayer>& layers, bool input_needs_gradient) {
+  Cost cost;
+  bool wanted = input_needs_gradient;
+  for (const HeadLayer& layer : layers) {
+    const double products = double(layer.w.size());
+    const bool trained = layer.w.requires_grad();
+    cost.forward.executed += products;
+    cost.backward.executed += products * (double(wanted) + double(trained));
+    cost.kept += double(width_of(layer));
+    wanted = wanted || trained;
+  }
+  return cost;
+}
+
+// One evaluation of f on all sequences, and the products of scores and values within it.
+struct CellCost {
+  double maps, attention;
+};
+CellCost cell_cost(const DeqConfig& c, double batch, double length) {
+  const double d = double(c.d);
+  // Scores of keys and of positions, and sums of values, over keys that are not ahead.
+  return {batch * length * (4 * d * d + 2 * d * double(c.inner)), batch * 3 * d * length * (length + 1) / 2};
+}
+
+}  // namespace
+
+Cost operator+(const Cost& a, const Cost& b) {
+  return {a.forward + b.forward, a.backward + b.backward, a.kept + b.kept};
+}
+Cost operator*(double n, const Cost& a) { return {n * a.forward, n * a.backward, n * a.kept}; }
+
+Cost map_cost(double multiply_adds, double output, bool input_needs_gradient) {
+  const double back = multiply_adds * (input_needs_gradient ? 2 : 1);
+  return {{multiply_adds, multiply_adds}, {back, back}, output};
+}
+
+double causal_products(Index length, Index taps, Index dilation) {
+  double total = 0;
+  for (Index j = 0; j < taps; ++j) total += double(std::max<Index>(0, length - j * dilation));
+  return total;
+}
+
+double window_products(Index height, Index width) { return double((3 * height - 2) * (3 * width - 2)); }
+
+Cost tcn_cost(const TcnConfig& config, Index in, Index batch, Index length) {
+  Cost cost;
+  const double c = double(config.channels), output = c * double(length);
+  for (Index i = 0; i < config.blocks; ++i) {
+    const double from = i == 0 ? double(in) : c, taps = causal_products(length, config.taps, Index(1) << i);
+    // The second activation is kept beside the output, for the sign of its ReLU.
+    cost = cost + map_cost(from * c * taps, output, i > 0) + map_cost(c * c * taps, 2 * output);
+    if (from != c) cost = cost + map_cost(from * output, 0, i > 0);
+  }
+  return double(batch) * cost;
+}
+
+Cost chain_cost(const std::vector<HeadLayer>& layers, bool fold, Index positions, Device device,
+                bool input_needs_gradient) {
+  const Cost whole = position_cost(layers, input_needs_gradient);
+  Cost cost = fold && folding_pays(layers, positions, device)
+                  ? position_cost(fold_linear_runs(layers), input_needs_gradient)
+                  : whole;
+  cost.forward.nominal = whole.forward.executed;
+  cost.backward.nominal = whole.backward.executed;
+  return double(positions) * cost;
+}
+
+Cost image_lift_cost(const Shape& image, Index channels, Index d, Index batch) {
+  const Index height = image[1], width = image[2];
+  const double c = double(channels), large = double(height * width), small = double(height / 2 * (width / 2)),
+               cells = double(height / 4 * (width / 4));
+  const double over_large = window_products(height, width),
+               over_small = window_products(height / 2, width / 2);
+  // Each convolution leaves its output, and batch norm with ReLU and pooling its own.
+  return double(batch) *
+         (map_cost(double(image[0]) * c * over_large, 2 * c * large, false) +
+          map_cost(c * c * over_large, c * (large + small)) + map_cost(c * c * over_small, 2 * c * small) +
+          map_cost(c * c * over_small, c * (small + cells)) + map_cost(c * cells * double(d), double(d)));
+}
+
+Pass root_solver_pass(const std::string& method, double state, double evaluations) {
+  Pass pass{.history = state * evaluations};  // the iterates
+  if (evaluations < 2 || method == "picard") return pass;
+  if (method == "anderson") {
+    constexpr double memory = 6;
+    for (double i = 1; i < evaluations; ++i) pass.executed += 3 * std::min(i, memory) * state;
+  } else {  // Broyden: update k reads k rows of U and of V twice, and makes two dot products
+    pass.executed = 2 * std::pow(evaluations - 2, 2) * state;
+  }
+  pass.nominal = pass.executed;
+  pass.history += 2 * state * (evaluations - 1);
+  return pass;
+}
+
+Cost deq_cost(const DeqConfig& c, Index tokens, Index batch, Index length, const Evaluations& solved) {
+  const double n = double(batch), l = double(length), d = double(c.d), v = double(tokens);
+  const CellCost f = cell_cost(c, n, l);
+  const double state = n * l * d;
+  // The evaluation at the solution is recorded. It keeps both normalised states, q k v, the sums of the
+  // softmax, the attention's and the hidden layer's outputs, and f.
+  Cost cost;
+  cost.kept = n * l * (7 * d + double(c.heads) + double(c.inner));
+  const double forward = (solved.forward + 1) * (f.maps + f.attention);
+  cost.forward = Pass{forward, forward} + root_solver_pass(c.solver, state, solved.forward);
+  // A product with J^T, which also recomputes no score; the last one reaches the parameters as well.
+  const double backward = (solved.backward + 1) * (f.maps + 2 * f.attention) + f.maps;
+  cost.backward = Pass{backward, backward} + root_solver_pass(c.adjoint_solver, state, solved.backward);
+  return cost + map_cost(n * l * 3 * d * d, n * l * 4 * d) + map_cost(l * d * d, l * d, false) +
+         map_cost(n * l * d * v, n * l * v);
+}
+
+Work training_work(const Cost& cost, double parameters, double data) {
+  // Parameters, gradients and both moments are read and written.
+  const double floats =
+      data + 8 * parameters + 2 * (cost.kept + cost.forward.history + cost.backward.history);
+  return {.flops = 2 * (cost.forward.executed + cost.backward.executed),
+          .nominal_flops = 2 * (cost.forward.nominal + cost.backward.nominal),
+          .bytes = 4 * floats};
+}
+
+Work evaluation_work(const Cost& cost, double parameters, double data, double output) {
+  return {.flops = 2 * cost.forward.executed,
+          .nominal_flops = 2 * cost.forward.nominal,
+          .bytes = 4 * (data + parameters + output + 2 * cost.forward.history)};
+}
+
+}  // namespace stillpoint::bench

@@ -1,0 +1,123 @@
+// Runs every workload of `stillpoint bench` at a small size, and checks counts of its work by hand.
+#include <cmath>
+#include <set>
+
+#include "tasks/bench/workload.h"
+#include "tests/support/catch.h"
+
+namespace stillpoint::bench {
+namespace {
+
+const Workload& named(const std::string& name) {
+  for (const Workload& w : workloads())
+    if (w.name == name) return w;
+  FAIL("no workload " << name);
+  throw;
+}
+
+Sizes small_sizes(const Workload& w) {
+  Sizes s = w.usual;
+  if (w.axes.batch) s.batch = 2;
+  if (w.axes.length) s.length = 8;
+  if (w.axes.width) s.width = 8;
+  if (w.axes.evaluations) s.evaluations = 3;
+  return s;
+}
+
+void run(const Call& call) {
+  if (call.before) call.before();
+  call.run();
+}
+
+}  // namespace
+
+TEST_CASE("every workload has its own name, and names a SIM that exists", "[bench]") {
+  std::set<std::string> names;
+  for (const Workload& w : workloads()) {
+    INFO(w.name);
+    CHECK(names.insert(w.name).second);
+    CHECK_FALSE(w.summary.empty());
+  }
+  for (const Workload& w : workloads())
+    if (!w.sim.empty()) CHECK(names.contains(w.sim));
+}
+
+TEST_CASE("every workload runs at a small size, and counts its work", "[bench]") {
+  for (const Workload& w : workloads()) {
+    INFO(w.name);
+    const Call call = w.make(small_sizes(w), Device::cpu);
+    run(call);
+    if (call.loss != nullptr) CHECK(std::isfinite(call.loss()));
+    if (call.solved != nullptr) CHECK(call.solved().forward == 3);
+    CHECK(call.work.flops >= 0);
+    CHECK(call.work.bytes > 0);
+    if (!w.name.starts_with("step/")) continue;
+    if (call.solved != nullptr) CHECK(call.solved().backward == 3);
+    const double first = call.loss();
+    run(call);
+    CHECK(call.loss() != first);  // the update changed the parameters
+  }
+}
+
+TEST_CASE("a workload with solvers follows solver and tolerance", "[bench]") {
+  for (const Workload& w : workloads())
+    for (const std::string& solver : w.axes.solvers) {
+      Sizes s = small_sizes(w);
+      s.solver = solver;
+      s.tolerance = 1e-2;
+      INFO(w.name << " by " << solver);
+      const Call call = w.make(s, Device::cpu);
+      run(call);
+      CHECK(call.solved().forward > 1);
+      CHECK(call.solved().forward < 300);
+      CHECK(std::isfinite(call.loss()));
+    }
+}
+
+TEST_CASE("the paper's models have the paper's parameters", "[bench]") {
+  for (const auto& [name, count] :
+       std::vector<std::pair<std::string, Index>>{{"copy-memory/sim-single", 17294},
+                                                  {"copy-memory/sim-two", 17294},
+                                                  {"copy-memory/deq", 17010},
+                                                  {"mnist/sim-single", 81480},
+                                                  {"mnist/sim-two", 80466},
+                                                  {"mnist/mondeq-single", 84460},
+                                                  {"mnist/mondeq-multi", 81394},
+                                                  {"cifar/sim-single", 168694},
+                                                  {"cifar/sim-two", 168264},
+                                                  {"cifar/mondeq-single", 172218},
+                                                  {"cifar/mondeq-multi", 170194}}) {
+    INFO(name);
+    const Workload& w = named("step/" + name);
+    Sizes s = w.usual;
+    s.batch = 1;
+    CHECK(w.make(s, Device::cpu).parameters == count);
+  }
+}
+
+TEST_CASE("work of training steps equals a count by hand", "[bench]") {
+  // Folded: 10 -> 32 -> 32 -> 10 per position. One block of the TCN has 1 -> 10 and 10 -> 10 channels, the
+  // others 10 -> 10 twice. Dilations up to 128 leave 8, 7, 5 and 3 taps at late positions.
+  double taps = 0, first = 0;
+  for (Index block = 0; block < 8; ++block) {
+    double inside = 0;
+    for (Index t = 0; t < 520; ++t)
+      for (Index j = 0; j < 8; ++j) inside += t - j * (Index(1) << block) >= 0;
+    taps += (block == 0 ? 110 : 200) * inside;
+    if (block == 0) first = 10 * inside + 10 * 520;
+  }
+  const double head = 520 * (10 * 32 + 32 * 32 + 32 * 10);
+  const Work copy =
+      named("step/copy-memory/sim-single").make({.batch = 1, .length = 520, .width = 32}, Device::cpu).work;
+  CHECK(copy.flops == 2 * (3 * (taps + 5200 + head) - first));
+  const double linear = 520 * (10 * 32 + 2 * 32 * 16 + 3 * 32 * 32 + 32 * 10);
+  CHECK(copy.nominal_flops == 2 * (3 * (taps + 5200 + linear) - first));
+  // Kept: three activations a block, the positions, and the head's 32, 32 and 10 values.
+  CHECK(copy.bytes == 4 * (520 + 520 + 8 * 17294 + 2 * 520 * (8 * 30 + 10 + 74.0)));
+
+  const Work pixels = named("step/pixels/sim-rff").make({.batch = 100, .width = 256}, Device::cpu).work;
+  // V^T and U fold with r into 256 x 256, whose input needs no gradient: the frequencies are fixed.
+  CHECK(pixels.flops == 2 * 100 * (2 * 128 + 2 * 65536 + 3 * (65536.0 + 256 * 3)));
+}
+
+}  // namespace stillpoint::bench
