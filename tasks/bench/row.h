@@ -10,6 +10,8 @@
 namespace stillpoint::bench {
 
 inline constexpr double not_measured = std::numeric_limits<double>::quiet_NaN();
+// Cores that other programs may use before a row counts as disturbed.
+inline constexpr double quiet_below = 0.1;
 
 // Milliseconds of a call, from all rounds.
 struct Timing {
@@ -17,13 +19,16 @@ struct Timing {
   double low = not_measured, high = not_measured;  // the median's 95 % interval, by order statistics
   double p10 = not_measured, p90 = not_measured;
   std::int64_t calls = 0;
-  bool stable = false;  // whether the warm-up ended because calls stopped getting faster
+  bool stable = false;              // whether the warm-up ended because calls stopped getting faster
+  std::vector<double> rounds = {};  // the median of each round; their spread is the noise between runs
 };
 
-// What the machine can do, measured with the row's threads and precision beside the row.
+// What the machine can do, measured with the row's threads and precision before and after each round.
 struct Roof {
-  double gflops = not_measured;  // of a product of matrices
-  double gbytes = not_measured;  // of a copy; read and written bytes count
+  double gflops = not_measured;  // of a large product of matrices
+  // Of a copy whose two arrays together are as large as the row's least bytes, so that a row whose data stay
+  // in a cache is held to the cache's rate. Read and written bytes count.
+  double gbytes = not_measured;
 };
 
 // Numbers that were not measured are not_measured, and null in JSON.
@@ -43,8 +48,11 @@ struct Row {
   Evaluations solved = {not_measured, not_measured};
   double times_sim = not_measured;  // this row's time over that of the SIM at the same batch
   double loss = not_measured;
-  double load = not_measured;  // processes that wanted the cores, beside this one
-  Json counts = nullptr;       // emulated: launches, bytes, and the modelled times by GPU
+  double others = not_measured;  // cores that other programs used meanwhile
+  std::string note = {};         // why a number is unusual
+  // On CUDA: the median of calls replayed as one graph, and of single calls whose data left the L2 cache.
+  double replayed_ms = not_measured, cold_ms = not_measured;
+  Json counts = nullptr;  // emulated: launches, bytes, and the modelled times by GPU
 
   double examples_per_second() const { return double(examples) / ms.median * 1e3; }
   double gflops() const { return work.flops / ms.median / 1e6; }
@@ -54,7 +62,11 @@ struct Row {
   double roof_gflops() const;
   // The share of the roof that the row reaches: of GFLOP/s, or of GB/s if it does no arithmetic.
   double roof_share() const;
+  bool quiet() const { return others < quiet_below; }
 };
+
+// Sets times_sim of every row whose SIM was measured at the same batch, threads, precision and device.
+void compare_with_sims(std::vector<Row>& rows);
 
 // A run: the rows, and what a reader has to know about where they come from.
 struct Document {

@@ -1,0 +1,200 @@
+// Reads the flags of `stillpoint bench`, measures row after row, and writes what came.
+#include "tasks/command/cli_bench.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <filesystem>
+#include <iomanip>
+#include <optional>
+#include <sstream>
+
+#include "engine/io/files.h"
+#include "engine/words.h"
+#include "kernels/host/pool.h"
+#include "kernels/host/threads.h"
+#include "tasks/bench/beside.h"
+#include "tasks/bench/compare.h"
+#include "tasks/bench/figures.h"
+#include "tasks/bench/table.h"
+#include "tasks/command/cli_values.h"
+#include "tasks/io/progress.h"
+#include "tasks/process/interrupt.h"
+#include "tasks/process/processes.h"
+#include "tasks/selftest/info.h"
+
+namespace stillpoint {
+namespace {
+
+namespace fs = std::filesystem;
+using bench::Document;
+using bench::Row;
+using bench::Setting;
+
+std::string list_line(const bench::Workload& w) {
+  std::ostringstream line;
+  line << std::left << std::setw(40) << w.name << " " << w.summary;
+  if (const std::string sizes = bench::words_of(w.axes, w.usual); !sizes.empty())
+    line << " (" << sizes << ")";
+  if (!w.axes.solvers.empty()) line << "; solvers " << join(w.axes.solvers);
+  return line.str();
+}
+
+// "10%" -> 0.1
+double read_share(const std::string& given) {
+  double percent = 0;
+  const char* const end = given.data() + given.size() - (given.ends_with('%') ? 1 : 0);
+  const auto [stop, error] = std::from_chars(given.data(), end, percent);
+  require(error == std::errc() && stop == end && percent >= 0 && percent < 1e6, "--worse: given '",
+          shown(given), "', expected a percentage such as 10%, correct the value");
+  return percent / 100;
+}
+
+std::string now_in_utc() {
+  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  std::tm parts = {};
+  ::gmtime_r(&now, &parts);
+  std::ostringstream words;
+  words << std::put_time(&parts, "%Y-%m-%dT%H:%M:%SZ");
+  return words.str();
+}
+
+// The lines of `info` as an object, then when and how the rows were measured.
+Json machine(const BenchFlags& flags, const std::vector<std::string>& arguments) {
+  Json facts = Json::object();
+  std::istringstream lines(describe_system());
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t colon = line.find(':'), value = line.find_first_not_of(' ', colon + 1);
+    if (colon != std::string::npos && value != std::string::npos)
+      facts[line.substr(0, colon)] = line.substr(value);
+  }
+  facts["date"] = now_in_utc();
+  facts["command"] = program_name() + " " + shell_command(arguments);
+  facts["rounds"] = flags.rounds;
+  facts["seconds"] = flags.seconds;
+  facts["beside"] = flags.beside;
+  return facts;
+}
+
+class Counter {
+ public:
+  Counter(std::ostream& err, std::size_t rows) : err_(err), rows_(rows), shown_(is_terminal(STDERR_FILENO)) {}
+  void begin(const Setting& s) {
+    ++row_;
+    if (shown_) err_ << "\r\033[K" << row_ << " of " << rows_ << ": " << s.workload->name << std::flush;
+  }
+  ~Counter() {
+    if (shown_) err_ << "\r\033[K" << std::flush;
+  }
+
+ private:
+  std::ostream& err_;
+  std::size_t rows_, row_ = 0;
+  bool shown_;
+};
+
+Row measure(const Setting& setting, double seconds, int rounds) {
+  bench::Measurement m(setting);
+  m.warm_up(seconds);
+  for (int i = 0; i < rounds && (i == 0 || !InterruptGuard::interrupted()); ++i) m.round(seconds);
+  return m.row();
+}
+
+void write_out(const Document& document, const fs::path& folder) {
+  std::ostringstream table;
+  bench::write_table(table, document, bench::Format::md);
+  write_atomically(folder / "bench.md", table.str());
+  write_atomically(folder / "bench.json", bench::to_json(document).dump(1) + "\n");
+  bench::write_figures(document, folder);
+}
+
+void warn_of_others(const Document& document, int beside, std::ostream& err) {
+  const auto loud = std::count_if(document.rows.begin(), document.rows.end(),
+                                  [](const Row& r) { return r.others >= bench::quiet_below; });
+  if (loud > 0 && beside == 0)
+    err << "stillpoint: other programs used the cores during " << loud << " of " << document.rows.size()
+        << " rows, so these times are not those of a quiet machine; see \"others\"\n";
+}
+
+}  // namespace
+
+void BenchFlags::add_to(CLI::App& app) {
+  const auto counts = [&](const char* flag, auto& values, const char* help, std::int64_t low,
+                          std::int64_t high) {
+    app.add_option(flag, values, help)->delimiter(',')->transform(whole_number(low, high));
+  };
+  app.add_option("WHAT", sweep.patterns, "names of workloads, or shell patterns; default: 'step/*'");
+  app.add_flag("--list", list, "print the names of the workloads (that WHAT matches), measure nothing");
+  app.add_option("--device", device, "auto, cpu or cuda")->transform(choice({"auto", "cpu", "cuda"}));
+  counts("--threads", sweep.threads, "CPU threads, a list such as 1,2; default: all cores that may be used",
+         1, 4096);
+  counts("--batch", sweep.batch, "examples of a call, a list; as every list, it is a sweep", 1, 10000000);
+  counts("--length", sweep.length, "positions of a sequence, or the side of an image, a list", 1, 10000000);
+  counts("--width", sweep.width, "features, a list", 1, 1000000);
+  counts("--evaluations", sweep.evaluations, "evaluations of f in each solve, a list; no tolerance ends them",
+         1, 10000);
+  app.add_option("--tolerance", sweep.tolerance, "residuals at which solves end, a list")
+      ->delimiter(',')
+      ->transform(number(0, 1e6, true));
+  app.add_option("--solver", sweep.solvers, "methods of the solves, a list such as broyden,anderson")
+      ->delimiter(',');
+  app.add_option("--precision", sweep.precisions,
+                 "precisions of matrix products, a list of float32, tf32, bf16")
+      ->delimiter(',')
+      ->transform(choice({"float32", "tf32", "bf16"}));
+  app.add_option("--seconds", seconds, "time of a row's round")
+      ->transform(number(0, 3600))
+      ->capture_default_str();
+  app.add_option("--rounds", rounds, "rounds of each row")
+      ->transform(whole_number(1, 1000))
+      ->capture_default_str();
+  app.add_option("--beside", beside, "endless loops that run beside the measurement")
+      ->transform(whole_number(0, 1024))
+      ->capture_default_str();
+  app.add_option("--format", format, "text, md, csv, latex or json")
+      ->transform(choice({"text", "md", "csv", "latex", "json"}))
+      ->capture_default_str();
+  app.add_option("--out", out_folder, "folder for bench.md, bench.json and figures");
+  app.add_option("--compare", compare_with, "JSON of an older run: print changes beyond noise");
+  app.add_option("--worse", worse, "how much slower than the older run a row may be before the command fails")
+      ->capture_default_str();
+}
+
+int BenchFlags::run(const CLI::App& app, const std::vector<std::string>& arguments, std::ostream& out,
+                    std::ostream& err) {
+  if (sweep.patterns.empty()) sweep.patterns = {"step/*"};
+  if (list) {
+    for (const bench::Workload* w : bench::chosen(sweep.patterns)) out << list_line(*w) << "\n";
+    return 0;
+  }
+  if (compare_with.empty()) refuse_idle(app, {"--worse"}, "no --compare");
+  const double share = read_share(worse);
+  std::optional<Document> old;
+  if (!compare_with.empty()) old = bench::read_document(read_json_file(compare_with), compare_with);
+  CommonFlags common;
+  common.device = device;
+  const std::vector<Setting> settings = bench::settings_of(sweep, common.apply());
+  if (!out_folder.empty()) make_folder(out_folder);
+  Document document{machine(*this, arguments), {}};
+  const InterruptGuard guard;
+  const bench::Loops loops(beside);
+  {
+    Counter progress(err, settings.size());
+    for (const Setting& setting : settings) {
+      if (InterruptGuard::interrupted()) break;
+      progress.begin(setting);
+      document.rows.push_back(measure(setting, seconds, rounds));
+    }
+  }
+  bench::compare_with_sims(document.rows);
+  bench::write_table(out, document, bench::format_named(format));
+  if (!out_folder.empty()) write_out(document, out_folder);
+  warn_of_others(document, beside, err);
+  const bool kept = !old || bench::compare(out, *old, document, share);
+  if (InterruptGuard::interrupted()) return stopped_code;
+  return kept ? 0 : 1;
+}
+
+}  // namespace stillpoint
