@@ -44,9 +44,14 @@ Tensor Optimiser::apply(const std::vector<Array>& gradients) {
   require(gradients.size() == params_.size(), "optimiser: given ", gradients.size(), " gradients, expected ",
           params_.size(), ", pass one per parameter");
   std::vector<kernels::AdamTensor> table;
-  for (std::size_t i = 0; i < gradients.size(); ++i)
-    table.push_back(
-        {params_[i].tensor.array(), gradients[i], m_[i].array(), v_.empty() ? Array{} : v_[i].array()});
+  for (std::size_t i = 0; i < gradients.size(); ++i) {
+    const Array param = params_[i].tensor.array(), &g = gradients[i];
+    require(g.size == param.size && g.dtype == param.dtype && g.device == param.device,
+            "optimiser: given a gradient of ", g.size, " elements of ", name_of(g.dtype), " on ",
+            name_of(g.device), " for ", params_[i].name, ", expected ", param.size, " of ",
+            name_of(param.dtype), " on ", name_of(param.device), ", check the loss");
+    table.push_back({param, g, m_[i].array(), v_.empty() ? Array{} : v_[i].array()});
+  }
   kernels::global_norm(gradients, norm_.array());
   const Array factor = factor_.array(), coefficients = coefficients_.array();
   if (config_.clip > 0) kernels::clip_factor(norm_.array(), config_.clip, factor);

@@ -14,7 +14,10 @@ Tensor linear_forward(const char* op, const Tensor& x, const Tensor& w, const Te
   require(x.rank() >= 1 && x.dim(-1) == w.dim(1), op, ": given x of shape ", to_text(x.shape()), " and w of ",
           to_text(w.shape()), ", expected x's last size to be w's second, check the layer");
   require_same_kind(op, x, w);
-  if (b.defined()) require_shape(op, "b", b, {w.dim(0)});
+  if (b.defined()) {
+    require_shape(op, "b", b, {w.dim(0)});
+    require_same_kind(op, x, b);
+  }
   Shape shape = x.shape();
   shape.back() = w.dim(0);
   Tensor y = Tensor::empty(shape, x.options());

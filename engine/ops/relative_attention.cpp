@@ -23,6 +23,9 @@ kernels::RelativeAttentionShape checked_shape(const Tensors& inputs) {
   require_rank(op, "qkv", qkv, 3);
   require_rank(op, "b_w", b_w, 2);
   const Index heads = b_w.dim(0), features = b_w.dim(1), length = qkv.dim(1);
+  require(heads > 0 && features > 0 && features <= kernels::most_head_features, op, ": given ", heads,
+          " heads of ", features, " features, expected at least one head of 1 to ",
+          kernels::most_head_features, " features, take more heads");
   require_shape(op, "qkv", qkv, {qkv.dim(0), length, 3 * heads * features});
   require_shape(op, "r", inputs[1], {length, heads * features});
   require_shape(op, "b_r", inputs[3], {heads, features});

@@ -55,7 +55,12 @@ Index checked_width(const Tensor& x, const std::vector<HeadLayer>& layers) {
     require_rank("sim_head", "w", layer.w, 2);
     require_same_kind("sim_head", x, layer.w);
     require_shape("sim_head", "w", layer.w, {layer.w.dim(0), width});
-    if (layer.b.defined()) require_shape("sim_head", "b", layer.b, {layer.w.dim(0)});
+    require(layer.w.size() > 0, "sim_head: given w of shape ", to_text(layer.w.shape()),
+            ", expected widths above 0, check the model");
+    if (layer.b.defined()) {
+      require_shape("sim_head", "b", layer.b, {layer.w.dim(0)});
+      require_same_kind("sim_head", x, layer.b);
+    }
     width = layer.w.dim(0) * (layer.activation == Activation::fourier ? 2 : 1);
   }
   return width;

@@ -39,6 +39,8 @@ kernels::TcnBlockShape checked_shape(const Tensor& x, const TcnBlockParams& p, C
   require_rank(op, "x", x, 3);
   require_rank(op, "v1", p.v1, 3);
   const Index channels = p.v1.dim(0), in = x.dim(1), taps = p.v1.dim(2);
+  require(in > 0 && channels > 0 && taps > 0, op, ": given v1 of shape ", to_text(p.v1.shape()), " and x of ",
+          to_text(x.shape()), ", expected channels and taps, check the block");
   require_shape(op, "v1", p.v1, {channels, in, taps});
   require_shape(op, "v2", p.v2, {channels, channels, taps});
   for (const Tensor& t : {p.g1, p.b1, p.g2, p.b2}) require_shape(op, "a gain or bias", t, {channels});

@@ -174,11 +174,6 @@ struct Cast {
   STILLPOINT_HD void operator()(Index i) const { y[i] = To(x[i]); }
 };
 
-void check_sizes(const char* where, const Array& x, const Array& y) {
-  require(x.size == y.size && x.device == y.device, where, ": given ", x.size, " elements on ",
-          name_of(x.device), ", expected ", y.size, " on ", name_of(y.device), ", check the shapes");
-}
-
 template <class F>
 void map(const Array& x, const Array& y) {
   dispatch_real(y.dtype, "unary", [&](auto zero) {
@@ -208,7 +203,6 @@ void cast_from(const Array& x, const Array& y) {
 }  // namespace
 
 void unary(Unary f, const Array& x, const Array& y) {
-  check_sizes("unary", x, y);
   switch (f) {
     case Unary::negate:
       return map<Negate>(x, y);
@@ -242,8 +236,6 @@ void unary(Unary f, const Array& x, const Array& y) {
 }
 
 void binary(Binary f, const Array& a, const Array& b, const Array& y) {
-  check_sizes("binary", a, y);
-  check_sizes("binary", b, y);
   switch (f) {
     case Binary::add:
       return zip<Add>(a, b, y);
@@ -263,7 +255,6 @@ void binary(Binary f, const Array& a, const Array& b, const Array& y) {
 }
 
 void select(const Array& condition, const Array& a, const Array& b, const Array& y) {
-  for (const Array* x : {&condition, &a, &b}) check_sizes("select", *x, y);
   dispatch_real(y.dtype, "select", [&](auto zero) {
     using T = decltype(zero);
     each(y.device, y.size, Select<T>{condition.as<T>(), a.as<T>(), b.as<T>(), y.as<T>()});
@@ -271,7 +262,6 @@ void select(const Array& condition, const Array& a, const Array& b, const Array&
 }
 
 void affine(const Array& x, double alpha, double beta, const Array& y) {
-  check_sizes("affine", x, y);
   dispatch_real(y.dtype, "affine", [&](auto zero) {
     using T = decltype(zero);
     each(y.device, y.size, Affine<T>{x.as<T>(), y.as<T>(), T(alpha), T(beta)});
@@ -288,7 +278,6 @@ void fill(const Array& y, double value) {
 }
 
 void cast(const Array& x, const Array& y) {
-  check_sizes("cast", x, y);
   if (x.dtype == DType::int32) return cast_from<std::int32_t>(x, y);
   dispatch_real(x.dtype, "cast", [&](auto zero) { cast_from<decltype(zero)>(x, y); });
 }

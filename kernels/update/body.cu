@@ -156,23 +156,8 @@ struct ClipFactor {
   }
 };
 
-void check_array(const char* where, const Array& array, const Array& like) {
-  require(array.size == like.size && array.dtype == like.dtype && array.device == like.device, where,
-          ": given ", array.size, " elements of ", name_of(array.dtype), " on ", name_of(array.device),
-          ", expected ", like.size, " of ", name_of(like.dtype), " on ", name_of(like.device),
-          ", pass matching arrays");
-}
-
 void require_step(const char* where, std::int64_t step) {
   require(step >= 1, where, ": given step ", step, ", expected 1 or later, count steps from 1");
-}
-
-void check_coefficients(const char* where, const Array& coefficients, std::int64_t count, const Array& like) {
-  require(
-      coefficients.size == count && coefficients.dtype == like.dtype && coefficients.device == like.device,
-      where, ": given ", coefficients.size, " coefficients of ", name_of(coefficients.dtype), " on ",
-      name_of(coefficients.device), ", expected ", count, " of ", name_of(like.dtype), " on ",
-      name_of(like.device), ", upload them in the parameters' type");
 }
 
 // Four elements of an optimiser step cost as much as one of a heavier body, so threads pay from 4
@@ -220,9 +205,6 @@ std::array<double, 2> sgd_coefficients(double lr, double momentum, std::int64_t 
 void adam_step(std::span<const AdamTensor> tensors, const AdamOptions& o, const Array& coefficients,
                const Array* clip_factor) {
   if (tensors.empty()) return;
-  for (const AdamTensor& t : tensors)
-    for (const Array* a : {&t.grad, &t.m, &t.v}) check_array("adam_step", *a, t.param);
-  check_coefficients("adam_step", coefficients, 3, tensors[0].param);
   dispatch_real(tensors[0].param.dtype, "adam_step", [&](auto zero) {
     using T = decltype(zero);
     AdamChunk<T> body{};
@@ -238,9 +220,6 @@ void adam_step(std::span<const AdamTensor> tensors, const AdamOptions& o, const 
 void sgd_step(std::span<const AdamTensor> tensors, double weight_decay, const Array& coefficients,
               const Array* clip_factor) {
   if (tensors.empty()) return;
-  for (const AdamTensor& t : tensors)
-    for (const Array* a : {&t.grad, &t.m}) check_array("sgd_step", *a, t.param);
-  check_coefficients("sgd_step", coefficients, 2, tensors[0].param);
   dispatch_real(tensors[0].param.dtype, "sgd_step", [&](auto zero) {
     using T = decltype(zero);
     SgdChunk<T> body{};

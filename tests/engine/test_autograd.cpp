@@ -141,6 +141,78 @@ TEST_CASE("operands that do not fit are errors that name the op and the shapes",
   CHECK_THAT(error_text([&] { square(a.variable()).assign(a); }), mentions("assign", "square", "leaf"));
 }
 
+TEST_CASE("layers whose weights do not fit are errors that name the op and the weight", "[autograd]") {
+  const auto zeros = [](const Shape& shape) { return Tensor::zeros(shape); };
+  const Tensor x = zeros({4, 3}), w = zeros({5, 3}), wide = Tensor::zeros({5}, {DType::float64});
+  CHECK_THAT(error_text([&] { linear(zeros({4, 2}), w, {}); }), mentions("linear", "(4, 2)", "(5, 3)"));
+  CHECK_THAT(error_text([&] { linear(x, w, zeros({4})); }), mentions("linear", "b of shape (4)", "(5)"));
+  CHECK_THAT(error_text([&] { linear_relu(x, w, wide); }), mentions("linear_relu", "float64"));
+
+  const auto head = [&](const Tensor& in, const std::vector<HeadLayer>& layers) {
+    return error_text([&] { sim_head(in, layers); });
+  };
+  const HeadLayer first{w, zeros({5}), Activation::relu};
+  CHECK_THAT(head(x, {}), mentions("sim_head", "no layers"));
+  CHECK_THAT(head(zeros({4, 2}), {first}), mentions("sim_head", "(5, 3)", "(5, 2)"));
+  CHECK_THAT(head(x, {first, {zeros({2, 6}), {}, Activation::identity}}), mentions("(2, 6)", "(2, 5)"));
+  CHECK_THAT(head(x, {{zeros({0, 3}), {}, Activation::identity}}), mentions("(0, 3)", "above 0"));
+  CHECK_THAT(head(x, {{w, zeros({4}), Activation::relu}}), mentions("b of shape (4)", "(5)"));
+  CHECK_THAT(head(x, {{w, wide, Activation::relu}}), mentions("sim_head", "float64"));
+
+  const Tensor heads = zeros({2, 17}), one = zeros({1, 2});
+  CHECK_THAT(error_text([&] {
+               relative_attention(zeros({1, 4, 102}), zeros({4, 34}), heads, heads);
+             }),
+             mentions("relative_attention", "17", "1 to 16"));
+  CHECK_THAT(error_text([&] {
+               relative_attention(zeros({1, 4, 6}), zeros({3, 2}), one, one);
+             }),
+             mentions("relative_attention", "r of shape (3, 2)", "(4, 2)"));
+}
+
+TEST_CASE("a TCN block whose weights do not fit is an error that names the weight", "[autograd]") {
+  const auto text_of = [](const Shape& v1, const auto& change, Conv1dOptions options = {2}) {
+    const Index out = v1[0], in = 3;
+    Tensor x = Tensor::zeros({2, in, 9});
+    TcnBlockParams p{Tensor::zeros(v1),
+                     Tensor::zeros({out}),
+                     Tensor::zeros({out}),
+                     Tensor::zeros({out, out, v1[2]}),
+                     Tensor::zeros({out}),
+                     Tensor::zeros({out}),
+                     {},
+                     {}};
+    if (in != out) p.down_w = Tensor::zeros({out, in}), p.down_b = Tensor::zeros({out});
+    change(x, p);
+    return error_text([&] { tcn_block(x, p, options); });
+  };
+  const auto given = [&](Tensor TcnBlockParams::*member, const Tensor& value) {
+    return text_of({4, 3, 3}, [&](Tensor&, TcnBlockParams& p) { p.*member = value; });
+  };
+  const auto nothing = [](Tensor&, TcnBlockParams&) {};
+  CHECK_THAT(text_of({4, 3, 3}, nothing, {0}), mentions("tcn_block", "dilation 0"));
+  CHECK_THAT(text_of({4, 3, 0}, nothing), mentions("(4, 3, 0)", "taps"));
+  CHECK_THAT(text_of({0, 3, 3}, nothing), mentions("(0, 3, 3)", "channels"));
+  CHECK_THAT(text_of({4, 2, 3}, nothing), mentions("v1", "(4, 2, 3)", "(4, 3, 3)"));
+  CHECK_THAT(given(&TcnBlockParams::v2, Tensor::zeros({4, 4, 2})), mentions("v2", "(4, 4, 3)"));
+  for (const auto member :
+       {&TcnBlockParams::g1, &TcnBlockParams::b1, &TcnBlockParams::g2, &TcnBlockParams::b2})
+    CHECK_THAT(given(member, Tensor::zeros({5})), mentions("gain or bias", "(5)", "(4)"));
+  CHECK_THAT(given(&TcnBlockParams::down_w, Tensor::zeros({4, 2})), mentions("down_w", "(4, 2)"));
+  CHECK_THAT(given(&TcnBlockParams::down_b, Tensor::zeros({3})), mentions("down_b", "(3)", "(4)"));
+  CHECK_THAT(given(&TcnBlockParams::down_b, Tensor()), mentions("down-sampling", "3 input", "4 output"));
+  CHECK_THAT(given(&TcnBlockParams::b2, Tensor::zeros({4}, {DType::float64})), mentions("float64"));
+  const auto with_a_map = [](Tensor&, TcnBlockParams& p) {
+    p.down_w = Tensor::zeros({3, 3}), p.down_b = Tensor::zeros({3});
+  };
+  CHECK_THAT(text_of({3, 3, 3}, with_a_map), mentions("down-sampling", "differ"));
+  CHECK_THAT(text_of({4, 3, 3},
+                     [](Tensor& x, TcnBlockParams&) {
+                       x = Tensor::zeros({2, 9});
+                     }),
+             mentions("tcn_block", "x", "(2, 9)"));
+}
+
 TEST_CASE("the pool reuses memory: a repeated graph allocates nothing new", "[autograd]") {
 #if !defined(__SANITIZE_ADDRESS__)
   const Tensor x = Tensor::zeros({1000}).variable();

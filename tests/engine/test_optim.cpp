@@ -79,6 +79,10 @@ TEST_CASE("optimisers refuse what does not fit", "[optim]") {
              mentions("'lion'", "adam or sgd"));
   Optimiser adam(params_of(one), {});
   CHECK_THAT(error_text([&] { adam.update({}, 0.1); }), mentions("0 gradients", "expected 1"));
+  CHECK_THAT(error_text([&] { adam.update({Tensor::zeros({3})}, 0.1); }),
+             mentions("3 elements", "expected 2"));
+  CHECK_THAT(error_text([&] { adam.update({Tensor::zeros({2}, {DType::float64})}, 0.1); }),
+             mentions("float64", "2 of float32"));
 }
 
 }  // namespace stillpoint

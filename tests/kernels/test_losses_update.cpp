@@ -74,26 +74,9 @@ TEST_CASE("the gradient norm agrees with plain loops for every number of threads
 
 TEST_CASE("the clip factor is min(1, c / (n + 1e-6))", "[adam]") { check_clip_factor(Device::cpu); }
 
-TEST_CASE("optimisers refuse arrays that do not match", "[adam]") {
-  const DeviceArray<float> two(Device::cpu, {1, 2}), three(Device::cpu, {1, 2, 3});
-  const DeviceArray<double> wide(Device::cpu, {1, 2});
-  const AdamTensor good{two.array(), two.array(), two.array(), two.array()};
-  AdamTensor short_gradient = good, wide_state = good;
-  short_gradient.grad = three.array();
-  wide_state.m = wide.array();
-  const auto adam = [&](const AdamTensor& t, const Array& coefficients) {
-    return error_text([&] { adam_step(std::span(&t, 1), {}, coefficients, nullptr); });
-  };
-  CHECK_THAT(adam(short_gradient, three.array()), mentions("adam_step", "3 elements", "expected 2"));
-  CHECK_THAT(adam(wide_state, three.array()), mentions("adam_step", "float64", "expected 2 of float32"));
-  CHECK_THAT(adam(good, two.array()), mentions("adam_step", "2 coefficients", "expected 3"));
+TEST_CASE("an optimiser counts its steps from 1", "[adam]") {
   CHECK_THAT(error_text([] { adam_coefficients(0.1, 0.9, 0.999, 0); }),
              mentions("adam", "step 0", "expected 1"));
-  const auto sgd = [&](const AdamTensor& t, const Array& coefficients) {
-    return error_text([&] { sgd_step(std::span(&t, 1), 0, coefficients, nullptr); });
-  };
-  CHECK_THAT(sgd(short_gradient, two.array()), mentions("sgd_step", "3 elements", "expected 2"));
-  CHECK_THAT(sgd(good, wide.array()), mentions("sgd_step", "float64", "expected 2 of float32"));
   CHECK_THAT(error_text([] { sgd_coefficients(0.1, 0.9, -2); }), mentions("sgd", "step -2"));
 }
 

@@ -7,7 +7,6 @@
 
 #include "kernels/host/pool.h"
 #include "tests/support/catch.h"
-#include "tests/support/error_text.h"
 
 namespace stillpoint {
 namespace {
@@ -353,45 +352,6 @@ TEST_CASE("no positions give no output and zero weight gradients", "[sim_head]")
   CHECK(r.y.empty());
   for (const auto& list : {r.dw, r.db})
     for (const auto& g : list) CHECK(g == std::vector<float>(g.size(), 0.0f));
-}
-
-TEST_CASE("the SIM head refuses what does not fit", "[sim_head]") {
-  Chain<float> c(4, {{3, 5, relu}, {5, 2, id}}, 2);
-  Result<float> r = run(c);
-  std::vector<SimHeadLayer> layers = c.layers();
-  std::vector<float> saved(std::size_t(kernels::sim_head_saved_size(4, layers, Device::cpu)));
-  std::vector<double> doubles(8);
-  SimHeadGrads grads{{}, {{}, {}}, {{}, {}}};
-  const auto forward = [&](Array x, Array y, Array s) {
-    return error_text([&] { kernels::sim_head_forward(4, layers, x, y, s); });
-  };
-  const auto backward = [&](Array s, Array dy) {
-    return error_text(
-        [&] { kernels::sim_head_backward(4, layers, array_of(c.x), array_of(r.y), s, dy, grads); });
-  };
-  const Array x = array_of(c.x), y = array_of(r.y), s = array_of(saved), dy = array_of(c.dy);
-  Array shorter = x;
-  shorter.size -= 1;
-  CHECK_THAT(forward(shorter, y, s), mentions("sim_head_forward", "x", "11", "12"));
-  CHECK_THAT(forward(x, array_of(doubles), s), mentions("y", "float64", "float32"));
-  shorter = s;
-  shorter.size -= 1;
-  CHECK_THAT(forward(x, y, shorter), mentions("saved"));
-  CHECK_THAT(backward({}, dy), mentions("sim_head_backward", "saved"));
-  CHECK_THAT(backward(s, x), mentions("dy", "12", "8"));
-  grads.dw.pop_back();
-  CHECK_THAT(backward(s, dy), mentions("1 dw", "2"));
-  grads.dw = {y, {}};
-  CHECK_THAT(backward(s, dy), mentions("dw", "8", "15"));
-  layers[1].in = 6;
-  CHECK_THAT(forward(x, y, s), mentions("layer 1", "6", "5"));
-  layers[1].in = 0;
-  CHECK_THAT(forward(x, y, s), mentions("layer 1", "above 0"));
-  layers.clear();
-  CHECK_THAT(forward(x, y, s), mentions("no layers"));
-  layers = c.layers();
-  layers[0].b.size = 4;
-  CHECK_THAT(forward(x, y, s), mentions("b", "4", "5"));
 }
 
 }  // namespace stillpoint
