@@ -3,6 +3,8 @@
 #include <cmath>
 
 #include "engine/cases/op_cases.h"
+#include "engine/cases/sim_head_oracle.h"
+#include "engine/cases/tcn_block_oracle.h"
 
 namespace stillpoint {
 namespace {
@@ -11,74 +13,13 @@ using Ts = std::vector<Tensor>;
 using Vs = std::vector<Values>;
 using Size = std::size_t;
 
-// p (rows,m) -> sqrt(1/m) [cos p, sin p]
-Values lifted(const Values& p, Size m) {
-  Values y;
-  for (Size r = 0; r < p.size() / m; ++r)
-    for (int half = 0; half < 2; ++half)
-      for (Size j = 0; j < m; ++j)
-        y.push_back((half == 0 ? std::cos(p[r * m + j]) : std::sin(p[r * m + j])) / std::sqrt(double(m)));
-  return y;
-}
-
-// x (rows,in), w (out,in) -> (rows,out)
-Values product(const Values& x, const Values& w, Size in) {
-  const Size rows = x.size() / in, out = w.size() / in;
-  Values y(rows * out, 0.0);
-  for (Size r = 0; r < rows; ++r)
-    for (Size o = 0; o < out; ++o)
-      for (Size i = 0; i < in; ++i) y[r * out + o] += x[r * in + i] * w[o * in + i];
-  return y;
-}
-
-void add_row(Values& y, const Values& b) {
-  for (Size i = 0; i < y.size(); ++i) y[i] += b[i % b.size()];
-}
-
-void clip_below(Values& y) {
-  for (double& v : y) v = v > 0 ? v : 0;
-}
-
-struct ConvSizes {
-  Size n, in, out, t, k, d;
-};
-
-// y[n,o,t] = sum_{c,j} w[o,c,j] x[n,c,t-(K-1-j)d]
-Values convolved(const ConvSizes& s, const Values& x, const Values& w) {
-  Values y(s.n * s.out * s.t, 0.0);
-  for (Size n = 0; n < s.n; ++n)
-    for (Size o = 0; o < s.out; ++o)
-      for (Size t = 0; t < s.t; ++t)
-        for (Size c = 0; c < s.in; ++c)
-          for (Size j = 0; j < s.k; ++j) {
-            const Size back = (s.k - 1 - j) * s.d;
-            if (back <= t)
-              y[(n * s.out + o) * s.t + t] +=
-                  w[(o * s.in + c) * s.k + j] * x[(n * s.in + c) * s.t + t - back];
-          }
-  return y;
-}
-
-Values normalised(const Values& v, const Values& g) {
-  const Size row = v.size() / g.size();
-  Values w = v;
-  for (Size o = 0; o < g.size(); ++o) {
-    double squares = 0;
-    for (Size i = 0; i < row; ++i) squares += v[o * row + i] * v[o * row + i];
-    for (Size i = 0; i < row; ++i) w[o * row + i] *= g[o] / std::sqrt(squares);
-  }
-  return w;
-}
-
-void add_channel_bias(Values& y, const Values& b, Size t) {
-  for (Size i = 0; i < y.size(); ++i) y[i] += b[i / t % b.size()];
-}
+using oracle::TcnBlockShape;
 
 void add_lift_cases(std::vector<OpCase>& cases) {
   cases.push_back({.name = "lift",
                    .inputs = {{{13, 3}}},
                    .op = [](const Ts& x) { return lift(x[0]); },
-                   .oracle = [](const Vs& x) { return lifted(x[0], 3); }});
+                   .oracle = [](const Vs& x) { return oracle::lifted(x[0], 3); }});
   cases.push_back({.name = "lift_adjoint",
                    .inputs = {{{5, 6}}, {{5, 6}}},
                    .op = [](const Ts& x) { return lift_adjoint(x[0], x[1]); },
@@ -106,75 +47,72 @@ void add_lift_cases(std::vector<OpCase>& cases) {
   cases.push_back({.name = "random_fourier_features",
                    .inputs = {{{37, 5}}, {{4, 5}}},
                    .op = [](const Ts& x) { return random_fourier_features(x[0], x[1]); },
-                   .oracle = [](const Vs& x) { return lifted(product(x[0], x[1], 5), 4); },
+                   .oracle =
+                       [](const Vs& x) {
+                         return oracle::SimHeadLayer{5, 4, Activation::fourier, x[1]}(x[0]);
+                       },
                    .terms = 37});
   cases.push_back({.name = "koopman",
                    .inputs = {{{41, 6}}, {{6, 3}}, {{3, 6}}},
                    .op = [](const Ts& x) { return koopman(x[0], x[1], x[2]); },
-                   .oracle = [](const Vs& x) { return product(product(x[0], x[2], 6), x[1], 3); },
+                   .oracle =
+                       [](const Vs& x) {
+                         const oracle::SimHeadLayer vt{6, 3, Activation::identity, x[2]},
+                             u{3, 6, Activation::identity, x[1]};
+                         return u(vt(x[0]));
+                       },
                    .terms = 41});
 }
 
 void add_conv_cases(std::vector<OpCase>& cases) {
-  for (const ConvSizes& s :
-       {ConvSizes{2, 3, 4, 9, 3, 2}, ConvSizes{1, 1, 2, 5, 4, 3}, ConvSizes{1, 2, 1, 33, 1, 1}}) {
-    const auto shape = [](Size a, Size b, Size c) { return Shape{Index(a), Index(b), Index(c)}; };
-    const Conv1dOptions options{Index(s.d)};
+  for (const TcnBlockShape& s :
+       {TcnBlockShape{2, 3, 4, 9, 3, 2}, TcnBlockShape{1, 1, 2, 5, 4, 3}, TcnBlockShape{1, 2, 1, 33, 1, 1}}) {
+    const Shape x_shape{s.batch, s.in_channels, s.length}, y_shape{s.batch, s.channels, s.length},
+        w_shape{s.channels, s.in_channels, s.taps};
+    const Index terms = s.batch * s.length * s.taps, in = s.in_channels;
+    const Conv1dOptions options{s.dilation};
     cases.push_back({.name = "conv1d",
-                     .inputs = {{shape(s.n, s.in, s.t)}, {shape(s.out, s.in, s.k)}},
+                     .inputs = {{x_shape}, {w_shape}},
                      .op = [options](const Ts& x) { return conv1d(x[0], x[1], options); },
-                     .oracle = [s](const Vs& x) { return convolved(s, x[0], x[1]); },
-                     .terms = Index(s.n * s.t * s.k)});
+                     .oracle = [s, in](const Vs& x) { return oracle::convolved(s, in, x[0], x[1]); },
+                     .terms = terms});
     cases.push_back({.name = "conv1d_data_adjoint",
-                     .inputs = {{shape(s.n, s.out, s.t)}, {shape(s.out, s.in, s.k)}},
+                     .inputs = {{y_shape}, {w_shape}},
                      .op = [options](const Ts& x) { return conv1d_data_adjoint(x[0], x[1], options); },
                      .oracle =
-                         [s](const Vs& x) {
-                           Values dx(s.n * s.in * s.t, 0.0);
-                           for (Size n = 0; n < s.n; ++n)
-                             for (Size o = 0; o < s.out; ++o)
-                               for (Size t = 0; t < s.t; ++t)
-                                 for (Size c = 0; c < s.in; ++c)
-                                   for (Size j = 0; j < s.k; ++j)
-                                     if ((s.k - 1 - j) * s.d <= t)
-                                       dx[(n * s.in + c) * s.t + t - (s.k - 1 - j) * s.d] +=
-                                           x[0][(n * s.out + o) * s.t + t] * x[1][(o * s.in + c) * s.k + j];
+                         [s, in](const Vs& x) {
+                           Values dx(Size(s.batch * in * s.length), 0.0);
+                           oracle::each_product(
+                               s, in, [&](Size w, Size to, Size from) { dx[from] += x[0][to] * x[1][w]; });
                            return dx;
                          },
-                     .terms = Index(s.n * s.t * s.k)});
+                     .terms = terms});
     cases.push_back(
         {.name = "conv1d_weight_adjoint",
-         .inputs = {{shape(s.n, s.out, s.t)}, {shape(s.n, s.in, s.t)}},
-         .op = [options, s](const Ts& x) { return conv1d_weight_adjoint(x[0], x[1], Index(s.k), options); },
+         .inputs = {{y_shape}, {x_shape}},
+         .op = [options, s](const Ts& x) { return conv1d_weight_adjoint(x[0], x[1], s.taps, options); },
          .oracle =
-             [s](const Vs& x) {
-               Values dw(s.out * s.in * s.k, 0.0);
-               for (Size n = 0; n < s.n; ++n)
-                 for (Size o = 0; o < s.out; ++o)
-                   for (Size t = 0; t < s.t; ++t)
-                     for (Size c = 0; c < s.in; ++c)
-                       for (Size j = 0; j < s.k; ++j)
-                         if ((s.k - 1 - j) * s.d <= t)
-                           dw[(o * s.in + c) * s.k + j] +=
-                               x[0][(n * s.out + o) * s.t + t] *
-                               x[1][(n * s.in + c) * s.t + t - (s.k - 1 - j) * s.d];
+             [s, in](const Vs& x) {
+               Values dw(Size(s.channels * in * s.taps), 0.0);
+               oracle::each_product(s, in,
+                                    [&](Size w, Size to, Size from) { dw[w] += x[0][to] * x[1][from]; });
                return dw;
              },
-         .terms = Index(s.n * s.t * s.k)});
+         .terms = terms});
   }
   cases.push_back({.name = "weight_norm",
                    .inputs = {{{4, 3, 2}, Draw::nonzero}, {{4}}},
                    .op = [](const Ts& x) { return weight_norm(x[0], x[1]); },
-                   .oracle = [](const Vs& x) { return normalised(x[0], x[1]); },
+                   .oracle = [](const Vs& x) { return oracle::normalised(x[0], x[1]); },
                    .terms = 6});
 }
 
 // Adds the block without down-sampling (in == out) and with it, fused and as a composition.
 void add_block_cases(std::vector<OpCase>& cases) {
-  for (const ConvSizes& s : {ConvSizes{2, 3, 3, 11, 3, 2}, ConvSizes{1, 1, 5, 21, 2, 4}})
+  for (const TcnBlockShape& s : {TcnBlockShape{2, 3, 3, 11, 3, 2}, TcnBlockShape{1, 1, 5, 21, 2, 4}})
     for (bool fused : {true, false}) {
-      const Index in = Index(s.in), out = Index(s.out), k = Index(s.k);
-      std::vector<OpInput> inputs{{{Index(s.n), in, Index(s.t)}},
+      const Index in = s.in_channels, out = s.channels, k = s.taps;
+      std::vector<OpInput> inputs{{{s.batch, in, s.length}},
                                   {{out, in, k}, Draw::nonzero},
                                   {{out}, Draw::nonzero},
                                   {{out}},
@@ -182,81 +120,64 @@ void add_block_cases(std::vector<OpCase>& cases) {
                                   {{out}, Draw::nonzero},
                                   {{out}}};
       if (in != out) inputs.insert(inputs.end(), {{{out, in}}, {{out}}});
-      cases.push_back(
-          {.name = fused ? "tcn_block" : "tcn_block_reference",
-           .inputs = inputs,
-           .op =
-               [s, fused](const Ts& x) {
-                 TcnBlockParams p{x[1], x[2], x[3], x[4], x[5], x[6], {}, {}};
-                 if (x.size() > 7) p.down_w = x[7], p.down_b = x[8];
-                 const Conv1dOptions options{Index(s.d)};
-                 return fused ? tcn_block(x[0], p, options) : tcn_block_reference(x[0], p, options);
-               },
-           .oracle =
-               [s](const Vs& x) {
-                 Values a = convolved(s, x[0], normalised(x[1], x[2]));
-                 add_channel_bias(a, x[3], s.t);
-                 clip_below(a);
-                 Values y = convolved({s.n, s.out, s.out, s.t, s.k, s.d}, a, normalised(x[4], x[5]));
-                 add_channel_bias(y, x[6], s.t);
-                 clip_below(y);
-                 Values r = x[0];
-                 if (x.size() > 7) {
-                   r = convolved({s.n, s.in, s.out, s.t, 1, 1}, x[0], x[7]);
-                   add_channel_bias(r, x[8], s.t);
-                 }
-                 for (Size i = 0; i < y.size(); ++i) y[i] += r[i];
-                 clip_below(y);
-                 return y;
-               },
-           .terms = Index(s.n * s.t * s.k * s.out),
-           .kinked = true});
+      cases.push_back({.name = fused ? "tcn_block" : "tcn_block_reference",
+                       .inputs = inputs,
+                       .op =
+                           [s, fused](const Ts& x) {
+                             TcnBlockParams p{x[1], x[2], x[3], x[4], x[5], x[6], {}, {}};
+                             if (x.size() > 7) p.down_w = x[7], p.down_b = x[8];
+                             const Conv1dOptions options{s.dilation};
+                             return fused ? tcn_block(x[0], p, options)
+                                          : tcn_block_reference(x[0], p, options);
+                           },
+                       .oracle =
+                           [s](const Vs& x) {
+                             oracle::TcnBlockParams<double> p;
+                             for (Size i = 1; i < x.size(); ++i) *p.all()[i - 1] = x[i];
+                             return oracle::tcn_block(s, p, x[0]).y;
+                           },
+                       .terms = s.batch * s.length * s.taps * s.channels,
+                       .kinked = true});
     }
 }
 
 // Adds 3 -> fourier 4 (8) -> relu 5 -> relu 5 -> identity 2 without bias, and a wide head without a lift.
 void add_head_cases(std::vector<OpCase>& cases) {
   struct Sizes {
-    Size rows, in, fourier, hidden, out;
+    Index rows, in, fourier, hidden, out;
   };
   for (const Sizes& s : {Sizes{17, 3, 4, 5, 2}, Sizes{131, 10, 0, 32, 10}, Sizes{9, 2, 0, 70, 3}})
     for (bool fused : {true, false}) {
-      const Size first = s.fourier > 0 ? 2 * s.fourier : s.in;
-      const auto shape = [](Size a, Size b) { return Shape{Index(a), Index(b)}; };
-      std::vector<OpInput> inputs{{shape(s.rows, s.in)}};
-      if (s.fourier > 0) inputs.push_back({shape(s.fourier, s.in)});
-      inputs.insert(inputs.end(), {{shape(s.hidden, first)},
-                                   {{Index(s.hidden)}},
-                                   {shape(s.hidden, s.hidden)},
-                                   {{Index(s.hidden)}},
-                                   {shape(s.out, s.hidden)}});
-      cases.push_back({.name = fused ? "sim_head" : "sim_head_reference",
-                       .inputs = inputs,
-                       .op =
-                           [s, fused](const Ts& x) {
-                             std::vector<HeadLayer> layers;
-                             Size i = 1;
-                             if (s.fourier > 0) layers.push_back({x[i++], {}, Activation::fourier});
-                             layers.push_back({x[i], x[i + 1], Activation::relu});
-                             layers.push_back({x[i + 2], x[i + 3], Activation::relu});
-                             layers.push_back({x[i + 4], {}, Activation::identity});
-                             return fused ? sim_head(x[0], layers) : sim_head_reference(x[0], layers);
-                           },
-                       .oracle =
-                           [s, first](const Vs& x) {
-                             Size i = 1;
-                             Values z = x[0];
-                             if (s.fourier > 0) z = lifted(product(z, x[i++], s.in), s.fourier);
-                             z = product(z, x[i], first);
-                             add_row(z, x[i + 1]);
-                             clip_below(z);
-                             z = product(z, x[i + 2], s.hidden);
-                             add_row(z, x[i + 3]);
-                             clip_below(z);
-                             return product(z, x[i + 4], s.hidden);
-                           },
-                       .terms = Index(s.rows + s.hidden),
-                       .kinked = true});
+      const Index first = s.fourier > 0 ? 2 * s.fourier : s.in;
+      std::vector<OpInput> inputs{{{s.rows, s.in}}};
+      if (s.fourier > 0) inputs.push_back({{s.fourier, s.in}});
+      inputs.insert(
+          inputs.end(),
+          {{{s.hidden, first}}, {{s.hidden}}, {{s.hidden, s.hidden}}, {{s.hidden}}, {{s.out, s.hidden}}});
+      cases.push_back(
+          {.name = fused ? "sim_head" : "sim_head_reference",
+           .inputs = inputs,
+           .op =
+               [s, fused](const Ts& x) {
+                 std::vector<HeadLayer> layers;
+                 Size i = 1;
+                 if (s.fourier > 0) layers.push_back({x[i++], {}, Activation::fourier});
+                 layers.push_back({x[i], x[i + 1], Activation::relu});
+                 layers.push_back({x[i + 2], x[i + 3], Activation::relu});
+                 layers.push_back({x[i + 4], {}, Activation::identity});
+                 return fused ? sim_head(x[0], layers) : sim_head_reference(x[0], layers);
+               },
+           .oracle =
+               [s, first](const Vs& x) {
+                 Size i = 1;
+                 Values z = x[0];
+                 if (s.fourier > 0) z = oracle::SimHeadLayer{s.in, s.fourier, Activation::fourier, x[i++]}(z);
+                 z = oracle::SimHeadLayer{first, s.hidden, Activation::relu, x[i], x[i + 1]}(z);
+                 z = oracle::SimHeadLayer{s.hidden, s.hidden, Activation::relu, x[i + 2], x[i + 3]}(z);
+                 return oracle::SimHeadLayer{s.hidden, s.out, Activation::identity, x[i + 4]}(z);
+               },
+           .terms = s.rows + s.hidden,
+           .kinked = true});
     }
 }
 

@@ -5,6 +5,7 @@
 #include <limits>
 #include <random>
 
+#include "engine/cases/sim_head_oracle.h"
 #include "kernels/host/pool.h"
 #include "tests/support/catch.h"
 
@@ -16,7 +17,7 @@ using kernels::SimHeadGrads;
 using kernels::SimHeadLayer;
 using kernels::width_of;
 using Index = std::int64_t;
-using Doubles = std::vector<double>;
+using Doubles = oracle::Values;
 
 template <class T>
 Array array_of(std::vector<T>& v) {
@@ -97,91 +98,58 @@ Result<T> run(Chain<T>& c, bool want_dx = true) {
   return r;
 }
 
-// The oracle's values and gradients, with the sum of the terms' magnitudes of each gradient element.
+template <class T>
+oracle::SimHeadLayer oracle_of(const Chain<T>& c, std::size_t l) {
+  const Spec& s = c.specs[l];
+  return {s.in, s.out, s.activation, Doubles(c.w[l].begin(), c.w[l].end()),
+          Doubles(c.b[l].begin(), c.b[l].end())};
+}
+
+// Returns x and the layers' outputs.
+template <class T>
+std::vector<Doubles> trace(const Chain<T>& c) {
+  std::vector<Doubles> z{Doubles(c.x.begin(), c.x.end())};
+  for (std::size_t l = 0; l < c.specs.size(); ++l) z.push_back(oracle_of(c, l)(z[l]));
+  return z;
+}
+
+// The oracle's gradients per layer, and the sums of their terms' magnitudes.
 struct Oracle {
-  Doubles y, dx, dx_size;
-  std::vector<Doubles> dw, db, dw_size, db_size;
+  Doubles y;
+  std::vector<oracle::SimHeadLayerGradients> gradients, sizes;
 };
 
-template <class T>
-struct Trace {
-  std::vector<Doubles> z, p;
-};
+Doubles magnitudes(Doubles values, double more = 0) {
+  for (double& v : values) v = std::abs(v) + more;
+  return values;
+}
 
-template <class T>
-Trace<T> trace(const Chain<T>& c) {
-  Trace<T> t;
-  t.z.emplace_back(c.x.begin(), c.x.end());
-  for (std::size_t l = 0; l < c.specs.size(); ++l) {
-    const Spec& s = c.specs[l];
-    Doubles p(std::size_t(c.n * s.out)), z(std::size_t(c.n * c.width(l)));
-    for (Index i = 0; i < c.n; ++i)
-      for (Index o = 0; o < s.out; ++o) {
-        double sum = s.bias ? double(c.b[l][std::size_t(o)]) : 0;
-        for (Index k = 0; k < s.in; ++k)
-          sum += double(c.w[l][std::size_t(o * s.in + k)]) * t.z[l][std::size_t(i * s.in + k)];
-        p[std::size_t(i * s.out + o)] = sum;
-        const double scale = std::sqrt(1.0 / double(s.out));
-        if (s.activation == Activation::fourier) {
-          z[std::size_t(i * 2 * s.out + o)] = scale * std::cos(sum);
-          z[std::size_t(i * 2 * s.out + s.out + o)] = scale * std::sin(sum);
-        } else {
-          z[std::size_t(i * s.out + o)] = s.activation == Activation::relu && sum <= 0 ? 0 : sum;
-        }
-      }
-    t.p.push_back(p);
-    t.z.push_back(z);
-  }
-  return t;
+// Returns an output of a layer that lets every term of a gradient pass with its largest factor.
+Doubles open_output(const oracle::SimHeadLayer& layer, std::size_t size) {
+  Doubles z(size, 1.0);
+  const std::size_t m = std::size_t(layer.out);
+  if (layer.activation == Activation::fourier)
+    for (std::size_t i = 0; i < size; ++i) z[i] = (i % (2 * m) < m ? 1 : -1) * std::sqrt(1.0 / double(m));
+  return z;
 }
 
 template <class T>
-Oracle oracle(const Chain<T>& c) {
-  const Trace<T> t = trace(c);
-  Oracle r;
-  r.y = t.z.back();
-  Doubles g(c.dy.begin(), c.dy.end()), size;
-  for (double v : g) size.push_back(std::abs(v));
-  r.dw.resize(c.specs.size());
-  r.db = r.dw_size = r.db_size = r.dw;
+Oracle oracle_of(const Chain<T>& c) {
+  const std::vector<Doubles> z = trace(c);
+  Oracle r{z.back(), {}, {}};
+  r.gradients.resize(c.specs.size());
+  r.sizes.resize(c.specs.size());
+  Doubles g(c.dy.begin(), c.dy.end()), size = magnitudes(g);
   for (std::size_t l = c.specs.size(); l-- > 0;) {
-    const Spec& s = c.specs[l];
-    const double scale = std::sqrt(1.0 / double(s.out));
-    Doubles below(std::size_t(c.n * s.in)), below_size(below);
-    r.dw[l].assign(std::size_t(s.in * s.out), 0);
-    r.db[l].assign(std::size_t(s.out), 0);
-    r.dw_size[l] = r.dw[l];
-    r.db_size[l] = r.db[l];
-    for (Index i = 0; i < c.n; ++i)
-      for (Index o = 0; o < s.out; ++o) {
-        const double p = t.p[l][std::size_t(i * s.out + o)];
-        double e, e_size;
-        if (s.activation == Activation::fourier) {
-          const std::size_t cosine = std::size_t(i * 2 * s.out + o), sine = cosine + std::size_t(s.out);
-          e = scale * (std::cos(p) * g[sine] - std::sin(p) * g[cosine]);
-          e_size = scale * (size[sine] + size[cosine]);
-        } else {
-          const std::size_t at = std::size_t(i * s.out + o);
-          const bool open = s.activation == Activation::identity || p > 0;
-          e = open ? g[at] : 0;
-          e_size = size[at];
-        }
-        r.db[l][std::size_t(o)] += e;
-        r.db_size[l][std::size_t(o)] += e_size;
-        for (Index k = 0; k < s.in; ++k) {
-          const std::size_t weight = std::size_t(o * s.in + k), from = std::size_t(i * s.in + k);
-          const double w = double(c.w[l][weight]), z = t.z[l][from];
-          r.dw[l][weight] += e * z;
-          r.dw_size[l][weight] += e_size * (std::abs(z) + 1);  // z itself is rounded, from terms near 1
-          below[from] += e * w;
-          below_size[from] += e_size * std::abs(w);
-        }
-      }
-    g = below;
-    size = below_size;
+    oracle::SimHeadLayer layer = oracle_of(c, l);
+    r.gradients[l] = layer.gradients(z[l], layer.inner_gradient(z[l + 1], g));
+    layer.w = magnitudes(layer.w);
+    // z itself is rounded, from terms near 1.
+    r.sizes[l] =
+        layer.gradients(magnitudes(z[l], 1), layer.inner_gradient(open_output(layer, z[l + 1].size()), size));
+    g = r.gradients[l].din;
+    size = r.sizes[l].din;
   }
-  r.dx = g;
-  r.dx_size = size;
   return r;
 }
 
@@ -201,10 +169,10 @@ double worst(const std::vector<T>& value, const Doubles& expected, const Doubles
 // Returns whether a p lies so near to the kink of ReLU that float and double may fall on different sides.
 template <class T>
 bool near_kink(const Chain<T>& c) {
-  const Trace<T> t = trace(c);
+  const std::vector<Doubles> z = trace(c);
   for (std::size_t l = 0; l < c.specs.size(); ++l) {
     if (c.specs[l].activation != Activation::relu) continue;
-    for (double p : t.p[l])
+    for (double p : oracle_of(c, l).product(z[l]))
       if (std::abs(p) < 64 * double(std::numeric_limits<T>::epsilon())) return true;
   }
   return false;
@@ -215,11 +183,11 @@ void check_chain(Index n, const std::vector<Spec>& specs, unsigned seed = 1) {
   Chain<T> c(n, specs, seed);
   while (near_kink(c)) c = Chain<T>(n, specs, ++seed);
   const Result<T> r = run(c);
-  const Oracle expected = oracle(c);
+  const Oracle expected = oracle_of(c);
   CAPTURE(n, specs.size(), sizeof(T), seed);
   const Doubles ones(expected.y.size(), 4.0);
   CHECK(worst(r.y, expected.y, ones) < 32);
-  CHECK(worst(r.dx, expected.dx, expected.dx_size) < 16);
+  CHECK(worst(r.dx, expected.gradients[0].din, expected.sizes[0].din) < 16);
   for (std::size_t l = 0; l < specs.size(); ++l) {
     CAPTURE(l);
     if (!specs[l].train) {
@@ -227,8 +195,8 @@ void check_chain(Index n, const std::vector<Spec>& specs, unsigned seed = 1) {
       for (T v : r.db[l]) REQUIRE(v == T(untouched));
       continue;
     }
-    CHECK(worst(r.dw[l], expected.dw[l], expected.dw_size[l]) < 16);
-    if (specs[l].bias) CHECK(worst(r.db[l], expected.db[l], expected.db_size[l]) < 16);
+    CHECK(worst(r.dw[l], expected.gradients[l].dw, expected.sizes[l].dw) < 16);
+    if (specs[l].bias) CHECK(worst(r.db[l], expected.gradients[l].db, expected.sizes[l].db) < 16);
   }
 }
 
@@ -270,7 +238,7 @@ TEST_CASE("gradients of the SIM head equal central differences", "[sim_head]") {
   Chain<double> c(9, {{3, 5, fourier}, {10, 7, relu}, {7, 6, fourier, false}, {12, 4, id}}, 5);
   const Result<double> r = run(c);
   const auto loss = [&] {
-    const Doubles y = trace(c).z.back();
+    const Doubles y = trace(c).back();
     double sum = 0;
     for (std::size_t i = 0; i < y.size(); ++i) sum += y[i] * c.dy[i];
     return sum;

@@ -1,6 +1,7 @@
 // Tests the CUDA kernels of the SIM head, on the emulator, against plain loops in double.
 #include <algorithm>
 
+#include "engine/cases/sim_head_oracle.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/sim_head/sim_head_cuda.h"
 #include "tests/support/cuda_machine.h"
@@ -9,7 +10,7 @@
 namespace stillpoint::kernels {
 namespace {
 
-using Values = std::vector<double>;
+using oracle::Values;
 
 struct Layer {
   std::int64_t out;
@@ -41,52 +42,6 @@ double rounded(Precision p, double exact) {
 Values rounded(Precision p, Values values) {
   for (double& v : values) v = rounded(p, v);
   return values;
-}
-
-// One layer of the reference: computes z from its input and weights, which are rounded already.
-Values layer_forward(const Chain& chain, std::size_t l, const Values& w, const Values& b, const Values& in) {
-  const std::int64_t n = chain.in_of(l), m = chain.layers[l].out, width = chain.width(l);
-  Values z(std::size_t(chain.positions * width));
-  for (std::int64_t r = 0; r < chain.positions; ++r)
-    for (std::int64_t o = 0; o < m; ++o) {
-      double p = b.empty() ? 0 : b[std::size_t(o)];
-      for (std::int64_t c = 0; c < n; ++c) p += w[std::size_t(o * n + c)] * in[std::size_t(r * n + c)];
-      double* const row = z.data() + r * width;
-      if (chain.layers[l].activation == fourier) {
-        row[o] = std::sqrt(1.0 / double(m)) * std::cos(p);
-        row[m + o] = std::sqrt(1.0 / double(m)) * std::sin(p);
-      } else {
-        row[o] = chain.layers[l].activation == rectified && p < 0 ? 0 : p;
-      }
-    }
-  return z;
-}
-
-struct LayerGradients {
-  Values dw, db, din;
-};
-// w and in are rounded already; dp is rounded here. If the precision rounds, sums of din are rounded to
-// float32, so that the next layer's dp rounds as the kernel's does.
-LayerGradients layer_backward(const Chain& chain, std::size_t l, const Values& w, const Values& in,
-                              const Values& z, const Values& dz, Precision p) {
-  const std::int64_t n = chain.in_of(l), m = chain.layers[l].out, width = chain.width(l);
-  LayerGradients d{Values(w.size()), Values(std::size_t(m)), Values(in.size())};
-  for (std::int64_t r = 0; r < chain.positions; ++r)
-    for (std::int64_t o = 0; o < m; ++o) {
-      const double *const zr = z.data() + r * width, *const dr = dz.data() + r * width;
-      double dp = dr[o];
-      if (chain.layers[l].activation == rectified) dp = zr[o] > 0 ? dp : 0;
-      if (chain.layers[l].activation == fourier) dp = zr[o] * dr[m + o] - zr[m + o] * dr[o];
-      d.db[std::size_t(o)] += dp;
-      dp = rounded(p, dp);
-      for (std::int64_t c = 0; c < n; ++c) {
-        double& din = d.din[std::size_t(r * n + c)];
-        d.dw[std::size_t(o * n + c)] += dp * in[std::size_t(r * n + c)];
-        din += dp * w[std::size_t(o * n + c)];
-        if (p != Precision::float32) din = double(float(din));
-      }
-    }
-  return d;
 }
 
 template <class T>
@@ -174,22 +129,29 @@ void check_values(const Chain& chain, const Inputs<T>& inputs, const Outcome<T>&
   const Values saved = to_double(outcome.saved);
   auto from = saved.begin();
   std::vector<Values> z{to_double(inputs.x)};
+  const auto layer = [&](std::size_t l) {
+    return oracle::SimHeadLayer{chain.in_of(l), chain.layers[l].out, chain.layers[l].activation,
+                                rounded(p, to_double(inputs.w[l])), to_double(inputs.b[l])};
+  };
   for (std::size_t l = 0; l < count; ++l) {
     k += double(chain.in_of(l));
     const bool last = l + 1 == count;
     const auto to = last ? from : from + chain.positions * chain.width(l);
     z.push_back(last ? to_double(outcome.y) : Values(from, to));
     from = to;
-    check_close(
-        last ? "y" : "saved", std::vector<T>(z[l + 1].begin(), z[l + 1].end()),
-        layer_forward(chain, l, rounded(p, to_double(inputs.w[l])), to_double(inputs.b[l]), rounded(p, z[l])),
-        double(chain.in_of(l) + 1));
+    check_close(last ? "y" : "saved", std::vector<T>(z[l + 1].begin(), z[l + 1].end()),
+                layer(l)(rounded(p, z[l])), double(chain.in_of(l) + 1));
   }
   CHECK(from == saved.end());
+  // If the precision rounds, sums of din are rounded to float32, so that the next layer's dp rounds as the
+  // kernel's does.
+  const auto operand = [p](double dp) { return rounded(p, dp); };
+  const auto sum = [p](double din) { return p == Precision::float32 ? din : double(float(din)); };
   Values dz = to_double(inputs.dy);
   for (std::size_t l = count; l-- > 0;) {
-    const LayerGradients d =
-        layer_backward(chain, l, rounded(p, to_double(inputs.w[l])), rounded(p, z[l]), z[l + 1], dz, p);
+    const oracle::SimHeadLayer own = layer(l);
+    const oracle::SimHeadLayerGradients d =
+        own.gradients(rounded(p, z[l]), own.inner_gradient(z[l + 1], dz), operand, sum);
     const double terms = k + double(chain.positions);
     if (!outcome.dw[l].empty()) check_close("dw", outcome.dw[l], d.dw, terms);
     if (!outcome.db[l].empty()) check_close("db", outcome.db[l], d.db, terms);

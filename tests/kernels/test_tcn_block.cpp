@@ -2,18 +2,89 @@
 // other numbers of threads.
 #include <cmath>
 #include <limits>
+#include <random>
 #include <string>
 #include <vector>
 
+#include "engine/cases/tcn_block_oracle.h"
 #include "kernels/host/pool.h"
 #include "kernels/tcn_block/tcn_block.h"
-#include "tests/kernels/tcn_block_oracle.h"
 #include "tests/support/catch.h"
 
 namespace stillpoint {
 namespace {
 
-using namespace tcn_test;
+using kernels::TcnBlockShape;
+using kernels::TcnBlockWeights;
+using oracle::Values;
+
+template <class T>
+Array array_of(std::vector<T>& v) {
+  return {v.empty() ? nullptr : v.data(), Index(v.size()), dtype_of<T>(), Device::cpu};
+}
+
+// Every element starts as NaN, so that an element that a kernel leaves out is noticed.
+template <class T>
+std::vector<T> unset(Index size) {
+  return std::vector<T>(std::size_t(size), std::numeric_limits<T>::quiet_NaN());
+}
+
+template <class T>
+using Weights = oracle::TcnBlockParams<T>;
+template <class T>
+TcnBlockWeights arrays_of(Weights<T>& w) {
+  return {array_of(w.v1), array_of(w.g1), array_of(w.b1),     array_of(w.v2),
+          array_of(w.g2), array_of(w.b2), array_of(w.down_w), array_of(w.down_b)};
+}
+
+template <class T>
+Weights<T> unset_weights(const TcnBlockShape& s) {
+  const Index down = s.in_channels == s.channels ? 0 : s.channels;
+  return {unset<T>(s.channels * s.in_channels * s.taps),
+          unset<T>(s.channels),
+          unset<T>(s.channels),
+          unset<T>(s.channels * s.channels * s.taps),
+          unset<T>(s.channels),
+          unset<T>(s.channels),
+          unset<T>(down * s.in_channels),
+          unset<T>(down)};
+}
+
+// Holds a block with everything that it reads and writes.
+template <class T>
+struct Block {
+  TcnBlockShape s;
+  Weights<T> w, dw;
+  std::vector<T> x, a, h, y, dy, dx;
+
+  explicit Block(const TcnBlockShape& shape)
+      : s(shape),
+        w(unset_weights<T>(s)),
+        dw(unset_weights<T>(s)),
+        x(unset<T>(s.batch * s.in_channels * s.length)) {
+    a = h = y = dy = unset<T>(s.batch * s.channels * s.length);
+    dx = unset<T>(Index(x.size()));
+    std::mt19937_64 random(std::uint64_t(s.batch + 10 * s.channels + 100 * s.length + 1000 * s.taps));
+    std::vector<std::vector<T>*> inputs = w.all();
+    inputs.insert(inputs.end(), {&x, &dy});
+    for (std::vector<T>* values : inputs)
+      for (T& value : *values) value = T(std::uniform_real_distribution<double>(-1, 1)(random));
+  }
+  void forward() {
+    kernels::tcn_block_forward(s, arrays_of(w), array_of(x), array_of(a), array_of(h), array_of(y));
+  }
+  void backward(bool with_dx = true) {
+    kernels::tcn_block_backward(s, arrays_of(w), array_of(x), {array_of(a), array_of(h)}, array_of(y),
+                                array_of(dy), with_dx ? array_of(dx) : Array{}, arrays_of(dw));
+  }
+  std::vector<std::vector<T>*> outputs() {
+    std::vector<std::vector<T>*> all = dw.all();
+    all.insert(all.end(), {&a, &h, &y, &dx});
+    return all;
+  }
+};
+
+Values in_double(const auto& values) { return {values.begin(), values.end()}; }
 
 double largest(const Values& v) {
   double out = 0;
@@ -40,19 +111,22 @@ void check_against_oracle(const TcnBlockShape& s) {
   CAPTURE(s.batch, s.in_channels, s.channels, s.length, s.taps, s.dilation, name_of(dtype_of<T>()));
   Block<T> block(s);
   block.forward();
-  Block<double> oracle = block.in_double();
-  oracle_forward(oracle);
+  Weights<double> w;
+  for (std::size_t i = 0; i < w.all().size(); ++i) *w.all()[i] = in_double(*block.w.all()[i]);
+  const Values x = in_double(block.x);
+  const oracle::TcnBlockOutputs out = oracle::tcn_block(s, w, x);
   const Index chain = (s.in_channels + 2 * s.channels) * s.taps;
-  check_close(block.a, oracle.a, chain, 1 + largest(oracle.a));
-  check_close(block.h, oracle.h, chain, 1 + largest(oracle.h));
-  check_close(block.y, oracle.y, chain, 1 + largest(oracle.y));
+  check_close(block.a, out.a, chain, 1 + largest(out.a));
+  check_close(block.h, out.h, chain, 1 + largest(out.h));
+  check_close(block.y, out.y, chain, 1 + largest(out.y));
 
   block.backward();
-  oracle = block.in_double();
-  oracle_backward(oracle);
-  check_close(block.dx, oracle.dx, chain, 1 + largest(oracle.dx));
+  Values dx;
+  Weights<double> gradients = oracle::tcn_block_gradients(
+      s, w, x, {in_double(block.a), in_double(block.h), in_double(block.y)}, in_double(block.dy), dx);
+  check_close(block.dx, dx, chain, 1 + largest(dx));
   const std::vector<std::vector<T>*> given = block.dw.all();
-  const std::vector<Values*> expected = oracle.dw.all();
+  const std::vector<Values*> expected = gradients.all();
   for (std::size_t i = 0; i < given.size(); ++i) {
     CAPTURE(i);
     check_close(*given[i], *expected[i], s.batch * s.length + chain, 1 + largest(*expected[i]));

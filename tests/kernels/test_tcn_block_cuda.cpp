@@ -1,4 +1,5 @@
 // Tests the CUDA kernels of the TCN block, on the emulator, against plain loops in double.
+#include "engine/cases/tcn_block_oracle.h"
 #include "kernels/tcn_block/tcn_block_cuda.h"
 #include "tests/support/cuda_machine.h"
 #include "tests/support/device_array.h"
@@ -6,138 +7,7 @@
 namespace stillpoint::kernels {
 namespace {
 
-using Values = std::vector<double>;
-
-struct BlockValues {
-  Values v1, g1, b1, v2, g2, b2, down_w, down_b;
-};
-
-struct Reference {
-  TcnBlockShape s;
-  BlockValues p;
-
-  std::size_t weight(std::int64_t o, std::int64_t c, std::int64_t j, std::int64_t in) const {
-    return std::size_t((o * in + c) * s.taps + j);
-  }
-  std::size_t at(std::int64_t n, std::int64_t c, std::int64_t t, std::int64_t channels) const {
-    return std::size_t((n * channels + c) * s.length + t);
-  }
-
-  double norm(const Values& v, std::int64_t o, std::int64_t in) const {
-    double squares = 0;
-    for (std::int64_t e = 0; e < in * s.taps; ++e)
-      squares += std::pow(v[std::size_t(o * in * s.taps + e)], 2);
-    return std::sqrt(squares);
-  }
-  // Returns g dg / ||v||, the largest part of dw that the weight norm's adjoint takes away.
-  double projected(const Values& v, const Values& g, const Values& dg, std::int64_t in) const {
-    double largest = 0;
-    for (std::int64_t o = 0; o < s.channels; ++o)
-      largest = std::max(largest, std::abs(g[std::size_t(o)] * dg[std::size_t(o)]) / norm(v, o, in));
-    return largest;
-  }
-  Values normalised(const Values& v, const Values& g, std::int64_t in) const {
-    Values w = v;
-    for (std::int64_t i = 0; i < std::int64_t(v.size()); ++i) {
-      const std::int64_t o = i / (in * s.taps);
-      w[std::size_t(i)] *= g[std::size_t(o)] / norm(v, o, in);
-    }
-    return w;
-  }
-
-  Values convolution(const Values& x, const Values& w, const Values& b, std::int64_t in) const {
-    Values y(std::size_t(s.batch * s.channels * s.length));
-    for (std::int64_t n = 0; n < s.batch; ++n)
-      for (std::int64_t o = 0; o < s.channels; ++o)
-        for (std::int64_t t = 0; t < s.length; ++t) {
-          double sum = b[std::size_t(o)];
-          for (std::int64_t c = 0; c < in; ++c)
-            for (std::int64_t j = 0; j < s.taps; ++j) {
-              const std::int64_t from = t - (s.taps - 1 - j) * s.dilation;
-              if (from >= 0) sum += w[weight(o, c, j, in)] * x[at(n, c, from, in)];
-            }
-          y[at(n, o, t, s.channels)] = sum > 0 ? sum : 0;
-        }
-    return y;
-  }
-  // Returns ReLU(h + r).
-  Values residual(const Values& x, Values y) const {
-    for (std::int64_t n = 0; n < s.batch; ++n)
-      for (std::int64_t o = 0; o < s.channels; ++o)
-        for (std::int64_t t = 0; t < s.length; ++t) {
-          double r = p.down_w.empty() ? x[at(n, o, t, s.in_channels)] : p.down_b[std::size_t(o)];
-          for (std::int64_t c = 0; c < s.in_channels && !p.down_w.empty(); ++c)
-            r += p.down_w[std::size_t(o * s.in_channels + c)] * x[at(n, c, t, s.in_channels)];
-          double& value = y[at(n, o, t, s.channels)];
-          value = value + r > 0 ? value + r : 0;
-        }
-    return y;
-  }
-
-  // Adds one convolution's gradients from its errors, dx included.
-  void adjoint(const Values& e, const Values& x, const Values& w, std::int64_t in, Values& dx, Values& dw,
-               Values& db) const {
-    for (std::int64_t n = 0; n < s.batch; ++n)
-      for (std::int64_t o = 0; o < s.channels; ++o)
-        for (std::int64_t t = 0; t < s.length; ++t) {
-          const double error = e[at(n, o, t, s.channels)];
-          db[std::size_t(o)] += error;
-          for (std::int64_t c = 0; c < in; ++c)
-            for (std::int64_t j = 0; j < s.taps; ++j) {
-              const std::int64_t from = t - (s.taps - 1 - j) * s.dilation;
-              if (from < 0) continue;
-              dw[weight(o, c, j, in)] += error * x[at(n, c, from, in)];
-              dx[at(n, c, from, in)] += error * w[weight(o, c, j, in)];
-            }
-        }
-  }
-  void norm_adjoint(const Values& v, const Values& g, std::int64_t in, Values& dw, Values& dg) const {
-    const std::int64_t size = in * s.taps;
-    for (std::int64_t o = 0; o < s.channels; ++o) {
-      const double length = norm(v, o, in);
-      double dot = 0;
-      for (std::int64_t e = o * size; e < (o + 1) * size; ++e) dot += dw[std::size_t(e)] * v[std::size_t(e)];
-      dg[std::size_t(o)] = dot / length;
-      for (std::int64_t e = o * size; e < (o + 1) * size; ++e)
-        dw[std::size_t(e)] =
-            g[std::size_t(o)] / length * (dw[std::size_t(e)] - v[std::size_t(e)] * dot / (length * length));
-    }
-  }
-
-  // Returns the gradients, computed from the activations that backward reads.
-  BlockValues backward(const Values& x, const Values& a, const Values& h, const Values& y, const Values& dy,
-                       Values& dx) const {
-    const auto zeros = [](const Values& like) { return Values(like.size(), 0.0); };
-    BlockValues d{zeros(p.v1), zeros(p.g1), zeros(p.b1),     zeros(p.v2),
-                  zeros(p.g2), zeros(p.b2), zeros(p.down_w), zeros(p.down_b)};
-    Values dr = dy, e2 = dy, e1 = zeros(a);
-    for (std::size_t i = 0; i < dy.size(); ++i) {
-      dr[i] = y[i] > 0 ? dy[i] : 0;
-      e2[i] = h[i] > 0 ? dr[i] : 0;
-    }
-    adjoint(e2, a, normalised(p.v2, p.g2, s.channels), s.channels, e1, d.v2, d.b2);
-    for (std::size_t i = 0; i < a.size(); ++i) e1[i] = a[i] > 0 ? e1[i] : 0;
-    dx = zeros(x);
-    adjoint(e1, x, normalised(p.v1, p.g1, s.in_channels), s.in_channels, dx, d.v1, d.b1);
-    norm_adjoint(p.v1, p.g1, s.in_channels, d.v1, d.g1);
-    norm_adjoint(p.v2, p.g2, s.channels, d.v2, d.g2);
-    for (std::int64_t n = 0; n < s.batch; ++n)
-      for (std::int64_t o = 0; o < s.channels; ++o)
-        for (std::int64_t t = 0; t < s.length; ++t) {
-          const double error = dr[at(n, o, t, s.channels)];
-          if (p.down_w.empty())
-            dx[at(n, o, t, s.in_channels)] += error;
-          else
-            d.down_b[std::size_t(o)] += error;
-          for (std::int64_t c = 0; c < s.in_channels && !p.down_w.empty(); ++c) {
-            const std::size_t w = std::size_t(o * s.in_channels + c);
-            d.down_w[w] += error * x[at(n, c, t, s.in_channels)];
-            dx[at(n, c, t, s.in_channels)] += error * p.down_w[w];
-          }
-        }
-    return d;
-  }
-};
+using oracle::Values;
 
 // Holds parameters (or unwritten gradients of the same sizes) on the device.
 template <class T>
@@ -215,6 +85,14 @@ Outcome<T> run_block(const TcnBlockShape& s, const std::vector<std::vector<T>>& 
   return outcome;
 }
 
+// Returns g dg / ||v||, the largest part of dw that the weight norm's adjoint takes away.
+double projected(const Values& v, const Values& g, const Values& dg) {
+  double largest = 0;
+  for (std::size_t o = 0; o < g.size(); ++o)
+    largest = std::max(largest, std::abs(g[o] * dg[o]) / oracle::norm_of_row(v, o, v.size() / g.size()));
+  return largest;
+}
+
 template <class T>
 void check_block(const TcnBlockShape& s, Path path, bool wants_dx = true) {
   INFO("N " << s.batch << " Ci " << s.in_channels << " C " << s.channels << " T " << s.length << " K "
@@ -233,33 +111,22 @@ void check_block(const TcnBlockShape& s, Path path, bool wants_dx = true) {
   }
   simt::set_late(false);
 
-  std::vector<Values> p;
-  for (const auto& v : values) p.push_back(to_double(v));
-  const Reference reference{s, {p[0], p[1], p[2], p[3], p[4], p[5], p[6], p[7]}};
+  oracle::TcnBlockParams<double> p;
+  for (std::size_t i = 0; i < values.size(); ++i) *p.all()[i] = to_double(values[i]);
   const Values x64 = to_double(x);
   const double k = double((s.in_channels + s.channels) * s.taps);
-  const Values a =
-      reference.convolution(x64, reference.normalised(p[0], p[1], s.in_channels), p[2], s.in_channels);
-  const Values h = reference.convolution(a, reference.normalised(p[3], p[4], s.channels), p[5], s.channels);
-  check_close("a", outcome.a, a, k);
-  check_close("h", outcome.h, h, k);
-  check_close("y", outcome.y, reference.residual(x64, h), k);
+  const oracle::TcnBlockOutputs out = oracle::tcn_block(s, p, x64);
+  check_close("a", outcome.a, out.a, k);
+  check_close("h", outcome.h, out.h, k);
+  check_close("y", outcome.y, out.y, k);
   Values dx;
-  const BlockValues d = reference.backward(x64, to_double(outcome.a), to_double(outcome.h),
-                                           to_double(outcome.y), to_double(dy), dx);
+  oracle::TcnBlockParams<double> d = oracle::tcn_block_gradients(
+      s, p, x64, {to_double(outcome.a), to_double(outcome.h), to_double(outcome.y)}, to_double(dy), dx);
   if (wants_dx) check_close("dx", outcome.dx, dx, k);
-  const Values* const expected[] = {&d.v1, &d.g1, &d.b1, &d.v2, &d.g2, &d.b2, &d.down_w, &d.down_b};
   const char* const names[] = {"dv1", "dg1", "db1", "dv2", "dg2", "db2", "ddown_w", "ddown_b"};
-  const double cancelled[] = {reference.projected(p[0], p[1], d.g1, s.in_channels),
-                              0,
-                              0,
-                              reference.projected(p[3], p[4], d.g2, s.channels),
-                              0,
-                              0,
-                              0,
-                              0};
+  const double cancelled[] = {projected(p.v1, p.g1, d.g1), 0, 0, projected(p.v2, p.g2, d.g2), 0, 0, 0, 0};
   for (std::size_t i = 0; i < 8; ++i)
-    check_close(names[i], outcome.grads[i], *expected[i], k + double(s.batch * s.length), 16,
+    check_close(names[i], outcome.grads[i], *d.all()[i], k + double(s.batch * s.length), 16,
                 double(std::numeric_limits<T>::epsilon()), cancelled[i]);
 }
 
