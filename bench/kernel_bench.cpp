@@ -267,35 +267,35 @@ Tensor image_state(const benchmark::State& state) {
 }
 
 // The transform and its inverse. The flops are those of whole matrices; folding executes a fifth of them.
-void bench_fourier_grid(benchmark::State& state) {
+void bench_frequency_grid(benchmark::State& state) {
   const Tensor z = image_state(state);
-  const FourierGrid grid(state.range(1), {});
+  const FrequencyGrid grid(state.range(1), {});
   for (auto _ : state) benchmark::DoNotOptimize(grid.inverse(grid.forward(z)).array().data);
   const double n = double(state.range(1)), half = double(state.range(1) / 2 + 1);
   report_flops(state, 2 * 12 * half * n * n * double(state.range(0)) * 128);
 }
-BENCHMARK(bench_fourier_grid)
-    ->Name("fourier_grid")
+BENCHMARK(bench_frequency_grid)
+    ->Name("frequency_grid")
     ->Args({56, 30})
     ->Args({81, 34})
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 
-void bench_spectral_product(benchmark::State& state) {
-  const Index c = state.range(0), count = kernels::HalfSpectrum{state.range(1)}.count();
+void bench_frequency_product(benchmark::State& state) {
+  const Index c = state.range(0), count = kernels::HalfFrequencies{state.range(1)}.count();
   const Tensor blocks = normal({count, 2 * c, 2 * c}, 1), x = normal({count, 2, c, 128}, 2);
-  for (auto _ : state) benchmark::DoNotOptimize(spectral_product(blocks, x).array().data);
+  for (auto _ : state) benchmark::DoNotOptimize(frequency_product(blocks, x).array().data);
   report_flops(state, 8.0 * double(c * c * count) * 128);
 }
-BENCHMARK(bench_spectral_product)
-    ->Name("spectral_product")
+BENCHMARK(bench_frequency_product)
+    ->Name("frequency_product")
     ->Args({56, 30})
     ->Args({81, 34})
     ->UseRealTime()
     ->Unit(benchmark::kMillisecond);
 
 void bench_complex_inverse(benchmark::State& state) {
-  const Index c = state.range(0), count = kernels::HalfSpectrum{state.range(1)}.count();
+  const Index c = state.range(0), count = kernels::HalfFrequencies{state.range(1)}.count();
   const Tensor m = normal({count, 2, c, c}, 1);
   kernels::sum_blocks(c, {40, 1, 0}, {}, m.array());
   for (auto _ : state) kernels::complex_inverse(c, m.array());  // every second call inverts back
@@ -319,7 +319,7 @@ void bench_peaceman_rachford(benchmark::State& state) {
   const Parts bias{to_places(f.bias[0])};
   const SplittingOptions options{.tolerance = 0, .max_iterations = 1};
   for (auto _ : state) benchmark::DoNotOptimize(solve_splitting(*w, bias, options).z[0].array().data);
-  report_flops(state, 8.0 * double(c * c * kernels::HalfSpectrum{n}.count()) * 128);
+  report_flops(state, 8.0 * double(c * c * kernels::HalfFrequencies{n}.count()) * 128);
 }
 BENCHMARK(bench_peaceman_rachford)
     ->Name("peaceman_rachford")

@@ -163,14 +163,14 @@ ConvMap ConvMonDeq::map(const Tensor& x) const {
     const Index n = grids_[i].side();
     f.shapes.push_back({x.dim(0), tiers[i].a.dim(0), n, n});
     kernels.push_back(tiers[i].kernels());
-    f.spectra.push_back(
-        std::make_shared<CirculantSpectrum>(grids_[i], kernels[i].a, kernels[i].s, config_.m));
+    f.frequencies.push_back(
+        std::make_shared<ConvolutionFrequencies>(grids_[i], kernels[i].a, kernels[i].s, config_.m));
   }
   f.bias.resize(tiers.size());
   f.bias[0] = conv2d(with_frame(x), inject_w, inject_b, around);
   if (tiers.size() == 1)
-    f.product = [w = f.spectra[0], k = kernels[0]](const Parts& z) {
-      return Parts{circulant_product(w, z[0], k.a, k.s)};
+    f.product = [w = f.frequencies[0], k = kernels[0]](const Parts& z) {
+      return Parts{frequency_convolution(w, z[0], k.a, k.s)};
     };
   else
     f.product = [kernels, m = config_.m](const Parts& z) { return convolutional_product(kernels, m, z); };
@@ -181,7 +181,7 @@ std::shared_ptr<const SplittingOperator> ConvMonDeq::splitting_operator(const Co
   const Recording off(false);
   std::vector<TierKernels> kernels;
   for (const MonDeqTier& tier : tiers) kernels.push_back(tier.kernels());
-  return std::make_shared<ConvolutionOperator>(f.spectra, kernels, halves_,
+  return std::make_shared<ConvolutionOperator>(f.frequencies, kernels, halves_,
                                                MonotoneProduct{f.product, f.shapes},
                                                resolvent_options(config_, step.get()));
 }

@@ -60,7 +60,7 @@ struct MonDeqTier {
 };
 
 // Computes W z with conv2d from the effective kernels of the tiers. Models of more than one tier use it; for
-// a single tier it is the reference of the spectral product.
+// a single tier it is the reference of the product per frequency.
 Parts convolutional_product(const std::vector<TierKernels>& kernels, double m, const Parts& z);
 
 // The step size of the splitting. Training tunes it, and the model's checkpoint stores it.
@@ -70,9 +70,9 @@ struct StepSize {
   void set(double value) { alpha.assign(Tensor::full({1}, value, {DType::float64, Device::cpu})); }
 };
 
-// W and U x + b for a batch of images, and the spectra of the diagonal blocks of W.
+// W and U x + b for a batch of images, and the diagonal blocks of W by frequency.
 struct ConvMap : MonotoneMap {
-  std::vector<std::shared_ptr<const CirculantSpectrum>> spectra;
+  std::vector<std::shared_ptr<const ConvolutionFrequencies>> frequencies;
 };
 
 // Convolutions on images in one tier or more. A single tier ends in 4 x 4 average pooling; otherwise the last
@@ -110,7 +110,7 @@ struct ConvMonDeq {
 
  private:
   MonDeqConfig config_;
-  std::vector<FourierGrid> grids_, halves_;
+  std::vector<FrequencyGrid> grids_, halves_;
   Tensor pool_;  // (places, cells); undefined without pooling
 };
 

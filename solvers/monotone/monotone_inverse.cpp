@@ -30,7 +30,7 @@ Tensor block_product(const Tensor& a, const Tensor& b, bool transpose_b) {
 
 Tensor inverse_blocks(const Tensor& planes) {
   kernels::complex_inverse(planes.dim(3), planes.array());
-  return spectral_blocks(planes);
+  return frequency_blocks(planes);
 }
 
 // Puts (side side,C,N) into (to to,C,N) with zeros below and to the right; cut() does the opposite.
@@ -45,13 +45,13 @@ Tensor cut(const Tensor& z, Index side, Index to) {
                  {to * to, z.dim(1), z.dim(2)});
 }
 
-Tensor folded(const FourierGrid& fine, const FourierGrid& coarse, double scale, const Tensor& x) {
-  const Tensor y = Tensor::empty({coarse.frequencies(), 2, x.dim(2), x.dim(3)}, x.options());
+Tensor folded(const FrequencyGrid& fine, const FrequencyGrid& coarse, double scale, const Tensor& x) {
+  const Tensor y = Tensor::empty({coarse.count(), 2, x.dim(2), x.dim(3)}, x.options());
   kernels::fold_aliases(fine.half(), x.dim(2) * x.dim(3), scale, x.array(), y.array());
   return y;
 }
-Tensor tiled(const FourierGrid& fine, double scale, const Tensor& y) {
-  const Tensor x = Tensor::empty({fine.frequencies(), 2, y.dim(2), y.dim(3)}, y.options());
+Tensor tiled(const FrequencyGrid& fine, double scale, const Tensor& y) {
+  const Tensor x = Tensor::empty({fine.count(), 2, y.dim(2), y.dim(3)}, y.options());
   kernels::tile_aliases(fine.half(), y.dim(2) * y.dim(3), scale, y.array(), x.array());
   return x;
 }
@@ -75,26 +75,26 @@ Parts DenseOperator::resolve(const Parts& r, bool transposed) const {
   return {dense_product(v_, r[0], transposed)};
 }
 
-ConvolutionOperator::ConvolutionOperator(const std::vector<std::shared_ptr<const CirculantSpectrum>>& spectra,
-                                         const std::vector<TierKernels>& kernels,
-                                         const std::vector<FourierGrid>& halves, MonotoneProduct w,
-                                         const ResolventOptions& options)
-    : single_(spectra.size() == 1 ? spectra[0] : nullptr), w_(std::move(w)), alpha_(options.alpha) {
+ConvolutionOperator::ConvolutionOperator(
+    const std::vector<std::shared_ptr<const ConvolutionFrequencies>>& frequencies,
+    const std::vector<TierKernels>& kernels, const std::vector<FrequencyGrid>& halves, MonotoneProduct w,
+    const ResolventOptions& options)
+    : single_(frequencies.size() == 1 ? frequencies[0] : nullptr), w_(std::move(w)), alpha_(options.alpha) {
   const Recording off(false);
   const double a = options.alpha;
-  for (std::size_t i = 0; i < spectra.size(); ++i) {
-    Tier tier{spectra[i]->grid, {}, spectra[i]->a_blocks, {}, {}, {}};
+  for (std::size_t i = 0; i < frequencies.size(); ++i) {
+    Tier tier{frequencies[i]->grid, {}, frequencies[i]->a_blocks, {}, {}, {}};
     if (options.resolvent) {
-      const Tensor inverse = affine(spectra[i]->w_planes, -a, 0);
+      const Tensor inverse = affine(frequencies[i]->w_planes, -a, 0);
       kernels::sum_blocks(inverse.dim(3), {1 + a, 1, 0}, {}, inverse.array());
       tier.v = inverse_blocks(inverse);
     }
     if (options.resolvent && kernels[i].down.defined()) {
       tier.half = halves[i];
       const Index c = kernels[i].down.dim(0);
-      tier.p = spectral_blocks(tier.grid.kernel(affine(kernels[i].down.detach(), std::sqrt(a), 0)));
+      tier.p = frequency_blocks(tier.grid.kernel(affine(kernels[i].down.detach(), std::sqrt(a), 0)));
       const Tensor pvp = block_product(tier.p, block_product(tier.v, tier.p, true), false);
-      const Tensor h = Tensor::empty({tier.half.frequencies(), 2, c, c}, pvp.options());
+      const Tensor h = Tensor::empty({tier.half.count(), 2, c, c}, pvp.options());
       kernels::fold_gram(tier.grid.half(), c, pvp.array(), h.array());
       tier.h = inverse_blocks(h);
     }
@@ -107,15 +107,15 @@ Parts ConvolutionOperator::apply(const Parts& z, bool transposed) const {
   return product_by_map(w_.product, z, w_.shapes, transposed);
 }
 
-// x = v (r - P^H tile(y) / 2) with y = h fold(P v r) / 2. D x then has the spectrum y / (2 sqrt(a)).
+// x = v (r - P^H tile(y) / 2) with y = h fold(P v r) / 2. D x by frequency is then y / (2 sqrt(a)).
 ConvolutionOperator::Coupled ConvolutionOperator::resolve_tier(const Tier& tier, const Tensor& r,
                                                                bool transposed) const {
-  const Tensor x = spectral_product(tier.v, r, {transposed});
+  const Tensor x = frequency_product(tier.v, r, {transposed});
   if (!tier.p.defined()) return {x, {}};
-  const Tensor y =
-      spectral_product(tier.h, folded(tier.grid, tier.half, 0.5, spectral_product(tier.p, x)), {transposed});
-  add_spectral_product(tier.p, tiled(tier.grid, -0.5, y), r, {true});
-  return {spectral_product(tier.v, r, {transposed}), y};
+  const Tensor y = frequency_product(tier.h, folded(tier.grid, tier.half, 0.5, frequency_product(tier.p, x)),
+                                     {transposed});
+  add_frequency_product(tier.p, tiled(tier.grid, -0.5, y), r, {true});
+  return {frequency_product(tier.v, r, {transposed}), y};
 }
 
 Parts ConvolutionOperator::resolve_forward(const Parts& r) const {
@@ -123,14 +123,14 @@ Parts ConvolutionOperator::resolve_forward(const Parts& r) const {
   Tensor coarse;
   for (std::size_t i = 0; i < tiers_.size(); ++i) {
     const Tier& tier = tiers_[i];
-    const Tensor spectrum = tier.grid.forward(r[i]);
+    const Tensor frequencies = tier.grid.forward(r[i]);
     if (i > 0) {  // adds - 2 a A^T D x of the tier before
       const Tensor d = affine(tiers_[i - 1].half.inverse(coarse), -std::sqrt(alpha_), 0);
-      add_spectral_product(tier.a,
-                           tier.grid.forward(enlarged(d, tiers_[i - 1].half.side(), tier.grid.side())),
-                           spectrum, {true});
+      add_frequency_product(tier.a,
+                            tier.grid.forward(enlarged(d, tiers_[i - 1].half.side(), tier.grid.side())),
+                            frequencies, {true});
     }
-    const Coupled solved = resolve_tier(tier, spectrum, false);
+    const Coupled solved = resolve_tier(tier, frequencies, false);
     coarse = solved.coarse;
     x.push_back(tier.grid.inverse(solved.x));
   }
@@ -139,17 +139,17 @@ Parts ConvolutionOperator::resolve_forward(const Parts& r) const {
 
 Parts ConvolutionOperator::resolve_transposed(const Parts& r) const {
   Parts x(tiers_.size());
-  Tensor finer;  // the spectrum of A x of the tier after
+  Tensor finer;  // A x of the tier after, by frequency
   for (std::size_t i = tiers_.size(); i-- > 0;) {
     const Tier& tier = tiers_[i];
-    const Tensor spectrum = tier.grid.forward(r[i]);
+    const Tensor frequencies = tier.grid.forward(r[i]);
     if (i + 1 < tiers_.size()) {  // adds - 2 a D^T A x of the tier after
-      const FourierGrid& next = tiers_[i + 1].grid;
+      const FrequencyGrid& next = tiers_[i + 1].grid;
       const Tensor d = tier.half.forward(cut(next.inverse(finer), next.side(), tier.half.side()));
-      add_spectral_product(tier.p, tiled(tier.grid, -2 * std::sqrt(alpha_), d), spectrum, {true});
+      add_frequency_product(tier.p, tiled(tier.grid, -2 * std::sqrt(alpha_), d), frequencies, {true});
     }
-    const Tensor solved = resolve_tier(tier, spectrum, true).x;
-    if (i > 0) finer = spectral_product(tier.a, solved);
+    const Tensor solved = resolve_tier(tier, frequencies, true).x;
+    if (i > 0) finer = frequency_product(tier.a, solved);
     x[i] = tier.grid.inverse(solved);
   }
   return x;

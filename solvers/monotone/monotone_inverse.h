@@ -1,6 +1,6 @@
 // Applies V = (I + a (I - W))^{-1} for a monotone W: a dense matrix, or convolutions over tiers of images.
 #pragma once
-#include "solvers/monotone/circulant.h"
+#include "solvers/monotone/frequency_convolution.h"
 #include "solvers/monotone/monotone.h"
 
 namespace stillpoint {
@@ -38,35 +38,35 @@ class DenseOperator final : public SplittingOperator {
   Tensor w_, v_;
 };
 
-// W acts on images with the sides of the spectra's grids. Each tier has half the inner side (without the
-// frame) of the tier before it, plus two for its own frame.
+// W acts on images with the sides of their grids of frequencies. Each tier has half the inner side (without
+// the frame) of the tier before it, plus two for its own frame.
 class ConvolutionOperator final : public SplittingOperator {
  public:
-  // spectra: W_ii + D^T D per tier; halves: the grid with half the side of each strided tier.
-  ConvolutionOperator(const std::vector<std::shared_ptr<const CirculantSpectrum>>& spectra,
-                      const std::vector<TierKernels>& tiers, const std::vector<FourierGrid>& halves,
+  // frequencies: W_ii + D^T D per tier; halves: the grid with half the side of each strided tier.
+  ConvolutionOperator(const std::vector<std::shared_ptr<const ConvolutionFrequencies>>& frequencies,
+                      const std::vector<TierKernels>& tiers, const std::vector<FrequencyGrid>& halves,
                       MonotoneProduct w, const ResolventOptions& options);
   Parts apply(const Parts& z, bool transposed) const override;
   Parts resolve(const Parts& r, bool transposed) const override;
   Index side(std::size_t part) const override { return tiers_[part].grid.side(); }
 
  private:
-  // Real blocks per frequency: P = sqrt(a) times the spectrum of `down`, v = (I + a (I - W_ii - D^T D))^{-1}
+  // Real blocks per frequency: P = sqrt(a) times `down`, v = (I + a (I - W_ii - D^T D))^{-1}
   // and h = (I + sum (P v P^H) / 4)^{-1}, where the sum runs over the four fine frequencies (aliases) of a
   // coarse one.
   struct Tier {
-    FourierGrid grid, half;
+    FrequencyGrid grid, half;
     Tensor a, v, p, h;
   };
   struct Coupled {
-    Tensor x, coarse;  // spectra of the tier's solution, and of D x times 2 sqrt(a)
+    Tensor x, coarse;  // the tier's solution and D x times 2 sqrt(a), by frequency
   };
   Coupled resolve_tier(const Tier& tier, const Tensor& r, bool transposed) const;
   Parts resolve_forward(const Parts& r) const;
   Parts resolve_transposed(const Parts& r) const;
 
   std::vector<Tier> tiers_;
-  std::shared_ptr<const CirculantSpectrum> single_;  // null unless there is only one tier
+  std::shared_ptr<const ConvolutionFrequencies> single_;  // null unless there is only one tier
   MonotoneProduct w_;
   double alpha_;
 };

@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "engine/ops.h"
-#include "kernels/monotone/spectral.h"
+#include "kernels/monotone/frequencies.h"
 #include "kernels/monotone/splitting_steps.h"
 
 namespace stillpoint {

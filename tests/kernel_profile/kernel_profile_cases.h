@@ -51,9 +51,9 @@ void record_deq_cell(Recorder& recorder);
 void record_solvers(Recorder& recorder);
 // Records steps of operator splitting and the kernels that judge them, on one convolution's state.
 void record_splitting(Recorder& recorder);
-// Records spectra of convolutions (blocks, aliases, gradients, the change of axes) and inverses of complex
+// Records convolutions by frequency (blocks, aliases, gradients, the change of axes) and inverses of complex
 // matrices.
-void record_spectral(Recorder& recorder);
+void record_frequencies(Recorder& recorder);
 void record_complex_inverse(Recorder& recorder);
 // Records convolutions of images with a circular border, by cuDNN and by our own kernels (used without
 // cuDNN).

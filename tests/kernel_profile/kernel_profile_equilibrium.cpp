@@ -1,8 +1,8 @@
 // Profiles the kernels of equilibrium models: the DEQ-Transformer's cell, the root solvers, operator
-// splitting and the spectra of monotone convolutions.
+// splitting and the frequencies of monotone convolutions.
 #include "kernels/layer_norm/layer_norm.h"
 #include "kernels/monotone/complex_inverse.h"
-#include "kernels/monotone/spectral.h"
+#include "kernels/monotone/frequencies.h"
 #include "kernels/monotone/splitting_steps.h"
 #include "kernels/relative_attention/relative_attention_cuda.h"
 #include "kernels/root_solver/history.h"
@@ -135,9 +135,9 @@ void record_splitting(Recorder& recorder) {
   recorder.row("each_warp_row<FrameRelu>", 2 * all);
 }
 
-void record_spectral(Recorder& recorder) {
+void record_frequencies(Recorder& recorder) {
   Arrays arrays;
-  const HalfSpectrum half{16}, coarse{8};
+  const HalfFrequencies half{16}, coarse{8};
   const std::int64_t c = 16, samples = 32, planes_size = half.count() * 2 * c * c;
   const Array planes = arrays.drawn(planes_size), skew = arrays.drawn(planes_size),
               blocks = arrays.result(2 * planes_size), gram = arrays.drawn(planes_size);

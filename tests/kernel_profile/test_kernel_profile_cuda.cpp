@@ -43,7 +43,7 @@ void record_short(Recorder& recorder) {
   record_deq_cell(recorder);
   record_solvers(recorder);
   record_splitting(recorder);
-  record_spectral(recorder);
+  record_frequencies(recorder);
   record_complex_inverse(recorder);
   record_conv2d(recorder);
   record_image_layers(recorder);

@@ -175,11 +175,11 @@ TEST_CASE("a product by spectra and its gradients are those of convolutions", "[
       const auto f = model.map(s.x());
       const Tensor z = random(f.shapes[0], 8, s.options()).variable(),
                    g = random(f.shapes[0], 9, s.options());
-      const Tensor spectral = f.product({z})[0], plain = by_convolutions(model, s.config.m, {z})[0];
-      CHECK(distance({spectral}, {plain}) < 1e-13);
+      const Tensor by_frequency = f.product({z})[0], plain = by_convolutions(model, s.config.m, {z})[0];
+      CHECK(distance({by_frequency}, {plain}) < 1e-13);
       const MonDeqTier& tier = model.tiers[0];
       const std::vector<Tensor> xs{z, tier.a, tier.b, tier.g, tier.h};
-      const std::vector<Tensor> a = grad(spectral, xs, g), b = grad(plain, xs, g);
+      const std::vector<Tensor> a = grad(by_frequency, xs, g), b = grad(plain, xs, g);
       for (std::size_t i = 0; i < xs.size(); ++i) CHECK(distance({a[i]}, {b[i]}) < 1e-12);
       CHECK_THROWS_WITH(grad(f.product({z})[0], {z}, g, {.create_graph = true}),
                         mentions("second derivative"));

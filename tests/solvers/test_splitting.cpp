@@ -76,14 +76,14 @@ TEST_CASE("the adjoint of a monotone equilibrium is that of the reference", "[mo
     }
 }
 
-TEST_CASE("Fourier transforms are the sums that define them, and invert", "[mondeq]") {
+TEST_CASE("transforms to frequencies are the sums that define them, and invert", "[mondeq]") {
   for (const Device device : available_devices())
     for (const DType dtype : {DType::float64, DType::float32})
       for (const Index n : {1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 18, 30, 34}) {
         if (device == Device::cuda && n > 9) continue;
         const double epsilon = dtype == DType::float64 ? 2.3e-16 : 1.2e-7;
         const TensorOptions options{dtype, device};
-        const FourierGrid grid(n, options);
+        const FrequencyGrid grid(n, options);
         const Index samples = n % 3 == 0 ? 16 : 13;
         const Tensor z = random({n * n, 3, samples}, std::uint64_t(n), options), x = grid.forward(z);
         const Tensor by_matrices = Tensor::empty(x.shape(), options),
@@ -97,7 +97,7 @@ TEST_CASE("Fourier transforms are the sums that define them, and invert", "[mond
         CHECK(distance({back}, {z}) < bound);
         CHECK(distance({grid.inverse(x)}, {z}) < bound);
         // Computes one frequency of one image by its defining sum.
-        const std::vector<double> values = z.values(), spectrum = x.values();
+        const std::vector<double> values = z.values(), frequencies = x.values();
         const Index p = n / 2, q = n - 1, f = p * n + q, image = 2 * samples + 5;
         double re = 0, im = 0, length = 0;
         for (Index y = 0; y < n; ++y)
@@ -109,8 +109,8 @@ TEST_CASE("Fourier transforms are the sums that define them, and invert", "[mond
             length += v * v;
           }
         const double margin = bound * std::sqrt(length) * double(n);
-        CHECK(std::abs(spectrum[std::size_t(2 * f * 3 * samples + image)] - re) < margin);
-        CHECK(std::abs(spectrum[std::size_t((2 * f + 1) * 3 * samples + image)] - im) < margin);
+        CHECK(std::abs(frequencies[std::size_t(2 * f * 3 * samples + image)] - re) < margin);
+        CHECK(std::abs(frequencies[std::size_t((2 * f + 1) * 3 * samples + image)] - im) < margin);
       }
 }
 

@@ -1,5 +1,5 @@
 // Transforms images in tiles of SIMD columns: all lines of a tile are transformed while it is in L2.
-#include "kernels/monotone/fourier.h"
+#include "kernels/monotone/frequency_transform.h"
 
 #include <map>
 #include <memory>
@@ -7,16 +7,16 @@
 
 #include "kernels/host/pool.h"
 #include "kernels/host/threads.h"
-#include "kernels/monotone/fourier_line.h"
+#include "kernels/monotone/frequency_line.h"
 
 namespace stillpoint::kernels {
 namespace {
 
-using fourier::Column;
-using fourier::get;
-using fourier::lanes;
-using fourier::LinePlan;
-using fourier::put;
+using frequency_line::Column;
+using frequency_line::get;
+using frequency_line::lanes;
+using frequency_line::LinePlan;
+using frequency_line::put;
 
 template <class T>
 const LinePlan<T>& plan_for(Index n) {
@@ -37,15 +37,17 @@ struct Tile {
   Index x_stride;
 };
 
-// lines has (n/2+1,2,n) columns, [p][part][x]; spectra has those of two real lines, (4, n/2+1) columns.
+// lines has (n/2+1,2,n) columns, [p][part][x]; frequencies has those of two real lines, (4, n/2+1) columns.
 template <class T>
 struct Scratch {
-  T *lines, *spectra, *line;
-  static Index columns(Index n) { return 2 * (n / 2 + 1) * n + 4 * (n / 2 + 1) + fourier::line_scratch(n); }
+  T *lines, *frequencies, *line;
+  static Index columns(Index n) {
+    return 2 * (n / 2 + 1) * n + 4 * (n / 2 + 1) + frequency_line::line_scratch(n);
+  }
   Scratch(Index n, T* memory)
       : lines(memory),
-        spectra(lines + 2 * (n / 2 + 1) * n * lanes<T>),
-        line(spectra + 4 * (n / 2 + 1) * lanes<T>) {}
+        frequencies(lines + 2 * (n / 2 + 1) * n * lanes<T>),
+        line(frequencies + 4 * (n / 2 + 1) * lanes<T>) {}
 };
 
 template <class T>
@@ -53,15 +55,15 @@ void forward_tile(const LinePlan<T>& plan, const Tile<T>& t, const Scratch<T>& s
   const Index n = plan.n, half = n / 2, count = half + 1;
   T* const lines = s.lines;
   for (Index x = 0; x < n; ++x)
-    fourier::forward_line(plan, t.z + x * t.z_stride, n * t.z_stride, lines + x * lanes<T>,
-                          lines + (n + x) * lanes<T>, 2 * n * lanes<T>, s.line);
-  T *const ar = s.spectra, *const ai = ar + count * lanes<T>, *const br = ai + count * lanes<T>,
+    frequency_line::forward_line(plan, t.z + x * t.z_stride, n * t.z_stride, lines + x * lanes<T>,
+                                 lines + (n + x) * lanes<T>, 2 * n * lanes<T>, s.line);
+  T *const ar = s.frequencies, *const ai = ar + count * lanes<T>, *const br = ai + count * lanes<T>,
            *const bi = br + count * lanes<T>;
   for (Index p = 0; p < count; ++p) {
     const T* const line = lines + p * 2 * n * lanes<T>;
-    fourier::forward_line(plan, line, lanes<T>, ar, ai, lanes<T>, s.line);
-    fourier::forward_line(plan, line + n * lanes<T>, lanes<T>, br, bi, lanes<T>, s.line);
-    // Computes A + i B of the two Hermitian spectra.
+    frequency_line::forward_line(plan, line, lanes<T>, ar, ai, lanes<T>, s.line);
+    frequency_line::forward_line(plan, line + n * lanes<T>, lanes<T>, br, bi, lanes<T>, s.line);
+    // Computes A + i B of the frequencies of the two real lines.
     for (Index q = 0; q < count; ++q) {
       const Column<T> a = get(ar + q * lanes<T>), b = get(ai + q * lanes<T>), c = get(br + q * lanes<T>),
                       d = get(bi + q * lanes<T>);
@@ -79,12 +81,12 @@ void forward_tile(const LinePlan<T>& plan, const Tile<T>& t, const Scratch<T>& s
 template <class T>
 void inverse_tile(const LinePlan<T>& plan, const Tile<T>& t, const Scratch<T>& s) {
   const Index n = plan.n, half = n / 2, count = half + 1;
-  T *const ar = s.spectra, *const ai = ar + count * lanes<T>, *const br = ai + count * lanes<T>,
+  T *const ar = s.frequencies, *const ai = ar + count * lanes<T>, *const br = ai + count * lanes<T>,
            *const bi = br + count * lanes<T>;
   const simd::Vector<T> by = simd::splat(T(0.5));
   const auto halved = [by](Column<T> c) { return Column<T>{by * c.a, by * c.b}; };
   for (Index p = 0; p < count; ++p) {
-    // Computes the Hermitian spectra of the real and the imaginary line.
+    // Computes the frequencies of the real and the imaginary line.
     for (Index q = 0; q < count; ++q) {
       const T* const at = t.x + 2 * (p * n + q) * t.x_stride;
       const T* const mirror = t.x + 2 * (p * n + (n - q) % n) * t.x_stride;
@@ -96,12 +98,12 @@ void inverse_tile(const LinePlan<T>& plan, const Tile<T>& t, const Scratch<T>& s
       put(bi + q * lanes<T>, halved(mr - zr));
     }
     T* const line = s.lines + p * 2 * n * lanes<T>;
-    fourier::inverse_line(plan, ar, ai, lanes<T>, line, lanes<T>, s.line);
-    fourier::inverse_line(plan, br, bi, lanes<T>, line + n * lanes<T>, lanes<T>, s.line);
+    frequency_line::inverse_line(plan, ar, ai, lanes<T>, line, lanes<T>, s.line);
+    frequency_line::inverse_line(plan, br, bi, lanes<T>, line + n * lanes<T>, lanes<T>, s.line);
   }
   for (Index x = 0; x < n; ++x)
-    fourier::inverse_line(plan, s.lines + x * lanes<T>, s.lines + (n + x) * lanes<T>, 2 * n * lanes<T>,
-                          t.z + x * t.z_stride, n * t.z_stride, s.line);
+    frequency_line::inverse_line(plan, s.lines + x * lanes<T>, s.lines + (n + x) * lanes<T>, 2 * n * lanes<T>,
+                                 t.z + x * t.z_stride, n * t.z_stride, s.line);
 }
 
 // Copies `some` columns' elements from rows `from_stride` apart to rows `to_stride` apart.
@@ -113,7 +115,7 @@ void copy_rows(Index rows, Index some, const T* from, Index from_stride, T* to, 
 
 // If the last tile is not whole, it is transformed in a padded copy.
 template <class T, bool inverse>
-void transform(HalfSpectrum half, Index width, T* z, T* spectrum) {
+void transform(HalfFrequencies half, Index width, T* z, T* frequencies) {
   const LinePlan<T>& plan = plan_for<T>(half.n);
   const Index n = half.n, places = n * n, rows = 2 * half.count();
   const Index tiles = (width + lanes<T> - 1) / lanes<T>, columns = Scratch<T>::columns(n);
@@ -132,41 +134,43 @@ void transform(HalfSpectrum half, Index width, T* z, T* spectrum) {
         forward_tile(plan, t, scratch);
     };
     const Index at = i * lanes<T>, some = width - at;
-    if (some >= lanes<T>) return run({z + at, width, spectrum + at, width});
+    if (some >= lanes<T>) return run({z + at, width, frequencies + at, width});
     std::fill_n(padded.z, (places + rows) * lanes<T>, T(0));
     if constexpr (inverse) {
-      copy_rows(rows, some, spectrum + at, width, padded.x, lanes<T>);
+      copy_rows(rows, some, frequencies + at, width, padded.x, lanes<T>);
       run(padded);
       copy_rows(places, some, padded.z, lanes<T>, z + at, width);
     } else {
       copy_rows(places, some, z + at, width, padded.z, lanes<T>);
       run(padded);
-      copy_rows(rows, some, padded.x, lanes<T>, spectrum + at, width);
+      copy_rows(rows, some, padded.x, lanes<T>, frequencies + at, width);
     }
   });
 }
 
-Index width_of(const char* op, HalfSpectrum half, const Array& z, const Array& spectrum) {
+Index width_of(const char* op, HalfFrequencies half, const Array& z, const Array& frequencies) {
   const Index places = half.n * half.n, width = z.size / places;
-  require(z.size == width * places && spectrum.size == 2 * half.count() * width, op, ": given ", z.size,
-          " elements of images and ", spectrum.size, " of spectra of side ", half.n,
+  require(z.size == width * places && frequencies.size == 2 * half.count() * width, op, ": given ", z.size,
+          " elements of images and ", frequencies.size, " of frequencies of side ", half.n,
           ", expected (n n, width) and (frequencies, 2, width), check the sizes");
   return width;
 }
 
 }  // namespace
 
-void fourier_cpu(HalfSpectrum half, const Array& z, const Array& spectrum) {
-  dispatch_real(z.dtype, "fourier", [&](auto zero) {
+void frequency_transform_cpu(HalfFrequencies half, const Array& z, const Array& frequencies) {
+  dispatch_real(z.dtype, "frequency_transform", [&](auto zero) {
     using T = decltype(zero);
-    transform<T, false>(half, width_of("fourier", half, z, spectrum), z.as<T>(), spectrum.as<T>());
+    transform<T, false>(half, width_of("frequency_transform", half, z, frequencies), z.as<T>(),
+                        frequencies.as<T>());
   });
 }
 
-void inverse_fourier_cpu(HalfSpectrum half, const Array& spectrum, const Array& z) {
-  dispatch_real(z.dtype, "inverse_fourier", [&](auto zero) {
+void inverse_frequency_transform_cpu(HalfFrequencies half, const Array& frequencies, const Array& z) {
+  dispatch_real(z.dtype, "inverse_frequency_transform", [&](auto zero) {
     using T = decltype(zero);
-    transform<T, true>(half, width_of("inverse_fourier", half, z, spectrum), z.as<T>(), spectrum.as<T>());
+    transform<T, true>(half, width_of("inverse_frequency_transform", half, z, frequencies), z.as<T>(),
+                       frequencies.as<T>());
   });
 }
 

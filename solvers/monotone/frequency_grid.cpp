@@ -1,11 +1,11 @@
 // Builds the matrices of the transforms in double, and multiplies by them.
-#include "solvers/monotone/fourier_grid.h"
+#include "solvers/monotone/frequency_grid.h"
 
 #include <cmath>
 #include <numbers>
 
 #include "kernels/gemm/gemm_batched.h"
-#include "kernels/monotone/fourier.h"
+#include "kernels/monotone/frequency_transform.h"
 
 namespace stillpoint {
 namespace {
@@ -30,8 +30,8 @@ Tensor matrix(Index rows, Index columns, TensorOptions options, F f) {
 
 }  // namespace
 
-FourierGrid::FourierGrid(Index n, TensorOptions options) : n_(n) {
-  require(n >= 1, "fourier_grid: given images of side ", n, ", expected at least 1");
+FrequencyGrid::FrequencyGrid(Index n, TensorOptions options) : n_(n) {
+  require(n >= 1, "frequency_grid: given images of side ", n, ", expected at least 1");
   const Index half = n / 2 + 1;
   const double scale = 1 / double(n);
   // Rows (p, part) of the transform over y. Its input, the image, is real.
@@ -55,64 +55,64 @@ FourierGrid::FourierGrid(Index n, TensorOptions options) : n_(n) {
     const double weight = p == 0 || 2 * p == n ? scale : 2 * scale;
     return weight * (c % 2 == 0 ? cosine_of(p * y, n) : -sine_of(p * y, n));
   });
-  taps_ = matrix(2 * frequencies(), 9, options, [&](Index r, Index tap) {
+  taps_ = matrix(2 * count(), 9, options, [&](Index r, Index tap) {
     const Index f = r / 2, k = f / n * (tap / 3 - 1) + f % n * (tap % 3 - 1);
     return r % 2 == 0 ? cosine_of(k, n) : sine_of(k, n);
   });
 }
 
-Tensor FourierGrid::forward(const Tensor& z) const {
-  require(z.rank() == 3 && z.dim(0) == n_ * n_, "fourier_grid: given shape ", to_text(z.shape()),
+Tensor FrequencyGrid::forward(const Tensor& z) const {
+  require(z.rank() == 3 && z.dim(0) == n_ * n_, "frequency_grid: given shape ", to_text(z.shape()),
           ", expected (", n_ * n_, ", channels, samples), use to_places");
-  const Tensor spectrum = Tensor::empty({frequencies(), 2, z.dim(1), z.dim(2)}, z.options());
+  const Tensor frequencies = Tensor::empty({count(), 2, z.dim(1), z.dim(2)}, z.options());
   if (z.device() == Device::cpu)
-    kernels::fourier_cpu(half(), z.array(), spectrum.array());
+    kernels::frequency_transform_cpu(half(), z.array(), frequencies.array());
   else
-    forward_by_matrices(z, spectrum);
-  return spectrum;
+    forward_by_matrices(z, frequencies);
+  return frequencies;
 }
 
-Tensor FourierGrid::inverse(const Tensor& spectrum) const {
-  const Tensor z = Tensor::empty({n_ * n_, spectrum.dim(2), spectrum.dim(3)}, spectrum.options());
+Tensor FrequencyGrid::inverse(const Tensor& frequencies) const {
+  const Tensor z = Tensor::empty({n_ * n_, frequencies.dim(2), frequencies.dim(3)}, frequencies.options());
   if (z.device() == Device::cpu)
-    kernels::inverse_fourier_cpu(half(), spectrum.array(), z.array());
+    kernels::inverse_frequency_transform_cpu(half(), frequencies.array(), z.array());
   else
-    inverse_by_matrices(spectrum, z);
+    inverse_by_matrices(frequencies, z);
   return z;
 }
 
-void FourierGrid::forward_by_matrices(const Tensor& z, const Tensor& spectrum) const {
+void FrequencyGrid::forward_by_matrices(const Tensor& z, const Tensor& frequencies) const {
   const Index rows = n_ / 2 + 1, width = z.dim(1) * z.dim(2), line = 2 * n_ * width;
   const Tensor lines = Tensor::empty({rows, 2, n_, width}, z.options());
   kernels::gemm_batched({1, {.m = 2 * rows, .n = n_ * width, .k = n_}, 0, 0, 0}, rows_.array(), z.array(),
                         lines.array());
   kernels::gemm_batched({rows, {.m = 2 * n_, .n = width, .k = 2 * n_}, 0, line, line}, columns_.array(),
-                        lines.array(), spectrum.array());
+                        lines.array(), frequencies.array());
 }
 
-void FourierGrid::inverse_by_matrices(const Tensor& spectrum, const Tensor& z) const {
+void FrequencyGrid::inverse_by_matrices(const Tensor& frequencies, const Tensor& z) const {
   const Index rows = n_ / 2 + 1, width = z.dim(1) * z.dim(2), line = 2 * n_ * width;
   const Tensor lines = Tensor::empty({rows, 2, n_, width}, z.options());
   kernels::gemm_batched({rows, {.m = 2 * n_, .n = width, .k = 2 * n_}, 0, line, line}, columns_back_.array(),
-                        spectrum.array(), lines.array());
+                        frequencies.array(), lines.array());
   kernels::gemm_batched({1, {.m = n_, .n = n_ * width, .k = 2 * rows}, 0, 0, 0}, rows_back_.array(),
                         lines.array(), z.array());
 }
 
-Tensor FourierGrid::kernel(const Tensor& w) const {
-  require(w.rank() == 4 && w.dim(2) == 3 && w.dim(3) == 3, "fourier_grid: given a kernel of shape ",
+Tensor FrequencyGrid::kernel(const Tensor& w) const {
+  require(w.rank() == 4 && w.dim(2) == 3 && w.dim(3) == 3, "frequency_grid: given a kernel of shape ",
           to_text(w.shape()), ", expected (out, in, 3, 3)");
-  const Tensor spectrum = Tensor::empty({frequencies(), 2, w.dim(0), w.dim(1)}, w.options());
+  const Tensor frequencies = Tensor::empty({count(), 2, w.dim(0), w.dim(1)}, w.options());
   kernels::gemm_batched(
-      {1, {.m = 2 * frequencies(), .n = w.dim(0) * w.dim(1), .k = 9, .transpose_b = true}, 0, 0, 0},
-      taps_.array(), w.array(), spectrum.array());
-  return spectrum;
+      {1, {.m = 2 * count(), .n = w.dim(0) * w.dim(1), .k = 9, .transpose_b = true}, 0, 0, 0}, taps_.array(),
+      w.array(), frequencies.array());
+  return frequencies;
 }
 
-Tensor FourierGrid::kernel_adjoint(const Tensor& planes) const {
+Tensor FrequencyGrid::kernel_adjoint(const Tensor& planes) const {
   const Tensor w = Tensor::empty({planes.dim(2), planes.dim(3), 3, 3}, planes.options());
   kernels::gemm_batched(
-      {1, {.m = planes.dim(2) * planes.dim(3), .n = 9, .k = 2 * frequencies(), .transpose_a = true}, 0, 0, 0},
+      {1, {.m = planes.dim(2) * planes.dim(3), .n = 9, .k = 2 * count(), .transpose_a = true}, 0, 0, 0},
       planes.array(), taps_.array(), w.array());
   return w;
 }
@@ -122,7 +122,7 @@ namespace {
 void multiply(const Tensor& blocks, const Tensor& x, const Tensor& y, bool transposed, bool accumulate) {
   const Index m = y.dim(1) * y.dim(2), k = x.dim(1) * x.dim(2), n = x.dim(3);
   require(blocks.dim(transposed ? 2 : 1) == m && blocks.dim(transposed ? 1 : 2) == k,
-          "spectral_product: given blocks ", to_text(blocks.shape()), " and x ", to_text(x.shape()),
+          "frequency_product: given blocks ", to_text(blocks.shape()), " and x ", to_text(x.shape()),
           ", expected the inner sizes to agree, check the channels");
   kernels::gemm_batched(
       {blocks.dim(0), {m, n, k, transposed, false, accumulate}, blocks.dim(1) * blocks.dim(2), k * n, m * n},
@@ -131,18 +131,18 @@ void multiply(const Tensor& blocks, const Tensor& x, const Tensor& y, bool trans
 
 }  // namespace
 
-Tensor spectral_product(const Tensor& blocks, const Tensor& x, SpectralProduct options) {
+Tensor frequency_product(const Tensor& blocks, const Tensor& x, FrequencyProduct options) {
   const Index rows = blocks.dim(options.transposed ? 2 : 1) / 2;
   const Tensor y = Tensor::empty({x.dim(0), 2, rows, x.dim(3)}, x.options());
   multiply(blocks, x, y, options.transposed, false);
   return y;
 }
 
-void add_spectral_product(const Tensor& blocks, const Tensor& x, const Tensor& y, SpectralProduct options) {
+void add_frequency_product(const Tensor& blocks, const Tensor& x, const Tensor& y, FrequencyProduct options) {
   multiply(blocks, x, y, options.transposed, true);
 }
 
-Tensor spectral_blocks(const Tensor& planes) {
+Tensor frequency_blocks(const Tensor& planes) {
   const Tensor blocks =
       Tensor::empty({planes.dim(0), 2 * planes.dim(2), 2 * planes.dim(3)}, planes.options());
   kernels::real_blocks(planes.dim(2), planes.dim(3), planes.array(), blocks.array());

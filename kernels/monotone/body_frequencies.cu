@@ -1,5 +1,5 @@
-// Bodies around the products of a spectral inverse.
-#include "kernels/monotone/spectral.h"
+// Bodies around the products per frequency that invert convolutions.
+#include "kernels/monotone/frequencies.h"
 
 #include "kernels/launch/launch.h"
 
@@ -201,16 +201,16 @@ void sum_blocks(Index c, const BlockSum& s, const Array& skew, const Array& gram
   });
 }
 
-void fold_aliases(HalfSpectrum fine, Index width, double scale, const Array& x, const Array& y) {
+void fold_aliases(HalfFrequencies fine, Index width, double scale, const Array& x, const Array& y) {
   dispatch_real(y.dtype, "fold_aliases", [&](auto zero) {
     using T = decltype(zero);
     const Index chunks = chunks_of(width);
-    each_row(y.device, 2 * HalfSpectrum{fine.n / 2}.count() * chunks, 5 * minimum(width, longest_chunk),
+    each_row(y.device, 2 * HalfFrequencies{fine.n / 2}.count() * chunks, 5 * minimum(width, longest_chunk),
              FoldAliases<T>{x.as<T>(), y.as<T>(), fine.n, width, longest_chunk, chunks, T(scale)});
   });
 }
 
-void tile_aliases(HalfSpectrum fine, Index width, double scale, const Array& y, const Array& x) {
+void tile_aliases(HalfFrequencies fine, Index width, double scale, const Array& y, const Array& x) {
   dispatch_real(x.dtype, "tile_aliases", [&](auto zero) {
     using T = decltype(zero);
     const Index chunks = chunks_of(width);
@@ -219,14 +219,14 @@ void tile_aliases(HalfSpectrum fine, Index width, double scale, const Array& y, 
   });
 }
 
-void fold_gram(HalfSpectrum fine, Index c, const Array& x, const Array& planes) {
+void fold_gram(HalfFrequencies fine, Index c, const Array& x, const Array& planes) {
   dispatch_real(planes.dtype, "fold_gram", [&](auto zero) {
     using T = decltype(zero);
     each(planes.device, planes.size, FoldGram<T>{x.as<T>(), planes.as<T>(), fine.n, c});
   });
 }
 
-void correlation_planes(HalfSpectrum half, Index c, const Array& products, const Array& planes) {
+void correlation_planes(HalfFrequencies half, Index c, const Array& products, const Array& planes) {
   dispatch_real(planes.dtype, "correlation_planes", [&](auto zero) {
     using T = decltype(zero);
     each(planes.device, planes.size, CorrelationPlanes<T>{products.as<T>(), planes.as<T>(), half.n, c});

@@ -7,7 +7,7 @@
 
 #include "kernels/launch/register_tile.h"
 
-namespace stillpoint::kernels::fourier {
+namespace stillpoint::kernels::frequency_line {
 
 // A column is tile::columns<T> neighbouring elements; strides count elements.
 template <class T>
@@ -175,4 +175,4 @@ void inverse_line(const LinePlan<T>& plan, const T* re, const T* im, Index strid
   if (2 * j == half) pair(j, get(c0 + j * lanes<T>), get(s1 + (j - 1) * lanes<T>));
 }
 
-}  // namespace stillpoint::kernels::fourier
+}  // namespace stillpoint::kernels::frequency_line
