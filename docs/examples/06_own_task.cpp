@@ -44,27 +44,25 @@ class Wave : public Task {
   Wave(const WaveConfig& config, Device device)
       : config_(config),
         options_{dtype_of(config.train), device},
-        model_(Initializer(std::uint64_t(config.train.seed), options_), config.hidden) {}
+        model_(Initializer(std::uint64_t(config.train.seed), options_), config.hidden) {
+    facts_.examples_per_step = std::min(config.batch, config.places);
+    facts_.steps_per_epoch = config.places / facts_.examples_per_step;
+  }
 
   ParamList params() override { return params_of(model_); }
-  Index examples_per_step() const override { return std::min(config_.batch, config_.places); }
-  Index steps_per_epoch() const override { return config_.places / examples_per_step(); }
   // A function of the step and nothing else, so that a resumed run sees the same data.
   std::vector<Tensor> batch(Index step) const override {
-    const Index first = step % steps_per_epoch(), n = examples_per_step();
-    return places(n, (double(first) + 0.5) / double(n * steps_per_epoch()));
+    const auto [steps, n] = std::pair(facts_.steps_per_epoch, facts_.examples_per_step);
+    return places(n, (double(step % steps) + 0.5) / double(n * steps));
   }
   Tensor loss(const std::vector<Tensor>& batch) override {
     return mean_squared_error(model_(batch[0]), batch[1]);
   }
-  std::vector<std::string> splits() const override { return {"valid", "test"}; }
-  Metrics evaluate(const std::string& split) override {
+  Evaluation evaluate(const std::string& split) override {
     const Recording off(false);
     const std::vector<Tensor> data = places(split == "valid" ? 101 : 103, 0.3);
-    return {{"loss", loss({data[0].to(options_.device), data[1].to(options_.device)}).item()}};
+    return {{{"loss", loss({data[0].to(options_.device), data[1].to(options_.device)}).item()}}};
   }
-  bool shows_results() const override { return false; }
-  void write_results(const std::filesystem::path&, TensorBoardWriter*, Index) override {}
 
   double at(double x) const {
     const Recording off(false);

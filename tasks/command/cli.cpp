@@ -153,18 +153,18 @@ int eval_command(const CLI::App& app, const EvalFlags& flags, std::ostream& out)
   const Json config = kind.resolve(layers);
   use_precision(kind.train_config(config));
   const std::unique_ptr<Task> task = kind.make(config, device);
-  if (!task->shows_results()) refuse_idle(app, {"--output"}, text("a run of ", kind.name()));
-  if (task->content().empty()) refuse_idle(app, {"--other-data"}, text("a run of ", kind.name()));
-  if (!flags.other_data) require_same_content("eval", record.content, task->content());
+  if (!task->facts().writes_results) refuse_idle(app, {"--output"}, text("a run of ", kind.name()));
+  if (task->facts().content.empty()) refuse_idle(app, {"--other-data"}, text("a run of ", kind.name()));
+  if (!flags.other_data) require_same_content("eval", record.content, task->facts().content);
   load_checkpoint(path, task->params(), nullptr);
   Json result = {{"task", kind.name()}, {"step", record.step}};
-  if (const std::string note = task->note(); !note.empty()) result["note"] = note;
+  if (const std::string note = task->facts().note; !note.empty()) result["note"] = note;
   const std::vector<std::string> splits =
-      flags.split.empty() ? task->splits() : std::vector<std::string>{flags.split};
+      flags.split.empty() ? task->facts().splits : std::vector<std::string>{flags.split};
   for (const std::string& split : splits) {
-    for (const auto& [name, value] : task->evaluate(split)) result[split][name] = value;
-    const Json details = task->details();
-    for (const auto& [name, value] : details.items()) result[split][name] = value;
+    const Evaluation found = task->evaluate(split);
+    for (const auto& [name, value] : found.metrics) result[split][name] = value;
+    for (const auto& [name, value] : found.details.items()) result[split][name] = value;
   }
   if (!flags.output.empty()) {
     make_folder(flags.output);

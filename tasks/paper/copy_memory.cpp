@@ -42,18 +42,9 @@ class CopyMemory : public Task {
  public:
   CopyMemory(const CopyMemoryConfig& config, Device device);
   ParamList params() override;
-  Index steps_per_epoch() const override { return (training_count_ + config_.batch - 1) / config_.batch; }
-  Index examples_per_step() const override { return std::min(config_.batch, training_count_); }
   std::vector<Tensor> batch(Index step) const override;
   Tensor loss(const std::vector<Tensor>& batch) override;
-  std::vector<std::string> splits() const override { return {"valid", "test"}; }
-  Metrics evaluate(const std::string& split) override;
-  bool shows_results() const override { return false; }
-  void write_results(const std::filesystem::path&, TensorBoardWriter*, Index) override {}
-  // The penalty's second derivative copies masks from the host, which a graph cannot record.
-  bool recordable() const override {
-    return deq() == nullptr || (config_.deq.check_every == 0 && config_.deq.jacobian_weight == 0);
-  }
+  Evaluation evaluate(const std::string& split) override;
   std::function<Metrics()> statistics() const override;
 
  private:
@@ -86,6 +77,10 @@ CopyMemory::CopyMemory(const CopyMemoryConfig& config, Device device)
     model_ = SequenceTcn(init, config.tcn, classes);
   else
     model_ = SequenceSim(init, config.tcn, config.head, classes, config.model == "two");
+  facts_ = {.steps_per_epoch = (training_count_ + config.batch - 1) / config.batch,
+            .examples_per_step = std::min(config.batch, training_count_)};
+  // The penalty's second derivative copies masks from the host, which a graph cannot record.
+  facts_.recordable = deq() == nullptr || (config.deq.check_every == 0 && config.deq.jacobian_weight == 0);
 }
 
 ParamList CopyMemory::params() {
@@ -161,7 +156,7 @@ void CopyMemory::add_totals(const std::vector<Index>& rows, Totals& totals) cons
   totals.sequences += Index(rows.size());
 }
 
-Metrics CopyMemory::evaluate(const std::string& split) {
+Evaluation CopyMemory::evaluate(const std::string& split) {
   const bool test = split == "test";
   require(test || split == "valid", "copy-memory: given split '", split,
           "', expected valid or test, choose one");
@@ -176,11 +171,11 @@ Metrics CopyMemory::evaluate(const std::string& split) {
     add_totals(rows, totals);
   }
   const double sequences = double(totals.sequences);
-  return {{"loss", totals.loss / double(totals.positions)},
-          {"accuracy", double(totals.correct) / double(totals.positions)},
-          {"loss_recalled", totals.recalled_loss / (sequences * digits)},
-          {"loss_sequence", totals.loss / sequences},
-          {"sequences_recalled", double(totals.whole) / sequences}};
+  return {{{"loss", totals.loss / double(totals.positions)},
+           {"accuracy", double(totals.correct) / double(totals.positions)},
+           {"loss_recalled", totals.recalled_loss / (sequences * digits)},
+           {"loss_sequence", totals.loss / sequences},
+           {"sequences_recalled", double(totals.whole) / sequences}}};
 }
 
 }  // namespace
@@ -260,6 +255,20 @@ std::unique_ptr<Task> make_copy_memory(const CopyMemoryConfig& config, Device de
   return std::make_unique<CopyMemory>(config, device);
 }
 
+std::vector<SelftestRow> selftest_rows(const SelftestPlaces&) {
+  // Longer solves would amplify rounding, because the history of Broyden's method decides its next step.
+  const Json small = {
+      {"blank", 30}, {"tcn_blocks", 4}, {"batch", 3}, {"solver_steps", 6}, {"adjoint_steps", 6}};
+  std::vector<SelftestRow> rows;
+  for (const char* const model : {"single", "two", "tcn", "deq"})
+    rows.push_back({.model = model,
+                    .settings = {{"train_sequences", 20}, {"valid_sequences", 1}, {"test_sequences", 1}},
+                    .small = small,
+                    .batch = "batch 1",
+                    .steps_on_cpu = 100});
+  return rows;
+}
+
 }  // namespace
 
 TaskRow<CopyMemoryConfig> copy_memory_task() {
@@ -284,7 +293,8 @@ TaskRow<CopyMemoryConfig> copy_memory_task() {
                    {{"gradient_steps"}, {"gradient"}, {"phantom", "unrolled", "reversible"}},
                    {{"gradient_damping"}, {"gradient"}, {"phantom", "reversible"}},
                    {{"line_search", "reuse_inverse"}, {"solver"}, {"broyden"}},
-                   {{"anderson_beta"}, {"solver", "adjoint_solver"}, {"anderson"}}}};
+                   {{"anderson_beta"}, {"solver", "adjoint_solver"}, {"anderson"}}},
+          .selftest = selftest_rows};
 }
 
 }  // namespace stillpoint

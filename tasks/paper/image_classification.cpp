@@ -85,18 +85,11 @@ class ImageClassification : public Task {
  public:
   ImageClassification(const ImageClassificationConfig& config, Device device);
   ParamList params() override { return params_of_model(model_); }
-  Index steps_per_epoch() const override { return batches_->steps_per_epoch(); }
-  Index examples_per_step() const override { return std::min(config_.batch, Index(split_.train.size())); }
   std::vector<Tensor> batch(Index step) const override { return typed(batches_->batch(step)); }
   Tensor loss(const std::vector<Tensor>& batch) override;
   void before_step(Index step, const std::vector<Tensor>& batch) override;
-  // A monDEQ's solver asks the device during the solve whether it has converged, which a graph cannot record.
-  bool recordable() const override { return std::holds_alternative<ImageSim>(model_); }
   std::function<Metrics()> statistics() const override;
-  std::vector<std::string> splits() const override;
-  std::string content() const override { return content_of(data_); }
-  Metrics evaluate(const std::string& split) override;
-  Json details() const override;
+  Evaluation evaluate(const std::string& split) override;
   void write_results(const std::filesystem::path& folder, TensorBoardWriter*, Index) override;
 
  private:
@@ -105,6 +98,7 @@ class ImageClassification : public Task {
     return batch;
   }
   std::vector<Index> rows_of(const std::string& split) const;
+  Json details() const;
 
   ImageClassificationConfig config_;
   TensorOptions options_;
@@ -128,9 +122,14 @@ ImageClassification::ImageClassification(const ImageClassificationConfig& config
                                               ImageBatches::Options{.seed = std::uint64_t(config.train.seed),
                                                                     .batch_size = config.batch,
                                                                     .augmented = config.augment})),
-      model_(make_model(config, options_)) {}
-
-std::vector<std::string> ImageClassification::splits() const { return {"valid", "test"}; }
+      model_(make_model(config, options_)) {
+  // A monDEQ's solver asks the device during the solve whether it has converged, which a graph cannot record.
+  facts_ = {.steps_per_epoch = batches_->steps_per_epoch(),
+            .examples_per_step = std::min(config.batch, Index(split_.train.size())),
+            .recordable = std::holds_alternative<ImageSim>(model_),
+            .writes_results = true,
+            .content = content_of(data_)};
+}
 
 Tensor ImageClassification::loss(const std::vector<Tensor>& batch) {
   if (const auto* const sim = std::get_if<ImageSim>(&model_))
@@ -144,8 +143,8 @@ Tensor ImageClassification::loss(const std::vector<Tensor>& batch) {
 // Tunes the step size at batch 30 and in the middle of every epoch, as Winston and Kolter 2020 do.
 void ImageClassification::before_step(Index step, const std::vector<Tensor>& batch) {
   auto* const model = std::get_if<ConvMonDeq>(&model_);
-  const Index place = step % steps_per_epoch();
-  if (model == nullptr || !config_.tune_alpha || (place != 30 && place != steps_per_epoch() / 2)) return;
+  const Index steps = facts_.steps_per_epoch, place = step % steps;
+  if (model == nullptr || !config_.tune_alpha || (place != 30 && place != steps / 2)) return;
   model->step.set(tuned_step_size(model->step.get(), config_.mondeq.max_iterations,
                                   [&](double alpha) { return model->iterations(batch[0], alpha); }));
 }
@@ -160,7 +159,7 @@ std::function<Metrics()> ImageClassification::statistics() const {
   };
 }
 
-Metrics ImageClassification::evaluate(const std::string& split) {
+Evaluation ImageClassification::evaluate(const std::string& split) {
   require(split == "valid" || split == "test" || split == "train", "image-classification: given split '",
           split, "', expected train, valid or test, choose one");
   const ImageSet& set = split == "test" ? data_.test : data_.train;
@@ -178,7 +177,7 @@ Metrics ImageClassification::evaluate(const std::string& split) {
       latest_.confusion[i / classes][i % classes] += Index(counts[i]);
   }
   const double images = double(latest_.images());
-  return {{"accuracy", double(latest_.correct()) / images}, {"loss", latest_.loss / images}};
+  return {{{"accuracy", double(latest_.correct()) / images}, {"loss", latest_.loss / images}}, details()};
 }
 
 std::vector<Index> ImageClassification::rows_of(const std::string& split) const {
@@ -275,6 +274,28 @@ int print_predictions(const PredictRequest& request, std::ostream& out, std::ost
   return names.size() == request.inputs.size() ? 0 : 1;
 }
 
+std::vector<SelftestRow> selftest_rows(const SelftestPlaces& places) {
+  const Json settings = {{"dataset", "mnist"}, {"data", places.digits}};
+  // The number of iterations is fixed, because with a tolerance rounding would decide which one is the last.
+  const auto small = [](const char* channels, int batch) -> Json {
+    return {{"channels", channels}, {"batch", batch},   {"d_phi", 8},          {"d_psi", 10},
+            {"hidden", 6},          {"tolerance", 0.0}, {"max_iterations", 3}, {"tune_alpha", false}};
+  };
+  const SelftestRow sim{
+      .model = "sim", .settings = settings, .small = small("3", 6), .batch = "batch 128", .steps_on_cpu = 5};
+  const SelftestRow mondeq{.model = "mondeq-single",
+                           .settings = settings,
+                           .small = small("2", 2),
+                           .batch = "batch 128",
+                           .steps_on_cpu = 3,
+                           .recorded = false};
+  std::vector<SelftestRow> rows{sim, sim, mondeq, mondeq};
+  rows[1].model = "sim2";
+  rows[3].model = "mondeq-multi";
+  rows[3].small["channels"] = "1,2";
+  return rows;
+}
+
 }  // namespace
 
 TaskRow<ImageClassificationConfig> image_classification_task() {
@@ -286,7 +307,8 @@ TaskRow<ImageClassificationConfig> image_classification_task() {
                    {{"tune_alpha", "m", "alpha", "splitting", "tolerance", "max_iterations", "check_every"},
                     {"model"},
                     {"mondeq-single", "mondeq-multi"}}},
-          .predict = print_predictions};
+          .predict = print_predictions,
+          .selftest = selftest_rows};
 }
 
 }  // namespace stillpoint

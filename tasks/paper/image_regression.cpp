@@ -49,10 +49,6 @@ class ImageRegression : public Task {
  public:
   ImageRegression(const ImageRegressionConfig& config, Device device);
   ParamList params() override { return params_of(model_); }
-  Index steps_per_epoch() const override {
-    return (pixels() + examples_per_step() - 1) / examples_per_step();
-  }
-  Index examples_per_step() const override { return batch_ == 0 ? pixels() : std::min(batch_, pixels()); }
   std::vector<Tensor> batch(Index step) const override;
   void take_share(Index first, Index last) override {
     share_ = {slice(train_.x, {first, 0}, {last, 2}), slice(train_.y, {first, 0}, {last, 3})};
@@ -61,16 +57,12 @@ class ImageRegression : public Task {
     return batch.empty() ? mean_squared_error(model_(share_.x), share_.y)
                          : mean_squared_error(model_(batch[0]), batch[1]);
   }
-  std::vector<std::string> splits() const override { return {"train", "valid", "test"}; }
-  std::string content() const override { return content_of(image_); }
-  std::string note() const override { return image_.note.empty() ? "" : "the picture is " + image_.note; }
-  Metrics evaluate(const std::string& split) override;
+  Evaluation evaluate(const std::string& split) override;
   void write_results(const std::filesystem::path& folder, TensorBoardWriter* tensorboard,
                      Index step) override;
 
  private:
   std::vector<double> predict(const Tensor& x) const;
-  Index pixels() const { return train_.x.dim(0); }
 
   TensorOptions options_;
   Image image_;
@@ -98,17 +90,24 @@ ImageRegression::ImageRegression(const ImageRegressionConfig& config, Device dev
   train_ = share_ = make_grid(image_, trained, options_);
   if (batch_ > 0) {
     on_host_ = make_grid(image_, trained, {options_.dtype, Device::cpu});
-    order_ = {std::uint64_t(config.train.seed), pixels(), true};
+    order_ = {std::uint64_t(config.train.seed), train_.x.dim(0), true};
   }
   valid_ = make_grid(image_, {0, 2, 1, 2}, options_);
   test_ = make_grid(image_, {1, 2, 1, 2}, options_);
   Initializer init(std::uint64_t(config.train.seed), options_);
   model_ = CoordinateSim(init, config.model, config.phi_hidden, config.head);
+  const Index pixels = train_.x.dim(0), each = batch_ == 0 ? pixels : std::min(batch_, pixels);
+  facts_ = {.steps_per_epoch = (pixels + each - 1) / each,
+            .examples_per_step = each,
+            .splits = {"train", "valid", "test"},
+            .writes_results = true,
+            .content = content_of(image_),
+            .note = image_.note.empty() ? "" : "the picture is " + image_.note};
 }
 
 std::vector<Tensor> ImageRegression::batch(Index step) const {
   if (batch_ == 0) return {};
-  const std::vector<Index> rows = order_.batch(step, examples_per_step());
+  const std::vector<Index> rows = order_.batch(step, facts_.examples_per_step);
   return {gather_rows(on_host_.x, rows), gather_rows(on_host_.y, rows)};
 }
 
@@ -124,7 +123,7 @@ std::vector<double> ImageRegression::predict(const Tensor& x) const {
   return out;
 }
 
-Metrics ImageRegression::evaluate(const std::string& split) {
+Evaluation ImageRegression::evaluate(const std::string& split) {
   require(split == "train" || split == "valid" || split == "test", "image-regression: given split '", split,
           "', expected train, valid or test, choose one");
   const PixelGrid& grid = split == "train" ? train_ : split == "valid" ? valid_ : test_;
@@ -135,9 +134,9 @@ Metrics ImageRegression::evaluate(const std::string& split) {
     clamped_error += std::pow(std::clamp(prediction[i], 0.0, 1.0) - truth[i], 2);
   }
   const double n = double(truth.size());
-  return {{"psnr", -10 * std::log10(error / n)},
-          {"psnr_clamped", -10 * std::log10(clamped_error / n)},
-          {"loss", error / n}};
+  return {{{"psnr", -10 * std::log10(error / n)},
+           {"psnr_clamped", -10 * std::log10(clamped_error / n)},
+           {"loss", error / n}}};
 }
 
 void ImageRegression::write_results(const std::filesystem::path& folder, TensorBoardWriter* tensorboard,
@@ -157,6 +156,18 @@ std::unique_ptr<Task> make_image_regression(const ImageRegressionConfig& config,
   return std::make_unique<ImageRegression>(config, device);
 }
 
+std::vector<SelftestRow> selftest_rows(const SelftestPlaces& places) {
+  const Json small = {{"phi_hidden", 24}, {"d_phi", 20}, {"d_psi", 80}, {"hidden", 24}};
+  std::vector<SelftestRow> rows;
+  for (const char* const model : {"single", "two", "rff"})
+    rows.push_back({.model = model,
+                    .settings = {{"image", places.picture}},
+                    .small = small,
+                    .batch = "65,536 points",
+                    .steps_on_cpu = 5});
+  return rows;
+}
+
 }  // namespace
 
 TaskRow<ImageRegressionConfig> image_regression_task() {
@@ -164,7 +175,8 @@ TaskRow<ImageRegressionConfig> image_regression_task() {
           .summary = "colours of a picture from its coordinates (paper, Table 3)",
           .make = make_image_regression,
           .uses = {{{"phi_hidden", "d_phi"}, {"model"}, {"single", "two"}},
-                   {{"d_psi", "bandwidth"}, {"model"}, {"two", "rff"}}}};
+                   {{"d_psi", "bandwidth"}, {"model"}, {"two", "rff"}}},
+          .selftest = selftest_rows};
 }
 
 }  // namespace stillpoint

@@ -29,7 +29,7 @@ double seconds_per_epoch(const Job& job, Device device, const fs::path& scratch)
   constexpr double enough = 2;  // seconds
   const TaskKind& kind = task_kind(job.table->task);
   const Json config = job.config();
-  const Index steps_per_epoch = kind.make(config, device)->steps_per_epoch();
+  const Index steps_per_epoch = kind.make(config, device)->facts().steps_per_epoch;
   Clock::time_point begun;
   double seconds = 0;
   Index timed = 0;

@@ -131,7 +131,7 @@ void write_training_curves(const std::vector<Job>& jobs, const fs::path& folder,
     const fs::path path = job.folder / config_name;
     const Json ran = read_json_file(path);
     const Json settings = member(ran, "config", path.string());
-    const Index steps = task_kind(job.table->task).make(settings, Device::cpu)->steps_per_epoch();
+    const Index steps = task_kind(job.table->task).make(settings, Device::cpu)->facts().steps_per_epoch;
     read_metrics(job.folder / "metrics.jsonl", [&](const nlohmann::json& row, const LineReader&) {
       if (row["split"] != "train" || !row.contains("loss") || !row["loss"].is_number()) return true;
       by_time.x.push_back(row["time"].get<double>());

@@ -28,6 +28,8 @@ std::string without_prefix(const std::string& path, const std::string& folder, c
 
 }  // namespace
 
+bool learns_pictures(const PaperTable& table) { return task_kind(table.task).has("image"); }
+
 bool Job::finished() const { return fs::exists(folder / "results.json"); }
 bool Job::begun() const { return has_checkpoint(folder); }
 
@@ -61,7 +63,7 @@ bool Job::ran_on_these_data() const {
     if (now.contains(name)) key += now[name].get<std::string>() + '\n';
   const auto [at, is_new] = contents.try_emplace(key);
   if (is_new) try {
-      at->second = task_kind(table->task).make(now, Device::cpu)->content();
+      at->second = task_kind(table->task).make(now, Device::cpu)->facts().content;
     } catch (const Error&) {  // missing data do not affect a finished run
     }
   return at->second.empty() || at->second == recorded;
@@ -102,7 +104,7 @@ std::string Job::command() const {
 
 std::vector<std::string> search_arguments(const PaperTable& table, const PaperCell& cell,
                                           const JobSources& sources, const std::string& picture) {
-  const bool pictures = table.task == "image-regression";
+  const bool pictures = learns_pictures(table);
   Job job{&table, &cell, {}, {}};
   job.settings.preset = cell.preset;
   const std::string space = table.task + "-" + job.config().at("model").get<std::string>();
@@ -111,7 +113,7 @@ std::vector<std::string> search_arguments(const PaperTable& table, const PaperCe
     set(job, "epochs=" + load_space(space + minibatch).settings.at("epochs").dump());
   }
   job.settings.image = picture;
-  if (table.task == "image-classification") job.settings.data = sources.data.string();
+  if (task_kind(table.task).has("data")) job.settings.data = sources.data.string();
   std::vector<std::string> arguments = job.arguments();
   arguments[0] = "tune";
   const std::string folder = found_settings(sources, cell).parent_path().string();
@@ -130,13 +132,13 @@ Job make_job(const PaperTable& table, const PaperCell& cell, const JobSources& s
   const fs::path found = found_settings(sources, cell);
   if (fs::exists(found)) {
     job.settings.config = found.string();
-    if (table.task == "image-regression")
+    if (learns_pictures(table))
       set(job, "epochs=" + load_preset(table.task, cell.preset + minibatch).at("epochs").dump());
   } else {
     job.settings.preset = cell.preset;
   }
   job.settings.image = picture;
-  if (table.task == "image-classification") job.settings.data = sources.data.string();
+  if (task_kind(table.task).has("data")) job.settings.data = sources.data.string();
   job.settings.seed = seed;
   set(job, "retrain=true");
   const std::string stem = picture.empty() ? "" : "-" + fs::path(picture).stem().string();
@@ -145,7 +147,7 @@ Job make_job(const PaperTable& table, const PaperCell& cell, const JobSources& s
 }
 
 void shorten(Job& job, Index epochs) {
-  if (job.table->task == "image-regression" && !job.settings.preset.empty())
+  if (learns_pictures(*job.table) && !job.settings.preset.empty())
     job.settings.preset = job.cell->preset + minibatch;
   const std::string schedule = job.config().at("schedule").get<std::string>();
   set(job, text("epochs=", epochs));

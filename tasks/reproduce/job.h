@@ -31,6 +31,9 @@ struct Job {
   std::string command() const;
 };
 
+// Returns whether the table's runs learn pictures: a run per picture, not per data set.
+bool learns_pictures(const PaperTable& table);
+
 struct JobSources {
   std::filesystem::path folder;  // of all runs
   std::filesystem::path data;    // data sets and folders of pictures; empty: the usual places

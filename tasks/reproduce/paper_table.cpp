@@ -210,7 +210,7 @@ std::string markdown_of(const PaperTable& table, const std::vector<Cell>& cells)
   const std::string unit = table.unit.empty() ? "" : ", " + table.unit;
   out += "Here: " + explanations.at(table.summary) +
          ", trained on training and validation data. The paper trained " + table.epochs +
-         (table.task == "image-regression" ? "" : " epochs") +
+         (learns_pictures(table) ? "" : " epochs") +
          "; a pass over the training data is an epoch, and the share is that of the fewest that it may have "
          "been.\n\n";
   out += "| model | data | paper" + unit + " | here" + unit +

@@ -66,13 +66,13 @@ Reproduction::Reproduction(const ReproduceRequest& request, std::ostream& out)
   const char* const usual = std::getenv("STILLPOINT_DATA");
   if (!request.data.empty())
     sources_.data = fs::absolute(request.data);
-  else if (usual != nullptr && *usual != 0 && table_.task == "image-regression")
+  else if (usual != nullptr && *usual != 0 && learns_pictures(table_))
     sources_.data = fs::absolute(usual);
 }
 
 // Returns one picture of each set for the figure, and all of them for the table.
 std::vector<std::string> Reproduction::pictures(const PaperCell& cell) const {
-  if (table_.task != "image-regression") return {""};
+  if (!learns_pictures(table_)) return {""};
   std::vector<std::string> found = pictures_in(sources_.data, cell.data);
   if (request_.what == "fig5" && found.size() > 1) found.resize(1);
   return found;
@@ -86,7 +86,7 @@ void Reproduction::add_jobs() {
       if (cell.preset.find(request_.only) == std::string::npos) continue;
       for (const std::string& picture : pictures(cell))
         jobs_.push_back(make_job(table_, cell, sources_, seed, picture));
-      if (table_.task == "image-regression" && pictures(cell).empty())
+      if (learns_pictures(table_) && pictures(cell).empty())
         missing_[&cell] = "no PNG or JPEG files in " + (sources_.data / cell.data).string() +
                           "; name the folder that holds " + cell.data + "/ with --data or STILLPOINT_DATA";
     }

@@ -160,16 +160,16 @@ void check_models(const SelftestRequest& request, Report& report) {
   constexpr Index steps = 8;
   const Device device = request.device;
   const SelftestFiles files(32, 30);
-  for (const SelftestModel& c : selftest_models()) {
-    const TaskKind& kind = task_kind(c.task);
-    const Json config = small_config(c, files);
+  for (const SelftestModel& c : selftest_models(files)) {
+    const TaskKind& kind = *c.kind;
+    const Json config = c.small_config();
     std::optional<FirstSteps> taken;
     const auto here = [&]() -> const FirstSteps& {
       const kernels::ScopedPrecision scope(request.precision);
       if (!taken) taken = first_steps(kind, config, device, steps);
       return *taken;
     };
-    report.check(text("model ", c.task, " ", c.model), [&] {
+    report.check("model " + c.name(), [&] {
       const Json exact = kind.resolve({{config, "selftest"}, {{{"dtype", "float64"}}, "selftest"}});
       const FirstSteps reference =
           first_steps(kind, device == Device::cpu ? exact : config, Device::cpu, steps);
@@ -178,8 +178,8 @@ void check_models(const SelftestRequest& request, Report& report) {
                      text(steps, " losses within ", difference, " of ",
                           device == Device::cpu ? "float64" : "the CPU's")};
     });
-    if (device == Device::cpu || !c.recorded) continue;
-    report.check(text("graph ", c.task, " ", c.model), [&] {
+    if (device == Device::cpu || !c.row.recorded) continue;
+    report.check("graph " + c.name(), [&] {
       const FirstSteps& recorded = here();
       const kernels::ScopedPrecision scope(request.precision);
       const FirstSteps plain = first_steps(kind, config, device, steps, false);
@@ -193,10 +193,10 @@ void check_models(const SelftestRequest& request, Report& report) {
 void time_models(const SelftestRequest& request, Report& report) {
   const kernels::ScopedPrecision scope(request.precision);
   const SelftestFiles files(512, 160);
-  for (const SelftestModel& c : selftest_models())
-    report.time(text(c.task, " ", c.model, ", ", c.batch), [&] {
-      const Index steps = request.device == Device::cpu ? c.timed_on_cpu : 100;
-      return first_steps(task_kind(c.task), full_config(c, files), request.device, steps).milliseconds;
+  for (const SelftestModel& c : selftest_models(files))
+    report.time(text(c.name(), ", ", c.row.batch), [&] {
+      const Index steps = request.device == Device::cpu ? c.row.steps_on_cpu : 100;
+      return first_steps(*c.kind, c.full_config(), request.device, steps).milliseconds;
     });
 }
 
@@ -238,8 +238,8 @@ bool selftest(const SelftestRequest& request, std::ostream& out) {
 void print_plans(Precision precision, std::ostream& out) {
   const kernels::ScopedPrecision scope(precision);
   const SelftestFiles files(512, 160);
-  for (const SelftestModel& c : selftest_models())
-    first_steps(task_kind(c.task), full_config(c, files), Device::cuda, 1);
+  for (const SelftestModel& c : selftest_models(files))
+    first_steps(*c.kind, c.full_config(), Device::cuda, 1);
   for (const kernels::LibraryPlan& plan : kernels::kept_plans()) out << describe(plan) << "\n";
 }
 

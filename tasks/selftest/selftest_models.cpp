@@ -18,36 +18,6 @@ Image picture_of(int side) {
   return image;
 }
 
-Json settings_of(const SelftestModel& c, const SelftestFiles& files) {
-  const std::string task = c.task;
-  Json settings = {{"model", c.model}};
-  if (task == "copy-memory")
-    settings.update({{"train_sequences", 20}, {"valid_sequences", 1}, {"test_sequences", 1}});
-  if (task == "image-regression") settings["image"] = files.picture();
-  if (task == "image-classification") settings.update({{"dataset", "mnist"}, {"data", files.digits()}});
-  return settings;
-}
-
-Json small_settings_of(const SelftestModel& c) {
-  const std::string task = c.task, model = c.model;
-  // Longer solves would amplify rounding, because the history of Broyden's method decides its next step.
-  if (task == "copy-memory")
-    return {{"blank", 30}, {"tcn_blocks", 4}, {"batch", 3}, {"solver_steps", 6}, {"adjoint_steps", 6}};
-  if (task == "image-regression") return {{"phi_hidden", 24}, {"d_phi", 20}, {"d_psi", 80}, {"hidden", 24}};
-  // The number of iterations is fixed, because with a tolerance rounding would decide which one is the last.
-  const bool mondeq = model.starts_with("mondeq");
-  return {{"channels", model == "mondeq-multi" ? "1,2"
-                       : mondeq                ? "2"
-                                               : "3"},
-          {"batch", mondeq ? 2 : 6},
-          {"d_phi", 8},
-          {"d_psi", 10},
-          {"hidden", 6},
-          {"tolerance", 0.0},
-          {"max_iterations", 3},
-          {"tune_alpha", false}};
-}
-
 }  // namespace
 
 ImageSet bar_digits(Index count, Index phase) {
@@ -76,29 +46,21 @@ SelftestFiles::SelftestFiles(int side, Index train_digits) {
   }
 }
 
-const std::vector<SelftestModel>& selftest_models() {
-  static const std::vector<SelftestModel> models{
-      {"copy-memory", "single", true, "batch 1", 100},
-      {"copy-memory", "two", true, "batch 1", 100},
-      {"copy-memory", "tcn", true, "batch 1", 100},
-      {"copy-memory", "deq", true, "batch 1", 100},
-      {"image-regression", "single", true, "65,536 points", 5},
-      {"image-regression", "two", true, "65,536 points", 5},
-      {"image-regression", "rff", true, "65,536 points", 5},
-      {"image-classification", "sim", true, "batch 128", 5},
-      {"image-classification", "sim2", true, "batch 128", 5},
-      {"image-classification", "mondeq-single", false, "batch 128", 3},
-      {"image-classification", "mondeq-multi", false, "batch 128", 3}};
+std::vector<SelftestModel> selftest_models(const SelftestFiles& files) {
+  std::vector<SelftestModel> models;
+  for (const TaskKind* kind : task_kinds())
+    if (kind->selftest() != nullptr)
+      for (SelftestRow& row : kind->selftest()({files.picture(), files.digits()}))
+        models.push_back({kind, std::move(row)});
   return models;
 }
 
-Json full_config(const SelftestModel& model, const SelftestFiles& files) {
-  return task_kind(model.task).resolve({{settings_of(model, files), "selftest"}});
+Json SelftestModel::full_config() const {
+  return kind->resolve({{{{"model", row.model}}, "selftest"}, {row.settings, "selftest"}});
 }
 
-Json small_config(const SelftestModel& model, const SelftestFiles& files) {
-  return task_kind(model.task)
-      .resolve({{settings_of(model, files), "selftest"}, {small_settings_of(model), "selftest"}});
+Json SelftestModel::small_config() const {
+  return kind->resolve({{full_config(), "selftest"}, {row.small, "selftest"}});
 }
 
 }  // namespace stillpoint

@@ -26,15 +26,13 @@ class SelftestFiles {
 ImageSet bar_digits(Index count, Index phase);
 
 struct SelftestModel {
-  const char *task, *model;
-  bool recorded;       // whether its steps can be replayed as one graph
-  const char* batch;   // the task's own batch size, in words
-  Index timed_on_cpu;  // steps
+  const TaskKind* kind;
+  SelftestRow row;
+  std::string name() const { return text(kind->name(), " ", row.model); }
+  Json full_config() const;
+  Json small_config() const;
 };
-const std::vector<SelftestModel>& selftest_models();
-
-// The task's own sizes, which are the paper's, and sizes that take a second on the CPU.
-Json full_config(const SelftestModel& model, const SelftestFiles& files);
-Json small_config(const SelftestModel& model, const SelftestFiles& files);
+// Returns the models that the tasks name, with settings that read these files.
+std::vector<SelftestModel> selftest_models(const SelftestFiles& files);
 
 }  // namespace stillpoint

@@ -34,6 +34,21 @@ struct PredictRequest {
 // Prints a prediction for each input, and names on `err` those that it cannot read; returns the exit code.
 using Predict = int (*)(const PredictRequest& request, std::ostream& out, std::ostream& err);
 
+// Files that the self-test makes: a picture, and a folder with digits as MNIST's.
+struct SelftestPlaces {
+  std::string picture, digits;
+};
+// How the self-test runs a model of a task.
+struct SelftestRow {
+  std::string model;
+  Json settings;         // beside the task's own sizes, which are the paper's
+  Json small;            // over them: sizes that take a second on the CPU
+  const char* batch;     // the task's own batch size, in words
+  Index steps_on_cpu;    // that are timed
+  bool recorded = true;  // whether its steps can be replayed as one graph
+};
+using SelftestRows = std::vector<SelftestRow> (*)(const SelftestPlaces& places);
+
 // What a task is, once for every command. Config is a struct with fields(f), a `train` of TrainConfig among
 // them. Settings of certain names get flags of their own: `model`, which names the runs, too, `dataset`, and
 // the places `image` and `data`.
@@ -42,7 +57,8 @@ struct TaskRow {
   const char *name, *summary;
   std::unique_ptr<Task> (*make)(const Config& config, Device device);
   std::vector<SettingUse> uses = {};
-  Predict predict = nullptr;  // null: the task has no predictions
+  Predict predict = nullptr;        // null: the task has no predictions
+  SelftestRows selftest = nullptr;  // null: the self-test leaves the task out
 };
 
 class TaskKind {
@@ -57,6 +73,7 @@ class TaskKind {
   virtual std::unique_ptr<Task> make(const Json& config, Device device) const = 0;
   virtual const std::vector<SettingUse>& uses() const = 0;
   virtual Predict predict() const = 0;
+  virtual SelftestRows selftest() const = 0;
 
   bool has(const char* setting) const { return resolve({}).contains(setting); }
   // Whether it reads files, which may move.
@@ -86,6 +103,7 @@ class TaskKindOf : public TaskKind {
   }
   const std::vector<SettingUse>& uses() const override { return row_.uses; }
   Predict predict() const override { return row_.predict; }
+  SelftestRows selftest() const override { return row_.selftest; }
 
  private:
   static Config parse(const Json& json) {

@@ -37,7 +37,7 @@ class Run {
   void validate(Index epoch, const Metrics& solvers);
   void end_epoch(Index epoch);
   // Evaluates a split once per step, and returns its metrics and details.
-  const std::pair<Metrics, Json>& evaluate(const std::string& split, Index epoch);
+  const Evaluation& evaluate(const std::string& split, Index epoch);
   void save();
   void write_checkpoint(const ParamList& params);  // takes the values of the buffers from `params`
   std::string save_last_step();
@@ -46,8 +46,8 @@ class Run {
   [[noreturn]] void stop_non_finite(const char* what, double value) const;
   Index total_steps() const {
     Index steps = 0;
-    require(!__builtin_mul_overflow(config_.epochs, task_->steps_per_epoch(), &steps), "train: given ",
-            config_.epochs, " epochs of ", task_->steps_per_epoch(),
+    require(!__builtin_mul_overflow(config_.epochs, task_->facts().steps_per_epoch, &steps), "train: given ",
+            config_.epochs, " epochs of ", task_->facts().steps_per_epoch,
             " steps, expected less than 2^63 steps in all, lower epochs");
     return steps;
   }
@@ -72,8 +72,8 @@ class Run {
   Clock::time_point saved_at_ = Clock::now();
   std::optional<RunCheckpoint> resumed_;
   Index evaluated_step_ = -1;
-  std::map<std::string, std::pair<Metrics, Json>> evaluated_;  // at that step
-  double loss_sum_ = 0;                                        // since the last logged row
+  std::map<std::string, Evaluation> evaluated_;  // at that step
+  double loss_sum_ = 0;                          // since the last logged row
   Index loss_count_ = 0;
   double last_loss_ = 0, grad_norm_ = 0, last_metric_ = NAN;
   std::string metric_name_;

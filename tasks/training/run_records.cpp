@@ -24,7 +24,8 @@ void Run::stop_non_finite(const char* what, double value) const {
                                            : text("the checkpoint of step ", saved_step_,
                                                   " is kept: ", folder_.checkpoint().string());
   fail("train: the ", what, " is ", value, " at step ", step_ + 1, " (epoch ",
-       step_ / task_->steps_per_epoch() + 1, "), expected a finite number; ", kept, "; lower lr or set clip");
+       step_ / task_->facts().steps_per_epoch + 1, "), expected a finite number; ", kept,
+       "; lower lr or set clip");
 }
 
 // The step is complete and logged; from here on it may be saved as the last one.
@@ -46,7 +47,7 @@ void Run::log_training() {
     lost = std::current_exception();
   }
   folder_.check_owner();
-  if (leads_) folder_.log().log({step_, (step_ - 1) / task_->steps_per_epoch() + 1, "train", values});
+  if (leads_) folder_.log().log({step_, (step_ - 1) / task_->facts().steps_per_epoch + 1, "train", values});
   loss_sum_ = 0;
   loss_count_ = 0;
   if (!lost) return;
@@ -55,18 +56,18 @@ void Run::log_training() {
 }
 
 std::vector<std::string> Run::splits() const {
-  return !request_.trial.empty() ? std::vector<std::string>{"valid"} : task_->splits();
+  return !request_.trial.empty() ? std::vector<std::string>{"valid"} : task_->facts().splits;
 }
 
 bool Run::held(const std::string& split) { return step_ == first_step_ && folder_.log().held(split); }
 
-const std::pair<Metrics, Json>& Run::evaluate(const std::string& split, Index epoch) {
+const Evaluation& Run::evaluate(const std::string& split, Index epoch) {
   if (std::exchange(evaluated_step_, step_) != step_) evaluated_.clear();
   if (const auto known = evaluated_.find(split); known != evaluated_.end()) return known->second;
-  const Metrics metrics = task_->evaluate(split);
+  const Evaluation found = task_->evaluate(split);
   folder_.check_owner();
-  if (!held(split)) folder_.log().log({step_, epoch, split, metrics});
-  return evaluated_[split] = {metrics, task_->details()};
+  if (!held(split)) folder_.log().log({step_, epoch, split, found.metrics});
+  return evaluated_[split] = found;
 }
 
 // Warns, because nothing else shows that such a run is slow.
@@ -92,7 +93,7 @@ void Run::warn_of(const Metrics& metrics, const std::string& split, Index epoch)
 }
 
 void Run::validate(Index epoch, const Metrics& solvers) {
-  const Metrics metrics = evaluate("valid", epoch).first;
+  const Metrics metrics = evaluate("valid", epoch).metrics;
   warn_of(metrics, "valid", epoch);
   metric_name_ = "valid " + metrics[0].first;
   last_metric_ = metrics[0].second;
@@ -118,7 +119,7 @@ void Run::write_checkpoint(const ParamList& params) {
   if (saved_step_ == step_) return;
   folder_.save(params, optimiser_,
                {.step = step_,
-                .epoch = step_ / task_->steps_per_epoch(),
+                .epoch = step_ / task_->facts().steps_per_epoch,
                 .loss_sum = loss_sum_,
                 .loss_count = loss_count_});
   saved_at_ = Clock::now();

@@ -15,42 +15,49 @@ namespace stillpoint {
 
 using Metrics = std::vector<std::pair<std::string, double>>;  // the first is the headline
 
+// What does not change while a task lives. Its constructor fills it in.
+struct TaskFacts {
+  Index steps_per_epoch = 1, examples_per_step = 1;
+  std::vector<std::string> splits = {"valid", "test"};  // names for evaluate(); the last is "test"
+  // Whether loss() and its gradient only queue device work, so that a CUDA graph may record them.
+  bool recordable = true;
+  bool writes_results = false;  // whether write_results() is there
+  std::string content = {};     // content_of() the data that are learnt from; empty if the program makes them
+  std::string note = {};        // for the user, on how the data were read; empty if there is none
+};
+
+struct Evaluation {
+  Metrics metrics;
+  Json details = Json::object();  // what was found besides, for eval and results.json
+};
+
 class Task {
  public:
   virtual ~Task() = default;
 
+  const TaskFacts& facts() const { return facts_; }
   virtual ParamList params() = 0;
-  virtual Index steps_per_epoch() const = 0;
-  virtual Index examples_per_step() const = 0;
   // Returns the data of a step (from 0), on the CPU: a function of only the step, so that a resumed run sees
   // the same data as an uninterrupted one. Empty if every step has the same data.
   virtual std::vector<Tensor> batch(Index step) const = 0;
-  // Called if batch() is empty and more than one rank trains: loss() is then the mean over these examples.
-  virtual void take_share(Index /*first*/, Index /*last*/) {}
   // Returns the recorded loss, shape (1), of a batch on the task's device: a mean over examples, which are
   // the rows of batch[0]. Every tensor of the batch has the same number of rows, or a multiple of it.
   virtual Tensor loss(const std::vector<Tensor>& batch) = 0;
+  virtual Evaluation evaluate(const std::string& split) = 0;
+
   // Called before the loss of every step, with its batch on the task's device, so that a recipe can adjust
   // its settings.
   virtual void before_step(Index, const std::vector<Tensor>&) {}
-  // Returns whether loss() and its gradient only queue device work, so that a CUDA graph may record them.
-  virtual bool recordable() const { return true; }
+  // Called if batch() is empty and more than one rank trains: loss() is then the mean over these examples.
+  virtual void take_share(Index /*first*/, Index /*last*/) {}
   // Returns a function that reads what the solvers did in the latest loss() and its gradient, or in the
   // latest replay. Empty if the task has no solvers.
   virtual std::function<Metrics()> statistics() const { return {}; }
-  // Returns content_of() the data that are learnt from; empty if the program makes them.
-  virtual std::string content() const { return {}; }
-  // Returns a note for the user on how the data were read; empty if there is none.
-  virtual std::string note() const { return {}; }
-  virtual std::vector<std::string> splits() const = 0;  // names for evaluate(); the last is "test"
-  virtual Metrics evaluate(const std::string& split) = 0;
-  // Returns what the latest evaluate() found besides metrics, for eval and results.json; empty if nothing.
-  virtual Json details() const { return Json::object(); }
-  // write_results writes what a finished or interrupted run shows (images, ...) and mirrors it to
-  // TensorBoard; it writes nothing if shows_results() is false.
-  virtual bool shows_results() const { return true; }
-  virtual void write_results(const std::filesystem::path& folder, TensorBoardWriter* tensorboard,
-                             Index step) = 0;
+  // Writes what a finished or interrupted run shows (images, ...), and mirrors it to TensorBoard.
+  virtual void write_results(const std::filesystem::path&, TensorBoardWriter*, Index /*step*/) {}
+
+ protected:
+  TaskFacts facts_;
 };
 
 // Settings of training that every task has.

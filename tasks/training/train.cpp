@@ -18,10 +18,10 @@ Run::Run(const TrainRequest& request, std::ostream& out)
       out_(leads_ ? out : nowhere_),
       config_(request.kind->train_config(request.config)),
       task_(request.kind->make(request.config, request.device)),
-      folder_(*request.kind, request.config, task_->content(), request.folder, request.trial),
+      folder_(*request.kind, request.config, task_->facts().content, request.folder, request.trial),
       params_(task_->params()),
       optimiser_(params_, optimiser_config(config_)),
-      schedule_{schedule_named(config_.schedule), config_.lr, config_.epochs, task_->steps_per_epoch(),
+      schedule_{schedule_named(config_.schedule), config_.lr, config_.epochs, task_->facts().steps_per_epoch,
                 config_.step_epochs},
       training_step_(*task_, optimiser_, params_,
                      {.device = request.device,
@@ -41,9 +41,9 @@ void Run::load() {
   resumed_ = checkpoint_to_resume(request_.folder);
   if (!resumed_) return;
   const RunRecord& record = resumed_->record;
-  require_record_fits(record, resumed_->path.string(), total_steps(), task_->steps_per_epoch(),
+  require_record_fits(record, resumed_->path.string(), total_steps(), task_->facts().steps_per_epoch,
                       config_.log_every);
-  if (!request_.other_data) require_same_content("train", record.content, task_->content());
+  if (!request_.other_data) require_same_content("train", record.content, task_->facts().content);
   folder_.check_settings(record.config);
   load_checkpoint(resumed_->path, params_, &optimiser_);
   step_ = saved_step_ = record.step;
@@ -65,7 +65,8 @@ std::optional<TrainOutcome> Run::finished_before() const {
 void Run::start() {
   first_step_ = step_;
   if (shared()) {
-    const std::string same = text(request_.kind->name(), request_.config.dump(), task_->content(), step_);
+    const std::string same =
+        text(request_.kind->name(), request_.config.dump(), task_->facts().content, step_);
     require_agreement(group_, hash_of(same), "settings", "start all ranks with one command");
     check_agreement();
     buffers_.take(params_);
@@ -90,13 +91,13 @@ void Run::start() {
     save();
   }
   out_ << request_.kind->name() << " on " << name_of(request_.device) << ": " << params_.count()
-       << " parameters, " << config_.epochs << " epochs of " << task_->steps_per_epoch() << " steps"
+       << " parameters, " << config_.epochs << " epochs of " << task_->facts().steps_per_epoch << " steps"
        << (shared() ? text(" on ", group_.size(), " ranks") : "") << "; run folder "
        << shown(request_.folder.string()) << std::endl;
-  if (const Index batch = request_.config.value("batch", Index(0)); batch > task_->examples_per_step())
-    out_ << "batch: given " << batch << ", more than the " << task_->examples_per_step()
+  if (const Index batch = request_.config.value("batch", Index(0)); batch > task_->facts().examples_per_step)
+    out_ << "batch: given " << batch << ", more than the " << task_->facts().examples_per_step
          << " examples of an epoch: every step takes them all" << std::endl;
-  if (const std::string note = task_->note(); !note.empty()) out_ << note << std::endl;
+  if (const std::string note = task_->facts().note; !note.empty()) out_ << note << std::endl;
   progress_ = std::make_unique<Progress>(
       total_steps(), out_,
       ProgressOptions{.terminal = request_.terminal, .first_step = step_, .width = {}, .clock = {}});
@@ -159,15 +160,16 @@ TrainOutcome Run::run() {
   TrainOutcome outcome;
   bool stopped = false;
   // The log may lack an evaluation that was due at this step.
-  if (resumed_ && step_ > 0 && step_ < total_steps() && step_ % task_->steps_per_epoch() == 0)
-    end_epoch(step_ / task_->steps_per_epoch());
+  if (resumed_ && step_ > 0 && step_ < total_steps() && step_ % task_->facts().steps_per_epoch == 0)
+    end_epoch(step_ / task_->facts().steps_per_epoch);
   while (step_ < total_steps() && !stopped) {
     step();
     if (step_ % config_.log_every == 0) log_training();
     settle();
-    if (step_ % task_->steps_per_epoch() == 0) end_epoch(step_ / task_->steps_per_epoch());
+    if (step_ % task_->facts().steps_per_epoch == 0) end_epoch(step_ / task_->facts().steps_per_epoch);
     if (config_.checkpoint_minutes > 0 && seconds_since(saved_at_) >= 60 * config_.checkpoint_minutes) save();
-    const double rate = double((step_ - first_step_) * task_->examples_per_step()) / seconds_since(begun_);
+    const double rate =
+        double((step_ - first_step_) * task_->facts().examples_per_step) / seconds_since(begun_);
     progress_->update(step_, last_loss_, metric_name_, last_metric_, rate);
     asked_ = request_.should_stop && request_.should_stop(step_);
     stopped = shared() ? all_stop_ : asked_;

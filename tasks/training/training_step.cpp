@@ -36,7 +36,7 @@ TrainingStep::TrainingStep(Task& task, Optimiser& optimiser, const ParamList& pa
 }
 
 kernels::BatchShare TrainingStep::share_of(const std::vector<Tensor>& batch) const {
-  return {options_.group, batch.empty() ? task_.examples_per_step() : batch[0].dim(0)};
+  return {options_.group, batch.empty() ? task_.facts().examples_per_step : batch[0].dim(0)};
 }
 
 // Returns the rows of this rank, or the first row if it has none (kernels/group/shared_batch.h).
@@ -180,13 +180,13 @@ std::string TrainingStep::largest_batch_that_fits(Index step) {
   release_cached_memory(options_.device);
   const std::size_t held = memory_stats(options_.device).in_use,
                     available = available_memory(options_.device);
-  for (Index part = task_.examples_per_step() / 2; !batch.empty() && part > 0; part /= 2) {
+  for (Index part = task_.facts().examples_per_step / 2; !batch.empty() && part > 0; part /= 2) {
     reset_peak_memory(options_.device);
     try {
       std::vector<Tensor> inputs;
       for (const Tensor& t : batch) {
         Shape end = t.shape();
-        end[0] = end[0] / task_.examples_per_step() * part;
+        end[0] = end[0] / task_.facts().examples_per_step * part;
         inputs.push_back(slice(t, Shape(end.size(), 0), end).to(options_.device));
       }
       grad(task_.loss(inputs), params_);
@@ -195,7 +195,7 @@ std::string TrainingStep::largest_batch_that_fits(Index step) {
       continue;
     }
     const double each = double(memory_stats(options_.device).peak - held) / double(part);
-    return text("; about ", Index(double(available) / each), " of the ", task_.examples_per_step(),
+    return text("; about ", Index(double(available) / each), " of the ", task_.facts().examples_per_step,
                 " examples of a batch fit");
   }
   return batch.empty() ? "; the task has no batch to make smaller" : "; not even one example fits";
@@ -211,7 +211,7 @@ TrainingStep::Result TrainingStep::run_step(Index step, double lr, bool ask) {
   task_.before_step(step, slot.inputs);
   if (!shared()) optimiser_.begin_step(lr);
   const auto work = [&] { compute(slot); };
-  if (!options_.recorded || !task_.recordable()) {
+  if (!options_.recorded || !task_.facts().recordable) {
     work();
   } else if (!slot.warm) {
     slot.graph.warm_up(work);

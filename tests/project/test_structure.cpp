@@ -118,6 +118,19 @@ TEST_CASE("a room of kernels stands on itself and on the rooms for all", "[struc
   CHECK(crossed == exceptions);
 }
 
+TEST_CASE("only a task's own files, the paper's tables and workloads name a task", "[structure]") {
+  const std::regex task(R"re("(copy-memory|image-regression|image-classification)")re");
+  std::set<std::string> naming;
+  for (const auto& entry : fs::recursive_directory_iterator(root / "tasks")) {
+    const std::string path = fs::relative(entry.path(), root).string();
+    const bool code = path.ends_with(".cpp") || path.ends_with(".h");
+    if (code && !path.starts_with("tasks/bench/") && std::regex_search(read_file(root / path), task))
+      naming.insert(path);
+  }
+  CHECK(naming == std::set<std::string>{"tasks/paper/copy_memory.cpp", "tasks/paper/image_classification.cpp",
+                                        "tasks/paper/image_regression.cpp", "tasks/reproduce/paper.cpp"});
+}
+
 TEST_CASE("no two headers share a base name, and no folder holds more than 20 files", "[structure]") {
   std::map<std::string, std::string> seen;
   std::map<std::string, int> files;

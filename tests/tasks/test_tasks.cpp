@@ -223,9 +223,9 @@ TEST_CASE("image regression in minibatches visits every pixel once an epoch and 
     const Json config = kind.resolve({{settings, "test"}});
     const std::unique_ptr<Task> task = kind.make(config, Device::cpu);
     const std::size_t pixels = retrain ? 96 : 48;  // half or a quarter of 16 x 12 pixels
-    REQUIRE(task->steps_per_epoch() == (retrain ? 5 : 3));
+    REQUIRE(task->facts().steps_per_epoch == (retrain ? 5 : 3));
     std::set<std::pair<double, double>> seen;
-    for (Index step = 0; step < task->steps_per_epoch(); ++step) {
+    for (Index step = 0; step < task->facts().steps_per_epoch; ++step) {
       const std::vector<Tensor> batch = task->batch(step);
       const std::vector<double> x = batch[0].values();
       for (std::size_t i = 0; i < x.size(); i += 2) seen.insert({x[i], x[i + 1]});
@@ -233,7 +233,7 @@ TEST_CASE("image regression in minibatches visits every pixel once an epoch and 
     }
     CHECK(seen.size() == pixels);
     CHECK(task->batch(0)[0].values() !=
-          task->batch(task->steps_per_epoch())[0].values());  // the first batch of the next epoch
+          task->batch(task->facts().steps_per_epoch)[0].values());  // the first batch of the next epoch
 
     const fs::path whole = folder / text("whole", retrain), parts = folder / text("parts", retrain);
     run(config, whole, false, -1, "image-regression");
