@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "cuda_bf16.h"
+#include "tests/simt/profile.h"
 #include "tests/simt/runtime.h"
 #include "tests/simt/shadow.h"
 
@@ -61,6 +62,7 @@ void read_matrix(const Matrix& x, const char* call, const char* argument) {
   for (std::int64_t col = 0; col < x.cols; ++col) {
     const void* const column = offset(x.data, x.type, col * x.ld);
     const std::size_t bytes = std::size_t(x.rows) * size_of(x.type);
+    profile_bytes(column, bytes);
     require_ordered(column, bytes, call, false);
     require_defined(column, bytes, call, argument);
     shadow_read(column, bytes);
@@ -72,6 +74,7 @@ void write_matrix(const Matrix& x, const char* call, const char* argument) {
   for (std::int64_t col = 0; col < x.cols; ++col) {
     const void* const column = offset(x.data, x.type, col * x.ld);
     const std::size_t bytes = std::size_t(x.rows) * size_of(x.type);
+    profile_bytes(column, bytes);
     require_ordered(column, bytes, call);
     shadow_define(column, bytes);
     require_defined(column, bytes, call, argument);  // after the end of its buffer, a block stays undefined
@@ -104,6 +107,24 @@ std::vector<T> multiply(std::int64_t m, std::int64_t n, std::int64_t k, const Ma
     }
   }
   return product;
+}
+
+Piece product_piece(const char* name, const ProductSizes& s, cudaDataType operands, cudaDataType result,
+                    Rounding rounding) {
+  const bool bf16 = operands == CUDA_R_16BF || rounding == Rounding::bf16;
+  const char* const wide = operands == CUDA_R_64F ? "float64" : "float32";
+  const std::int64_t read = (s.rows + s.columns) * s.depth, written = s.rows * s.columns;
+  return {.kind = Piece::Kind::library,
+          .name = name,
+          .precision = bf16                         ? "bf16"
+                       : rounding == Rounding::tf32 ? "tf32"
+                                                    : wide,
+          .rows = s.rows,
+          .columns = s.columns,
+          .depth = s.depth,
+          .count = s.count,
+          .bytes = double(s.count) *
+                   (double(read) * double(size_of(operands)) + double(written) * double(size_of(result)))};
 }
 
 template std::vector<float> pack(const Matrix&, std::int64_t, std::int64_t, Rounding);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "simt/library_types.h"
+#include "simt/trace.h"
 
 namespace simt {
 
@@ -40,5 +41,13 @@ std::vector<T> pack(const Matrix& x, std::int64_t rows, std::int64_t cols, Round
 template <class T>
 std::vector<T> multiply(std::int64_t m, std::int64_t n, std::int64_t k, const Matrix& a, const Matrix& b,
                         Rounding rounding);
+
+// Describes `count` products (rows,depth) (depth,columns) for a trace. The bytes are those of operands and
+// result, each once.
+struct ProductSizes {
+  std::int64_t rows, columns, depth, count;
+};
+Piece product_piece(const char* name, const ProductSizes& sizes, cudaDataType operands, cudaDataType result,
+                    Rounding rounding);
 
 }  // namespace simt

@@ -97,7 +97,9 @@ cublasStatus_t gemm(cublasHandle_t handle, Gemm g, const void* alpha, const void
     g.rounding = Rounding::tf32;
   if (g.compute == CUBLAS_COMPUTE_32F_FAST_16BF) g.rounding = Rounding::bf16;
   log_library_call(g.name);
-  enqueue(handle->stream, [g] { is_double(g) ? product<double>(g) : product<float>(g); });
+  Piece piece = product_piece(g.name, {g.m, g.n, g.k, g.batch}, g.a.type, g.c_type, g.rounding);
+  if (g.beta != 0) piece.bytes += double(g.m * g.n * g.batch) * double(size_of(g.c_type));
+  enqueue(handle->stream, std::move(piece), [g] { is_double(g) ? product<double>(g) : product<float>(g); });
   return CUBLAS_STATUS_SUCCESS;
 }
 

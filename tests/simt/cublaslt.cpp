@@ -349,7 +349,11 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
   const std::size_t needed = algo != nullptr ? algo->data[1] : 0;
   if (needed > workspace_bytes) return CUBLAS_STATUS_INVALID_VALUE;
   log_library_call("cublasLtMatmul");
-  enqueue(stream, [p, workspace, needed] {
+  Piece piece =
+      product_piece("cublasLtMatmul", {p.m, p.n, p.k, p.ld.batch}, p.la.type, p.ld.type, rounding_of(p));
+  if (uses_aux(p)) piece.bytes += double(p.m * p.n) / 8;
+  if (p.beta != 0) piece.bytes += double(p.m * p.n * p.ld.batch) * double(size_of(p.ld.type));
+  enqueue(stream, std::move(piece), [p, workspace, needed] {
     require_device(workspace, needed, "cublasLtMatmul", "the workspace");
     require_ordered(workspace, needed, "cublasLtMatmul");
     if (needed > 0) std::memset(workspace, 0xff, needed);

@@ -70,19 +70,35 @@ Matrix column(const Operand& o, cudaDataType type) {
   return {o.data, type, count, 1, count, false};
 }
 
+Rounding rounding_of(const Work& w) {
+  const bool tf32 = w.algorithm.math == CUDNN_TENSOR_OP_MATH && w.shape.type == CUDA_R_32F;
+  return tf32 ? Rounding::tf32 : Rounding::none;
+}
+
 template <class T>
 void compute(const Work& w) {
   read_matrix(w.first, w.name, w.first_name);
   read_matrix(w.second, w.name, w.second_name);
   if (w.beta != 0) read_matrix(w.result, w.name, w.result_name);
   write_matrix(w.result, w.name, w.result_name);
-  const bool tf32 = w.algorithm.math == CUDNN_TENSOR_OP_MATH && w.shape.type == CUDA_R_32F;
-  const Rounding rounding = tf32 ? Rounding::tf32 : Rounding::none;
+  const Rounding rounding = rounding_of(w);
   const auto sums = convolve(w.pass, w.shape, pack<T>(w.first, w.first.rows, 1, rounding),
                              pack<T>(w.second, w.second.rows, 1, rounding), w.split);
   T* const to = static_cast<T*>(const_cast<void*>(w.result.data));
   for (std::size_t i = 0; i < sums.size(); ++i)
     to[i] = T(w.alpha) * sums[i] + (w.beta == 0 ? T(0) : T(w.beta) * to[i]);
+}
+
+// Describes the pass as the product of matrices that it is, with the bytes of its three arrays.
+Piece piece_of(const Work& w) {
+  const Convolution& c = w.shape;
+  const std::int64_t taps = c.r * c.s, in = c.n * c.h * c.w, out = c.n * c.p * c.q;
+  ProductSizes sizes{c.k, out, c.c * taps, 1};
+  if (w.pass == Pass::backward_data) sizes = {c.c, in, c.k * taps, 1};
+  if (w.pass == Pass::backward_filter) sizes = {c.k, c.c * taps, out, 1};
+  Piece piece = product_piece(w.name, sizes, c.type, c.type, rounding_of(w));
+  piece.bytes = double(w.first.span() + w.second.span() + w.result.span() * (w.beta != 0 ? 2 : 1));
+  return piece;
 }
 
 // Overwrites the workspace on every call, so that another user's data there is lost.
@@ -180,7 +196,7 @@ cudnnStatus_t run_pass(cudnnHandle_t handle, const PassCall& call) {
                   call.workspace};
   if (overlaps(work)) return CUDNN_STATUS_BAD_PARAM;
   log_library_call(call.name);
-  enqueue(handle->stream, [work] { perform(work); });
+  enqueue(handle->stream, piece_of(work), [work] { perform(work); });
   return CUDNN_STATUS_SUCCESS;
 }
 

@@ -5,6 +5,7 @@
 
 #include "tests/simt/block.h"
 #include "tests/simt/runtime.h"
+#include "tests/simt/trace_notes.h"
 
 namespace simt {
 
@@ -12,6 +13,7 @@ struct Node {
   std::vector<std::size_t> after;  // numbers of nodes, from 1
   std::function<void()> work;
   std::size_t behind = 0;  // a node that it runs after, but is not ordered with
+  Piece piece = {};
 };
 
 // Groups nodes into chains. For the order of accesses, each chain of nodes that follow each other counts as
@@ -100,8 +102,8 @@ std::vector<order::Stamp> stamps_of(const std::vector<Node>& nodes, Chains& chai
   return stamps;
 }
 
-// Runs the nodes in a random order that the edges allow.
-void run_nodes(const std::vector<Node>& nodes, const std::vector<order::Stamp>& stamps) {
+// Runs the nodes in a random order that the edges allow. In a trace, the first one is piece `number`.
+void run_nodes(const std::vector<Node>& nodes, const std::vector<order::Stamp>& stamps, std::size_t number) {
   std::uint64_t version = 0;
   Random random;
   random.seed(current_seed(&version) ^ graphs().random.next());
@@ -118,10 +120,20 @@ void run_nodes(const std::vector<Node>& nodes, const std::vector<order::Stamp>& 
     const std::size_t chosen = ready.back();
     ready.pop_back();
     if (!stamps.empty()) order::begin(stamps[chosen], false);
+    set_running_piece(number == 0 ? 0 : number + chosen);
     nodes[chosen].work();
     for (const std::size_t n : next[chosen])
       if (--missing[n] == 0) ready.push_back(n);
   }
+}
+
+// Notes the launch of a graph, and the nodes. Returns the number of the first; 0 if no trace runs.
+std::size_t trace_nodes(const std::vector<Node>& nodes, cudaStream_t stream) {
+  if (!is_traced()) return 0;
+  const TaskId launch = enqueue(stream, {.kind = Piece::Kind::graph, .name = "cudaGraphLaunch"}, [] {});
+  std::vector<GraphPiece> pieces;
+  for (const Node& node : nodes) pieces.push_back({&node.piece, &node.after});
+  return note_nodes(pieces, launch, stream_of(stream));
 }
 
 void leave(Capture& capture) {
@@ -134,9 +146,9 @@ void leave(Capture& capture) {
 
 }  // namespace
 
-void capture(CUstream_st& stream, std::function<void()> work, std::size_t behind) {
+void capture(CUstream_st& stream, Piece piece, std::function<void()> work, std::size_t behind) {
   Capture& c = *stream.capture;
-  c.nodes.push_back({{stream.captured_last}, std::move(work), behind});
+  c.nodes.push_back({{stream.captured_last}, std::move(work), behind, std::move(piece)});
   stream.captured_last = c.nodes.size();
 }
 
@@ -180,7 +192,7 @@ cudaError_t wait_in_capture(cudaStream_t stream, cudaEvent_t event) {
     return cudaSuccess;
   }
   if (to.capture != &c) return cudaErrorStreamCaptureIsolation;
-  c.nodes.push_back({{to.captured_last, event->captured_last}, [] {}, 0});
+  c.nodes.push_back({{to.captured_last, event->captured_last}, [] {}});
   to.captured_last = c.nodes.size();
   return cudaSuccess;
 }
@@ -264,10 +276,13 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
   if (!is_stream(stream)) return result(cudaErrorInvalidResourceHandle);
   if (stream_of(stream).capture != nullptr) return result(cudaErrorNotSupported);  // child graphs
   log_library_call("cudaGraphLaunch");
+  const std::size_t number = trace_nodes(*executable->nodes, stream);
   order::Clock& clock = stream_of(stream).clock;
   clock.join(order::host());
   auto stamps = stamps_of(*executable->nodes, executable->chains, clock, clock);
-  enqueue(stream, [nodes = executable->nodes, stamps = std::move(stamps)] { run_nodes(*nodes, stamps); });
+  enqueue(stream, {}, [nodes = executable->nodes, stamps = std::move(stamps), number] {
+    run_nodes(*nodes, stamps, number);
+  });
   return result(cudaSuccess);
 }
 

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "tests/simt/pinned.h"
+#include "tests/simt/profile.h"
 #include "tests/simt/runtime.h"
 #include "tests/simt/shadow.h"
 
@@ -121,6 +122,8 @@ cudaError_t check_copy(const void* to, const void* from, std::size_t bytes, cuda
 
 // Copies now.
 void copy(void* to, const void* from, std::size_t bytes, bool from_device) {
+  profile_bytes(from, bytes);
+  profile_bytes(to, bytes);
   require_ordered(from, bytes, "cudaMemcpy", false);
   require_ordered(to, bytes, "cudaMemcpy");
   if (from_device && !arena().holds(address(to))) require_defined(from, bytes, "cudaMemcpy", "the source");
@@ -177,7 +180,7 @@ std::string describe_device_address(const void* pointer) {
 
 void mark_undefined(void* pointer, std::size_t bytes, CUstream_st* stream) {
   if (!is_inside(pointer, bytes, MemoryKind::device)) return;
-  enqueue(stream, [pointer, bytes] {
+  enqueue(stream, {}, [pointer, bytes] {
     const std::lock_guard lock(runtime_mutex());
     const auto found = registry().blocks.find(address(pointer));
     if (found == registry().blocks.end()) return;
@@ -254,7 +257,7 @@ cudaError_t cudaFreeAsync(void* pointer, cudaStream_t stream) {
   if (pointer == nullptr) return result(cudaSuccess);
   if (!is_allocation(pointer, MemoryKind::device)) return result(cudaErrorInvalidValue);
   if (stream_of(stream).capture != nullptr) return result(cudaErrorNotSupported);
-  enqueue(stream, [pointer] { release_behind(pointer); });
+  enqueue(stream, {}, [pointer] { release_behind(pointer); });
   return result(cudaSuccess);
 }
 
@@ -270,15 +273,17 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaM
   if (pageable)  // copies of pageable memory wait for the stream
     if (const cudaError_t error = refuse_where_captured(stream); error != cudaSuccess) return result(error);
   count_copy();
+  static constexpr const char* names[] = {"HostToHost", "HostToDevice", "DeviceToHost", "DeviceToDevice"};
+  const Piece piece{.kind = Piece::Kind::copy, .name = names[kind], .bytes = double(bytes)};
   const bool host_source = kind == cudaMemcpyHostToDevice || kind == cudaMemcpyHostToHost;
   if (host_source && !is_inside(from, bytes, MemoryKind::pinned)) {
     const auto* data = static_cast<const char*>(from);
-    enqueue(stream, [to, held = std::vector<char>(data, data + bytes)] {
+    enqueue(stream, piece, [to, held = std::vector<char>(data, data + bytes)] {
       copy(to, held.data(), held.size(), false);
     });
   } else {
     const bool from_device = kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
-    enqueue(stream, [=] {
+    enqueue(stream, piece, [=] {
       const OpenPinned open;
       copy(to, from, bytes, from_device);
     });
@@ -303,7 +308,8 @@ cudaError_t cudaMemsetAsync(void* to, int value, std::size_t bytes, cudaStream_t
   if (bytes == 0) return result(cudaSuccess);
   if (!is_inside(to, bytes, MemoryKind::device)) return result(cudaErrorInvalidValue);
   count_copy();
-  enqueue(stream, [=] {
+  enqueue(stream, {.kind = Piece::Kind::fill, .name = "Memset", .bytes = double(bytes)}, [=] {
+    profile_bytes(to, bytes);
     require_ordered(to, bytes, "cudaMemset");
     shadow_define(to, bytes);
     std::memset(to, value, bytes);

@@ -130,7 +130,8 @@ void queue(const Call& call, cudaStream_t stream) {
   const CUstream_st& target = stream_of(stream);
   const bool captured = target.capture != nullptr, same = comm.last_capture == target.capture;
   comm.last_task = enqueue(
-      stream, [call] { run(call); }, captured ? (same ? comm.last_node : 0) : comm.last_task);
+      stream, {.kind = Piece::Kind::library, .name = "ncclAllReduce", .bytes = 2 * double(call.bytes())},
+      [call] { run(call); }, captured ? (same ? comm.last_node : 0) : comm.last_task);
   comm.last_capture = target.capture;
   comm.last_node = target.captured_last;
 }

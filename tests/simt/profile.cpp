@@ -3,20 +3,37 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdlib>
 #include <map>
 #include <mutex>
+#include <utility>
 
 #include "tests/simt/block.h"
+#include "tests/simt/shadow.h"
+#include "tests/simt/trace_notes.h"
 
 namespace simt {
 namespace {
 
 constexpr std::uintptr_t sector = 32, bank_bytes = 4, banks = 32;
+constexpr std::uint32_t loads_together = 8;
 
 struct Profiles {
   std::mutex mutex;
   bool on = false;
   std::map<std::string, KernelProfile> kernels;
+  // For each sector of device memory, the number of the launch that touched it last. `started` is the first
+  // number since profile(true).
+  std::uint32_t* latest = nullptr;
+  std::uint32_t launch = 0, started = 0;
+  std::uint64_t touched = 0;  // sectors since then
+
+  // Returns whether the launch did not touch the sector before.
+  bool touch(std::uintptr_t number) {
+    std::uint32_t& last = latest[number - arena().base / sector];
+    touched += last < started;
+    return std::exchange(last, launch) != launch;
+  }
 };
 Profiles& profiles() {
   static auto* const instance = new Profiles;
@@ -27,8 +44,26 @@ Profiles& profiles() {
 
 void profile(bool on) {
   const std::lock_guard lock(profiles().mutex);
-  if (on) profiles().kernels.clear();
   profiles().on = on;
+  if (!on) return;
+  profiles().kernels.clear();
+  profiles().touched = 0;
+  profiles().started = ++profiles().launch;
+  if (profiles().latest == nullptr)
+    profiles().latest =
+        static_cast<std::uint32_t*>(std::calloc(arena().bytes / sector + 1, sizeof(std::uint32_t)));
+}
+
+std::uint64_t profiled_bytes() {
+  const std::lock_guard lock(profiles().mutex);
+  return profiles().touched * sector;
+}
+
+void profile_bytes(const void* pointer, std::size_t bytes) {
+  const std::lock_guard lock(profiles().mutex);
+  const auto at = reinterpret_cast<std::uintptr_t>(pointer);
+  if (!profiles().on || bytes == 0 || !arena().holds(at)) return;
+  for (std::uintptr_t s = at / sector; s <= (at + bytes - 1) / sector; ++s) profiles().touch(s);
 }
 
 KernelProfile kernel_profile(const std::string& name) {
@@ -48,6 +83,7 @@ void Profiler::start_launch(const Grid& grid) {
   {
     const std::lock_guard lock(profiles().mutex);
     on_ = profiles().on;
+    ++profiles().launch;
   }
   if (!on_) return;
   threads_ = int(grid.block.x * grid.block.y * grid.block.z);
@@ -55,6 +91,8 @@ void Profiler::start_launch(const Grid& grid) {
   counts_.launches = 1;
   counts_.blocks = std::uint64_t(grid.grid.x) * grid.grid.y * grid.grid.z;
   name_ = kernel_name(grid.kernel);
+  waits_.assign(std::size_t(threads_), {});
+  block_waits_ = 0;
   warps_.assign(std::size_t(threads_ + 31) / 32, {});
   for (std::size_t w = 0; w < warps_.size(); ++w) {
     const int lanes = std::min(32, threads_ - int(w) * 32);
@@ -66,8 +104,11 @@ void Profiler::end_launch() {
   if (!on_) return;
   flush();
   on_ = false;
-  const std::lock_guard lock(profiles().mutex);
-  profiles().kernels[name_] += counts_;
+  {
+    const std::lock_guard lock(profiles().mutex);
+    profiles().kernels[name_] += counts_;
+  }
+  note_profile(counts_);
 }
 
 void Profiler::barrier() {
@@ -77,7 +118,23 @@ void Profiler::barrier() {
 }
 
 void Profiler::end_block() {
-  if (on_) flush();
+  if (!on_) return;
+  flush();
+  counts_.load_waits = std::max(counts_.load_waits, std::exchange(block_waits_, 0));
+}
+
+void Profiler::wait_for_load(int thread, bool write) {
+  Waits& waits = waits_[std::size_t(thread)];
+  if (write) {
+    waits.stored = true;
+    return;
+  }
+  if (waits.stored || waits.together == 0 || waits.together == loads_together) {
+    ++waits.count;
+    waits.together = 0;
+    waits.stored = false;
+  }
+  ++waits.together;
 }
 
 void Profiler::note(int thread, std::uintptr_t at, std::size_t bytes, bool write, bool shared,
@@ -129,6 +186,10 @@ Profiler::Key Profiler::key_of(const Access& access, Lane& lane) {
 }
 
 void Profiler::flush() {
+  std::uint32_t most = 0;
+  for (Waits& waits : waits_) most = std::max(most, std::exchange(waits, {}).count);
+  block_waits_ += most;
+  const std::lock_guard lock(profiles().mutex);
   for (Warp& warp : warps_) {
     find_meetings(warp);
     index_.clear();
@@ -204,6 +265,7 @@ void Profiler::count(const Warp& warp, const Request& request) {
     return;
   }
   const std::uint64_t touched = sectors(request);
+  for (const std::uintptr_t number : touched_) counts_.bytes_touched += sector * profiles().touch(number);
   auto& side = request.write ? counts_.stores : counts_.loads;
   ++side.requests;
   side.sectors += touched;
@@ -228,6 +290,8 @@ KernelProfile& KernelProfile::operator+=(const KernelProfile& other) {
   barriers += other.barriers;
   instructions += other.instructions;
   partial_instructions += other.partial_instructions;
+  bytes_touched += other.bytes_touched;
+  load_waits += other.load_waits;
   return *this;
 }
 

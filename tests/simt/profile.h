@@ -22,7 +22,9 @@ class Profiler {
   void barrier();
   void end_block();
   void global(int thread, std::uintptr_t at, std::size_t bytes, bool write, const void* place) {
-    if (on_) note(thread, at, bytes, write, false, place);
+    if (!on_) return;
+    wait_for_load(thread, write);
+    note(thread, at, bytes, write, false, place);
   }
   void shared(int thread, std::uintptr_t at, std::size_t bytes, bool write, const void* place) {
     if (on_) note(thread, at, bytes, write, true, place);
@@ -65,6 +67,12 @@ class Profiler {
     std::uint32_t lanes = 0;  // lanes that exist
   };
 
+  // What a thread waits for since the last barrier.
+  struct Waits {
+    std::uint32_t count = 0, together = 0;
+    bool stored = false;
+  };
+  void wait_for_load(int thread, bool write);
   void note(int thread, std::uintptr_t at, std::size_t bytes, bool write, bool shared, const void* place);
   void flush();
   void find_meetings(const Warp& warp);
@@ -76,6 +84,8 @@ class Profiler {
   bool on_ = false;
   int threads_ = 0;
   std::vector<Warp> warps_;
+  std::vector<Waits> waits_;       // by thread
+  std::uint64_t block_waits_ = 0;  // of the block, until the last barrier
   std::unordered_map<const void*, Place> places_;
   std::unordered_map<Key, std::uint32_t, KeyHash> index_;  // into requests_
   std::vector<Request> requests_;
@@ -83,5 +93,8 @@ class Profiler {
   KernelProfile counts_;
   std::string name_;
 };
+
+// Notes that a copy or a library uses the bytes.
+void profile_bytes(const void* pointer, std::size_t bytes);
 
 }  // namespace simt

@@ -93,8 +93,17 @@ cudaError_t launch(const cudaLaunchConfig_t& config, const void* kernel, std::fu
     return result(error);
   if (config.dynamicSmemBytes > shared_limit(kernel)) return result(cudaErrorInvalidValue);
   log_kernel(kernel);
-  enqueue(config.stream, [grid = Grid{kernel, config.gridDim, config.blockDim, config.dynamicSmemBytes,
-                                      std::move(body)}] { run_grid(grid); });
+  const auto [gx, gy, gz] = uint3(config.gridDim);
+  const auto [bx, by, bz] = uint3(config.blockDim);
+  enqueue(config.stream,
+          {.kind = Piece::Kind::kernel,
+           .name = kernel_name(kernel),
+           .blocks = std::uint64_t(gx) * gy * gz,
+           .threads = std::uint64_t(bx) * by * bz,
+           .shared_bytes = config.dynamicSmemBytes},
+          [grid = Grid{kernel, config.gridDim, config.blockDim, config.dynamicSmemBytes, std::move(body)}] {
+            run_grid(grid);
+          });
   return result(cudaSuccess);
 }
 

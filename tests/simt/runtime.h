@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "simt/runtime_api.h"
+#include "simt/trace.h"
 #include "tests/simt/order.h"
 
 namespace simt {
@@ -50,10 +51,10 @@ std::recursive_mutex& runtime_mutex();
 bool is_stream(cudaStream_t stream);
 bool is_event(cudaEvent_t event);
 
-// Queues work after the stream's earlier work; runs it at once unless the mode is late. `behind` is a task
-// (or a node, if the stream is captured) that it follows as well, without being ordered with it for the
-// checks of accesses.
-TaskId enqueue(cudaStream_t stream, std::function<void()> work, std::size_t behind = 0);
+// Queues work after the stream's earlier work; runs it at once unless the mode is late. A trace describes it
+// by `piece`. `behind` is a task (or a node, if the stream is captured) that it follows as well, without
+// being ordered with it for the checks of accesses.
+TaskId enqueue(cudaStream_t stream, Piece piece, std::function<void()> work, std::size_t behind = 0);
 void finish(TaskId task);  // returns when the task and all that it follows are done
 void finish_stream(cudaStream_t stream);
 void finish_all();
@@ -76,7 +77,7 @@ void require_device(const void* pointer, std::size_t bytes, const char* call, co
 // -- graphs --
 
 // Adds work to the graph into which the stream is captured.
-void capture(CUstream_st& stream, std::function<void()> work, std::size_t behind);
+void capture(CUstream_st& stream, Piece piece, std::function<void()> work, std::size_t behind);
 // If any capture has begun and not ended, the call may not be made: the captures are invalidated, and the
 // call must return this error instead of working.
 cudaError_t refuse_while_capturing();

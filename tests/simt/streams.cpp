@@ -9,6 +9,7 @@
 #include "tests/simt/pinned.h"
 #include "tests/simt/runtime.h"
 #include "tests/simt/shadow.h"
+#include "tests/simt/trace_notes.h"
 
 namespace simt {
 namespace {
@@ -17,6 +18,7 @@ struct Task {
   std::vector<TaskId> after;
   std::function<void()> work;
   order::Stamp stamp;
+  std::size_t piece = 0;  // its number in a trace
 };
 
 struct Queues {
@@ -62,6 +64,7 @@ void perform(TaskId id) {
   const auto node = queues().pending.extract(id);
   const OpenArena open;
   order::begin(node.mapped().stamp, queues().pending.empty());
+  set_running_piece(node.mapped().piece);
   try {
     node.mapped().work();
   } catch (...) {
@@ -100,11 +103,11 @@ bool is_stream(cudaStream_t stream) {
 bool is_event(cudaEvent_t event) { return queues().events.contains(event); }
 bool is_done(TaskId task) { return !queues().pending.contains(task); }
 
-TaskId enqueue(cudaStream_t stream, std::function<void()> work, std::size_t behind) {
+TaskId enqueue(cudaStream_t stream, Piece piece, std::function<void()> work, std::size_t behind) {
   const std::lock_guard lock(runtime_mutex());
   auto& q = queues();
   CUstream_st& target = stream_of(stream);
-  if (target.capture != nullptr) return capture(target, std::move(work), behind), 0;
+  if (target.capture != nullptr) return capture(target, std::move(piece), std::move(work), behind), 0;
   Task task{{target.last, behind}, std::move(work), {}};
   target.clock.join(order::host());
   if (&target == &q.legacy) {
@@ -117,6 +120,7 @@ TaskId enqueue(cudaStream_t stream, std::function<void()> work, std::size_t behi
   target.clock.set(target.number, ++target.queued);
   task.stamp = {target.number, target.queued, target.clock};
   const TaskId id = q.next++;
+  task.piece = note_piece(std::move(piece), id, task.after, target);
   target.last = id;
   q.pending.emplace(id, std::move(task));
   if (!q.late) run_task(id);
@@ -134,6 +138,7 @@ void finish(TaskId task) {
 
 void finish_stream(cudaStream_t stream) {
   const std::lock_guard lock(runtime_mutex());
+  note_host_wait(stream_of(stream).last);
   finish(stream_of(stream).last);
   host_waited_for(stream_of(stream).clock);
 }
@@ -213,9 +218,11 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
   if (event->capture != nullptr || stream_of(stream).capture != nullptr)
     return result(wait_in_capture(stream, event));
   stream_of(stream).clock.join(event->clock);
-  if (is_done(event->task)) return result(cudaSuccess);
-  const TaskId id = enqueue(stream, [] {});
-  queues().pending.at(id).after.push_back(event->task);
+  note_wait(stream_of(stream), event->task);
+  const bool done = is_done(event->task);
+  if (done && !is_traced()) return result(cudaSuccess);
+  const TaskId id = enqueue(stream, {}, [] {});
+  if (!done) queues().pending.at(id).after.push_back(event->task);
   return result(cudaSuccess);
 }
 
@@ -243,7 +250,7 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   if (!is_stream(stream) || !is_event(event)) return result(cudaErrorInvalidResourceHandle);
   if (record_in_capture(event, stream)) return result(cudaSuccess);
   event->recorded = true;
-  event->task = enqueue(stream, [event] {
+  event->task = enqueue(stream, {}, [event] {
     if (is_event(event)) event->milliseconds = now_milliseconds();
   });
   event->clock = stream_of(stream).clock;
@@ -254,6 +261,7 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   const std::lock_guard lock(runtime_mutex());
   if (!is_event(event)) return result(cudaErrorInvalidResourceHandle);
   if (event->capture != nullptr) return result(cudaErrorCapturedEvent);
+  note_host_wait(event->task);
   finish(event->task);
   host_waited_for(event->clock);
   return result(cudaSuccess);
@@ -284,6 +292,10 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEve
 
 cudaError_t cudaDeviceSynchronize() {
   if (const cudaError_t error = refuse_while_capturing(); error != cudaSuccess) return result(error);
+  {
+    const std::lock_guard lock(runtime_mutex());
+    note_host_wait_for_all();
+  }
   finish_all();
   order::host_waited_for_all();
   pinned_release();

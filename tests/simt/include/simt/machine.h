@@ -89,6 +89,10 @@ struct KernelProfile {
   std::uint64_t barriers = 0;
   std::uint64_t instructions = 0;          // loads and stores
   std::uint64_t partial_instructions = 0;  // made by only some of a warp's lanes
+  std::uint64_t bytes_touched = 0;         // of device memory, in sectors, each once in a launch
+  // The most times that a thread of one block waited for loads of device memory, one wait after the other, by
+  // launch: a load waits anew behind a store or a barrier, and behind eight loads that wait together.
+  std::uint64_t load_waits = 0;
 
   KernelProfile& operator+=(const KernelProfile& other);
   bool operator==(const KernelProfile&) const = default;
@@ -98,6 +102,9 @@ void profile(bool on);
 // Returns the counts of a kernel by its name in launch_log; zeros if it did not run.
 KernelProfile kernel_profile(const std::string& name);
 std::vector<std::string> profiled_kernels();
+// Returns how many bytes of device memory were touched since profile(true), in sectors, by kernels, copies
+// and libraries, each once.
+std::uint64_t profiled_bytes();
 
 // -- device side --
 
