@@ -51,6 +51,12 @@ struct WeightAdjoint {
   Index slice() const { return set * (image.elements() + s.out_channels * y_stride); }
 };
 
+// Not inline: simd::sum takes an address, for which g++ would keep the caller's accumulators in memory.
+template <class T>
+[[gnu::noinline]] T sum_lanes(Vector<T> v) {
+  return simd::sum<T>(v);
+}
+
 template <class T>
 T sum_row(const T* x, Index n) {
   Vector<T> lanes[2] = {};
@@ -99,7 +105,7 @@ void correlate_tile(const WeightAdjoint<T>& k, Index images, const T* x, const T
 #pragma GCC unroll 8
   for (int o = 0; o < O; ++o)
 #pragma GCC unroll 3
-    for (int i = 0; i < Taps; ++i) to[o * row + i] += simd::sum<T>(acc[o][i]);
+    for (int i = 0; i < Taps; ++i) to[o * row + i] += sum_lanes<T>(acc[o][i]);
 }
 
 // Calls f(std::integral_constant<int, n>) for n in 1..most.
