@@ -9,11 +9,6 @@
 namespace stillpoint::bench {
 namespace {
 
-Pass operator+(const Pass& a, const Pass& b) {
-  return {a.executed + b.executed, a.nominal + b.nominal, a.history + b.history};
-}
-Pass operator*(double n, const Pass& a) { return {n * a.executed, n * a.nominal, n * a.history}; }
-
 Index width_of(const HeadLayer& layer) {
   return layer.w.dim(0) * (layer.activation == Activation::fourier ? 2 : 1);
 }
@@ -33,17 +28,12 @@ Cost position_cost(const std::vector<HeadLayer>& layers, bool input_needs_gradie
   return cost;
 }
 
-// One evaluation of f on all sequences, and the products of scores and values within it.
-struct CellCost {
-  double maps, attention;
-};
-CellCost cell_cost(const DeqConfig& c, double batch, double length) {
-  const double d = double(c.d);
-  // Scores of keys and of positions, and sums of values, over keys that are not ahead.
-  return {batch * length * (4 * d * d + 2 * d * double(c.inner)), batch * 3 * d * length * (length + 1) / 2};
-}
-
 }  // namespace
+
+Pass operator+(const Pass& a, const Pass& b) {
+  return {a.executed + b.executed, a.nominal + b.nominal, a.history + b.history};
+}
+Pass operator*(double n, const Pass& a) { return {n * a.executed, n * a.nominal, n * a.history}; }
 
 Cost operator+(const Cost& a, const Cost& b) {
   return {a.forward + b.forward, a.backward + b.backward, a.kept + b.kept};
@@ -102,47 +92,56 @@ Cost image_lift_cost(const Shape& image, Index channels, Index d, Index batch) {
 Pass root_solver_pass(const std::string& method, double state, double evaluations) {
   Pass pass{.history = state * evaluations};  // the iterates
   if (evaluations < 2 || method == "picard") return pass;
+  const double steps = evaluations - 2;  // after the first, which is a plain one
   if (method == "anderson") {
     constexpr double memory = 6;
     for (double i = 1; i < evaluations; ++i) pass.executed += 3 * std::min(i, memory) * state;
-  } else {  // Broyden: update k reads k rows of U and of V twice, and makes two dot products
-    pass.executed = 2 * std::pow(evaluations - 2, 2) * state;
+  } else if (method == "gmres") {  // step k reads k rows of both histories four times, and its own twice
+    pass.executed = (4 * steps * (steps - 1) / 2 * 2 + 5 * steps) * state;
+  } else {  // Broyden: step k reads k rows of U and of V twice, and makes two dot products
+    pass.executed = 2 * steps * steps * state;
   }
   pass.nominal = pass.executed;
   pass.history += 2 * state * (evaluations - 1);
   return pass;
 }
 
+Cost deq_cell_cost(const DeqConfig& c, Index batch, Index length) {
+  const double n = double(batch), l = double(length), d = double(c.d);
+  const double maps = n * l * (4 * d * d + 2 * d * double(c.inner));
+  // Scores of keys and of positions, and sums of values, over keys that are not ahead.
+  const double attention = n * 3 * d * l * (l + 1) / 2;
+  // The normalised states, q k v, sums of the softmax, the attention's and the hidden layer's outputs, f.
+  return {{maps + attention, maps + attention},
+          {maps + 2 * attention, maps + 2 * attention},
+          n * l * (7 * d + double(c.heads) + double(c.inner))};
+}
+
 Cost deq_cost(const DeqConfig& c, Index tokens, Index batch, Index length, const Evaluations& solved) {
-  const double n = double(batch), l = double(length), d = double(c.d), v = double(tokens);
-  const CellCost f = cell_cost(c, n, l);
-  const double state = n * l * d;
-  // The evaluation at the solution is recorded. It keeps both normalised states, q k v, the sums of the
-  // softmax, the attention's and the hidden layer's outputs, and f.
-  Cost cost;
-  cost.kept = n * l * (7 * d + double(c.heads) + double(c.inner));
-  const double forward = (solved.forward + 1) * (f.maps + f.attention);
-  cost.forward = Pass{forward, forward} + root_solver_pass(c.solver, state, solved.forward);
-  // A product with J^T, which also recomputes no score; the last one reaches the parameters as well.
-  const double backward = (solved.backward + 1) * (f.maps + 2 * f.attention) + f.maps;
-  cost.backward = Pass{backward, backward} + root_solver_pass(c.adjoint_solver, state, solved.backward);
+  const double n = double(batch), l = double(length), d = double(c.d), v = double(tokens), state = n * l * d;
+  const Cost f = deq_cell_cost(c, batch, length);
+  // The evaluation at the solution is recorded, and the last product with J^T also reaches the parameters.
+  Cost cost{(solved.forward + 1) * f.forward + root_solver_pass(c.solver, state, solved.forward),
+            (solved.backward + 1) * f.backward + root_solver_pass(c.adjoint_solver, state, solved.backward),
+            f.kept};
+  const double maps = n * l * (4 * d * d + 2 * d * double(c.inner));
+  cost.backward = cost.backward + Pass{maps, maps};
   return cost + map_cost(n * l * 3 * d * d, n * l * 4 * d) + map_cost(l * d * d, l * d, false) +
          map_cost(n * l * d * v, n * l * v);
 }
 
+Work work_of(const Pass& pass, double floats) {
+  return {2 * pass.executed, 2 * pass.nominal, 4 * (floats + 2 * pass.history)};
+}
+
 Work training_work(const Cost& cost, double parameters, double data) {
   // Parameters, gradients and both moments are read and written.
-  const double floats =
-      data + 8 * parameters + 2 * (cost.kept + cost.forward.history + cost.backward.history);
-  return {.flops = 2 * (cost.forward.executed + cost.backward.executed),
-          .nominal_flops = 2 * (cost.forward.nominal + cost.backward.nominal),
-          .bytes = 4 * floats};
+  const double floats = data + 8 * parameters + 2 * cost.kept;
+  return work_of(cost.forward + cost.backward, floats);
 }
 
 Work evaluation_work(const Cost& cost, double parameters, double data, double output) {
-  return {.flops = 2 * cost.forward.executed,
-          .nominal_flops = 2 * cost.forward.nominal,
-          .bytes = 4 * (data + parameters + output + 2 * cost.forward.history)};
+  return work_of(cost.forward, data + parameters + output);
 }
 
 }  // namespace stillpoint::bench

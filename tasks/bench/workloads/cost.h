@@ -21,6 +21,10 @@ struct Cost {
 };
 Cost operator+(const Cost& a, const Cost& b);
 Cost operator*(double n, const Cost& a);
+Pass operator+(const Pass& a, const Pass& b);
+Pass operator*(double n, const Pass& a);
+// Of a call that only computes: `floats` are read or written once, and the history twice.
+Work work_of(const Pass& pass, double floats);
 
 // A linear map or convolution of so many multiply-adds, which leaves its output. The gradient of an input
 // takes as many again, and so does that of the weights.
@@ -48,8 +52,15 @@ Cost deq_cost(const DeqConfig& config, Index tokens, Index batch, Index length, 
 // The monDEQ on images (colours,side,side).
 Cost mondeq_cost(const MonDeqConfig& config, Index colours, Index side, Index batch, Device device,
                  const Evaluations& solved);
+// One evaluation of its cell, which leaves `kept`, and its product with J^T.
+Cost deq_cell_cost(const DeqConfig& config, Index batch, Index length);
 // A solve of so many evaluations for states of `state` floats, besides the evaluations.
 Pass root_solver_pass(const std::string& method, double state, double evaluations);
+// What the monDEQ builds in a pass: frequencies of the kernels and of W, and the inverses.
+Pass splitting_setup(const MonDeqConfig& config, Index side);
+// The floats of a batch's state, and of the frequencies with which V, or W, is applied.
+double splitting_state(const MonDeqConfig& config, Index side, Index batch);
+double splitting_frequencies(const MonDeqConfig& config, Index side);
 // One iteration of the splitting, or of its adjoint.
 Pass splitting_pass(const MonDeqConfig& config, Index side, Index batch, Device device, bool adjoint);
 

@@ -27,25 +27,15 @@ std::vector<Tier> tiers_of(const MonDeqConfig& config, Index side) {
   return tiers;
 }
 
-double state_of(const std::vector<Tier>& tiers) {
-  double floats = 0;
-  for (const Tier& t : tiers) floats += t.c * t.places();
-  return floats;
-}
-
 // Complex products per frequency: a multiply-add of complex numbers is four real ones.
-Pass spectral(double frequencies, double rows, double columns, double samples) {
+Pass per_frequency(double frequencies, double rows, double columns, double samples) {
   const double products = 4 * frequencies * rows * columns * samples;
   return {products, products};
 }
 Pass transform(Index n, double images, Device device) {
   return {images * transform_products(n, device), images * fast_transform_products(n)};
 }
-void add(Pass& to, const Pass& p, double times = 1) {
-  to.executed += times * p.executed;
-  to.nominal += times * p.nominal;
-  to.history += times * p.history;
-}
+void add(Pass& to, const Pass& p, double times = 1) { to = to + times * p; }
 
 // V r, or V^T r, by substitution over the tiers (solvers/monotone/monotone_inverse.cpp).
 Pass resolvent(const std::vector<Tier>& tiers, double samples, Device device, bool transposed) {
@@ -53,27 +43,27 @@ Pass resolvent(const std::vector<Tier>& tiers, double samples, Device device, bo
   for (std::size_t i = 0; i < tiers.size(); ++i) {
     const Tier& t = tiers[i];
     add(pass, transform(t.n, t.c * samples, device), 2);
-    add(pass, spectral(t.f(), t.c, t.c, samples));
+    add(pass, per_frequency(t.f(), t.c, t.c, samples));
     if (i > 0) {  // from the tier before, or to it
       add(pass, transform(tiers[i - 1].n / 2, t.c * samples, device));
       add(pass, transform(t.n, t.c * samples, device));
-      add(pass, spectral(t.f(), t.c, t.c, samples));
+      add(pass, per_frequency(t.f(), t.c, t.c, samples));
     }
     if (t.c2 == 0) continue;
-    add(pass, spectral(t.f(), t.c2, t.c, samples), transposed ? 3 : 2);
-    add(pass, spectral(t.half_f(), t.c2, t.c2, samples));
-    add(pass, spectral(t.f(), t.c, t.c, samples));
+    add(pass, per_frequency(t.f(), t.c2, t.c, samples), transposed ? 3 : 2);
+    add(pass, per_frequency(t.half_f(), t.c2, t.c2, samples));
+    add(pass, per_frequency(t.f(), t.c, t.c, samples));
   }
   return pass;
 }
 
-// W z by a single tier's spectrum, or by convolutions: A twice, S, and twice the sampled one.
+// W z by a single tier by frequencies, or by convolutions: A twice, S, and twice the sampled one.
 Pass product(const std::vector<Tier>& tiers, double samples, Device device) {
   Pass pass;
   if (tiers.size() == 1) {
     const Tier& t = tiers[0];
     add(pass, transform(t.n, t.c * samples, device), 2);
-    add(pass, spectral(t.f(), t.c, t.c, samples));
+    add(pass, per_frequency(t.f(), t.c, t.c, samples));
     return pass;
   }
   for (const Tier& t : tiers) {
@@ -89,29 +79,14 @@ Pass product_gradient(const std::vector<Tier>& tiers, double samples, Device dev
   if (tiers.size() == 1) {
     const Tier& t = tiers[0];
     add(pass, transform(t.n, t.c * samples, device), 2);
-    add(pass, spectral(t.f(), t.c, t.c, samples));
-    add(pass, spectral(t.f(), t.c, t.c, t.c));
+    add(pass, per_frequency(t.f(), t.c, t.c, samples));
+    add(pass, per_frequency(t.f(), t.c, t.c, t.c));
     add(pass, {2 * 18 * t.f() * t.c * t.c, 2 * 18 * t.f() * t.c * t.c});
     return pass;
   }
   for (const Tier& t : tiers) {  // three products for A and for the sampled one, one for S
     const double taps = 9 * samples * t.places() * (4 * t.c * t.c + 3 * t.c * t.c2 / 4);
     add(pass, {taps, taps});
-  }
-  return pass;
-}
-
-// What a forward pass builds once: spectra of the kernels, those of W, and the inverses.
-Pass setup(const std::vector<Tier>& tiers, bool resolvent) {
-  Pass pass;
-  for (const Tier& t : tiers) {
-    const double kernels = 18 * t.f() * t.c * (2 * t.c + (resolvent ? t.c2 : 0));
-    add(pass, {kernels, kernels});
-    add(pass, spectral(t.f(), t.c, t.c, t.c), resolvent ? 2 : 1);
-    if (!resolvent || t.c2 == 0) continue;
-    const double grams = 8 * t.f() * t.c * t.c2 * (t.c + t.c2);  // of real blocks
-    add(pass, {grams, grams});
-    add(pass, spectral(t.half_f(), t.c2, t.c2, t.c2));
   }
   return pass;
 }
@@ -129,6 +104,43 @@ double transform_products(Index n, Device device) {
 
 double fast_transform_products(Index n) { return 1.25 * double(n * n) * std::log2(double(n * n)); }
 
+Pass splitting_setup(const MonDeqConfig& config, Index side) {
+  const bool resolvent = config.solver == "peaceman-rachford";
+  Pass pass;
+  for (const Tier& t : tiers_of(config, side)) {
+    const double kernels = 18 * t.f() * t.c * (2 * t.c + (resolvent ? t.c2 : 0));
+    add(pass, {kernels, kernels});
+    add(pass, per_frequency(t.f(), t.c, t.c, t.c), resolvent ? 2 : 1);
+    if (!resolvent || t.c2 == 0) continue;
+    const double grams = 8 * t.f() * t.c * t.c2 * (t.c + t.c2);  // of real blocks
+    add(pass, {grams, grams});
+    add(pass, per_frequency(t.half_f(), t.c2, t.c2, t.c2));
+  }
+  return pass;
+}
+
+double splitting_state(const MonDeqConfig& config, Index side, Index batch) {
+  double floats = 0;
+  for (const Tier& t : tiers_of(config, side)) floats += t.c * t.places();
+  return double(batch) * floats;
+}
+
+// Real blocks take four floats per complex number. Forward-backward applies more than one tier's W by
+// kernels.
+double splitting_frequencies(const MonDeqConfig& config, Index side) {
+  const std::vector<Tier> tiers = tiers_of(config, side);
+  const bool resolvent = config.solver == "peaceman-rachford";
+  double floats = 0;
+  for (std::size_t i = 0; i < tiers.size(); ++i) {
+    const Tier& t = tiers[i];
+    if (!resolvent && tiers.size() > 1)
+      floats += 9 * t.c * (2 * t.c + t.c2);
+    else  // V, A of later tiers, the sampled convolution and the coarse inverse
+      floats += 4 * (t.f() * t.c * (t.c * (i > 0 ? 2 : 1) + t.c2) + t.half_f() * t.c2 * t.c2);
+  }
+  return floats;
+}
+
 Pass splitting_pass(const MonDeqConfig& config, Index side, Index batch, Device device, bool adjoint) {
   const std::vector<Tier> tiers = tiers_of(config, side);
   const double samples = double(batch);
@@ -137,7 +149,7 @@ Pass splitting_pass(const MonDeqConfig& config, Index side, Index batch, Device 
     pass = resolvent(tiers, samples, device, adjoint);
   else  // a transposed product of convolutions records them first
     add(pass, product(tiers, samples, device), adjoint && tiers.size() > 1 ? 2 : 1);
-  pass.history = samples * state_of(tiers);
+  pass.history = splitting_state(config, side, batch);
   return pass;
 }
 
@@ -147,12 +159,12 @@ Cost mondeq_cost(const MonDeqConfig& config, Index colours, Index side, Index ba
   const double samples = double(batch);
   const Tier &first = tiers.front(), &last = tiers.back();
   Cost cost;
-  add(cost.forward, setup(tiers, config.solver == "peaceman-rachford"));
+  add(cost.forward, splitting_setup(config, side));
   add(cost.forward, splitting_pass(config, side, batch, device, false), solved.forward);
   add(cost.forward, product(tiers, samples, device));
   add(cost.backward, splitting_pass(config, side, batch, device, true), solved.backward);
   add(cost.backward, product_gradient(tiers, samples, device));
-  cost.kept = 3 * samples * state_of(tiers);  // z at the solution, W z + b, and the output
+  cost.kept = 3 * splitting_state(config, side, batch);  // z at the solution, W z + b, and the output
   cost = cost + map_cost(9 * samples * double(colours) * first.c * first.places(), 0, false);
   double cells = last.places();
   if (tiers.size() == 1) {  // a sum over each cell, which is executed as a product with a matrix of cells

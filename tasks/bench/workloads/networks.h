@@ -79,4 +79,9 @@ void set_solved(Network& network, const Model& model) {
   network.solved = [reports] { return reports->read(); };
 }
 
+// Makes a call of a solve, forward or backward. The work of a solve with a tolerance is that of its first
+// run.
+Call solve_call(const Sizes& s, const std::function<PendingReport()>& solve, bool backward,
+                const std::function<Work(double evaluations)>& work);
+
 }  // namespace stillpoint::bench

@@ -8,6 +8,10 @@ const std::vector<Workload>& workloads() {
     std::vector<Workload> rows;
     add_steps(rows);
     add_evaluations(rows);
+    add_root_solvers(rows);
+    add_splittings(rows);
+    add_kernels(rows);
+    add_solver_kernels(rows);
     return rows;
   }();
   return all;

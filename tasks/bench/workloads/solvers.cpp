@@ -1,0 +1,158 @@
+// Solver workloads of the DEQ: an evaluation, a product with J^T, whole solves, and the steps by themselves.
+#include <cmath>
+
+#include "tasks/bench/workloads/cost.h"
+#include "tasks/bench/workloads/families.h"
+#include "tasks/bench/workloads/networks.h"
+
+namespace stillpoint::bench {
+namespace {
+
+// The cell of a DEQ for random tokens, and a point near its solution.
+struct CellCase {
+  DeqConfig config;
+  DeqCell f;
+  Tensor z;
+  double floats;  // that f reads besides z
+};
+
+CellCase cell_case(const Sizes& s, Device device) {
+  constexpr Index tokens = 10;
+  Initializer init(0, {DType::float32, device});
+  const Recording off(false);
+  CellCase c{{.d = s.width, .inner = s.width}, {}, {}, 0};
+  c.f = DeqTransformer(init, c.config, tokens).cell(integer_data({s.batch, s.length}, 1, tokens - 1, device));
+  c.z = c.f(c.f(Tensor::zeros({s.batch, s.length, s.width}, init.options())));
+  for (const Tensor& t : c.f.tensors()) c.floats += double(t.size());
+  return c;
+}
+
+std::unique_ptr<SolveMethod> method_of(const std::string& name, Index evaluations) {
+  const Index memory = std::max<Index>(1, evaluations);
+  if (name == "anderson") return anderson();
+  if (name == "picard") return picard();
+  if (name == "gmres") return gmres({.memory = memory});
+  return broyden({.memory = memory});
+}
+
+Call evaluation(const Sizes& s, Device device) {
+  const CellCase c = cell_case(s, device);
+  return {
+      .work = work_of(deq_cell_cost(c.config, s.batch, s.length).forward, c.floats + 2 * double(c.z.size())),
+      .examples = s.batch,
+      .run = [c] {
+        const Recording off(false);
+        c.f(c.z);
+      }};
+}
+
+Call product(const Sizes& s, Device device) {
+  const CellCase c = cell_case(s, device);
+  const Cost cost = deq_cell_cost(c.config, s.batch, s.length);
+  const Tensor z = c.z.variable(), y = c.f(z), u = normal_data(z.shape(), 3, device);
+  return {.work = work_of(cost.backward, c.floats + cost.kept + 2 * double(z.size())),
+          .examples = s.batch,
+          .run = [z, y, u] { grad(y, {z}, u); }};
+}
+
+SolveOptions options_of(const Sizes& s, Device device, bool relative) {
+  return {.max_steps = evaluations_of(s),
+          .tolerance = s.tolerance * (relative ? 1 : std::sqrt(double(s.length * s.width))),
+          .relative = relative,
+          .check_every = s.tolerance > 0 || device == Device::cpu ? 1 : 0};
+}
+
+Call forward_solve(const Sizes& s, Device device) {
+  const CellCase c = cell_case(s, device);
+  const Tensor z0 = Tensor::zeros(c.z.shape(), c.z.options());
+  const auto solve = [c, z0, s, options = options_of(s, device, false)] {
+    return start_solve(c.f, z0, *method_of(s.solver, options.max_steps), options).report;
+  };
+  return solve_call(s, solve, false, [c, s](double evaluations) {
+    return work_of(evaluations * deq_cell_cost(c.config, s.batch, s.length).forward +
+                       root_solver_pass(s.solver, double(c.z.size()), evaluations),
+                   c.floats + double(c.z.size()));
+  });
+}
+
+// At a solution, where J is what training meets.
+Call backward_solve(const Sizes& s, Device device) {
+  const CellCase c = cell_case(s, device);
+  const Tensor z = start_solve(c.f, c.z, *broyden(), {.tolerance = 0, .check_every = 0}).z.variable();
+  const Tensor y = c.f(z), g = normal_data(z.shape(), 3, device);
+  const auto solve = [z, y, g, s, options = options_of(s, device, true)] {
+    const auto vjp = [&](const Tensor& u) { return grad(y, {z}, u)[0]; };
+    return solve_adjoint(vjp, g, *method_of(s.solver, options.max_steps), options).report;
+  };
+  return solve_call(s, solve, true, [c, s](double evaluations) {
+    const Cost cost = deq_cell_cost(c.config, s.batch, s.length);
+    return work_of(evaluations * cost.backward + root_solver_pass(s.solver, double(c.z.size()), evaluations),
+                   c.floats + cost.kept + 2 * double(c.z.size()));
+  });
+}
+
+// The method's own work in a solve, on states and values of f that were drawn before.
+Call steps(const Sizes& s, Device device) {
+  std::vector<std::pair<Tensor, Tensor>> points;
+  const Shape shape{s.batch, s.length, s.width};
+  for (Index i = 0; i + 1 < s.evaluations; ++i)
+    points.emplace_back(normal_data(shape, std::uint64_t(2 * i), device),
+                        normal_data(shape, std::uint64_t(2 * i + 1), device));
+  const double state = double(count(shape));
+  return {.work = work_of(root_solver_pass(s.solver, state, double(s.evaluations)), 0),
+          .examples = s.batch,
+          .run = [points, s] {
+            const Recording off(false);
+            const auto method = method_of(s.solver, s.evaluations);
+            for (const auto& [z, f] : points) method->next(z, f);
+          }};
+}
+
+}  // namespace
+
+Call solve_call(const Sizes& s, const std::function<PendingReport()>& solve, bool backward,
+                const std::function<Work(double evaluations)>& work) {
+  const auto report = std::make_shared<PendingReport>();
+  const auto run = [report, solve] {
+    *report = {};
+    *report = solve();
+  };
+  double evaluations = double(s.evaluations);
+  if (s.tolerance > 0) {
+    run();
+    evaluations = double(report->read().steps);
+  }
+  return {.work = work(evaluations),
+          .examples = s.batch,
+          .run = run,
+          .loss = [report] { return report->read().residual; },
+          .solved = [report, backward]() -> Evaluations {
+            const double steps = double(report->read().steps);
+            return backward ? Evaluations{0, steps} : Evaluations{steps, 0};
+          }};
+}
+
+void add_root_solvers(std::vector<Workload>& workloads) {
+  const Axes once{.batch = true, .length = true, .width = true};
+  Axes solve = once, adjoint = once;
+  solve.evaluations = adjoint.evaluations = true;
+  solve.solvers = {"broyden", "anderson", "picard"};
+  adjoint.solvers = {"broyden", "anderson", "picard", "gmres"};
+  Sizes cell;
+  cell.batch = 1;
+  cell.length = 520;
+  cell.width = 40;
+  Sizes usual = cell;
+  usual.evaluations = 30;
+  usual.solver = "broyden";
+  workloads.push_back(
+      {"solver/deq/evaluation", "f(z) of the DEQ-Transformer once", cell, once, "", evaluation});
+  workloads.push_back({"solver/deq/product", "J^T u of the DEQ-Transformer once", cell, once, "", product});
+  workloads.push_back({"solver/deq/forward", "a solve of z = f(z)", usual, solve, "", forward_solve});
+  workloads.push_back(
+      {"solver/deq/backward", "a solve of u = J^T u + g", usual, adjoint, "", backward_solve});
+  workloads.push_back(
+      {"solver/deq/steps", "the steps of a solve, without evaluations of f", usual, adjoint, "", steps});
+}
+
+}  // namespace stillpoint::bench
