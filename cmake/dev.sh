@@ -19,7 +19,7 @@ for_optuna=(python3 python3-venv)
 for_packages=(dpkg-dev file python3)
 for_tidy=(clang-tidy)
 for_style=(clang-format-14 doxygen)
-optional=(ccache libdnnl-dev libbenchmark-dev gnuplot-nox libarchive-dev libmatio-dev libopenmpi-dev openmpi-bin)
+optional=(ccache libdnnl-dev libbenchmark-dev libarchive-dev libmatio-dev libopenmpi-dev openmpi-bin)
 
 installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
 

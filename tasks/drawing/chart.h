@@ -1,40 +1,47 @@
-// Draws figures as inline SVG in the page's colours: lines over steps, and eigenvalues on the complex plane.
+// Charts as SVG: lines, steps and points on linear or logarithmic axes, inside a page or as a file.
 #pragma once
-#include <complex>
+#include <filesystem>
 #include <string>
 #include <vector>
 
-#include "tasks/report/html.h"
+#include "tasks/drawing/frame.h"
+#include "tasks/drawing/html.h"
 
-namespace stillpoint::report {
+namespace stillpoint::drawing {
 
-// Returns the colour and dash of the k-th run (or split) of a section, the same in all its figures and
-// tables. Six colours and five dashes give 30 pairs before one repeats.
-std::string series_class(std::size_t k);
-// Writes a short line in a series' colour and dash, for legends and headings.
-void write_swatch(HtmlWriter& out, std::size_t k);
+// steps: the value stays until the next x; limit: a line through points that are no data.
+enum class Look { line, steps, limit, points };
 
-struct Line {
-  std::string label;
-  std::size_t style = 0;  // for series_class
-  std::vector<double> x, y;
+struct Series {
+  std::string label;      // in the legend; empty: not there
+  std::string note = {};  // beside the label: the last value, a count
+  std::size_t style = 0;  // for series_class, and for the shape of marks
+  Look look = Look::line;
+  std::vector<double> x, y = {};         // a point without a place on an axis is a gap
+  std::vector<std::string> names = {};   // per point, beside it, or below the chart if there is no room
+  std::vector<std::string> titles = {};  // per point, shown if the pointer is on its mark
 };
 
-struct LineChart {
-  std::string title;    // what the lines are: "valid loss"
-  std::string x_label;  // "step", "epoch", "time (min)"
-  std::string css;      // a class of the figure
-  std::vector<Line> lines;
+struct Chart {
+  std::string title;
+  AxisOptions x, y;
+  std::vector<Series> series = {};
+  bool unit_circle = false;  // the complex plane, whose unit has the same length on both axes
 };
 
 constexpr std::size_t most_vertices = 1000;  // per line
 
-// Writes a figure with a caption, and a legend with last values. Values that are not finite become gaps. The
-// y axis is logarithmic if all values are positive and span two decades.
-void write_line_chart(HtmlWriter& out, const LineChart& chart);
+// Returns the classes that give the k-th series its colour and dash, the same in all figures and tables of a
+// page. Six colours and five dashes give 30 pairs before one repeats.
+std::string series_class(std::size_t k);
+// Writes a short line in a series' colour and dash, for tables and headings.
+void write_swatch(HtmlWriter& out, std::size_t k);
 
-// Writes a plot of eigenvalues with the unit circle; a unit has the same length on both axes.
-void write_plane(HtmlWriter& out, const std::string& title,
-                 const std::vector<std::complex<double>>& eigenvalues, double tolerance);
+// Writes an svg element, 400 units wide, with title, axes and legend. Its style comes from the page.
+void write_chart(HtmlWriter& out, const Chart& chart);
+// Returns an SVG file with the charts one below the other, in its own style for light and dark screens.
+std::string svg_of(const std::vector<Chart>& charts);
+// Writes NAME.svg and its data NAME.csv, with a row per point.
+void write_figure(const std::filesystem::path& folder, const std::string& name, const Chart& chart);
 
-}  // namespace stillpoint::report
+}  // namespace stillpoint::drawing

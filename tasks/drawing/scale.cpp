@@ -6,7 +6,9 @@
 #include <cstdio>
 #include <cstdlib>
 
-namespace stillpoint::report {
+#include "kernels/device/error.h"
+
+namespace stillpoint::drawing {
 namespace {
 
 std::string fixed(double value, int decimals) {
@@ -24,18 +26,18 @@ std::string superscript(int exponent) {
 
 // Writes mantissa·10ⁿ, without a mantissa of 1.
 std::string scientific(double value, int digits) {
-  char text[64];
-  std::snprintf(text, sizeof text, "%.*e", digits - 1, value);
+  char number[64];
+  std::snprintf(number, sizeof number, "%.*e", digits - 1, value);
   char* end = nullptr;
-  const std::string whole = text, mantissa = whole.substr(0, whole.find('e'));
+  const std::string whole = number, mantissa = whole.substr(0, whole.find('e'));
   const int exponent = int(std::strtol(whole.c_str() + whole.find('e') + 1, &end, 10));
   std::string trimmed = mantissa;
   if (trimmed.find('.') != std::string::npos) {
     trimmed.erase(trimmed.find_last_not_of('0') + 1);
     if (trimmed.back() == '.') trimmed.pop_back();
   }
-  const std::string power = "10" + superscript(exponent);
-  return trimmed == "1" ? power : trimmed == "-1" ? "−" + power : trimmed + "·" + power;
+  const std::string sign = trimmed.starts_with('-') ? "−" : "", size = trimmed.substr(trimmed[0] == '-');
+  return text(sign, size == "1" ? "" : size + "·", "10", superscript(exponent));
 }
 
 // Writes "1234.5" as "1,234.5", with a minus sign instead of a hyphen.
@@ -88,7 +90,7 @@ std::vector<double> log_ticks(double low, double high, std::size_t most) {
   return ticks;
 }
 
-std::vector<std::string> tick_labels(const std::vector<double>& ticks) {
+std::vector<std::string> tick_labels(const std::vector<double>& ticks, bool log) {
   double largest = 0, smallest = INFINITY;
   for (const double tick : ticks) {
     largest = std::max(largest, std::abs(tick));
@@ -97,10 +99,8 @@ std::vector<std::string> tick_labels(const std::vector<double>& ticks) {
   const bool plain = largest < 1e6 && (smallest >= 9.9e-5 || smallest == INFINITY);
   std::vector<std::string> labels;
   for (const double tick : ticks) {
-    // On a linear axis all labels get the decimals of its finest tick; on a logarithmic one each has its own.
     int decimals = 0;
-    const bool mixed = smallest > 0 && largest / smallest >= 100;
-    for (const double other : mixed ? std::vector<double>{tick} : ticks)
+    for (const double other : log ? std::vector<double>{tick} : ticks)
       while (decimals < 6 &&
              std::abs(other * std::pow(10.0, decimals) - std::round(other * std::pow(10.0, decimals))) > 1e-6)
         ++decimals;
@@ -161,4 +161,4 @@ std::vector<std::size_t> thinned(const std::vector<double>& y, std::size_t most)
   return kept;
 }
 
-}  // namespace stillpoint::report
+}  // namespace stillpoint::drawing

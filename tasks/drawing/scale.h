@@ -4,15 +4,16 @@
 #include <string>
 #include <vector>
 
-namespace stillpoint::report {
+namespace stillpoint::drawing {
 
 // Returns at most `most` (2 or more) multiples of 1, 2 or 5 times a power of ten within [low, high].
 std::vector<double> linear_ticks(double low, double high, std::size_t most);
 // Returns the decades within [low, high], 0 < low; only every second (third, ...) one if there are more than
 // `most`, and also 2 and 5 times each decade if there are fewer than three.
 std::vector<double> log_ticks(double low, double high, std::size_t most);
-// Returns a label per tick with as many decimals as all of them need: 5,000; 0.25; 2e-5 as 2·10⁻⁵.
-std::vector<std::string> tick_labels(const std::vector<double>& ticks);
+// Returns a label per tick with as many decimals as all of them need, or each of its own if the axis is
+// logarithmic: 5,000; 0.25; 2e-5 as 2·10⁻⁵.
+std::vector<std::string> tick_labels(const std::vector<double>& ticks, bool log);
 
 // 80,466
 std::string grouped(long long number);
@@ -26,4 +27,4 @@ bool spans_decades(const std::vector<double>& values);
 // every bucket the lowest, the highest and one that is not finite, so that extremes and gaps stay.
 std::vector<std::size_t> thinned(const std::vector<double>& y, std::size_t most);
 
-}  // namespace stillpoint::report
+}  // namespace stillpoint::drawing

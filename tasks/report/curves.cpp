@@ -12,6 +12,10 @@ namespace {
 
 enum class Against { step, epoch, time };
 
+std::string name_of(Against against) {
+  return against == Against::step ? "step" : against == Against::epoch ? "epoch" : "time";
+}
+
 struct TimeUnit {
   const char* name;
   double seconds;
@@ -22,6 +26,11 @@ TimeUnit time_unit(const Group& group) {
   for (const RunData* run : group.runs) longest = std::max(longest, run->seconds);
   if (longest < 180) return {"s", 1};
   return longest < 3 * 3600 ? TimeUnit{"min", 60} : TimeUnit{"h", 3600};
+}
+
+double last_finite(const std::vector<double>& values) {
+  const auto found = std::find_if(values.rbegin(), values.rend(), [](double v) { return std::isfinite(v); });
+  return found == values.rend() ? NAN : *found;
 }
 
 struct Kind {
@@ -81,34 +90,30 @@ std::vector<Wanted> figures_of(const Group& group, const Kind& kind) {
   return wanted;
 }
 
-LineChart chart_of(const Group& group, const Wanted& wanted, Against against) {
+drawing::Chart chart_of(const Group& group, const Wanted& wanted, Against against) {
   const TimeUnit unit = time_unit(group);
   const bool several = group.runs.size() > 1;
-  const std::string x_label = against == Against::step    ? "step"
-                              : against == Against::epoch ? "epoch"
-                                                          : text("time (", unit.name, ")");
-  LineChart chart{.title = (several ? wanted.splits[0] + " " : "") + spaced(wanted.name),
-                  .x_label = x_label,
-                  .css = against == Against::step    ? "by-step"
-                         : against == Against::epoch ? "by-epoch"
-                                                     : "by-time",
-                  .lines = {}};
+  const std::string x_label = name_of(against) + (against == Against::time ? text(" (", unit.name, ")") : "");
+  drawing::Chart chart{.title = (several ? wanted.splits[0] + " " : "") + spaced(wanted.name),
+                       .x = {.name = x_label},
+                       .y = {.name = "", .scale = drawing::Scale::by_values}};
   for (std::size_t r = 0; r < group.runs.size(); ++r)
     for (std::size_t s = 0; s < wanted.splits.size(); ++s) {
       const LoggedMetric* metric = group.runs[r]->metric(wanted.splits[s], wanted.name);
       if (metric == nullptr) continue;
-      Line line{.label = several ? group.runs[r]->name : metric->split,
-                .style = several                    ? r
-                         : metric->split == "train" ? 0u
-                         : metric->split == "valid" ? 1u
-                                                    : 2u,
-                .x = against == Against::step    ? metric->step
-                     : against == Against::epoch ? metric->epoch
-                                                 : metric->seconds,
-                .y = metric->value};
+      drawing::Series line{.label = several ? group.runs[r]->name : metric->split,
+                           .note = readable(last_finite(metric->value)),
+                           .style = several                    ? r
+                                    : metric->split == "train" ? 0u
+                                    : metric->split == "valid" ? 1u
+                                                               : 2u,
+                           .x = against == Against::step    ? metric->step
+                                : against == Against::epoch ? metric->epoch
+                                                            : metric->seconds,
+                           .y = metric->value};
       if (against == Against::time)
         for (double& x : line.x) x /= unit.seconds;
-      if (line.x.size() == line.y.size()) chart.lines.push_back(std::move(line));
+      if (line.x.size() == line.y.size()) chart.series.push_back(std::move(line));
     }
   return chart;
 }
@@ -144,7 +149,8 @@ std::string spread(const LoggedMetric& metric) {
   std::sort(finite.begin(), finite.end());
   const double middle = (finite[(finite.size() - 1) / 2] + finite[finite.size() / 2]) / 2;
   if (finite.front() == finite.back()) return readable(middle);
-  return readable(middle) + " (" + readable(finite.front()) + " to " + readable(finite.back()) + ")";
+  // Only the space before the bracket may break a line.
+  return readable(middle) + " (" + readable(finite.front()) + " to " + readable(finite.back()) + ")";
 }
 
 void write_solver_table(HtmlWriter& out, const Group& group) {
@@ -170,8 +176,10 @@ void write_kind(HtmlWriter& out, const Group& group, const Kind& kind) {
     for (const Wanted& figure : wanted)
       for (const Against against : {Against::step, Against::epoch, Against::time}) {
         if (against == Against::epoch && !has_epochs(group)) continue;
-        const LineChart chart = chart_of(group, figure, against);
-        if (!chart.lines.empty()) write_line_chart(out, chart);
+        const drawing::Chart chart = chart_of(group, figure, against);
+        if (chart.series.empty()) continue;
+        const auto box = out.open("figure", {{"class", text("by-", name_of(against))}});
+        write_chart(out, chart);
       }
   }
   if (kind.holds == is_solver) write_solver_table(out, group);

@@ -6,6 +6,7 @@
 #include "tasks/drawing/chart.h"
 #include "tasks/drawing/scale.h"
 #include "tasks/report/sections.h"
+#include "tasks/spectra/spectrum_files.h"
 
 namespace stillpoint::report {
 namespace {
@@ -162,7 +163,10 @@ void write_spectra(HtmlWriter& out, const Group& group) {
       const std::string title = run->name + (spectrum.name.empty() ? "" : ", " + spectrum.name);
       {
         const auto pair = out.open("div", {{"class", "spectrum"}});
-        write_plane(out, "Eigenvalues: " + title, spectrum.eigenvalues, spectrum.tolerance);
+        {
+          const auto figure = out.open("figure", {{"class", "plane"}});
+          write_chart(out, eigenvalue_chart(title, spectrum.eigenvalues, spectrum.tolerance));
+        }
         write_facts(out, spectrum.facts);
       }
       write_lists(out, spectrum.facts);

@@ -5,7 +5,7 @@
 #include <set>
 
 #include "engine/io/files.h"
-#include "tasks/report/html.h"
+#include "tasks/drawing/html.h"
 #include "tasks/report/sections.h"
 
 namespace stillpoint::report {
@@ -62,7 +62,7 @@ void write_head(HtmlWriter& out, const std::string& title) {
   out.empty("meta", {{"name", "color-scheme"}, {"content", "light dark"}});
   out.leaf("title", title + " – Stillpoint report");
   const auto style = out.open("style");
-  out.raw(style_sheet);
+  out.raw(style_sheet());
 }
 
 void write_header(HtmlWriter& out, const std::vector<RunData>& runs, const std::vector<Group>& groups) {

@@ -19,7 +19,7 @@ struct Written {
 // is given twice, or if the file cannot be written.
 Written write_report(const std::vector<std::filesystem::path>& folders, const std::filesystem::path& output);
 
-// The style sheet of every page.
-extern const char* const style_sheet;
+// Returns the style sheet of every page.
+std::string style_sheet();
 
 }  // namespace stillpoint::report

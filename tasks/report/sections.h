@@ -3,11 +3,13 @@
 #include <string>
 #include <vector>
 
-#include "tasks/report/html.h"
+#include "tasks/drawing/html.h"
 #include "tasks/report/run_data.h"
 #include "tasks/report/table.h"
 
 namespace stillpoint::report {
+
+using namespace drawing;
 
 // Runs of one task on the same data. The k-th run has the k-th line style.
 struct Group {

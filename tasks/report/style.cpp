@@ -1,23 +1,13 @@
-// The style sheet: two themes as custom properties, and curve colours that the colour-blind can tell apart.
+// The style sheet of a page: the palette in two themes, and the rules of what is not a chart.
+#include "tasks/drawing/style.h"
+
 #include "tasks/report/report.h"
 
 namespace stillpoint::report {
+namespace {
 
 // It contains no < and no &, so that it needs no escaping.
-const char* const style_sheet = R"(
-:root {
-  color-scheme: light dark;
-  --paper: #fcfcfa; --ink: #1c2024; --soft: #5a626a; --rule: #dcdfdd; --wash: #f1f3f1; --link: #005f9e;
-  --c0: #0069a8; --c1: #c04a00; --c2: #007a58; --c3: #a8327d; --c4: #86690a; --c5: #4d5358;
-  --hit: 0 105 168; --miss: 208 88 0;
-}
-@media (prefers-color-scheme: dark) {
-  :root {
-    --paper: #14171a; --ink: #e6e8ea; --soft: #9ba4ac; --rule: #31373c; --wash: #1d2226; --link: #6cb8f0;
-    --c0: #58aef0; --c1: #ff8b4a; --c2: #2cc79c; --c3: #f08fcb; --c4: #e2b93c; --c5: #c3c9ce;
-    --hit: 60 140 205; --miss: 214 106 40;
-  }
-}
+const char* const page_rules = R"(
 * { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; text-size-adjust: 100%; }
 body {
@@ -25,7 +15,7 @@ body {
   background: var(--paper); color: var(--ink);
   font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif;
 }
-h1, h2, h3, h4, figcaption, .label { overflow-wrap: anywhere; }
+h1, h2, h3, h4, figcaption { overflow-wrap: anywhere; }
 th { overflow-wrap: break-word; }
 h1 { font-size: clamp(1.7rem, 4vw, 2.4rem); line-height: 1.15; font-weight: 650; letter-spacing: -.02em; margin: 0; }
 h2 { font-size: 1.35rem; line-height: 1.25; font-weight: 650; letter-spacing: -.01em; margin: 0 0 1rem; }
@@ -43,10 +33,14 @@ section { margin-top: 3rem; padding-top: 1.5rem; border-top: 1px solid var(--rul
 .summary { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 27rem), 1fr)); gap: 0 3.5rem; align-items: start; }
 .summary > div { min-width: 0; }
 .summary h3 { margin-top: .75rem; }
-.scroll { overflow-x: auto; margin: 0 0 1.25rem; max-width: 100%; position: relative; }
+.scroll {
+  overflow-x: auto; margin: 0 0 1.25rem; max-width: 100%; position: relative;
+  background: linear-gradient(to left, var(--paper) 40%, transparent) right / 2.5rem 100% no-repeat local,
+    linear-gradient(to left, var(--rule), transparent) right / 1rem 100% no-repeat scroll;
+}
 .scroll:focus-visible, summary:focus-visible { outline: 2px solid var(--link); outline-offset: 3px; border-radius: 2px; }
 table { border-collapse: collapse; font-size: .875rem; line-height: 1.35; font-variant-numeric: tabular-nums lining-nums; }
-caption { text-align: left; color: var(--soft); font-size: .8125rem; padding-bottom: .6rem; }
+caption { text-align: left; max-width: calc(100vw - 2rem); color: var(--soft); font-size: .8125rem; padding-bottom: .6rem; }
 th, td { padding: .32rem .75rem; text-align: right; vertical-align: baseline; border-bottom: 1px solid var(--rule); }
 th { font-weight: 500; }
 thead th { font-weight: 600; border-bottom-color: var(--soft); vertical-align: bottom; }
@@ -83,32 +77,15 @@ details[open] > summary { margin-bottom: .75rem; }
 .pick-step:checked ~ .panels :is(.by-epoch, .by-time),
 .pick-epoch:checked ~ .panels :is(.by-step, .by-time),
 .pick-time:checked ~ .panels :is(.by-step, .by-epoch) { display: none; }
-.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 19rem), 1fr)); gap: 2rem 2.25rem; }
+.grid { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 21rem), 1fr)); gap: 2rem 2.25rem; }
 figure { margin: 0; min-width: 0; }
 figcaption { font-size: .9375rem; font-weight: 600; }
-.chart { display: block; width: 100%; height: auto; overflow: visible; margin-top: .5rem; }
-.chart text { font-size: 12.5px; fill: var(--soft); font-variant-numeric: tabular-nums; }
-.grid-line { stroke: var(--rule); stroke-width: 1; }
-.tick, .base { stroke: var(--soft); stroke-width: 1; }
-.curve path { fill: none; stroke: currentColor; stroke-width: 1.75; stroke-linejoin: round; stroke-linecap: round; }
-.curve circle { fill: currentColor; stroke: none; }
-.read-outs rect { fill: var(--ink); fill-opacity: 0; }
-.read-outs rect:hover { fill-opacity: .07; }
-.c0 { color: var(--c0); } .c1 { color: var(--c1); } .c2 { color: var(--c2); }
-.c3 { color: var(--c3); } .c4 { color: var(--c4); } .c5 { color: var(--c5); }
-.d1 path { stroke-dasharray: 6 4; } .d2 path { stroke-dasharray: 1.5 3.5; }
-.d3 path { stroke-dasharray: 9 3.5 1.5 3.5; } .d4 path { stroke-dasharray: 13 4; }
+.chart { display: block; width: 100%; height: auto; }
 .grid + .scroll { margin-top: 2rem; }
-.legend { list-style: none; margin: .35rem 0 0; padding: 0; font-size: .8125rem; line-height: 1.5; font-variant-numeric: tabular-nums; display: flex; flex-wrap: wrap; gap: 0 1.25rem; }
-.legend li { display: flex; align-items: center; gap: .45rem; min-width: 0; }
-.legend .last { color: var(--soft); }
 .swatch { width: 26px; height: 8px; flex: none; overflow: visible; }
 
 .spectrum { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 21.5rem), 1fr)); gap: 1.5rem 3rem; align-items: start; }
 .plane { max-width: 27rem; }
-.plane .swatch { height: 12px; }
-.unit { fill: none; stroke: var(--soft); stroke-width: 1.25; }
-.mark { fill: currentColor; fill-opacity: .6; stroke: currentColor; stroke-width: 1; }
 .pictures { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 22rem), 1fr)); gap: 1.75rem 2.25rem; }
 .picture img { display: block; width: 100%; height: auto; border-radius: .25rem; margin-bottom: .5rem; }
 
@@ -116,10 +93,9 @@ figcaption { font-size: .9375rem; font-weight: 600; }
   body { padding-top: 1.5rem; }
   .summary { gap: 0; }
   th, td { padding-left: .5rem; padding-right: .5rem; }
+  td { white-space: normal; }
 }
 @media print {
-  :root { color-scheme: light; --paper: #fff; --ink: #000; --soft: #444; --rule: #ccc; --wash: #f4f4f4;
-    --c0: #0069a8; --c1: #c04a00; --c2: #007a58; --c3: #a8327d; --c4: #86690a; --c5: #4d5358; --hit: 0 105 168; --miss: 208 88 0; }
   body { max-width: none; padding: 0; font-size: 10pt; }
   .pick + label:not(.pick:checked + label), nav, .read-outs { display: none; }
   .grid { grid-template-columns: repeat(2, 1fr); }
@@ -129,5 +105,16 @@ figcaption { font-size: .9375rem; font-weight: 600; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; }
 }
 )";
+
+}  // namespace
+
+std::string style_sheet() {
+  using drawing::palette, drawing::Theme;
+  return "\n:root { color-scheme: light dark; " + palette(Theme::light) +
+         "}\n@media (prefers-color-scheme: dark) { :root { " + palette(Theme::dark) +
+         "} }\n@media print { :root { color-scheme: light; " + palette(Theme::light) +
+         "--paper: #fff; --ink: #000; --soft: #444; --rule: #ccc; --wash: #f4f4f4; } }\n" + page_rules +
+         drawing::chart_rules;
+}
 
 }  // namespace stillpoint::report

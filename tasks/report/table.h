@@ -3,10 +3,12 @@
 #include <string>
 #include <vector>
 
-#include "tasks/report/html.h"
+#include "tasks/drawing/html.h"
 #include "tasks/report/run_data.h"
 
 namespace stillpoint::report {
+
+using namespace drawing;
 
 struct TableRow {
   std::string name;

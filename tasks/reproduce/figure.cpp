@@ -6,9 +6,9 @@
 
 #include "engine/io/files.h"
 #include "solvers/koopman/systems.h"
+#include "tasks/drawing/chart.h"
 #include "tasks/io/image.h"
 #include "tasks/io/metrics.h"
-#include "tasks/io/plot.h"
 #include "tasks/io/progress.h"
 #include "tasks/reproduce/runner.h"
 #include "tasks/spectra/spectrum_command.h"
@@ -36,53 +36,16 @@ Image above(const Image& a, const Image& b) {
   return out;
 }
 
-bool white_column(const Image& image, std::int64_t column) {
-  for (std::int64_t row = 0; row < image.height; ++row) {
-    const auto at = image.rgb.begin() + (row * image.width + column) * 3;
-    if (std::any_of(at, at + 3, [](std::uint8_t v) { return v != 255; })) return false;
-  }
-  return true;
-}
-
-// Returns columns first to last - 1 of the picture.
-Image columns_of(const Image& image, std::int64_t first, std::int64_t last) {
-  Image out{image.height, last - first, 3, {}};
-  for (std::int64_t row = 0; row < image.height; ++row) {
-    const auto at = image.rgb.begin() + row * image.width * 3;
-    out.rgb.insert(out.rgb.end(), at + first * 3, at + last * 3);
-  }
-  return out;
-}
-
 void append(Image& row, const Image& next) { row = row.height == 0 ? next : side_by_side(row, next, gap); }
-
-// Arranges panels of equal size in rows, without the white columns that all of them have at their sides.
-Image grid_of(const std::vector<Image>& panels, std::size_t in_row) {
-  Image grid, row;
-  std::int64_t first = panels[0].width, last = 0;
-  for (const Image& panel : panels)
-    for (std::int64_t column = 0; column < panel.width; ++column)
-      if (!white_column(panel, column)) {
-        first = std::min(first, column);
-        last = std::max(last, column + 1);
-      }
-  for (std::size_t i = 0; i < panels.size(); ++i) {
-    append(row, columns_of(panels[i], first, last));
-    if ((i + 1) % in_row != 0 && i + 1 < panels.size()) continue;
-    grid = above(grid, row);
-    row = {};
-  }
-  return grid;
-}
 
 void write_text(const fs::path& path, const std::string& markdown, std::ostream& out) {
   write_atomically(path, markdown);
   out << markdown << "\nwritten to " << shown(path.string()) << std::endl;
 }
 
-double last_loss(const Curve& curve) { return curve.y.empty() ? NAN : curve.y.back(); }
+double last_loss(const drawing::Series& curve) { return curve.y.empty() ? NAN : curve.y.back(); }
 
-std::string row_of(const Job& job, const Curve& by_time, const Curve& by_epoch) {
+std::string row_of(const Job& job, const drawing::Series& by_time, const drawing::Series& by_epoch) {
   const double epochs = by_epoch.x.empty() ? 0 : by_epoch.x.back(),
                seconds = by_time.x.empty() ? 0 : by_time.x.back();
   return "| " + job.cell->model + " | " + format_number(epochs) + " | " + format_duration(seconds) + " | " +
@@ -93,12 +56,13 @@ std::string row_of(const Job& job, const Curve& by_time, const Curve& by_epoch) 
 }  // namespace
 
 void write_spectra(const fs::path& folder, std::ostream& out) {
-  std::vector<Image> panels;
-  std::string markdown =
-      "# Fig. 2: Koopman eigenvalues and the four cases\n\n"
-      "Estimated from trajectories; the unit circle, the eigenvalues by their place, and the case of section "
-      "3.\n\n"
-      "| system | case | features | radius | on the circle | at 1 |\n|---|---|---:|---:|---:|---:|\n";
+  std::string pictures,
+      markdown =
+          "# Fig. 2: Koopman eigenvalues and the four cases\n\n"
+          "Estimated from trajectories; the unit circle, the eigenvalues by their place, and the case of "
+          "section "
+          "3.\n\n"
+          "| system | case | features | radius | on the circle | at 1 |\n|---|---|---:|---:|---:|---:|\n";
   for (const System& system : textbook_systems()) {
     SpectrumRequest request;
     request.system = system.name;
@@ -111,23 +75,24 @@ void write_spectra(const fs::path& folder, std::ostream& out) {
     markdown += text("| ", std::string(system.name), " | ", string_of(found, "case", path), " | ",
                      count("features"), " | ", format_number(number_of(found, "radius", path)), " | ",
                      count("on_circle"), " | ", count("at_one"), " |\n");
-    if (fs::exists(request.output / "spectrum.png"))
-      panels.push_back(read_image(request.output / "spectrum.png"));
+    pictures += text("![Eigenvalues of ", std::string(system.name), "](fig2/", std::string(system.name),
+                     "/spectrum.svg)\n");
   }
-  if (!panels.empty()) write_png(folder / "fig2.png", grid_of(panels, 4));
-  markdown += "\n```\nstillpoint reproduce fig2\n```\n";
+  markdown += "\n" + pictures + "\n```\nstillpoint reproduce fig2\n```\n";
   write_text(folder / "fig2.md", markdown, out);
 }
 
 void write_training_curves(const std::vector<Job>& jobs, const fs::path& folder, std::ostream& out) {
-  Plot time{"fig4-time", "Training loss against run time", "seconds", "loss", true, false, {}};
-  Plot epochs{"fig4-epochs", "Training loss against epochs", "epochs", "loss", true, false, {}};
+  const drawing::AxisOptions loss{.name = "loss", .scale = drawing::Scale::logarithmic};
+  drawing::Chart time{.title = "Training loss against time", .x = {.name = "time (s)"}, .y = loss};
+  drawing::Chart epochs{.title = "Training loss against epochs", .x = {.name = "epoch"}, .y = loss};
   std::string markdown =
       "# Fig. 4: training loss of copy memory against time and epochs\n\n"
       "| model | epochs | time | per epoch | last training loss | command |\n|---|---:|---:|---:|---:|---|\n";
   for (const Job& job : jobs) {
     if (!fs::exists(job.folder / "metrics.jsonl")) continue;
-    Curve by_time{job.cell->model, {}, {}}, by_epoch = by_time;
+    drawing::Series by_time{.label = job.cell->model, .style = time.series.size(), .x = {}},
+        by_epoch = by_time;
     const fs::path path = job.folder / config_name;
     const Json ran = read_json_file(path);
     const Json settings = member(ran, "config", path.string());
@@ -141,12 +106,13 @@ void write_training_curves(const std::vector<Job>& jobs, const fs::path& folder,
       return true;
     });
     markdown += row_of(job, by_time, by_epoch);
-    time.curves.push_back(std::move(by_time));
-    epochs.curves.push_back(std::move(by_epoch));
+    time.series.push_back(std::move(by_time));
+    epochs.series.push_back(std::move(by_epoch));
   }
-  for (const Plot* plot : {&time, &epochs})
-    if (const PlotResult result = plot_curves(folder, *plot); !result.note.empty())
-      out << result.note << "\n";
+  write_figure(folder, "fig4-time", time);
+  write_figure(folder, "fig4-epochs", epochs);
+  markdown +=
+      "\n![Training loss against time](fig4-time.svg)\n![Training loss against epochs](fig4-epochs.svg)\n";
   write_text(folder / "fig4.md", markdown, out);
 }
 

@@ -9,10 +9,10 @@
 namespace stillpoint {
 
 // Fig. 2: Koopman eigenvalues of textbook systems on the complex plane, at least one for each of the four
-// cases. Writes fig2.png, the files of each system in fig2/SYSTEM, and fig2.md.
+// cases. Writes the files of each system to fig2/SYSTEM, and fig2.md, which shows them.
 void write_spectra(const std::filesystem::path& folder, std::ostream& out);
 
-// Fig. 4: training loss of the runs against their time (fig4-time.{png,svg,dat}) and against epochs
+// Fig. 4: training loss of the runs against their time (fig4-time.{svg,csv}) and against epochs
 // (fig4-epochs...), and fig4.md. Runs without a log are left out.
 void write_training_curves(const std::vector<Job>& jobs, const std::filesystem::path& folder,
                            std::ostream& out);

@@ -101,13 +101,6 @@ std::string cuda() {
 #endif
 }
 
-std::string on_path(const std::string& tool) {
-  std::istringstream folders(std::getenv("PATH") != nullptr ? std::getenv("PATH") : "");
-  for (std::string folder; std::getline(folders, folder, ':');)
-    if (::access((std::filesystem::path(folder) / tool).c_str(), X_OK) == 0) return "found";
-  return "not found; plots are written as data and script only";
-}
-
 }  // namespace
 
 std::string describe_system() {
@@ -130,7 +123,6 @@ std::string describe_system() {
       << "CLI11:         " << CLI11_VERSION << "\n"
       << "libarchive:    " << libarchive() << "\n"
       << "matio:         " << matio() << "\n"
-      << "gnuplot:       " << on_path("gnuplot") << "\n"
       << "presets:       " << describe_presets() << "\n";
   return out.str();
 }

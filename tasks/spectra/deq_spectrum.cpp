@@ -7,7 +7,7 @@
 #include "engine/ops.h"
 #include "solvers/koopman/principal_basis.h"
 #include "solvers/koopman/systems.h"
-#include "tasks/io/plot.h"
+#include "tasks/drawing/chart.h"
 #include "tasks/paper/copy_memory.h"
 #include "tasks/spectra/spectrum_command.h"
 #include "tasks/spectra/spectrum_files.h"
@@ -236,22 +236,20 @@ Json json_of(const Experiment::Row& row) {
 }
 
 // Plots errors against the number of features.
-Plot figure_of(const std::vector<Experiment::Row>& rows) {
-  Curve projected{.label = "eq. 7: V U phi", .x = {}, .y = {}},
-      regression{.label = "least squares", .x = {}, .y = {}},
-      subspace{.label = "principal coordinates", .x = {}, .y = {}};
+drawing::Chart figure_of(const std::vector<Experiment::Row>& rows) {
+  drawing::Series projected{.label = "eq. 7: V U phi", .style = 0, .x = {}},
+      regression{.label = "least squares", .style = 1, .x = {}},
+      subspace{.label = "principal coordinates", .style = 2, .x = {}};
   for (const Experiment::Row& row : rows)
     for (const auto& [curve, y] :
          {std::pair{&projected, row.projected}, {&regression, row.regression}, {&subspace, row.subspace}}) {
       curve->x.push_back(double(row.features));
       curve->y.push_back(y);
     }
-  return {.name = "prediction",
-          .title = "Held-out error of the predicted equilibrium",
-          .xlabel = "features",
-          .ylabel = "relative error",
-          .log_y = true,
-          .curves = {projected, regression, subspace}};
+  return {.title = "Held-out error of the predicted equilibrium",
+          .x = {.name = "features"},
+          .y = {.name = "relative error", .scale = drawing::Scale::logarithmic},
+          .series = {projected, regression, subspace}};
 }
 
 }  // namespace
@@ -294,7 +292,7 @@ void run_deq_spectrum(const SpectrumRequest& given, std::ostream& out) {
                  {"iterated_distance", experiment.distance()},
                  {"dictionaries", table}});
   write_spectrum(request.output, "DEQ", rows.back().spectrum, experiment.tolerance(), std::move(result), out);
-  plot_curves(request.output, figure_of(rows));
+  write_figure(request.output, "prediction", figure_of(rows));
 }
 
 }  // namespace stillpoint

@@ -28,7 +28,7 @@ struct SpectrumRequest {
   std::string phi = {};  // run of a SIM of the same task, whose lift of x replaces x
 };
 
-// Writes spectrum.json, eigenvalues.csv and spectrum.{dat,gnuplot,png,svg} to `output`, a summary to `out`.
+// Writes spectrum.json, eigenvalues.csv and spectrum.svg to `output`, a summary to `out`.
 void run_spectrum(SpectrumRequest request, std::ostream& out);
 
 // Does the same for the cell z <- f(z, x) of a copy-memory DEQ with inputs x (paper, section 3, eq. 3-7). For
@@ -36,7 +36,7 @@ void run_spectrum(SpectrumRequest request, std::ostream& out);
 // x)), the projection on its eigenvalue 1, against the solver's z* for inputs that the fit has not seen. For
 // comparison it reports the errors of the best linear map from phi(z_0, x) to z*, of the mean of z*, and of
 // z* in as many principal coordinates, which bounds all others from below. The files are those of the largest
-// dictionary, and prediction.{dat,gnuplot,png,svg}.
+// dictionary, and prediction.{svg,csv}.
 void run_deq_spectrum(const SpectrumRequest& request, std::ostream& out);
 
 // Returns a line per system, for --help.

@@ -6,7 +6,7 @@
 #include <iostream>
 
 #include "engine/io/checkpoint.h"
-#include "tasks/io/plot.h"
+#include "tasks/drawing/chart.h"
 #include "tasks/process/processes.h"
 #include "tasks/training/content.h"
 
@@ -236,24 +236,23 @@ void RunFolder::write_results(const Json& results) const {
   write_atomically(path_ / results_name, results.dump(2) + "\n");
 }
 
-std::string RunFolder::plot() const {
-  Curve training{"train", {}, {}}, validation{"valid", {}, {}};
+void RunFolder::plot() const {
+  drawing::Series training{.label = "train", .style = 0, .x = {}},
+      validation{.label = "valid", .style = 1, .x = {}};
   read_metrics(path_ / log_name, [&](const nlohmann::json& row, const LineReader&) {
-    Curve* const curve = row["split"] == "train"   ? &training
-                         : row["split"] == "valid" ? &validation
-                                                   : nullptr;
+    drawing::Series* const curve = row["split"] == "train"   ? &training
+                                   : row["split"] == "valid" ? &validation
+                                                             : nullptr;
     if (curve == nullptr || !row.contains("loss") || !row["loss"].is_number()) return true;
     curve->x.push_back(row["step"].get<double>());
     curve->y.push_back(row["loss"].get<double>());
     return true;
   });
-  return plot_curves(path_, {.name = "loss",
-                             .title = text(kind_.name(), ": loss"),
-                             .xlabel = "step",
-                             .ylabel = "loss",
-                             .log_y = true,
-                             .curves = {training, validation}})
-      .note;
+  drawing::write_figure(path_, "loss",
+                        {.title = text(kind_.name(), ": loss"),
+                         .x = {.name = "step"},
+                         .y = {.name = "loss", .scale = drawing::Scale::logarithmic},
+                         .series = {training, validation}});
 }
 
 }  // namespace stillpoint

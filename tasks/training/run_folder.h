@@ -76,8 +76,8 @@ class RunFolder {
   std::optional<std::vector<std::pair<std::string, Metrics>>> results(
       Index steps, const std::vector<std::string>& splits) const;
   void write_results(const Json& results) const;
-  // Draws the curves of the log. Returns why a picture is missing; empty if none is.
-  std::string plot() const;
+  // Draws the losses of the log as loss.svg, with their data in loss.csv.
+  void plot() const;
 
  private:
   void write_config() const;

@@ -141,7 +141,7 @@ void Run::finish(TrainOutcome& outcome) {
     results["library_plans"].push_back(describe(plan));
   task_->write_results(request_.folder, &folder_.log().tensorboard(), step_);
   folder_.log().tensorboard().flush();
-  if (const std::string note = folder_.plot(); !note.empty()) out_ << note << "\n";
+  folder_.plot();
   folder_.write_results(results);  // must be last, because results mark the run as finished
 }
 

@@ -40,7 +40,7 @@ struct TrainOutcome {
 };
 
 // Trains, and writes into the folder: config.json, metrics.jsonl, TensorBoard events, checkpoint.safetensors
-// (parameters, optimiser, step), loss.{dat,gnuplot,png,svg}, results.json and what the task adds. A run
+// (parameters, optimiser, step), loss.{svg,csv}, results.json and what the task adds. A run
 // resumed from its checkpoint is bit-identical to one that was never stopped. Throws Error if the folder
 // cannot be written or holds another run, or if the loss or the gradient stops being finite (the last
 // checkpoint stays). If a rank dies, the first one that is left saves the last complete step, and an Error

@@ -35,7 +35,7 @@ class Bench:
         self.clear()
 
     def run(self, arguments, **faults):
-        environment = {"PATH": "/nonexistent", "OMP_NUM_THREADS": "1"}  # no folder with gnuplot
+        environment = {"PATH": "/nonexistent", "OMP_NUM_THREADS": "1"}
         if faults:
             environment |= {"LD_PRELOAD": self.preload, "FAULT_FOLDER": str(self.folder)}
             environment |= {f"FAULT_{name.upper()}": str(value) for name, value in faults.items()}

@@ -222,7 +222,7 @@ TEST_CASE("spectrum writes eigenvalues and a figure, and names the case", "[cli]
   CHECK(result.at("eigenvalues").size() == 2);
   CHECK(result.at("held_out_error").get<double>() < 1e-12);
   CHECK(test::contains(read_file(folder / "turn/eigenvalues.csv"), "real,imaginary,modulus,place"));
-  CHECK(fs::exists(folder / "turn/spectrum.gnuplot"));
+  CHECK(fs::exists(folder / "turn/spectrum.svg"));
   const Result unknown = run(folder.path(), {"spectrum", "rotatio"});
   CHECK(unknown.code == 1);
   CHECK_THAT(unknown.output, mentions("'rotatio'", "did you mean 'rotation'"));
@@ -273,7 +273,7 @@ TEST_CASE("spectrum of a trained DEQ tells its case and what eq. 7 predicts", "[
   CHECK(of(1, "projection_error") < of(0, "projection_error"));
   CHECK(of(1, "regression_error") < result.at("mean_error").get<double>());
   for (std::size_t row : {0, 1}) CHECK(of(row, "subspace_error") <= of(row, "projection_error"));
-  for (const char* name : {"eigenvalues.csv", "spectrum.gnuplot", "prediction.gnuplot"})
+  for (const char* name : {"eigenvalues.csv", "spectrum.svg", "prediction.svg", "prediction.csv"})
     CHECK(fs::exists(folder / "out" / name));
   const Result lifted =
       spectrum({"deq", "--sizes", "8", "--phi", "sim", "--dictionary", "fourier", "--features", "10"});

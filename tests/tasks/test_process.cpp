@@ -113,17 +113,6 @@ TEST_CASE("a command that has nothing to save ends as its signal says", "[proces
   }
 }
 
-TEST_CASE("Ctrl-C ends the wait for a gnuplot that hangs, and the run is finished", "[process]") {
-  const TempDir folder;
-  write_atomically(folder / "gnuplot", "#!/bin/sh\ntouch hangs\nexec sleep 60\n");
-  fs::permissions(folder / "gnuplot", fs::perms::owner_all);
-  check(shell(folder,
-              "PATH=$PWD:$PATH $S $Q & p=$!; until [ -e r/hangs ]; do sleep 0.05; done; kill -INT $p; wait "
-              "$p; echo code $?"),
-        0, mentions("loss: gnuplot was stopped since this program was told to end", "finished: ", "code 0"));
-  CHECK(fs::exists(folder / "r/results.json"));
-}
-
 TEST_CASE("children that hang after they were told to end are named", "[process]") {
   const TempDir folder;
   const pid_t child =
@@ -143,11 +132,12 @@ TEST_CASE("children that hang after they were told to end are named", "[process]
   CHECK(test::finish(child, folder.path()).code == 128 + SIGKILL);
 }
 
-TEST_CASE("children have the signals that the program was started with", "[process]") {
+TEST_CASE("the Python of a search has the signals that the program was started with", "[process]") {
   const TempDir folder;
-  write_atomically(folder / "gnuplot", "#!/bin/sh\ngrep SigBlk /proc/self/status; exit 1\n");
-  fs::permissions(folder / "gnuplot", fs::perms::owner_all);
-  check(shell(folder, "PATH=$PWD:$PATH $S $Q"), 0, mentions("SigBlk: 0000000000000000"));
+  write_atomically(folder / "python", "#!/bin/sh\ngrep SigBlk /proc/self/status\n");
+  fs::permissions(folder / "python", fs::perms::owner_all);
+  check(shell(folder, "STILLPOINT_PYTHON=$PWD/python $S tune copy-memory --device cpu --dry-run"), 0,
+        mentions("SigBlk:\t0000000000000000"));
 }
 
 TEST_CASE("a file that may not grow is named with advice, and no signal ends the program", "[process]") {

@@ -17,6 +17,7 @@
 #include "tasks/training/train.h"
 #include "tests/support/catch.h"
 #include "tests/support/error_text.h"
+#include "tests/support/markup.h"
 #include "tests/support/program.h"
 #include "tests/support/temp_dir.h"
 
@@ -327,8 +328,9 @@ TEST_CASE("figure 4 takes the runs of table 1", "[reproduce]") {
   REQUIRE(figure.code == 0);
   CHECK_THAT(figure.output, Catch::Matchers::Contains("3 runs, 3 of them finished"));
   // There are 8 sequences, one per step, and a row every 2 steps, so that the last row is at epoch 2.
-  CHECK_THAT(read_file(paper.folder / "out/fig4-epochs.dat"), Catch::Matchers::Contains("\n2 "));
-  CHECK(fs::exists(paper.folder / "out/fig4-time.dat"));
+  CHECK_THAT(read_file(paper.folder / "out/fig4-epochs.csv"), Catch::Matchers::Contains(",2,"));
+  for (const char* name : {"out/fig4-time.svg", "out/fig4-epochs.svg"})
+    CHECK(test::outside(read_file(paper.folder / name)) == "");
 }
 
 TEST_CASE("figure 2 shows every case", "[reproduce]") {
@@ -339,6 +341,8 @@ TEST_CASE("figure 2 shows every case", "[reproduce]") {
   const std::string table = read_file(folder / "out/fig2.md");
   for (const char* name : {"(i) vanishes", "(ii) settles", "(iii) oscillates", "(iv) diverges"})
     CHECK_THAT(table, Catch::Matchers::Contains(name));
+  CHECK_THAT(table, Catch::Matchers::Contains("](fig2/rotation/spectrum.svg)"));
+  CHECK(test::outside(read_file(folder / "out/fig2/rotation/spectrum.svg")) == "");
 }
 
 TEST_CASE("figure 2 refuses flags of training", "[reproduce]") {

@@ -123,7 +123,7 @@ TEST_CASE("a run writes its folder and learns", "[tasks]") {
   CHECK(done.outcome.finished);
   CHECK(done.outcome.steps == 90);
   for (const char* name :
-       {"config.json", "metrics.jsonl", "checkpoint.safetensors", "results.json", "loss.dat", "loss.gnuplot"})
+       {"config.json", "metrics.jsonl", "checkpoint.safetensors", "results.json", "loss.svg", "loss.csv"})
     CHECK(fs::exists(folder / "run" / name));
   const auto rows = test::rows_of(folder / "run" / "metrics.jsonl");
   CHECK(rows.back()["loss"].get<double>() < 0.5 * rows.front()["loss"].get<double>());

@@ -1,12 +1,12 @@
 // Writes escaped text, base64 and tags.
-#include "tasks/report/html.h"
+#include "tasks/drawing/html.h"
 
 #include <cstddef>
 #include <cstdint>
 
 #include "engine/words.h"
 
-namespace stillpoint::report {
+namespace stillpoint::drawing {
 namespace {
 
 constexpr std::string_view replacement = "\xef\xbf\xbd";  // U+FFFD
@@ -97,4 +97,4 @@ void HtmlWriter::empty(std::string_view name, const Attributes& attributes) {
 
 void HtmlWriter::text(std::string_view content) { html_ += escaped(content); }
 
-}  // namespace stillpoint::report
+}  // namespace stillpoint::drawing

@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-namespace stillpoint::report {
+namespace stillpoint::drawing {
 
 // Writes & < > " and ' as entities, control characters and bytes that are not UTF-8 as U+FFFD.
 std::string escaped(std::string_view text);
@@ -41,4 +41,4 @@ class HtmlWriter {
   std::string html_;
 };
 
-}  // namespace stillpoint::report
+}  // namespace stillpoint::drawing
