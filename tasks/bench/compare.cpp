@@ -36,8 +36,8 @@ bool compare(std::ostream& out, const Document& old, const Document& now, double
       const bool certain = beyond_noise(before.ms, row.ms), bad = certain && ratio > 1 + worse;
       slower += bad;
       out << std::left << std::setw(44) << row.workload << std::right << " "
-          << report::readable(before.ms.median) << " -> " << report::readable(row.ms.median) << " ms, "
-          << report::readable(ratio) << " of before"
+          << drawing::readable(before.ms.median) << " -> " << drawing::readable(row.ms.median) << " ms, "
+          << drawing::readable(ratio) << " of before"
           << (bad                    ? ": SLOWER"
               : certain && ratio < 1 ? ": faster"
               : certain              ? ": slower"
@@ -48,7 +48,7 @@ bool compare(std::ostream& out, const Document& old, const Document& now, double
           "--compare: given a run that holds none of these rows, expected the same workloads, sizes, "
           "device, threads and precision, measure the same rows");
   out << pairs << (pairs == 1 ? " row" : " rows") << " in both runs, " << slower << " slower by more than "
-      << report::readable(worse * 100) << " % beyond noise\n";
+      << drawing::readable(worse * 100) << " % beyond noise\n";
   return slower == 0;
 }
 

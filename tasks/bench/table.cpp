@@ -20,10 +20,10 @@ struct Column {
 };
 
 std::string whole(double value) {
-  return std::isfinite(value) ? report::grouped(std::llround(value)) : std::string();
+  return std::isfinite(value) ? drawing::grouped(std::llround(value)) : std::string();
 }
 
-std::string number(double value) { return std::isfinite(value) ? report::readable(value) : std::string(); }
+std::string number(double value) { return std::isfinite(value) ? drawing::readable(value) : std::string(); }
 
 std::string percent(double value) {
   return std::isfinite(value) ? text(std::lround(value * 100), " %") : std::string();

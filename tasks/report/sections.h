@@ -5,7 +5,7 @@
 
 #include "tasks/drawing/html.h"
 #include "tasks/report/run_data.h"
-#include "tasks/report/table.h"
+#include "tasks/report/run_tables.h"
 
 namespace stillpoint::report {
 

@@ -12,7 +12,7 @@
 #include "tasks/drawing/scale.h"
 #include "tasks/io/image.h"
 #include "tasks/report/report.h"
-#include "tasks/report/table.h"
+#include "tasks/report/run_tables.h"
 #include "tests/support/catch.h"
 #include "tests/support/error_text.h"
 #include "tests/support/markup.h"

@@ -1,5 +1,5 @@
 // Writes tables of text cells, and the confusion matrix.
-#include "tasks/report/table.h"
+#include "tasks/report/run_tables.h"
 
 #include <algorithm>
 #include <cmath>
