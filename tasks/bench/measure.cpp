@@ -95,7 +95,7 @@ void Measurement::warm_up(double seconds) {
 }
 
 void Measurement::round(double seconds) {
-  roof_ = higher(roof_, measure_roof(setting_.device, call_.work.bytes));
+  if (rounds_.empty()) roof_ = measure_roof(setting_.device, call_.work.bytes);
   const std::uint64_t before = memory_stats(setting_.device).system_allocations;
   const Others others;
   std::vector<double>& samples = rounds_.emplace_back();

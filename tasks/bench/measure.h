@@ -28,7 +28,7 @@ class Measurement {
   Measurement(const Measurement&) = delete;
   Measurement& operator=(const Measurement&) = delete;
 
-  const Call& call() const { return call_; }
+  Call& call() { return call_; }
   // Calls until calls stop getting faster, or until four times `seconds` have passed.
   void warm_up(double seconds);
   // Times calls for so many seconds, at least three of them; ends early if the program is told to stop.

@@ -22,14 +22,14 @@ Tensor drawn(Shape shape, Device device, std::uint64_t stream) {
   return y;
 }
 
-// Returns the shortest milliseconds of a call, from at least three and `seconds` of them.
+// Returns the shortest milliseconds of a call, from at least two and `seconds` of them.
 template <class Run>
 double shortest(Device device, double seconds, const Run& run) {
   kernels::Stopwatch watch(device);
   run();
   double best = HUGE_VAL;
   const Clock::time_point start = Clock::now();
-  for (int i = 0; i < 3 || seconds_since(start) < seconds; ++i) {
+  for (int i = 0; i < 2 || seconds_since(start) < seconds; ++i) {
     watch.start();
     run();
     best = std::min(best, watch.stop());

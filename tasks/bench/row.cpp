@@ -48,6 +48,9 @@ void members(F&& f, Of& r) {
   f("evaluations_forward", r.solved.forward);
   f("evaluations_backward", r.solved.backward);
   f("times_sim", r.times_sim);
+  f("times_ours", r.times_ours);
+  f("times_ours_low", r.times_ours_low);
+  f("times_ours_high", r.times_ours_high);
   f("loss", r.loss);
   f("others", r.others);
   f("note", r.note);
@@ -109,6 +112,17 @@ void compare_with_sims(std::vector<Row>& rows) {
     for (const Row& sim : rows)
       if (sim.workload == sims[row.workload] && comparable(sim, row))
         row.times_sim = row.ms.median / sim.ms.median;
+}
+
+void set_times_ours(Row& peer, const Row& ours) {
+  std::vector<double> ratios;
+  for (std::size_t i = 0; i < std::min(peer.ms.rounds.size(), ours.ms.rounds.size()); ++i)
+    ratios.push_back(peer.ms.rounds[i] / ours.ms.rounds[i]);
+  if (ratios.empty()) return;
+  std::sort(ratios.begin(), ratios.end());
+  peer.times_ours = ratios[ratios.size() / 2];
+  peer.times_ours_low = ratios.front();
+  peer.times_ours_high = ratios.back();
 }
 
 Json to_json(const Document& document) {

@@ -23,7 +23,8 @@ struct Timing {
   std::vector<double> rounds = {};  // the median of each round; their spread is the noise between runs
 };
 
-// What the machine can do, measured with the row's threads and precision before and after each round.
+// What the machine can do, measured with the row's threads and precision before the first round and after
+// each.
 struct Roof {
   double gflops = not_measured;  // of a large product of matrices
   // Of a copy whose two arrays together are as large as the row's least bytes, so that a row whose data stay
@@ -47,6 +48,8 @@ struct Row {
   double allocations = not_measured;   // by the system, a call, after warm-up
   Evaluations solved = {not_measured, not_measured};
   double times_sim = not_measured;  // this row's time over that of the SIM at the same batch
+  // A peer's time over ours, round by round: the median, the smallest and the largest.
+  double times_ours = not_measured, times_ours_low = not_measured, times_ours_high = not_measured;
   double loss = not_measured;
   double others = not_measured;  // cores that other programs used meanwhile
   std::string note = {};         // why a number is unusual
@@ -67,6 +70,8 @@ struct Row {
 
 // Sets times_sim of every row whose SIM was measured at the same batch, threads, precision and device.
 void compare_with_sims(std::vector<Row>& rows);
+// Sets times_ours of a peer's row, whose rounds took turns with those of ours.
+void set_times_ours(Row& peer, const Row& ours);
 
 // A run: the rows, and what a reader has to know about where they come from.
 struct Document {

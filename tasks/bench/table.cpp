@@ -37,6 +37,11 @@ std::string solved(const Evaluations& e) {
   return std::isfinite(e.forward) ? number(e.forward) + " + " + number(e.backward) : std::string();
 }
 
+std::string times_ours(const Row& r) {
+  if (!std::isfinite(r.times_ours)) return {};
+  return number(r.times_ours) + " (" + number(r.times_ours_low) + "-" + number(r.times_ours_high) + ")";
+}
+
 Column about(std::string title, std::function<std::string(const Row&)> cell) {
   return {std::move(title), std::move(cell), false, true};
 }
@@ -79,6 +84,7 @@ std::vector<Column> columns(const Document& document) {
       {"allocations", [](const Row& r) { return number(r.allocations); }, false},
       {"f + adjoint", [](const Row& r) { return solved(r.solved); }},
       {"x SIM", [](const Row& r) { return number(r.times_sim); }},
+      {"x ours", [](const Row& r) { return times_ours(r); }},
       about("others' cores", [](const Row& r) { return r.quiet() ? "" : number(r.others); }),
   };
   for (const auto& [title, key] :
@@ -91,12 +97,12 @@ std::vector<Column> columns(const Document& document) {
                                                                   {"bank conflicts", "bank_conflicts"}})
     all.push_back({title, [key = key](const Row& r) { return count(r, key); }});
   for (const Row& row : document.rows)
-    if (row.counts.is_object() && row.counts.contains("model_ms")) {
-      for (const auto& [gpu, ms] : row.counts["model_ms"].items())
+    if (row.counts.is_object() && row.counts.contains("modelled")) {
+      for (const auto& [gpu, ms] : row.counts["modelled"].items())
         all.push_back({gpu + " model ms", [gpu = gpu](const Row& r) {
-                         const bool has = r.counts.is_object() && r.counts.contains("model_ms");
-                         return has && r.counts["model_ms"].contains(gpu)
-                                    ? number(r.counts["model_ms"][gpu].get<double>())
+                         const bool has = r.counts.is_object() && r.counts.contains("modelled");
+                         return has && r.counts["modelled"].contains(gpu)
+                                    ? number(r.counts["modelled"][gpu].get<double>())
                                     : std::string();
                        }});
       break;

@@ -11,6 +11,7 @@
 #include "engine/io/checkpoint.h"
 #include "kernels/group/communicator.h"
 #include "kernels/group/launch_environment.h"
+#include "tasks/command/cli_bench.h"
 #include "tasks/command/cli_errors.h"
 #include "tasks/command/cli_reproduce.h"
 #include "tasks/command/cli_spectrum.h"
@@ -292,6 +293,10 @@ int run_command(const std::vector<std::string>& arguments, std::ostream& out, st
   add_precision(*selftest_app, selftest_precision);
   selftest_app->add_flag("--json", selftest_request.json, "print one JSON object per line");
   selftest_app->add_flag("--no-timing", no_timing, "run only the checks");
+  BenchFlags bench_flags;
+  CLI::App* const bench_app =
+      app.add_subcommand("bench", "measure ops, kernels, training steps and solvers: SIM against DEQ");
+  bench_flags.add_to(*bench_app);
   SpectrumFlags spectrum_flags;
   CLI::App* const spectrum_app =
       app.add_subcommand("spectrum", "compute the Koopman spectrum of a textbook system or a trained DEQ");
@@ -325,6 +330,7 @@ int run_command(const std::vector<std::string>& arguments, std::ostream& out, st
       selftest_request.timing = !no_timing;
       return selftest(selftest_request, out) ? 0 : 1;
     }
+    if (bench_app->parsed()) return bench_flags.run(*bench_app, arguments, out, err);
     if (eval_app->parsed()) return eval_command(*eval_app, eval_flags, out);
     if (predict_app->parsed()) return predict_flags.run(out, err);
     if (spectrum_app->parsed()) return spectrum_flags.run(out), 0;

@@ -13,12 +13,12 @@
 
 #include "engine/io/files.h"
 #include "engine/words.h"
-#include "kernels/host/pool.h"
-#include "kernels/host/threads.h"
+#include "tasks/bench/bench.h"
 #include "tasks/bench/beside.h"
 #include "tasks/bench/compare.h"
 #include "tasks/bench/figures.h"
 #include "tasks/bench/table.h"
+#include "tasks/command/cli_errors.h"
 #include "tasks/command/cli_values.h"
 #include "tasks/io/progress.h"
 #include "tasks/process/interrupt.h"
@@ -31,7 +31,6 @@ namespace {
 namespace fs = std::filesystem;
 using bench::Document;
 using bench::Row;
-using bench::Setting;
 
 std::string list_line(const bench::Workload& w) {
   std::ostringstream line;
@@ -78,29 +77,37 @@ Json machine(const BenchFlags& flags, const std::vector<std::string>& arguments)
   return facts;
 }
 
-class Counter {
+// Shows on a terminal which row is measured, and reports those that failed.
+class RowCounter {
  public:
-  Counter(std::ostream& err, std::size_t rows) : err_(err), rows_(rows), shown_(is_terminal(STDERR_FILENO)) {}
-  void begin(const Setting& s) {
-    ++row_;
-    if (shown_) err_ << "\r\033[K" << row_ << " of " << rows_ << ": " << s.workload->name << std::flush;
+  RowCounter(std::ostream& err, std::size_t rows)
+      : err_(err), rows_(rows), shown_(is_terminal(STDERR_FILENO)) {}
+  ~RowCounter() { clear(); }
+
+  bench::Watcher watcher() {
+    return {.begins = [this](std::size_t row, const std::string& name) { begin(row, name); },
+            .failed = [this](const std::string& name, const std::exception& why) { fail(name, why); }};
   }
-  ~Counter() {
-    if (shown_) err_ << "\r\033[K" << std::flush;
-  }
+  bool any_failed() const { return failed_; }
 
  private:
-  std::ostream& err_;
-  std::size_t rows_, row_ = 0;
-  bool shown_;
-};
+  void clear() {
+    if (shown_) err_ << "\r\033[K" << std::flush;
+  }
+  void begin(std::size_t row, const std::string& name) {
+    clear();
+    if (shown_) err_ << row + 1 << " of " << rows_ << ": " << name << std::flush;
+  }
+  void fail(const std::string& name, const std::exception& why) {
+    clear();
+    err_ << program_name() << ": " << name << " is left out: " << shown_message(explained(why)) << std::endl;
+    failed_ = true;
+  }
 
-Row measure(const Setting& setting, double seconds, int rounds) {
-  bench::Measurement m(setting);
-  m.warm_up(seconds);
-  for (int i = 0; i < rounds && (i == 0 || !InterruptGuard::interrupted()); ++i) m.round(seconds);
-  return m.row();
-}
+  std::ostream& err_;
+  std::size_t rows_;
+  bool shown_, failed_ = false;
+};
 
 void write_out(const Document& document, const fs::path& folder) {
   std::ostringstream table;
@@ -114,8 +121,8 @@ void warn_of_others(const Document& document, int beside, std::ostream& err) {
   const auto loud = std::count_if(document.rows.begin(), document.rows.end(),
                                   [](const Row& r) { return r.others >= bench::quiet_below; });
   if (loud > 0 && beside == 0)
-    err << "stillpoint: other programs used the cores during " << loud << " of " << document.rows.size()
-        << " rows, so these times are not those of a quiet machine; see \"others\"\n";
+    err << program_name() << ": other programs used the cores during " << loud << " of "
+        << document.rows.size() << " rows, so these times are not those of a quiet machine; see \"others\"\n";
 }
 
 }  // namespace
@@ -175,26 +182,22 @@ int BenchFlags::run(const CLI::App& app, const std::vector<std::string>& argumen
   if (!compare_with.empty()) old = bench::read_document(read_json_file(compare_with), compare_with);
   CommonFlags common;
   common.device = device;
-  const std::vector<Setting> settings = bench::settings_of(sweep, common.apply());
+  const bench::Request request{
+      .settings = bench::settings_of(sweep, common.apply()), .seconds = seconds, .rounds = rounds};
   if (!out_folder.empty()) make_folder(out_folder);
   Document document{machine(*this, arguments), {}};
   const InterruptGuard guard;
-  const bench::Loops loops(beside);
+  RowCounter progress(err, request.settings.size());
   {
-    Counter progress(err, settings.size());
-    for (const Setting& setting : settings) {
-      if (InterruptGuard::interrupted()) break;
-      progress.begin(setting);
-      document.rows.push_back(measure(setting, seconds, rounds));
-    }
+    const bench::Loops loops(beside);
+    document.rows = bench::measure_rows(request, progress.watcher());
   }
-  bench::compare_with_sims(document.rows);
   bench::write_table(out, document, bench::format_named(format));
   if (!out_folder.empty()) write_out(document, out_folder);
   warn_of_others(document, beside, err);
   const bool kept = !old || bench::compare(out, *old, document, share);
   if (InterruptGuard::interrupted()) return stopped_code;
-  return kept ? 0 : 1;
+  return kept && !progress.any_failed() ? 0 : 1;
 }
 
 }  // namespace stillpoint

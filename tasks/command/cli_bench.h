@@ -8,15 +8,16 @@
 namespace stillpoint {
 
 struct BenchFlags {
-  std::string device = "auto", format = "text", out_folder, compare_with, worse = "10%";
+  std::string device = "auto", format = "text", out_folder, compare_with, worse = "10%", python;
   bench::Sweep sweep;
+  std::vector<std::string> peers;
   double seconds = 1;
   int rounds = 3, beside = 0;
   bool list = false;
 
   void add_to(CLI::App& app);
-  // `arguments` are those of the whole command. Returns the exit code: 1 if --compare finds a slower row,
-  // stopped_code if the measurement was ended early.
+  // `arguments` are those of the whole command. Returns the exit code: 1 if a row could not be measured or
+  // --compare finds a slower one, stopped_code if the measurement was ended early.
   int run(const CLI::App& app, const std::vector<std::string>& arguments, std::ostream& out,
           std::ostream& err);
 };
