@@ -7,6 +7,7 @@
 #   cmake/dev.sh build                           packages, Optuna and program only
 #   cmake/dev.sh tidy [--all | COMMIT]           clang-tidy over what differs from main or COMMIT, or over all
 #   cmake/dev.sh package                         a tested .deb and .tar.gz for any processor with AVX2
+#   cmake/dev.sh speed [OPTIONS OF bench/speed_tables.py]   measures the tables of docs/results.md beside PyTorch and JAX
 #   cmake/dev.sh gpu [OPTIONS OF bench/gpu_hour.py]   the first hour on a GPU: checks and times, in gpu-hour/summary.md
 #   cmake/dev.sh pack [OPTIONS OF bench/gpu_pack.py]  packs the same, to carry it to a machine without a network
 set -euo pipefail
@@ -19,7 +20,7 @@ for_optuna=(python3 python3-venv)
 for_packages=(dpkg-dev file python3)
 for_tidy=(clang-tidy)
 for_style=(clang-format-14 doxygen)
-optional=(ccache libdnnl-dev libbenchmark-dev libarchive-dev libmatio-dev libopenmpi-dev openmpi-bin)
+optional=(ccache libdnnl-dev libarchive-dev libmatio-dev libopenmpi-dev openmpi-bin)
 
 installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
 
@@ -108,6 +109,13 @@ case "$command" in
     install_packages "${required[@]}" "${for_tests[@]}" "${for_tidy[@]}" "${optional[@]}"
     cmake --preset tidy
     exec python3 cmake/tidy.py "$@" ;;
+  speed)
+    install_packages "${required[@]}" "${optional[@]}" "${for_optuna[@]}"
+    build release stillpoint
+    peers=$PWD/build/peers
+    [ -x "$peers/bin/pip" ] || python3 -m venv "$peers"
+    "$peers/bin/pip" install --quiet 'torch>=2.7' 'jax>=0.4.30' torchdeq numpy safetensors
+    exec python3 bench/speed_tables.py --program build/release/stillpoint --python "$peers/bin/python3" "$@" ;;
   gpu)
     exec python3 bench/gpu_hour.py "$@" ;;
   pack)
@@ -130,6 +138,6 @@ case "$command" in
       echo "dev.sh: no clang++ with libFuzzer; continuing without the fuzz targets"
     fi ;;
   *)
-    echo "dev.sh: given '$command', expected build, gpu, pack, package, run, test or tidy" >&2
+    echo "dev.sh: given '$command', expected build, gpu, pack, package, run, speed, test or tidy" >&2
     exit 2 ;;
 esac

@@ -20,7 +20,7 @@ def configure(folder, *definitions, **environment):
     """Returns what CMake prints, with a PATH that has no nvcc."""
     kept = {k: v for k, v in os.environ.items() if k not in ("CUDA_HOME", "CUDA_PATH", "CUDACXX", "CUDAARCHS", "PYTHONPATH")}
     done = subprocess.run(
-        [options.cmake, "-S", SOURCE, "-B", folder / "build", "-G", "Ninja", "-DSTILLPOINT_TESTS=OFF", "-DSTILLPOINT_BENCH=OFF",
+        [options.cmake, "-S", SOURCE, "-B", folder / "build", "-G", "Ninja", "-DSTILLPOINT_TESTS=OFF",
          "-DSTILLPOINT_SIMT=OFF", *definitions],
         env={**kept, "PATH": "/usr/bin:/bin", **environment}, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if done.returncode != 0:
