@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/cases/op_counts.h"
 #include "engine/ops.h"
 
 namespace stillpoint {
@@ -21,6 +22,19 @@ struct OpInput {
 
 using Values = std::vector<double>;
 
+// A row at the paper's sizes, for the benchmark. The op takes all sizes from its inputs; what else it needs,
+// such as a dilation, is the row's own.
+struct PaperSizes {
+  Index batch = 0, length = 0, width = 0;  // 0: the row does not follow it
+};
+struct AtPaper {
+  PaperSizes usual = {};
+  std::function<Shapes(const PaperSizes&)> shapes = {};  // of the inputs; empty: the row is not benchmarked
+  Count flops = {};                                      // of the value; empty: it only moves data
+  double gradient = 2;  // the gradient's flops in those of the value: two factors, or slope and product
+  bool shares_memory = false;  // the value is in the input's memory, so nothing moves
+};
+
 struct OpCase {
   std::string name;
   std::vector<OpInput> inputs;
@@ -32,6 +46,7 @@ struct OpCase {
   bool second_order = true;  // a second derivative exists and is checked
   // Points where an op of one input, element by element, is small, large or saturated.
   Values extremes = {};
+  AtPaper paper = {};
 };
 
 // Each appends the ops of one family; the files are engine/cases/op_cases_*.cpp.

@@ -52,16 +52,32 @@ void add_relative_attention_cases(std::vector<OpCase>& cases) {
     const std::vector<OpInput> inputs{{{n, l, 3 * h * e}}, {{l, h * e}}, {{h, e}}, {{h, e}}};
     const auto oracle = [s](const Vs& x) { return attention(s, x); };
     const Index terms = 2 * e + l;
+    // Scores of keys and of positions, and sums of values, over all keys or over those that are not ahead.
+    const auto at_paper = [&](bool whole) -> AtPaper {
+      if (s.n != 2) return {};
+      return {
+          {.batch = 1, .length = 520, .width = 40},
+          [](const PaperSizes& p) {
+            return Shapes{
+                {p.batch, p.length, 3 * p.width}, {p.length, p.width}, {8, p.width / 8}, {8, p.width / 8}};
+          },
+          [whole](const Shapes& in) {
+            const double length = double(in[0][1]), keys = whole ? length : (length + 1) / 2;
+            return 2 * double(count(in[0])) * keys;
+          }};
+    };
     cases.push_back({.name = "relative_attention",
                      .inputs = inputs,
                      .op = [](const Ts& x) { return relative_attention(x[0], x[1], x[2], x[3]); },
                      .oracle = oracle,
-                     .terms = terms});
+                     .terms = terms,
+                     .paper = at_paper(false)});
     cases.push_back({.name = "relative_attention_reference",
                      .inputs = inputs,
                      .op = [](const Ts& x) { return relative_attention_reference(x[0], x[1], x[2], x[3]); },
                      .oracle = oracle,
-                     .terms = terms});
+                     .terms = terms,
+                     .paper = at_paper(true)});
   }
 }
 
@@ -83,7 +99,13 @@ void add_layer_norm_cases(std::vector<OpCase>& cases) {
                            }
                            return y;
                          },
-                     .terms = Index(2 * columns)});
+                     .terms = Index(2 * columns),
+                     .paper = columns == 40 ? AtPaper{{.batch = 520, .width = 40},
+                                                      [](const PaperSizes& s) {
+                                                        return Shapes{{s.batch, s.width}};
+                                                      },
+                                                      per_element(7)}
+                                            : AtPaper{}});
 }
 
 }  // namespace

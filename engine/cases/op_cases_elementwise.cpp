@@ -24,6 +24,15 @@ Values extremes_of(const std::string& name) {
   return found == known.end() ? Values{} : found->second;
 }
 
+// Hidden activations of image regression.
+AtPaper activations(std::size_t inputs) {
+  return {{.batch = 65536, .width = 256},
+          [inputs](const PaperSizes& s) {
+            return Shapes(inputs, {s.batch, s.width});
+          },
+          per_element(1)};
+}
+
 void add_unary(std::vector<OpCase>& cases, const std::string& name, Tensor (*op)(const Tensor&),
                double (*f)(double), Draw draw = Draw::signed_with_ties, bool kinked = false) {
   for (const Shape& shape : {Shape{7, 3}, Shape{1}, Shape{1031}})
@@ -37,7 +46,8 @@ void add_unary(std::vector<OpCase>& cases, const std::string& name, Tensor (*op)
                            return y;
                          },
                      .kinked = kinked,
-                     .extremes = extremes_of(shape == Shape{1} ? name : "")});
+                     .extremes = extremes_of(shape == Shape{1} ? name : ""),
+                     .paper = shape.size() == 2 ? activations(1) : AtPaper{}});
 }
 
 // Adds a case with both operands (3,5), then one with a row and a column that repeat. A `kinked` op has no
@@ -65,7 +75,8 @@ void add_binary(std::vector<OpCase>& cases, const std::string& name,
                            return y;
                          },
                      .terms = 15,
-                     .kinked = kinked});
+                     .kinked = kinked,
+                     .paper = r.a == r.b ? activations(2) : AtPaper{}});
 }
 
 // The condition repeats over rows.
@@ -80,7 +91,10 @@ void add_where_case(std::vector<OpCase>& cases) {
                            y.push_back(x[0][i % 5] != 0 ? x[1][i] : x[2][i / 5]);
                          return y;
                        },
-                   .terms = 5});
+                   .terms = 5,
+                   .paper = {activations(3).usual, [](const PaperSizes& s) {
+                               return Shapes{{s.width}, {s.batch, s.width}, {s.batch, 1}};
+                             }}});
 }
 
 double larger(double a, double b) { return std::isnan(a) || std::isnan(b) ? NAN : std::max(a, b); }

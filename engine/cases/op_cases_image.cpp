@@ -12,6 +12,10 @@ struct ImageSizes {
   Conv2dOptions options;
   Index out_height() const { return (h + 2 * options.padding - kh) / options.stride + 1; }
   Index out_width() const { return (w + 2 * options.padding - kw) / options.stride + 1; }
+  // The sides of the image behind a result; a stride leaves as many places over as in these sizes.
+  Shape image_of(const Tensor& y) const {
+    return {h + (y.dim(2) - out_height()) * options.stride, w + (y.dim(3) - out_width()) * options.stride};
+  }
 };
 
 // Calls term(y, x, w) with the places of the factors of every term of a convolution.
@@ -37,11 +41,28 @@ void each_term(const ImageSizes& s, const Term& term) {
               }
 }
 
+// 3 x 3 on images that keep their side, with as many channels as before: in a SIM with a border of zeros, in
+// a monDEQ of more than one tier with a circular one.
+AtPaper at_paper(const ImageSizes& s, Shapes (*shapes)(const PaperSizes&)) {
+  if (s.kh != 3 || s.options.stride != 1 || s.options.padding != 1) return {};
+  const bool circular = s.options.circular;
+  return {{.batch = 128, .length = circular ? 30 : 28, .width = circular ? 16 : 24},
+          shapes,
+          [circular](const Shapes& in) {
+            const double line = circular ? 3 * double(in[0][3]) : inside_products(in[0][3], 3, 1, 1);
+            return 2 * double(in[0][0] * in[0][1] * in[0][1]) * line * line;
+          }};
+}
+Shapes image_and_taps(const PaperSizes& s) {
+  return {{s.batch, s.width, s.length, s.length}, {s.width, s.width, 3, 3}};
+}
+
 void add_conv2d_cases(std::vector<OpCase>& cases, const ImageSizes& s) {
   const Conv2dOptions options = s.options;
   const Shape image{s.n, s.in, s.h, s.w}, taps{s.out, s.in, s.kh, s.kw},
       result{s.n, s.out, s.out_height(), s.out_width()};
-  cases.push_back({.name = "conv2d",
+  const std::string border = options.circular ? " circular" : "";
+  cases.push_back({.name = "conv2d" + border,
                    .inputs = {{image}, {taps}},
                    .op = [options](const Ts& in) { return conv2d(in[0], in[1], options); },
                    .oracle =
@@ -50,8 +71,9 @@ void add_conv2d_cases(std::vector<OpCase>& cases, const ImageSizes& s) {
                          each_term(s, [&](auto y, auto x, auto w) { out[y] += in[0][x] * in[1][w]; });
                          return out;
                        },
-                   .terms = s.in * s.kh * s.kw});
-  cases.push_back({.name = "conv2d with bias",
+                   .terms = s.in * s.kh * s.kw,
+                   .paper = at_paper(s, image_and_taps)});
+  cases.push_back({.name = "conv2d with bias" + border,
                    .inputs = {{image}, {taps}, {{s.out}}},
                    .op = [options](const Ts& in) { return conv2d(in[0], in[1], in[2], options); },
                    .oracle =
@@ -62,21 +84,26 @@ void add_conv2d_cases(std::vector<OpCase>& cases, const ImageSizes& s) {
                          each_term(s, [&](auto y, auto x, auto w) { out[y] += in[0][x] * in[1][w]; });
                          return out;
                        },
-                   .terms = s.n * s.h * s.w});
-  cases.push_back({.name = "conv2d_data_adjoint",
-                   .inputs = {{result}, {taps}},
-                   .op =
-                       [options, s](const Ts& in) {
-                         return conv2d_data_adjoint(in[0], in[1], {s.h, s.w}, options);
-                       },
-                   .oracle =
-                       [s, n = count(image)](const Vs& in) {
-                         Values out(std::size_t(n), 0.0);
-                         each_term(s, [&](auto y, auto x, auto w) { out[x] += in[0][y] * in[1][w]; });
-                         return out;
-                       },
-                   .terms = s.out * s.kh * s.kw});
-  cases.push_back({.name = "conv2d_weight_adjoint",
+                   .terms = s.n * s.h * s.w,
+                   .paper = at_paper(s, [](const PaperSizes& p) {
+                     Shapes in = image_and_taps(p);
+                     in.push_back({p.width});
+                     return in;
+                   })});
+  cases.push_back(
+      {.name = "conv2d_data_adjoint" + border,
+       .inputs = {{result}, {taps}},
+       .op = [options,
+              s](const Ts& in) { return conv2d_data_adjoint(in[0], in[1], s.image_of(in[0]), options); },
+       .oracle =
+           [s, n = count(image)](const Vs& in) {
+             Values out(std::size_t(n), 0.0);
+             each_term(s, [&](auto y, auto x, auto w) { out[x] += in[0][y] * in[1][w]; });
+             return out;
+           },
+       .terms = s.out * s.kh * s.kw,
+       .paper = at_paper(s, image_and_taps)});
+  cases.push_back({.name = "conv2d_weight_adjoint" + border,
                    .inputs = {{result}, {image}},
                    .op =
                        [options, s](const Ts& in) {
@@ -88,7 +115,10 @@ void add_conv2d_cases(std::vector<OpCase>& cases, const ImageSizes& s) {
                          each_term(s, [&](auto y, auto x, auto w) { out[w] += in[0][y] * in[1][x]; });
                          return out;
                        },
-                   .terms = s.n * s.h * s.w});
+                   .terms = s.n * s.h * s.w,
+                   .paper = at_paper(s, [](const PaperSizes& p) {
+                     return Shapes(2, {p.batch, p.width, p.length, p.length});
+                   })});
 }
 
 }  // namespace

@@ -48,15 +48,29 @@ Values batch_norm_oracle(const Images& s, const Vs& in) {
   return pooled(s, out);
 }
 
+// The first layer of MNIST's SIM, followed by `vectors` of its channels; about so many operations an element.
+AtPaper at_paper(const Images& s, std::size_t vectors, double operations) {
+  if (s.w != 7 && s.w != 8) return {};
+  return {{.batch = 128, .length = 28, .width = 24},
+          [vectors](const PaperSizes& p) {
+            Shapes in(1 + vectors, {p.width});
+            in[0] = {p.batch, p.width, p.length, p.length};
+            return in;
+          },
+          per_element(operations)};
+}
+
 void add_batch_norm_cases(std::vector<OpCase>& cases, const Images& s) {
-  cases.push_back({.name = "batch_norm_relu",
+  const std::string pooling = s.pool > 1 ? " with pool" : "";
+  cases.push_back({.name = "batch_norm_relu" + pooling,
                    .inputs = {{s.shape()}, {{s.c}}, {{s.c}, Draw::positive}},
                    .op = [s](const Ts& in) { return batch_norm_relu(in[0], in[1], in[2], {s.pool}).y; },
                    .oracle = [s](const Vs& in) { return batch_norm_oracle(s, in); },
                    .terms = s.n * s.h * s.w,
-                   .kinked = true});
+                   .kinked = true,
+                   .paper = at_paper(s, 2, 8)});
   cases.push_back(
-      {.name = "batch_norm_relu_inference",
+      {.name = "batch_norm_relu_inference" + pooling,
        .inputs = {{s.shape()}, {{s.c}}, {{s.c}, Draw::positive}, {{s.c}}, {{s.c}, Draw::positive}},
        .op =
            [s](const Ts& in) {
@@ -71,7 +85,8 @@ void add_batch_norm_cases(std::vector<OpCase>& cases, const Images& s) {
              return pooled(s, out);
            },
        .terms = s.n * s.h * s.w,
-       .kinked = true});
+       .kinked = true,
+       .paper = at_paper(s, 4, 4)});
 }
 
 void add_max_pool_case(std::vector<OpCase>& cases, const Images& s) {
@@ -79,7 +94,8 @@ void add_max_pool_case(std::vector<OpCase>& cases, const Images& s) {
                    .inputs = {{s.shape()}},
                    .op = [s](const Ts& in) { return max_pool2d(in[0], s.pool); },
                    .oracle = [s](const Vs& in) { return pooled(s, in[0]); },
-                   .kinked = true});
+                   .kinked = true,
+                   .paper = at_paper(s, 0, 1)});
 }
 
 }  // namespace

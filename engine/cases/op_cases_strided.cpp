@@ -7,14 +7,33 @@ namespace {
 using Ts = std::vector<Tensor>;
 using Vs = std::vector<Values>;
 
+// Arrays of image regression, each (batch,width); `flops` is empty if data only move.
+AtPaper matrices(std::size_t inputs, Count flops = {}) {
+  return {{.batch = 65536, .width = 256},
+          [inputs](const PaperSizes& s) {
+            return Shapes(inputs, {s.batch, s.width});
+          },
+          std::move(flops)};
+}
+// One array of copy memory, (batch,length,width).
+AtPaper sequences(Count flops = {}) {
+  return {{.batch = 10, .length = 520, .width = 10},
+          [](const PaperSizes& s) {
+            return Shapes{{s.batch, s.length, s.width}};
+          },
+          std::move(flops)};
+}
+
 void add_shape_cases(std::vector<OpCase>& cases) {
-  cases.push_back({.name = "reshape",
-                   .inputs = {{{4, 6}}},
-                   .op =
-                       [](const Ts& x) {
-                         return reshape(x[0], {3, -1});
-                       },
-                   .oracle = [](const Vs& x) { return x[0]; }});
+  cases.push_back(
+      {.name = "reshape",
+       .inputs = {{{4, 6}}},
+       .op =
+           [](const Ts& x) {
+             return reshape(x[0], {x[0].dim(1), -1});
+           },
+       .oracle = [](const Vs& x) { return x[0]; },
+       .paper = {.usual = matrices(1).usual, .shapes = matrices(1).shapes, .shares_memory = true}});
   cases.push_back({.name = "permute",
                    .inputs = {{{2, 3, 5}}},
                    .op =
@@ -28,12 +47,13 @@ void add_shape_cases(std::vector<OpCase>& cases) {
                            for (std::size_t i = 0; i < 2; ++i)
                              for (std::size_t j = 0; j < 3; ++j) y.push_back(x[0][(i * 3 + j) * 5 + k]);
                          return y;
-                       }});
+                       },
+                   .paper = sequences()});
   cases.push_back({.name = "expand",
                    .inputs = {{{3, 1}}},
                    .op =
                        [](const Ts& x) {
-                         return expand(x[0], {2, 3, 4});
+                         return expand(x[0], {2, x[0].dim(0), 4});
                        },
                    .oracle =
                        [](const Vs& x) {
@@ -41,12 +61,15 @@ void add_shape_cases(std::vector<OpCase>& cases) {
                          for (std::size_t i = 0; i < 24; ++i) y.push_back(x[0][i / 4 % 3]);
                          return y;
                        },
-                   .terms = 8});
+                   .terms = 8,
+                   .paper = {{.batch = 65536}, [](const PaperSizes& s) {
+                               return Shapes{{s.batch, 1}};
+                             }}});
   cases.push_back({.name = "slice",
                    .inputs = {{{4, 6}}},
                    .op =
                        [](const Ts& x) {
-                         return slice(x[0], {1, 2}, {3, 5});
+                         return slice(x[0], {1, 2}, {x[0].dim(0) - 1, x[0].dim(1) - 1});
                        },
                    .oracle =
                        [](const Vs& x) {
@@ -54,12 +77,13 @@ void add_shape_cases(std::vector<OpCase>& cases) {
                          for (std::size_t i = 1; i < 3; ++i)
                            for (std::size_t j = 2; j < 5; ++j) y.push_back(x[0][i * 6 + j]);
                          return y;
-                       }});
+                       },
+                   .paper = matrices(1)});
   cases.push_back({.name = "pad",
                    .inputs = {{{2, 3}}},
                    .op =
                        [](const Ts& x) {
-                         return pad(x[0], {1, 0}, {4, 5});
+                         return pad(x[0], {1, 0}, {x[0].dim(0) + 2, x[0].dim(1) + 2});
                        },
                    .oracle =
                        [](const Vs& x) {
@@ -67,7 +91,8 @@ void add_shape_cases(std::vector<OpCase>& cases) {
                          for (std::size_t i = 0; i < 2; ++i)
                            for (std::size_t j = 0; j < 3; ++j) y[(i + 1) * 5 + j] = x[0][i * 3 + j];
                          return y;
-                       }});
+                       },
+                   .paper = matrices(1)});
 }
 
 // Parts of 1 and 3 columns.
@@ -84,7 +109,8 @@ void add_join_cases(std::vector<OpCase>& cases) {
                          for (std::size_t i = 0; i < 16; ++i)
                            y.push_back(i % 4 == 0 ? x[0][i / 4] : x[1][i / 4 * 3 + i % 4 - 1]);
                          return y;
-                       }});
+                       },
+                   .paper = matrices(2)});
   cases.push_back({.name = "stack",
                    .inputs = {{{2, 3}}, {{2, 3}}},
                    .op =
@@ -96,7 +122,8 @@ void add_join_cases(std::vector<OpCase>& cases) {
                          Values y;
                          for (std::size_t i = 0; i < 12; ++i) y.push_back(x[i / 3 % 2][i / 6 * 3 + i % 3]);
                          return y;
-                       }});
+                       },
+                   .paper = matrices(2)});
   cases.push_back({.name = "transpose",
                    .inputs = {{{2, 3, 5}}},
                    .op = [](const Ts& x) { return transpose(x[0], 0, -1); },
@@ -107,7 +134,8 @@ void add_join_cases(std::vector<OpCase>& cases) {
                            for (std::size_t j = 0; j < 3; ++j)
                              for (std::size_t i = 0; i < 2; ++i) y.push_back(x[0][(i * 3 + j) * 5 + k]);
                          return y;
-                       }});
+                       },
+                   .paper = sequences()});
 }
 
 // Over the first and the last axis of (4,7,3).
@@ -125,7 +153,8 @@ void add_axis_cases(std::vector<OpCase>& cases) {
                            for (std::size_t i = 0; i < 84; ++i) y[i / 3 % 7] += x[0][i] / (as_mean ? 12 : 1);
                            return y;
                          },
-                     .terms = 12});
+                     .terms = 12,
+                     .paper = sequences(per_element(1))});
   for (const Index axis : {Index(-1), Index(0)})
     cases.push_back({.name = "argmax",
                      .inputs = {{.shape = {37, 41}, .constant = true}},
@@ -142,7 +171,8 @@ void add_axis_cases(std::vector<OpCase>& cases) {
                              y.push_back(double(best));
                            }
                            return y;
-                         }});
+                         },
+                     .paper = axis == -1 ? matrices(1, per_element(1)) : AtPaper{}});
 }
 
 void add_sum_cases(std::vector<OpCase>& cases) {
@@ -150,7 +180,7 @@ void add_sum_cases(std::vector<OpCase>& cases) {
                    .inputs = {{{2, 37, 3}}},
                    .op =
                        [](const Ts& x) {
-                         return sum_to(x[0], {1, 3});
+                         return sum_to(x[0], {1, x[0].dim(2)});
                        },
                    .oracle =
                        [](const Vs& x) {
@@ -158,7 +188,8 @@ void add_sum_cases(std::vector<OpCase>& cases) {
                          for (std::size_t i = 0; i < x[0].size(); ++i) y[i % 3] += x[0][i];
                          return y;
                        },
-                   .terms = 74});
+                   .terms = 74,
+                   .paper = sequences(per_element(1))});
   for (Index n : {Index(1), Index(37), Index(9001)})
     cases.push_back({.name = "sum",
                      .inputs = {{{n}}},
@@ -169,7 +200,8 @@ void add_sum_cases(std::vector<OpCase>& cases) {
                            for (double v : x[0]) total += v;
                            return Values{total};
                          },
-                     .terms = n});
+                     .terms = n,
+                     .paper = n == 37 ? matrices(1, per_element(1)) : AtPaper{}});
   cases.push_back({.name = "mean",
                    .inputs = {{{5, 13}}},
                    .op = [](const Ts& x) { return mean(x[0]); },
@@ -179,7 +211,19 @@ void add_sum_cases(std::vector<OpCase>& cases) {
                          for (double v : x[0]) total += v;
                          return Values{total / 65};
                        },
-                   .terms = 65});
+                   .terms = 65,
+                   .paper = matrices(1, per_element(1))});
+}
+
+// x (batch,width), w (width,width) and, if there are three inputs, b (width).
+AtPaper layers(std::size_t inputs) {
+  return {matrices(1).usual,
+          [inputs](const PaperSizes& s) {
+            Shapes in{{s.batch, s.width}, {s.width, s.width}};
+            if (inputs == 3) in.push_back({s.width});
+            return in;
+          },
+          [](const Shapes& in) { return 2 * double(count(in[0]) * in[1][0]); }};
 }
 
 void add_product_cases(std::vector<OpCase>& cases) {
@@ -205,7 +249,8 @@ void add_product_cases(std::vector<OpCase>& cases) {
                                }
                              return y;
                            },
-                       .terms = std::max({m, n, k})});
+                       .terms = std::max({m, n, k}),
+                       .paper = transposes == 0 && m == 3 ? layers(2) : AtPaper{}});
   }
   // Batches (2,1) and (3), each with a transpose that reads k along rows.
   cases.push_back({.name = "batched matmul",
@@ -227,7 +272,13 @@ void add_product_cases(std::vector<OpCase>& cases) {
                              }
                          return y;
                        },
-                   .terms = 15});
+                   .terms = 15,
+                   // Scores of eight heads.
+                   .paper = {{.batch = 1, .length = 520, .width = 5},
+                             [](const PaperSizes& s) {
+                               return Shapes{{s.batch, 1, s.width, s.length}, {8, s.length, s.width}};
+                             },
+                             [](const Shapes& in) { return 16 * double(count(in[0]) * in[1][1]); }}});
   // At these sizes no drawn sum is so near 0 that rounding its operands would change its sign and its
   // gradient.
   for (bool with_relu : {false, true})
@@ -249,7 +300,8 @@ void add_product_cases(std::vector<OpCase>& cases) {
                            return y;
                          },
                      .terms = 14,
-                     .kinked = with_relu});
+                     .kinked = with_relu,
+                     .paper = layers(3)});
 }
 
 void add_embedding_cases(std::vector<OpCase>& cases) {
@@ -263,7 +315,10 @@ void add_embedding_cases(std::vector<OpCase>& cases) {
                            for (std::size_t j = 0; j < 4; ++j) y.push_back(x[0][std::size_t(id) * 4 + j]);
                          return y;
                        },
-                   .terms = 11});
+                   .terms = 11,
+                   .paper = {sequences().usual, [](const PaperSizes& s) {
+                               return Shapes{{10, s.width}, {s.batch * s.length}};
+                             }}});
   cases.push_back({.name = "embedding_adjoint",
                    .inputs = {{{11, 4}}, {{11}, Draw::ids, 6, true}},
                    .op = [](const Ts& x) { return embedding_adjoint(x[0], x[1], 6); },
@@ -275,7 +330,12 @@ void add_embedding_cases(std::vector<OpCase>& cases) {
                              y[std::size_t(x[1][i]) * 4 + j] += x[0][i * 4 + j];
                          return y;
                        },
-                   .terms = 11});
+                   .terms = 11,
+                   .paper = {sequences().usual,
+                             [](const PaperSizes& s) {
+                               return Shapes{{s.batch * s.length, s.width}, {s.batch * s.length}};
+                             },
+                             per_element(1)}});
 }
 
 void add_gather_cases(std::vector<OpCase>& cases) {
@@ -292,7 +352,8 @@ void add_gather_cases(std::vector<OpCase>& cases) {
                            }
                            return y;
                          },
-                     .terms = 7});
+                     .terms = 7,
+                     .paper = axis == -1 ? matrices(2) : AtPaper{}});
 }
 
 }  // namespace

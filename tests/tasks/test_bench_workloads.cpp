@@ -1,8 +1,11 @@
 // Runs every workload of `stillpoint bench` at a small size, and checks counts of its work by hand.
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
+#include <map>
 #include <set>
 
+#include "engine/cases/op_cases.h"
 #include "tasks/bench/workload.h"
 #include "tests/support/catch.h"
 
@@ -43,6 +46,48 @@ TEST_CASE("every workload has its own name, and names a SIM that exists", "[benc
     if (!w.sim.empty()) CHECK(names.contains(w.sim));
 }
 
+TEST_CASE("every op case and every room of kernels is benchmarked", "[bench]") {
+  std::set<std::string> names;
+  for (const Workload& w : workloads()) names.insert(w.name);
+  for (const OpCase& c : op_cases()) {
+    std::string name = "op/" + c.name;
+    std::replace(name.begin(), name.end(), ' ', '-');
+    INFO(name);
+    CHECK(names.contains(name));
+    bool differentiable = false;
+    for (const OpInput& input : c.inputs)
+      differentiable = differentiable || (!input.constant && input.draw != Draw::ids);
+    CHECK(names.contains(name + "/gradient") == differentiable);
+  }
+  const std::map<std::string, std::string> row_of{{"batch_norm", "op/batch_norm_relu"},
+                                                  {"conv1d", "op/conv1d"},
+                                                  {"conv2d", "op/conv2d"},
+                                                  {"elementwise", "op/relu"},
+                                                  {"embedding", "op/embedding"},
+                                                  {"gemm", "kernel/gemm"},
+                                                  {"layer_norm", "op/layer_norm"},
+                                                  {"lift", "op/lift"},
+                                                  {"losses", "op/softmax_cross_entropy"},
+                                                  {"max_pool", "op/max_pool2d"},
+                                                  {"monotone", "kernel/frequency-grid"},
+                                                  {"predictions", "kernel/confusion"},
+                                                  {"random", "kernel/fill-normal"},
+                                                  {"relative_attention", "op/relative_attention"},
+                                                  {"root_solver", "kernel/history"},
+                                                  {"sim_head", "op/sim_head"},
+                                                  {"strided", "op/permute"},
+                                                  {"tcn_block", "op/tcn_block"},
+                                                  {"update", "kernel/adam"}};
+  const std::set<std::string> shared{"device", "host", "launch", "group", "stopwatch"};
+  for (const auto& room : std::filesystem::directory_iterator(STILLPOINT_SOURCE_DIR "/kernels")) {
+    const std::string name = room.path().filename();
+    if (!room.is_directory() || shared.contains(name)) continue;
+    INFO(name);
+    REQUIRE(row_of.contains(name));
+    CHECK(names.contains(row_of.at(name)));
+  }
+}
+
 TEST_CASE("every workload runs at a small size, and counts its work", "[bench]") {
   for (const Workload& w : workloads()) {
     INFO(w.name);
@@ -55,7 +100,7 @@ TEST_CASE("every workload runs at a small size, and counts its work", "[bench]")
       CHECK(std::max(solved.forward, solved.backward) == double(sizes.evaluations));
     }
     CHECK(call.work.flops >= 0);
-    CHECK(call.work.bytes > 0);
+    CHECK((call.work.bytes > 0 || w.name.starts_with("op/reshape")));
     if (!w.name.starts_with("step/")) continue;
     if (call.solved != nullptr) CHECK(call.solved().backward == 3);
     const double first = call.loss();
@@ -126,6 +171,29 @@ TEST_CASE("work of training steps equals a count by hand", "[bench]") {
   const Work pixels = named("step/pixels/sim-rff").make({.batch = 100, .width = 256}, Device::cpu).work;
   // V^T and U fold with r into 256 x 256, whose input needs no gradient: the frequencies are fixed.
   CHECK(pixels.flops == 2 * 100 * (2 * 128 + 2 * 65536 + 3 * (65536.0 + 256 * 3)));
+}
+
+TEST_CASE("work of ops and kernels equals a count by hand", "[bench]") {
+  const auto work = [](const std::string& name, const Sizes& sizes) {
+    return named(name).make(sizes, Device::cpu).work;
+  };
+  // Three rows of a 3 x 3 kernel lie inside an image of side 4, except at two borders: 10 products a line.
+  const Work conv = work("op/conv2d", {.batch = 2, .length = 4, .width = 3});
+  CHECK(conv.flops == 2 * 2 * 9 * 100);
+  CHECK(conv.bytes == 4 * (2 * (2 * 3 * 16) + 81));
+  CHECK(work("op/conv2d/gradient", {.batch = 2, .length = 4, .width = 3}).flops == 2 * conv.flops);
+  CHECK(work("op/conv2d/gradient", {.batch = 2, .length = 4, .width = 3}).bytes ==
+        4 * (3 * (2 * 3 * 16) + 2 * 81));
+  const Work relu = work("op/relu", {.batch = 5, .width = 7});
+  CHECK(relu.flops == 35);
+  CHECK(relu.bytes == 4 * 70);
+  // Query i sees i + 1 keys: 1 + 2 + 3 + 4 of them, each with two scores and a sum of 8 features.
+  CHECK(work("op/relative_attention", {.batch = 1, .length = 4, .width = 8}).flops == 2 * 3 * 8 * 10);
+  CHECK(work("op/linear", {.batch = 3, .width = 4}).bytes == 4 * (12 + 16 + 4 + 12));
+  CHECK(work("kernel/gemm", {.batch = 3, .width = 4}).flops == 2 * 3 * 4 * 4);
+  CHECK(work("kernel/adam", {.width = 9}).bytes == 4 * 9 * 7);
+  // Real lines of 4 places fold into 2 x 2, 1 x 1 and 1 x 1 products; 4 columns and 2 x 3 rows of them.
+  CHECK(work("kernel/frequency-grid", {.batch = 1, .length = 4, .width = 1}).flops == 2 * 6 * 10);
 }
 
 }  // namespace stillpoint::bench

@@ -4,10 +4,16 @@
 #include <algorithm>
 #include <cmath>
 
+#include "engine/cases/op_counts.h"
 #include "models/fold.h"
 
 namespace stillpoint::bench {
 namespace {
+
+// Multiply-adds of a 3 x 3 convolution per pair of channels, without those on the border of zeros.
+double window_products(Index height, Index width) {
+  return inside_products(height, 3, 1, 1) * inside_products(width, 3, 1, 1);
+}
 
 Index width_of(const HeadLayer& layer) {
   return layer.w.dim(0) * (layer.activation == Activation::fourier ? 2 : 1);
@@ -44,14 +50,6 @@ Cost map_cost(double multiply_adds, double output, bool input_needs_gradient) {
   const double back = multiply_adds * (input_needs_gradient ? 2 : 1);
   return {{multiply_adds, multiply_adds}, {back, back}, output};
 }
-
-double causal_products(Index length, Index taps, Index dilation) {
-  double total = 0;
-  for (Index j = 0; j < taps; ++j) total += double(std::max<Index>(0, length - j * dilation));
-  return total;
-}
-
-double window_products(Index height, Index width) { return double((3 * height - 2) * (3 * width - 2)); }
 
 Cost tcn_cost(const TcnConfig& config, Index in, Index batch, Index length) {
   Cost cost;

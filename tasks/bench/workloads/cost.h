@@ -30,10 +30,6 @@ Work work_of(const Pass& pass, double floats);
 // takes as many again, and so does that of the weights.
 Cost map_cost(double multiply_adds, double output, bool input_needs_gradient = true);
 
-// Multiply-adds of a causal convolution per pair of channels. Taps before the start do not count.
-double causal_products(Index length, Index taps, Index dilation);
-// Multiply-adds of a 3 x 3 convolution per pair of channels, without those on the border of zeros.
-double window_products(Index height, Index width);
 // Multiply-adds of a real image's transform on n x n places: on the CPU a line is folded at its symmetries
 // (kernels/monotone/fourier_line.h), CUDA multiplies by whole matrices.
 double transform_products(Index n, Device device);

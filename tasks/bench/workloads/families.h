@@ -5,6 +5,7 @@
 namespace stillpoint::bench {
 
 // Each appends its rows.
+void add_ops(std::vector<Workload>& workloads);
 void add_steps(std::vector<Workload>& workloads);
 void add_evaluations(std::vector<Workload>& workloads);
 void add_root_solvers(std::vector<Workload>& workloads);

@@ -12,6 +12,7 @@ const std::vector<Workload>& workloads() {
     add_splittings(rows);
     add_kernels(rows);
     add_solver_kernels(rows);
+    add_ops(rows);
     return rows;
   }();
   return all;
