@@ -45,7 +45,11 @@ def short(kernel):
     return f"{outer}<{re.sub(r'[<,>].*', '', inner)}>" if outer in ("each_element", "each_warp_row", "tile_product") and inner else outer
 
 
-def beside_the_emulator(workload, printed):
+def emulated_rows():
+    return json.loads(EMULATED.read_text())["rows"] if EMULATED.exists() else []
+
+
+def beside_the_emulator(workload, printed, rows):
     """Sets ncu's counters of a kernel, a launch, beside the emulator's counts of it."""
     sums = {}
     lines = [line for line in printed.splitlines() if line.startswith('"')]
@@ -56,7 +60,7 @@ def beside_the_emulator(workload, printed):
             continue
         sums.setdefault(short(row["Kernel Name"]), {}).setdefault(row["Metric Name"], []).append(value)
     counted = {}
-    for row in json.loads(EMULATED.read_text())["rows"] if EMULATED.exists() else []:
+    for row in rows:
         if row["workload"] == workload:
             for name, counts in row["counts"]["kernels"].items():
                 counted.setdefault(short(name), counts)
@@ -144,7 +148,7 @@ class Hour:
         if not self.measured:
             return []
         modelled = {}
-        for row in json.loads(EMULATED.read_text())["rows"] if EMULATED.exists() else []:
+        for row in emulated_rows():
             times = row["counts"]["modelled"].get("H200", {})
             modelled[key_of(row)] = ((times.get("replayed") or times.get("plain") or {}).get("ms"))
         lines = ["", "| a training step | program | ms | as a graph, ms | cold, ms | of roof | predicted, ms | modelled for H200, ms |",
@@ -222,7 +226,7 @@ class Hour:
                                                     ",".join(PROFILED), "--csv", "-s", "100", "-c", kernels, self.program, "bench",
                                                     workload, "--device", "cuda", "--seconds", "0.001", "--rounds", "1"], tool="ncu")
             if verdict == "passed":
-                self.counters += beside_the_emulator(workload, printed)
+                self.counters += beside_the_emulator(workload, printed, emulated_rows())
                 self.write_summary()
 
     def reproduce(self):
