@@ -14,6 +14,7 @@
 
 #include "engine/cases/op_check.h"
 #include "kernels/device/library_plans.h"
+#include "tasks/io/progress.h"
 #include "tasks/selftest/selftest_models.h"
 #include "tasks/training/training_step.h"
 
@@ -45,9 +46,7 @@ class Report {
     double ms = std::numeric_limits<double>::quiet_NaN();
     const Outcome outcome = guarded([&] {
       ms = run();
-      std::ostringstream words;
-      words << std::fixed << std::setprecision(3) << ms << " ms a step";
-      return Outcome{true, words.str()};
+      return Outcome{true, format_fixed(ms, 3) + " ms a step"};
     });
     failures_ += outcome.passed ? 0 : 1;
     print(what, outcome,
