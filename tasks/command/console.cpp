@@ -1,5 +1,6 @@
 // Explains errors without allocating memory, and checks standard output.
 #include "tasks/command/console.h"
+#include "tasks/process/processes.h"
 
 #include <poll.h>
 #include <unistd.h>
@@ -44,7 +45,7 @@ int exit_code(int code, std::ostream& out, std::ostream& err) {
   errno = 0;
   if (out.flush()) return code;
   if (!is_closed(STDOUT_FILENO))
-    err << "stillpoint: standard output could not be written" << (errno != 0 ? ": " : "")
+    err << program_name() << ": standard output could not be written" << (errno != 0 ? ": " : "")
         << (errno != 0 ? std::strerror(errno) : "") << ", so the output is incomplete; free some space"
         << std::endl;
   return code != 0 ? code : 1;
