@@ -168,7 +168,7 @@ void check_models(const SelftestRequest& request, Report& report) {
       if (!taken) taken = first_steps(kind, config, device, steps);
       return *taken;
     };
-    report.check("model " + c.name(), [&] {
+    report.check(text("model ", c.name()), [&] {
       const Json exact = kind.resolve({{config, "selftest"}, {{{"dtype", "float64"}}, "selftest"}});
       const FirstSteps reference =
           first_steps(kind, device == Device::cpu ? exact : config, Device::cpu, steps);
@@ -178,7 +178,7 @@ void check_models(const SelftestRequest& request, Report& report) {
                           device == Device::cpu ? "float64" : "the CPU's")};
     });
     if (device == Device::cpu || !c.row.recorded) continue;
-    report.check("graph " + c.name(), [&] {
+    report.check(text("graph ", c.name()), [&] {
       const FirstSteps& recorded = here();
       const kernels::ScopedPrecision scope(request.precision);
       const FirstSteps plain = first_steps(kind, config, device, steps, false);
