@@ -1,6 +1,5 @@
 // Explains errors without allocating memory, and checks standard output.
 #include "tasks/command/console.h"
-#include "tasks/process/processes.h"
 
 #include <poll.h>
 #include <unistd.h>
@@ -10,6 +9,8 @@
 #include <new>
 #include <stdexcept>
 #include <system_error>
+
+#include "tasks/process/processes.h"
 
 namespace stillpoint {
 namespace {
