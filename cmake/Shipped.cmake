@@ -1,6 +1,7 @@
 # Embeds files in the program as text. To add one, add a pattern here; shipped_file("search/tune.py")
 # (tasks/settings/shipped.h) then returns its text.
 file(GLOB shipped CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/tasks
+  ${PROJECT_SOURCE_DIR}/tasks/bench/gpus.json
   ${PROJECT_SOURCE_DIR}/tasks/presets/*/*.json
   ${PROJECT_SOURCE_DIR}/tasks/spaces/*.json
   ${PROJECT_SOURCE_DIR}/tasks/search/*.py)

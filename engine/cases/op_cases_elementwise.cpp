@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
-#include <set>
 
 #include "engine/cases/op_cases.h"
 
@@ -26,16 +25,12 @@ Values extremes_of(const std::string& name) {
 }
 
 // Hidden activations of image regression.
-AtPaper activations(std::size_t inputs, const std::string& name = {}) {
-  static const std::set<std::string> linear{"negate", "affine", "add", "subtract"};
-  const bool is_linear = linear.contains(name);
+AtPaper activations(std::size_t inputs) {
   return {{.batch = 65536, .width = 256},
           [inputs](const PaperSizes& s) {
             return Shapes(inputs, {s.batch, s.width});
           },
-          per_element(1),
-          is_linear ? 1.0 : 2.0,
-          is_linear};
+          per_element(1)};
 }
 
 void add_unary(std::vector<OpCase>& cases, const std::string& name, Tensor (*op)(const Tensor&),
@@ -52,7 +47,7 @@ void add_unary(std::vector<OpCase>& cases, const std::string& name, Tensor (*op)
                          },
                      .kinked = kinked,
                      .extremes = extremes_of(shape == Shape{1} ? name : ""),
-                     .paper = shape.size() == 2 ? activations(1, name) : AtPaper{}});
+                     .paper = shape.size() == 2 ? activations(1) : AtPaper{}});
 }
 
 // Adds a case with both operands (3,5), then one with a row and a column that repeat. A `kinked` op has no
@@ -81,7 +76,7 @@ void add_binary(std::vector<OpCase>& cases, const std::string& name,
                          },
                      .terms = 15,
                      .kinked = kinked,
-                     .paper = r.a == r.b ? activations(2, name) : AtPaper{}});
+                     .paper = r.a == r.b ? activations(2) : AtPaper{}});
 }
 
 // The condition repeats over rows.

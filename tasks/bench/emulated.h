@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "engine/config.h"
 #include "tasks/bench/workload.h"
 
 namespace stillpoint::bench {

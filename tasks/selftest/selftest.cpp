@@ -14,7 +14,6 @@
 
 #include "engine/cases/op_check.h"
 #include "kernels/device/library_plans.h"
-#include "tasks/io/progress.h"
 #include "tasks/selftest/selftest_models.h"
 #include "tasks/training/training_step.h"
 
@@ -46,7 +45,9 @@ class Report {
     double ms = std::numeric_limits<double>::quiet_NaN();
     const Outcome outcome = guarded([&] {
       ms = run();
-      return Outcome{true, format_fixed(ms, 3) + " ms a step"};
+      std::ostringstream words;
+      words << std::fixed << std::setprecision(3) << ms << " ms a step";
+      return Outcome{true, words.str()};
     });
     failures_ += outcome.passed ? 0 : 1;
     print(what, outcome,
@@ -168,7 +169,7 @@ void check_models(const SelftestRequest& request, Report& report) {
       if (!taken) taken = first_steps(kind, config, device, steps);
       return *taken;
     };
-    report.check(text("model ", c.name()), [&] {
+    report.check("model " + c.name(), [&] {
       const Json exact = kind.resolve({{config, "selftest"}, {{{"dtype", "float64"}}, "selftest"}});
       const FirstSteps reference =
           first_steps(kind, device == Device::cpu ? exact : config, Device::cpu, steps);
@@ -178,7 +179,7 @@ void check_models(const SelftestRequest& request, Report& report) {
                           device == Device::cpu ? "float64" : "the CPU's")};
     });
     if (device == Device::cpu || !c.row.recorded) continue;
-    report.check(text("graph ", c.name()), [&] {
+    report.check("graph " + c.name(), [&] {
       const FirstSteps& recorded = here();
       const kernels::ScopedPrecision scope(request.precision);
       const FirstSteps plain = first_steps(kind, config, device, steps, false);

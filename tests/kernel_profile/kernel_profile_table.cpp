@@ -5,7 +5,6 @@
 #include <array>
 #include <cmath>
 #include <cstdio>
-#include <regex>
 #include <sstream>
 
 #include "kernels/device/error.h"
@@ -135,14 +134,6 @@ Row row_of(const std::string& kernel, const std::string& sizes, const simt::Kern
   Row row{short_name(kernel), sizes, {}};
   for (const Column& column : columns) row.values.push_back(column.value({counts, minimum}));
   return row;
-}
-
-std::string short_name(const std::string& kernel) {
-  std::string name = std::regex_replace(kernel, std::regex(R"(\w+::)"), "");
-  name = std::regex_replace(name, std::regex(R"(\b(float|int)(, )?)"), "");
-  name = std::regex_replace(name, std::regex(R"((, )?(?=[ >]))"), "");
-  name = std::regex_replace(name, std::regex(R"( >)"), ">");
-  return std::regex_replace(name, std::regex(R"(<>)"), "");
 }
 
 std::string to_markdown(const std::vector<Row>& rows) {

@@ -21,8 +21,7 @@ const std::vector<std::string>& column_names();
 Row row_of(const std::string& kernel, const std::string& sizes, const simt::KernelProfile& counts,
            double minimum);
 
-// Shortens `each_element<a::Lift<float> >`, written with its namespaces, to `each_element<Lift>`.
-std::string short_name(const std::string& kernel);
+using simt::short_name;
 
 // Returns Markdown; a number is `-` if the kernel has no accesses of that kind.
 std::string to_markdown(const std::vector<Row>& rows);

@@ -275,7 +275,7 @@ void Machine::enter(const void* parameters, std::size_t bytes) {
   if (!running()) return;
   watch_.set_parameters(parameters, bytes);
   watch(current_);
-  watching = &watch_;
+  watching = watch_.wanted() ? &watch_ : nullptr;
 }
 
 void Machine::note_atomic(const void* address, std::size_t bytes, bool adds_floats, const void* place) {
@@ -285,6 +285,7 @@ void Machine::note_atomic(const void* address, std::size_t bytes, bool adds_floa
     return;
   }
   const Unwatched emulator;
+  if (!watch_.wanted()) return;
   watch_.access(reinterpret_cast<std::uintptr_t>(address), bytes,
                 adds_floats ? AccessKind::float_atomic : AccessKind::atomic, place);
 }

@@ -189,6 +189,15 @@ void mark_undefined(void* pointer, std::size_t bytes, CUstream_st* stream) {
   });
 }
 
+void set_checks(bool on) {
+  const std::lock_guard lock(runtime_mutex());
+  finish_all();
+  if (on && !checking)
+    for (const auto& [at, block] : registry().blocks)
+      if (block.kind == MemoryKind::device) shadow_accept(reinterpret_cast<const void*>(at), block.bytes);
+  checking = on;
+}
+
 std::size_t undefined_bytes(const void* pointer, std::size_t bytes) {
   const std::lock_guard lock(runtime_mutex());
   std::size_t count = 0;

@@ -11,6 +11,7 @@
 #include <cstdlib>
 #include <map>
 #include <mutex>
+#include <regex>
 #include <sstream>
 #include <string>
 
@@ -108,6 +109,14 @@ std::string kernel_name(const void* kernel) {
   std::ostringstream text;
   text << "kernel at " << kernel;
   return name = text.str();
+}
+
+std::string short_name(const std::string& kernel) {
+  std::string name = std::regex_replace(kernel, std::regex(R"(\w+::)"), "");
+  name = std::regex_replace(name, std::regex(R"(\b(float|int)(, )?)"), "");
+  name = std::regex_replace(name, std::regex(R"((, )?(?=[ >]))"), "");
+  name = std::regex_replace(name, std::regex(R"( >)"), ">");
+  return std::regex_replace(name, std::regex(R"(<>)"), "");
 }
 
 }  // namespace simt

@@ -21,6 +21,7 @@ class Profiler {
   void end_launch();
   void barrier();
   void end_block();
+  bool on() const { return on_; }
   void global(int thread, std::uintptr_t at, std::size_t bytes, bool write, const void* place) {
     if (!on_) return;
     wait_for_load(thread, write);

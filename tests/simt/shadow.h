@@ -14,6 +14,9 @@ namespace simt {
 // the heap.
 inline constexpr bool watched = STILLPOINT_SIMT_WATCHED != 0;
 
+// Whether accesses are checked now; set_checks changes it.
+extern bool checking;
+
 // Returns the emulator's time. It grows where an order of accesses begins or ends: at launches, blocks,
 // barriers and __syncwarp. Queued work runs one piece after the other, so one counter is enough.
 std::uint64_t now();
@@ -81,6 +84,8 @@ class OpenArena {
 // not exist. Fills them with 0xFF. Queued work that does this has to be ordered with what uses the bytes; if
 // the host does it, it comes before everything.
 void shadow_extent(void* pointer, std::size_t live, std::size_t bytes, bool queued);
+// Takes the bytes that exist for written, before everything that follows.
+void shadow_accept(const void* pointer, std::size_t bytes);
 // Notes that a call of the host or of a library writes the bytes.
 void shadow_define(const void* pointer, std::size_t bytes);
 // Notes a copy on the device: the target's bytes become as defined as the source's.

@@ -99,9 +99,10 @@ std::size_t note_nodes(const std::vector<GraphPiece>& nodes, TaskId launch, cons
 void note_host_wait(TaskId task) {
   Tracing& t = tracing();
   if (!t.on) return;
-  ++t.trace.host_waits;
   const auto found = t.piece_of.find(task);
   if (found == t.piece_of.end()) return;
+  if (std::find(t.host.begin(), t.host.end(), found->second) != t.host.end()) return;
+  ++t.trace.host_waits;
   if (found->second >= t.noted_before_host) t.host.clear();  // that piece follows what the host waited for
   t.host.push_back(found->second);
   t.noted_before_host = t.trace.pieces.size();

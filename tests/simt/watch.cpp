@@ -194,6 +194,7 @@ void Watch::check_range(Cell* cells, std::uintptr_t offset, Space space, const N
 void Watch::access(std::uintptr_t at, std::size_t bytes, AccessKind kind, const void* place) {
   if (at - stack_ < stack_bytes_) return;
   const Now a{at, bytes, kind, place};
+  if (!checking) return count_only(a);
   if (kind == AccessKind::float_atomic && !float_atomics_allowed())
     fail(a, "a floating-point atomic: its result depends on the order of arrival");
   if (device_.holds(at)) {
@@ -205,6 +206,17 @@ void Watch::access(std::uintptr_t at, std::size_t bytes, AccessKind kind, const 
     profiler_.shared(thread_, at - shared_, bytes, !is_read(kind), place);
   } else {
     access_elsewhere(a);
+  }
+}
+
+void Watch::count_only(const Now& a) {
+  if (device_.holds(a.at)) {
+    profiler_.global(thread_, a.at, a.bytes, !is_read(a.kind), a.place);
+  } else if (a.at - shared_ < shared_bytes_) {
+    profiler_.shared(thread_, a.at - shared_, a.bytes, !is_read(a.kind), a.place);
+  } else if (!is_index_variable(a.at) && a.at - tls_ < tls_bytes_) {
+    if (static_cells(a) != nullptr)
+      profiler_.shared(thread_, a.at - tls_, a.bytes, !is_read(a.kind), a.place);
   }
 }
 

@@ -36,6 +36,8 @@ class Watch {
   void set_parameters(const void* parameters, std::size_t bytes);
   void set_shared(void* shared, std::size_t bytes);
 
+  // Returns whether anybody wants to know of accesses.
+  bool wanted() const { return checking || profiler_.on(); }
   void access(std::uintptr_t at, std::size_t bytes, AccessKind kind, const void* place);
 
  private:
@@ -56,6 +58,7 @@ class Watch {
   void check_order(Use earlier, std::uint32_t place, bool earlier_writes, const Now& a);
   void access_static_shared(const Now& a);
   void access_elsewhere(const Now& a);
+  void count_only(const Now& a);
   bool is_index_variable(std::uintptr_t at) const;
   Cell* static_cells(const Now& a);
 

@@ -72,6 +72,9 @@ void mark_undefined(void* pointer, std::size_t bytes, CUstream_st* stream);
 std::size_t undefined_bytes(const void* pointer, std::size_t bytes);
 // Copies what device memory holds now, for tests of late work; waits for nothing and checks nothing.
 void peek(void* to, const void* from, std::size_t bytes);
+// Turns the checks of accesses off, or on again. Off, kernels run several times faster, and counts stay the
+// same. What was written meanwhile is taken for written, and ordered before all that follows.
+void set_checks(bool on);
 // Returns whether the kernels were compiled with the access checks.
 bool checks_accesses();
 
@@ -172,6 +175,8 @@ void atomic_access(const void* address, std::size_t bytes, bool adds_floats, con
 
 // Returns a kernel's name for reports: demangled, without return type, parameters and anonymous namespaces.
 std::string kernel_name(const void* kernel);
+// Shortens `each_element<a::Lift<float> >`, written with its namespaces, to `each_element<Lift>`.
+std::string short_name(const std::string& kernel);
 
 struct Grid {
   const void* kernel = nullptr;

@@ -28,7 +28,7 @@ struct Piece {
 struct Trace {
   std::vector<Piece> pieces;
   std::uint64_t graph_launches = 0;
-  std::uint64_t host_waits = 0;     // calls that wait for the device
+  std::uint64_t host_waits = 0;     // for work that was not waited for before
   std::uint64_t bytes_touched = 0;  // in sectors of 32 bytes, each once; 0 unless accesses are counted
 };
 

@@ -1,0 +1,77 @@
+// Counts small calls on the emulator: what is known of them, in every order.
+#include "engine/ops.h"
+#include "simt/machine.h"
+#include "tasks/bench/emulated.h"
+#include "tests/support/catch.h"
+
+namespace stillpoint::bench {
+namespace {
+
+const Workload& workload(const std::string& name) {
+  for (const Workload& w : workloads())
+    if (w.name == name) return w;
+  fail("the test asks for the workload ", name, ", which does not exist");
+}
+
+Json counts(const std::string& name, Sizes sizes = {}) {
+  const Workload& w = workload(name);
+  Sizes s = w.usual;
+  if (sizes.batch > 0) s.batch = sizes.batch;
+  if (sizes.length > 0) s.length = sizes.length;
+  return count_emulated(w.make(s, Device::cuda));
+}
+
+}  // namespace
+
+TEST_CASE("the counts of a sum of two arrays are exact", "[cuda][bench]") {
+  const Tensor a = Tensor::full({1000}, 1, {DType::float32, Device::cuda});
+  const Tensor b = Tensor::full({1000}, 2, {DType::float32, Device::cuda});
+  Tensor c;
+  const Json json =
+      count_emulated({.work = {.flops = 1000, .nominal_flops = 1000, .bytes = 12000}, .run = [&] {
+                        c = {};
+                        c = add(a, b);
+                      }});
+  CHECK(c.values().back() == 3);
+  CHECK(json["launches"]["kernels"] == 1);
+  CHECK(json["launches"]["chain"] == 1);
+  CHECK(json["launches"]["graph_launches"] == 0);
+  CHECK(json["launches"]["host_waits"] == 0);
+  CHECK(json["replayed"]["graph_launches"] == 1);
+  CHECK(json["replayed"]["kernels"] == 1);
+  if (!simt::checks_accesses()) return;
+  CHECK(json["memory"]["bytes_touched"] == 12000);
+  CHECK(json["memory"]["bytes_asked"] == 12000);
+  CHECK(json["memory"]["bytes_moved"] == 12000);
+  CHECK(json["memory"]["working_set"] == 12000);
+}
+
+TEST_CASE("a call that asks the device cannot be replayed, and waits for it", "[cuda][bench]") {
+  const Tensor a = Tensor::full({1}, 1, {DType::float32, Device::cuda});
+  const Json json = count_emulated({.work = {}, .run = [&] { affine(a, a.item(), 0); }});
+  CHECK(json["replayed"].is_null());
+  CHECK(!json["not_replayed"].get<std::string>().empty());
+  CHECK(json["launches"]["host_waits"] == 1);
+}
+
+TEST_CASE("the counts of a training step do not depend on the order of blocks and threads", "[cuda][bench]") {
+  const auto with = [](std::uint64_t seed) {
+    simt::set_seed(seed);
+    const Json json = counts("step/copy-memory/sim-single", {.batch = 1, .length = 60});
+    simt::set_seed(1);
+    return json;
+  };
+  const Json first = with(1);
+  CHECK(first["replayed"]["graph_launches"] == 1);
+  CHECK(first == with(7));
+}
+
+TEST_CASE("a step of copy memory's SIM launches no more than recorded", "[cuda][bench]") {
+  const Json json = counts("step/copy-memory/sim-single", {.batch = 1});
+  CHECK(json["launches"]["kernels"] <= 38);
+  CHECK(json["launches"]["library_calls"] == 0);
+  CHECK(json["replayed"]["graph_launches"] == 1);
+  CHECK(json["replayed"]["chain"] <= 40);
+}
+
+}  // namespace stillpoint::bench
