@@ -7,41 +7,74 @@ its own time limit and verdict: passed, failed, out of time, no GPU, not install
 rewritten after every step, and a log of each step. docs/gpu.md says how to read the results.
 """
 import argparse
+import csv
+import importlib.util
 import json
 import os
 import pathlib
-import random
 import re
 import shutil
-import struct
 import subprocess
 import sys
 import time
-import zlib
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 COPY = {"epochs": 1, "valid_sequences": 1, "test_sequences": 1, "log_every": 50}
-# Milliseconds of a step on an H200, as predicted from reading the code before the first run.
-PREDICTED = {"copy-memory single, batch 1": 0.27, "copy-memory single, batch 10": 0.31, "copy-memory single, batch 256": 0.8,
-             "copy-memory DEQ, batch 1": 10, "pixels single, float32": 2.2, "pixels single, tf32": 0.95,
-             "pixels single, bf16": 1.4, "CIFAR SIM, batch 128, float32": 1.05, "CIFAR SIM, batch 512, float32": 3.5,
-             "CIFAR monDEQ, batch 128": 23}
-PROFILED = ("gpu__time_duration.sum,dram__bytes.sum,sm__inst_executed_pipe_fma.sum,"
-            "l1tex__data_pipe_lsu_wavefronts_mem_shared.sum,sm__warps_active.avg.pct_of_peak_sustained_active")
+# Milliseconds of a step on an H200, as predicted from reading the code before the first run, by workload, batch and precision.
+PREDICTED = {("step/copy-memory/sim-single", 1, "float32"): 0.27, ("step/copy-memory/sim-single", 10, "float32"): 0.31,
+             ("step/copy-memory/sim-single", 256, "float32"): 0.8, ("step/copy-memory/deq", 1, "float32"): 10,
+             ("step/pixels/sim-single", 65536, "float32"): 2.2, ("step/pixels/sim-single", 65536, "tf32"): 0.95,
+             ("step/pixels/sim-single", 65536, "bf16"): 1.4, ("step/cifar/sim-single", 128, "float32"): 1.05,
+             ("step/cifar/sim-single", 512, "float32"): 3.5}
+# The counts and modelled times of single steps, which `stillpoint bench --device emulated --format json` wrote.
+EMULATED = ROOT / "docs/results/emulated-steps.json"
+# Counters of ncu, and the emulator's counts beside them.
+PROFILED = {"dram__bytes.sum": "bytes_touched", "l1tex__t_sectors_pipe_lsu_mem_global_op_ld.sum": None,
+            "l1tex__data_pipe_lsu_wavefronts_mem_shared.sum": "shared_wavefronts", "gpu__time_duration.sum": None,
+            "sm__warps_active.avg.pct_of_peak_sustained_active": None}
 
 
-def write_data(folder):
-    """Writes a synthetic set in the published format of CIFAR-10, and a picture. A step's cost does not depend on the pixels."""
-    draw = random.Random(1)
-    (folder / "cifar").mkdir(parents=True)
-    records = b"".join(bytes([i % 10]) + draw.randbytes(3072) for i in range(10000))
-    for name in [*(f"data_batch_{i}.bin" for i in range(1, 6)), "test_batch.bin"]:
-        (folder / "cifar" / name).write_bytes(records)
-    side = 512
-    rows = b"".join(b"\0" + bytes(v for x in range(side) for v in (x // 2, y // 2, (x // 16 + y // 16) % 2 * 200)) for y in range(side))
-    chunk = lambda kind, data: struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    (folder / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">2I5B", side, side, 8, 2, 0, 0, 0)) +
-                                         chunk(b"IDAT", zlib.compress(rows, 1)) + chunk(b"IEND", b""))
+def key_of(row):
+    return row["workload"], row["batch"], row["precision"]
+
+
+def short(kernel):
+    """The name of a kernel as the emulator's counts have it: without return type, namespaces, arguments and spaces."""
+    name = re.sub(r"\w+::", "", re.sub(r"\(.*", "", kernel)).removeprefix("void ")
+    outer, _, inner = name.partition("<")
+    return f"{outer}<{re.sub(r'[<,>].*', '', inner)}>" if outer in ("each_element", "each_warp_row", "tile_product") and inner else outer
+
+
+def emulated_rows():
+    return json.loads(EMULATED.read_text())["rows"] if EMULATED.exists() else []
+
+
+def beside_the_emulator(workload, printed, rows):
+    """Sets ncu's counters of a kernel, a launch, beside the emulator's counts of it."""
+    sums = {}
+    lines = [line for line in printed.splitlines() if line.startswith('"')]
+    for row in csv.DictReader(lines):
+        try:
+            value = float(row["Metric Value"].replace(",", ""))
+        except (KeyError, TypeError, ValueError):
+            continue
+        sums.setdefault(short(row["Kernel Name"]), {}).setdefault(row["Metric Name"], []).append(value)
+    counted = {}
+    for row in rows:
+        if row["workload"] == workload:
+            for name, counts in row["counts"]["kernels"].items():
+                counted.setdefault(short(name), counts)
+    lines = ["", f"Counters of `{workload}`, means of a launch; the emulator's counts in brackets.", "",
+             "| kernel | launches | " + " | ".join(PROFILED) + " |", "|---|---:|" + "---:|" * len(PROFILED)]
+    for name, metrics in sums.items():
+        cells = []
+        for metric, count in PROFILED.items():
+            values = metrics.get(metric, [])
+            mean = f"{sum(values) / len(values):,.0f}" if values else ""
+            known = counted.get(name, {}) if count else {}
+            cells.append(mean + (f" ({known[count] / known['launches']:,.0f})" if known.get("launches") else ""))
+        lines.append(f"| `{name}` | {max(len(v) for v in metrics.values())} | " + " | ".join(cells) + " |")
+    return lines
 
 
 class Hour:
@@ -53,7 +86,7 @@ class Hour:
         self.machine, self.gpu = "", True
         self.folder = pathlib.Path(options.folder).resolve()
         self.begun = time.monotonic()
-        self.rows, self.times = [], []
+        self.rows, self.measured, self.counters = [], [], []
         if self.folder.exists() and any(self.folder.iterdir()):
             sys.exit(f"gpu_hour: given the folder {self.folder}, which holds files, expected a new or an empty one, name another")
         (self.folder / "logs").mkdir(parents=True, exist_ok=True)
@@ -97,30 +130,46 @@ class Hour:
         lines = ["# The first hour on a GPU", "", f"`{time.strftime('%Y-%m-%d %H:%M')}`, {time.monotonic() - self.begun:.0f} s of "
                  f"{self.options.limit} s", "", "```", self.machine.strip(), "```", "", "| step | verdict | seconds |", "|---|---|---:|"]
         lines += [f"| {name} | {verdict} | {seconds:.1f} |" for name, verdict, seconds in self.rows]
-        if self.times:
-            lines += ["", "| a training step | measured, ms | predicted, ms | of predicted |", "|---|---:|---:|---:|"]
-            for name, ms in self.times:
-                said = PREDICTED.get(name)
-                lines.append(f"| {name} | {ms:.3f} | " + (f"{said:g} | {ms / said:.2f} |" if said else "| |"))
+        lines += self.peaks() + self.step_times() + self.counters
         (self.folder / "summary.md").write_text("\n".join(lines) + "\n")
 
-    def train(self, name, seconds, *arguments):
-        """Times a step from the rows of the log: the mean over the steps after the first row."""
-        run = self.work / re.sub(r"\W+", "-", name)
-        self.step("step: " + name, seconds, [self.program, "train", *arguments, "--device", "cuda", "--run", run])
-        rows = []
-        if (run / "metrics.jsonl").exists():
-            rows = [row for row in map(json.loads, (run / "metrics.jsonl").read_text().splitlines()) if row["split"] == "train"]
-        if len(rows) > 1:
-            first, last = rows[0], rows[-1]
-            self.times.append((name, 1000 * (last["time"] - first["time"]) / (last["step"] - first["step"])))
-            self.write_summary()
+    def peaks(self):
+        """The largest product and copy that ran beside a row."""
+        found = {}
+        for row in self.measured:
+            if row["program"] == "stillpoint" and row["roof_gflops"]:
+                before = found.get(row["precision"], (0, 0))
+                found[row["precision"]] = (max(before[0], row["roof_gflops"]), max(before[1], row["roof_gbytes"] or 0))
+        return found and ["", "| precision | largest product, TFLOP/s | copy as large as a row's data, GB/s |", "|---|---:|---:|",
+                          *(f"| {name} | {flops / 1e3:.1f} | {copy:,.0f} |" for name, (flops, copy) in found.items())] or []
 
-    def copy(self, name, seconds, batch, steps, **settings):
-        preset = settings.pop("preset", None)
-        values = {**COPY, "batch": batch, "train_sequences": batch * steps, **settings}
-        values["log_every"] = max(1, steps // 6)
-        self.train(name, seconds, "copy-memory", *(["--preset", preset] if preset else []), *self.assignments(values))
+    def step_times(self):
+        """Our steps as they are and as one graph, with the prediction, the emulator's model, and peers."""
+        if not self.measured:
+            return []
+        modelled = {}
+        for row in emulated_rows():
+            times = row["counts"]["modelled"].get("H200", {})
+            modelled[key_of(row)] = ((times.get("replayed") or times.get("plain") or {}).get("ms"))
+        lines = ["", "| a training step | program | ms | as a graph, ms | cold, ms | of roof | predicted, ms | modelled for H200, ms |",
+                 "|---|---|---:|---:|---:|---:|---:|---:|"]
+        for row in self.measured:
+            workload, batch, precision = key_of(row)
+            ours = row["program"] == "stillpoint"
+            cells = [row["ms"], row["replayed_ms"], row["cold_ms"], row["roof_share"],
+                     PREDICTED.get(key_of(row)) if ours else None, modelled.get(key_of(row)) if ours else None]
+            lines.append(f"| {workload}, batch {batch}, {precision} | {row['program']} | " +
+                         " | ".join("" if cell is None else f"{cell:.3g}" for cell in cells) + " |")
+        return lines
+
+    def bench(self, name, seconds, *arguments):
+        """Measures rows of `stillpoint bench`, beside PyTorch if it is installed."""
+        where = self.work / re.sub(r"\W+", "-", name)
+        self.step("step: " + name, seconds, [self.program, "bench", *arguments, "--device", "cuda", "--seconds", "0.3", "--rounds", "2",
+                                             "--out", where])
+        if (where / "bench.json").exists():
+            self.measured += json.loads((where / "bench.json").read_text())["rows"]
+            self.write_summary()
 
     @staticmethod
     def assignments(values):
@@ -150,20 +199,18 @@ class Hour:
                 self.step(name, 90, [self.tests / name])
 
     def time_steps(self):
-        for batch, steps in ((1, 600), (10, 600), (64, 300), (256, 120), (512, 60)):
-            self.copy(f"copy-memory single, batch {batch}", 20, batch, steps)
-        for batch, steps in ((1, 90), (32, 60)):
-            self.copy(f"copy-memory DEQ, batch {batch}", 25, batch, steps, preset="paper-deq")
-        for precision in ("float32", "tf32", "bf16"):
-            self.train(f"pixels single, {precision}", 15, "image-regression", self.data / "picture.png", "--model", "single",
-                       *self.assignments({"epochs": 300, "precision": precision, "log_every": 50, "evaluate_every": 300}))
-        for batch in (128, 512):
-            for precision in ("float32", "tf32"):
-                self.train(f"CIFAR SIM, batch {batch}, {precision}", 20, "image-classification", "--preset", "cifar10-sim", "--data",
-                           self.data / "cifar", *self.assignments({"epochs": 1, "batch": batch, "precision": precision,
-                                                                           "schedule": "constant", "log_every": 20}))
-        self.train("CIFAR monDEQ, batch 128", 25, "image-classification", "--preset", "cifar10-mondeq-single", "--data",
-                   self.data / "cifar", *self.assignments({"epochs": 1, "batch": 128, "log_every": 40, "tune_alpha": "false"}))
+        pytorch = ["--peer", "torch,torch-compile"] if importlib.util.find_spec("torch") else []
+        python = ["--python", sys.executable] if pytorch else []
+        self.bench("copy memory SIM", 40, "step/copy-memory/sim-single", "--batch", "1,10,64,256,512")
+        self.bench("copy memory DEQ", 40, "step/copy-memory/deq", "--batch", "1,32")
+        self.bench("pixels", 30, "step/pixels/sim-single", "--precision", "float32,tf32,bf16")
+        self.bench("CIFAR SIM", 40, "step/cifar/sim-single", "--batch", "128,512", "--precision", "float32,tf32")
+        self.bench("monDEQ", 40, "step/*/mondeq-*")
+        if pytorch:
+            self.bench("beside PyTorch", 90, "step/copy-memory/sim-single", "step/copy-memory/deq", "step/cifar/sim-single",
+                       "step/pixels/sim-rff", *pytorch, *python)
+        else:
+            self.note("step: beside PyTorch", "not installed: torch", 0)
 
     def watch(self):
         """Runs the sanitizers on small steps, for our kernels only, and collects the counters of some kernels."""
@@ -173,12 +220,14 @@ class Hour:
             self.step(f"compute-sanitizer {tool}", 40, ["compute-sanitizer", "--tool", tool, "--kernel-name", "kns=stillpoint",
                                                         "--error-exitcode", "9", self.program, *small, "--run", self.work / tool],
                       tool="compute-sanitizer")
-        for name, preset, skipped, kernels in (("copy memory", "paper-single", 200, 80), ("DEQ", "paper-deq", 1500, 120)):
-            self.step(f"counters of {name}", 45, ["ncu", "--clock-control", "none", "--graph-profiling", "node", "--metrics", PROFILED,
-                                                  "--csv", "-s", skipped, "-c", kernels, self.program, "train", "copy-memory",
-                                                  "--preset", preset, "--device", "cuda",
-                                                  *self.assignments({**COPY, "batch": 1, "train_sequences": 30}),
-                                                  "--run", self.work / f"ncu-{preset}"], tool="ncu")
+        for workload, kernels in (("step/copy-memory/sim-single", 80), ("step/copy-memory/deq", 300)):
+            name = "counters of " + workload
+            verdict, printed = self.step(name, 45, ["ncu", "--clock-control", "none", "--graph-profiling", "node", "--metrics",
+                                                    ",".join(PROFILED), "--csv", "-s", "100", "-c", kernels, self.program, "bench",
+                                                    workload, "--device", "cuda", "--seconds", "0.001", "--rounds", "1"], tool="ncu")
+            if verdict == "passed":
+                self.counters += beside_the_emulator(workload, printed, emulated_rows())
+                self.write_summary()
 
     def reproduce(self):
         data = ["--data", self.options.data] if self.options.data else []
@@ -198,14 +247,10 @@ class Hour:
         if not self.options.program:
             self.build()
         self.identify()
-        self.data = self.work / "data"
-        if self.gpu:
-            write_data(self.data)
         self.check()
         self.time_steps()
         self.watch()
         self.reproduce()
-        shutil.rmtree(self.data, ignore_errors=True)
         self.write_summary()
         print(f"summary: {self.folder / 'summary.md'}")
         return 1 if any(verdict.startswith("failed") for _, verdict, _ in self.rows) else 0

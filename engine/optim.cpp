@@ -36,6 +36,7 @@ void Optimiser::begin_step(double lr) {
 
 Tensor Optimiser::apply(const std::vector<Tensor>& gradients) {
   std::vector<Array> arrays;
+  arrays.reserve(gradients.size());
   for (const Tensor& g : gradients) arrays.push_back(g.array());
   return apply(arrays);
 }

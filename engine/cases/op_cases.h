@@ -32,7 +32,7 @@ struct AtPaper {
   std::function<Shapes(const PaperSizes&)> shapes = {};  // of the inputs; empty: the row is not benchmarked
   Count flops = {};                                      // of the value; empty: it only moves data
   double gradient = 2;  // the gradient's flops in those of the value: two factors, or slope and product
-  bool shares_memory = false;  // the value is in the input's memory, so nothing moves
+  bool linear = false;  // the gradient reads no input but ids; so does that of a row that only moves data
 };
 
 struct OpCase {

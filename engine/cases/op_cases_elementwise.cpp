@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "engine/cases/op_cases.h"
 
@@ -25,12 +26,16 @@ Values extremes_of(const std::string& name) {
 }
 
 // Hidden activations of image regression.
-AtPaper activations(std::size_t inputs) {
+AtPaper activations(std::size_t inputs, const std::string& name = {}) {
+  static const std::set<std::string> linear{"negate", "affine", "add", "subtract"};
+  const bool is_linear = linear.contains(name);
   return {{.batch = 65536, .width = 256},
           [inputs](const PaperSizes& s) {
             return Shapes(inputs, {s.batch, s.width});
           },
-          per_element(1)};
+          per_element(1),
+          is_linear ? 1.0 : 2.0,
+          is_linear};
 }
 
 void add_unary(std::vector<OpCase>& cases, const std::string& name, Tensor (*op)(const Tensor&),
@@ -47,7 +52,7 @@ void add_unary(std::vector<OpCase>& cases, const std::string& name, Tensor (*op)
                          },
                      .kinked = kinked,
                      .extremes = extremes_of(shape == Shape{1} ? name : ""),
-                     .paper = shape.size() == 2 ? activations(1) : AtPaper{}});
+                     .paper = shape.size() == 2 ? activations(1, name) : AtPaper{}});
 }
 
 // Adds a case with both operands (3,5), then one with a row and a column that repeat. A `kinked` op has no
@@ -76,7 +81,7 @@ void add_binary(std::vector<OpCase>& cases, const std::string& name,
                          },
                      .terms = 15,
                      .kinked = kinked,
-                     .paper = r.a == r.b ? activations(2) : AtPaper{}});
+                     .paper = r.a == r.b ? activations(2, name) : AtPaper{}});
 }
 
 // The condition repeats over rows.

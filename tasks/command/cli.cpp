@@ -77,6 +77,22 @@ TrainRequest resumed_request(const TaskKind& kind, const TrainFlags& flags) {
           .should_stop = {}};
 }
 
+// Makes a folder for the run, unless the user names one; only rank 0 does.
+TrainRequest new_request(const TaskKind& kind, const TrainFlags& flags, bool leads) {
+  TrainRequest request;
+  request.kind = &kind;
+  const std::vector<SettingsLayer> layers = flags.settings.layers(kind);
+  request.config = kind.resolve(layers);
+  refuse_idle_settings(kind, layers, request.config);
+  request.folder = flags.run;
+  if (flags.run.empty() && leads) {
+    OwnFolder own = new_run_folder(name_of_run(kind, request.config));
+    request.folder = own.path;
+    request.lock = std::move(own.lock);
+  }
+  return request;
+}
+
 int train_command(const CLI::App& app, const TaskKind& kind, const TrainFlags& flags, std::ostream& out,
                   std::ostream& err) {
   if (flags.settings.preset == "list") {
@@ -86,21 +102,8 @@ int train_command(const CLI::App& app, const TaskKind& kind, const TrainFlags& f
   }
   kernels::Communicator& group = kernels::Communicator::world();
   const Device device = flags.common.apply();
-  TrainRequest request;
-  if (!flags.resume.empty()) {
-    request = resumed_request(kind, flags);
-  } else {
-    request.kind = &kind;
-    const std::vector<SettingsLayer> layers = flags.settings.layers(kind);
-    request.config = kind.resolve(layers);
-    refuse_idle_settings(kind, layers, request.config);
-    request.folder = flags.run;
-    if (flags.run.empty() && group.rank() == 0) {
-      OwnFolder own = new_run_folder(name_of_run(kind, request.config));
-      request.folder = own.path;
-      request.lock = std::move(own.lock);
-    }
-  }
+  TrainRequest request =
+      flags.resume.empty() ? new_request(kind, flags, group.rank() == 0) : resumed_request(kind, flags);
   request.folder = group.broadcast(request.folder.string());
   request.alone = true;
   request.trial = flags.trial;
@@ -115,7 +118,7 @@ int train_command(const CLI::App& app, const TaskKind& kind, const TrainFlags& f
     const TrainOutcome outcome = train(request, out);
     if (outcome.finished) return 0;
     if (!out && group.rank() == 0)
-      err << "stillpoint: standard output cannot be written any more; step " << outcome.steps
+      err << program_name() << ": standard output cannot be written any more; step " << outcome.steps
           << " is saved. Resume with:\n  " << outcome.resume << std::endl;
     return stopped_code;
   } catch (...) {
@@ -219,7 +222,7 @@ struct ReportFlags {
     const report::Written written = report::write_report({runs.begin(), runs.end()}, output);
     const std::size_t count = runs.size() - written.left_out.size();
     for (const std::string& why : written.left_out)
-      err << "stillpoint: left out: " << shown_message(why) << "\n";
+      err << program_name() << ": left out: " << shown_message(why) << "\n";
     out << "written to " << shown(output) << ": " << count << (count == 1 ? " run, " : " runs, ")
         << (written.bytes + 1023) / 1024 << " KiB\n";
     return written.left_out.empty() ? 0 : 1;

@@ -12,6 +12,7 @@
 #include "kernels/device/error.h"
 #include "kernels/group/communicator.h"
 #include "tasks/command/console.h"
+#include "tasks/process/processes.h"
 
 namespace stillpoint {
 namespace {
@@ -100,14 +101,14 @@ int tell(const std::exception& error, std::ostream& err) {
       std::this_thread::sleep_for(20ms);
     if (group->leads_survivors()) return 1;
   }
-  err << "stillpoint: " << (group == nullptr ? "" : text("rank ", group->rank(), ": "))
+  err << program_name() << ": " << (group == nullptr ? "" : text("rank ", group->rank(), ": "))
       << shown_message(explained(error)) << std::endl;
   kernels::Communicator::abort(1);
   return 1;
 }
 
 int usage_error(const CLI::App& app, const CLI::ParseError& error, std::ostream& err) {
-  err << "stillpoint: " << shown_message(usage_problem(innermost(app), error))
+  err << program_name() << ": " << shown_message(usage_problem(innermost(app), error))
       << "\nRun with --help for the commands and their settings.\n";
   return 2;
 }

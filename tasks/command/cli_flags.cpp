@@ -9,6 +9,7 @@
 #include "kernels/host/pool.h"
 #include "kernels/host/threads.h"
 #include "tasks/command/cli_values.h"
+#include "tasks/process/processes.h"
 #include "tasks/selftest/info.h"
 #include "tasks/settings/presets.h"
 
@@ -47,7 +48,7 @@ Device CommonFlags::apply() const {
   const Device chosen = device_named(device);
   if (device == "auto" && chosen == Device::cpu)
     if (const std::string why = why_not_cuda(); !why.empty())
-      std::cerr << "stillpoint: running on the CPU: " << why << std::endl;
+      std::cerr << program_name() << ": running on the CPU: " << why << std::endl;
   return chosen;
 }
 

@@ -1,6 +1,9 @@
 // Turns the flags of `stillpoint spectrum` into a request, and runs it.
 #include "tasks/command/cli_spectrum.h"
 
+#include <algorithm>
+#include <filesystem>
+
 #include "solvers/koopman/systems.h"
 #include "tasks/command/cli_values.h"
 
@@ -57,8 +60,15 @@ void SpectrumFlags::add_to(CLI::App& app) {
   app.footer("Systems:\n" + describe_systems());
 }
 
+// A textbook system's name is that system; ./NAME is a run in a folder of the same name.
+bool SpectrumFlags::trained() const {
+  const std::vector<System>& systems = textbook_systems();
+  return std::none_of(systems.begin(), systems.end(), [&](auto& s) { return s.name == request.system; }) &&
+         std::filesystem::exists(request.system);
+}
+
 void SpectrumFlags::refuse_idle_flags() const {
-  const bool trained = std::filesystem::exists(request.system);
+  const bool trained = this->trained();
   if (!trained) refuse_idle(*app_, {"--held-out", "--sizes", "--phi"}, "a textbook system");
   const bool identity = trained || textbook_system(request.system).linear;
   const std::string dictionary = request.dictionary != "auto" ? request.dictionary
@@ -74,7 +84,7 @@ void SpectrumFlags::run(std::ostream& out) {
   refuse_idle_flags();
   request.output = output;
   set_threads(threads);
-  if (std::filesystem::exists(request.system))
+  if (trained())
     run_deq_spectrum(request, out);
   else
     run_spectrum(request, out);

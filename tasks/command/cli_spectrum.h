@@ -16,6 +16,7 @@ struct SpectrumFlags {
   void run(std::ostream& out);
 
  private:
+  bool trained() const;  // whether the system is a run, not a textbook system
   void refuse_idle_flags() const;
   const CLI::App* app_ = nullptr;
 };

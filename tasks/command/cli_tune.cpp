@@ -13,6 +13,7 @@
 #include "engine/words.h"
 #include "kernels/host/threads.h"
 #include "tasks/command/cli_values.h"
+#include "tasks/process/processes.h"
 #include "tasks/search/space.h"
 #include "tasks/settings/idle_settings.h"
 #include "tasks/settings/presets.h"
@@ -199,7 +200,7 @@ void TuneFlags::run(const CLI::App& app, const TaskKind& kind) const {
   give_input(Json{{"driver", driver}, {"plan", plan(kind)}}.dump());  // arguments would show a password
   ::unsetenv("STILLPOINT_STORAGE");
   const std::string program = python();
-  ::execlp(program.c_str(), program.c_str(), "-c", loader, nullptr);
+  ::execlp(program.c_str(), program.c_str(), "-c", loader, program_name().c_str(), nullptr);
   fail("tune: given ", shown(program), ", cannot start it (", std::strerror(errno),
        "), expected Python 3 with Optuna; install both (Debian and Ubuntu: python3, python3-venv, then "
        "`python3 -m "

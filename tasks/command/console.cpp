@@ -10,6 +10,8 @@
 #include <stdexcept>
 #include <system_error>
 
+#include "tasks/process/processes.h"
+
 namespace stillpoint {
 namespace {
 
@@ -44,7 +46,7 @@ int exit_code(int code, std::ostream& out, std::ostream& err) {
   errno = 0;
   if (out.flush()) return code;
   if (!is_closed(STDOUT_FILENO))
-    err << "stillpoint: standard output could not be written" << (errno != 0 ? ": " : "")
+    err << program_name() << ": standard output could not be written" << (errno != 0 ? ": " : "")
         << (errno != 0 ? std::strerror(errno) : "") << ", so the output is incomplete; free some space"
         << std::endl;
   return code != 0 ? code : 1;

@@ -19,7 +19,7 @@ namespace {
 
 // Prints without allocating memory.
 void print(const char* words) noexcept {
-  for (const char* part : {"stillpoint: ", words, "\n"})
+  for (const char* part : {program_name().c_str(), ": ", words, "\n"})
     if (::write(STDERR_FILENO, part, std::strlen(part)) < 0) return;
 }
 

@@ -5,6 +5,9 @@
 
 namespace stillpoint {
 
+// Returns the picture with height x width pixels, each the mean over the area that it covers.
+Image averaged(const Image& picture, std::int64_t height, std::int64_t width);
+
 // Returns one image of the data set's size and channels, with label 0. Every pixel is the mean over the area
 // of the picture that it covers (the whole picture is stretched to fit); grey is 0.299 R + 0.587 G + 0.114 B
 // (ITU-R BT.601). `inverted` takes 255 minus each value: for dark ink if the data set has light ink on black.

@@ -21,7 +21,7 @@ namespace {
 constexpr double kTerminalInterval = 0.1;  // seconds
 
 std::string printed(const char* format, auto... values) {
-  std::array<char, 96> buffer;
+  std::array<char, 400> buffer;  // a double has up to 309 digits before its point
   std::snprintf(buffer.data(), buffer.size(), format, values...);
   return buffer.data();
 }
@@ -47,13 +47,15 @@ std::string format_duration(double seconds) {
 
 std::string format_number(double value) { return significant(4, value); }
 
+std::string format_fixed(double value, int decimals) { return printed("%.*f", decimals, value); }
+
 std::string format_rate(double per_second) {
   if (!std::isfinite(per_second)) return printed("%g", per_second);
   // From these limits on, three digits round up to the next unit.
   if (per_second >= 999.5e3) return significant(3, per_second / 1e6) + "M";
   if (per_second >= 999.5) return significant(3, per_second / 1e3) + "k";
-  if (per_second >= 9.95) return printed("%.0f", per_second);
-  return per_second >= 0.995 ? printed("%.1f", per_second) : printed("%.2f", per_second);
+  if (per_second >= 9.95) return format_fixed(per_second, 0);
+  return format_fixed(per_second, per_second >= 0.995 ? 1 : 2);
 }
 
 std::string format_progress(const ProgressState& state, int width) {

@@ -21,6 +21,8 @@ struct ProgressState {
 std::string format_duration(double seconds);
 // Four significant digits: 0.1235, 12.35, 1.235e-05, nan.
 std::string format_number(double value);
+// A number of decimals: 12.30.
+std::string format_fixed(double value, int decimals);
 // 0.52, 8.3, 123, 4.57k, 1.23M (decimal thousands and millions).
 std::string format_rate(double per_second);
 // Returns the fields that fit into `width` columns, in ASCII without a line end; drops those on the right.

@@ -3,12 +3,13 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <numeric>
 #include <variant>
 
 #include "engine/io/checkpoint.h"
 #include "tasks/data/scale_image.h"
+#include "tasks/io/progress.h"
+#include "tasks/process/processes.h"
 #include "tasks/training/content.h"
 #include "tasks/training/solver_metrics.h"
 #include "tasks/training/train.h"
@@ -256,18 +257,17 @@ int print_predictions(const PredictRequest& request, std::ostream& out, std::ost
       images.push_back(read_image(name, background));
       names.push_back(name);
       if (!images.back().note.empty())
-        err << "stillpoint: " << shown(name, longest_path) << " is " << images.back().note << "\n";
+        err << program_name() << ": " << shown(name, longest_path) << " is " << images.back().note << "\n";
     } catch (const Error& error) {
-      err << "stillpoint: " << shown_message(error.what()) << "\n";
+      err << program_name() << ": " << shown_message(error.what()) << "\n";
     }
   }
   const auto predictions = predict_images(request.checkpoint, images, request.inverted, request.device);
   for (std::size_t k = 0; k < images.size(); ++k) {
     out << shown(names[k], longest_path) << ":";
     for (std::size_t i = 0; i < 3; ++i) {
-      char percent[16];
-      std::snprintf(percent, sizeof percent, " %.2f %%", 100 * predictions[k][i].probability);
-      out << (i == 0 ? " " : ", ") << predictions[k][i].label << percent;
+      const Prediction& p = predictions[k][i];
+      out << (i == 0 ? " " : ", ") << p.label << " " << format_fixed(100 * p.probability, 2) << " %";
     }
     out << "\n";
   }

@@ -11,8 +11,8 @@
 
 namespace stillpoint {
 
-// The name of this program in commands that messages suggest: `stillpoint`, until run_program() sets the name
-// that it was started under.
+// The name of this program in messages and in the commands that they suggest: `stillpoint`, until
+// run_program() sets the name that it was started under.
 std::string& program_name();
 
 // Starts a copy of this program with the arguments, in its own process group, and returns its process number.

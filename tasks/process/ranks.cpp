@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "engine/words.h"
+#include "tasks/process/processes.h"
 
 namespace stillpoint {
 namespace {
@@ -95,10 +96,12 @@ void LastWords::watch() {
     if (!since || Clock::now() - *since < patience) continue;
     try {
       const std::string words = speak();
-      if (!words.empty()) std::cerr << "stillpoint: the run is being ended; " + words + "\n" << std::flush;
+      if (!words.empty())
+        std::cerr << program_name() + ": the run is being ended; " + words + "\n" << std::flush;
     } catch (const std::exception& error) {
-      std::cerr << text("stillpoint: the run is being ended, and nothing could be saved: ",
-                        shown_message(error.what()), "\n");
+      std::cerr << text(program_name(),
+                        ": the run is being ended, and nothing could be saved: ", shown_message(error.what()),
+                        "\n");
     }
     return;
   }

@@ -1,10 +1,11 @@
 // Writes the sections about classes, spectra and pictures.
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 
+#include "tasks/data/scale_image.h"
 #include "tasks/drawing/chart.h"
 #include "tasks/drawing/scale.h"
+#include "tasks/io/progress.h"
 #include "tasks/report/sections.h"
 #include "tasks/spectra/spectrum_files.h"
 
@@ -88,24 +89,10 @@ void write_lists(HtmlWriter& out, const Json& facts) {
   }
 }
 
-// Averages squares of pixels if a picture is wider than a report needs.
-Image shrunk(const Image& image) {
-  const std::int64_t by = (image.width + widest_picture - 1) / widest_picture;
-  if (by <= 1 || image.height < by) return image;
-  Image out{image.height / by, image.width / by, 3, {}};
-  for (std::int64_t y = 0; y < out.height; ++y)
-    for (std::int64_t x = 0; x < out.width; ++x)
-      for (std::int64_t c = 0; c < 3; ++c) {
-        std::int64_t sum = 0;
-        for (std::int64_t i = 0; i < by * by; ++i)
-          sum += image.rgb[std::size_t(((y * by + i / by) * image.width + x * by + i % by) * 3 + c)];
-        out.rgb.push_back(std::uint8_t((sum + by * by / 2) / (by * by)));
-      }
-  return out;
-}
-
 void write_picture(HtmlWriter& out, const Image& image, const std::string& caption, const std::string& note) {
-  const Image small = shrunk(image);
+  const std::int64_t by = (image.width + widest_picture - 1) / widest_picture;
+  const Image small =
+      by <= 1 || image.height < by ? image : averaged(image, image.height / by, image.width / by);
   const auto figure = out.open("figure", {{"class", "picture"}});
   out.empty("img", {{"src", "data:image/png;base64," + base64(encode_png(small))},
                     {"alt", caption},
@@ -124,9 +111,8 @@ std::string psnr_of(const RunData& run) {
     if (!metrics.is_object() || !metrics.contains(split) || !metrics[split].is_object()) continue;
     const Json& of_split = metrics[split];
     if (!of_split.contains("psnr") || !of_split["psnr"].is_number()) continue;
-    char number[64];
-    std::snprintf(number, sizeof number, "%s %.2f dB", split, of_split["psnr"].get<double>());
-    out += (out.empty() ? "PSNR " : ", ") + std::string(number);
+    out += text(out.empty() ? "PSNR " : ", ", split, " ", format_fixed(of_split["psnr"].get<double>(), 2),
+                " dB");
   }
   return out;
 }

@@ -133,10 +133,8 @@ void write_predictions(const std::vector<Job>& jobs, const fs::path& folder, std
     }
     append(row, read_image(job.folder / "prediction.png"));
     ++column;
-    char psnr[32];
-    std::snprintf(psnr, sizeof psnr, "%.2f", job.test_metric());
     markdown += text("| ", fs::path(picture).stem().string(), " | ", job.cell->model, " | ", column, " | ",
-                     psnr, " |\n");
+                     format_fixed(job.test_metric(), 2), " |\n");
   }
   if (row.height > 0) montage = above(montage, row);
   if (montage.height > 0) write_png(folder / "fig5.png", montage);

@@ -107,11 +107,6 @@ std::vector<Cell> cells_of(const PaperTable& table, const std::vector<Job>& jobs
   return cells;
 }
 
-std::string fixed(double value, int digits) {
-  char buffer[64];
-  std::snprintf(buffer, sizeof buffer, "%.*f", digits, value);
-  return buffer;
-}
 std::string scientific(double value) {
   char buffer[64];
   std::snprintf(buffer, sizeof buffer, "%.2e", value);
@@ -122,13 +117,13 @@ std::string paper_value(const PaperTable& table, const PaperCell& cell) {
   if (std::isnan(cell.value)) return "";
   if (table.summary == Summary::median) return scientific(cell.value);
   const int digits = table.summary == Summary::pictures ? 2 : 1;
-  return fixed(cell.value, digits) + " ± " + fixed(cell.deviation, digits);
+  return format_fixed(cell.value, digits) + " ± " + format_fixed(cell.deviation, digits);
 }
 
 std::string own_value(const PaperTable& table, const Cell& cell) {
   if (cell.runs.empty()) return "not run";
   const Statistic s = cell.statistic(table.summary);
-  if (table.summary != Summary::median) return fixed(s.mean, 2) + " ± " + fixed(s.deviation, 2);
+  if (table.summary != Summary::median) return format_fixed(s.mean, 2) + " ± " + format_fixed(s.deviation, 2);
   return scientific(s.median) +
          (cell.runs.size() > 1 ? " (" + scientific(s.least) + " to " + scientific(s.most) + ")" : "");
 }
@@ -154,7 +149,7 @@ std::string row_of(const PaperTable& table, const Cell& cell) {
   const double processor = cell.mean(&FinishedRun::processor_seconds);
   row += text(cell.runs.size(), " of ", cell.planned, " | ", cell.runs[0].parameters, " | ", least);
   if (most != least) row += text(" to ", most);
-  row += " | " + fixed(part, part < 10 ? 1 : 0) + " % | ";
+  row += " | " + format_fixed(part, part < 10 ? 1 : 0) + " % | ";
   return row + (std::isnan(processor) ? "" : format_duration(processor)) + " |\n";
 }
 
@@ -191,7 +186,8 @@ std::string pictures_of(const std::vector<Cell>& cells) {
       if (cell.paper->data != set || cell.runs.empty()) continue;
       head += text(" ", cell.paper->model, " |");
       rule += "---:|";
-      for (const auto& [picture, value] : cell.pictures()) rows[picture] += text(" ", fixed(value, 2), " |");
+      for (const auto& [picture, value] : cell.pictures())
+        rows[picture] += text(" ", format_fixed(value, 2), " |");
     }
     if (rows.empty()) continue;
     out += "\n" + head + "\n" + rule + "\n";

@@ -5,8 +5,13 @@ import sys
 LASTING, INTERRUPTED = 75, 130  # exit codes: after a lasting fault of the machine; after Ctrl-C
 
 
+def report(text):
+    program = sys.argv[1] if len(sys.argv) > 1 else "stillpoint"
+    print(f"{program}: tune: {text}", file=sys.stderr, flush=True)
+
+
 def fail(text, code=1):
-    print(f"stillpoint: tune: {text}", file=sys.stderr, flush=True)
+    report(text)
     sys.exit(code)
 
 

@@ -167,7 +167,8 @@ class TrialRun:
 
     def last_words(self):
         said = os.pread(self.errors, 1 << 20, 0).decode(errors="replace").strip()
-        return said[said.rfind("stillpoint: "):].removeprefix("stillpoint: ")[:1000]
+        name = os.path.basename(self.plan["program"]) + ": "
+        return said[said.rfind(name):].removeprefix(name)[:1000]
 
     def end(self, code):
         """Returns how the trial ended, in words, and the fault of the machine if that kept it from ending."""

@@ -15,7 +15,7 @@ import time
 import warnings
 
 import optuna
-from common import INTERRUPTED, LASTING, Lasting, Output, fail, is_special, say
+from common import INTERRUPTED, LASTING, Lasting, Output, fail, is_special, report, say
 from draws import drawn, sampler
 from optuna.trial import TrialState
 from study import Search
@@ -67,8 +67,8 @@ def start_worker(plan):
         code = work(plan) or int(not Output.whole)
     except Lasting as fault:
         code = LASTING
-        print(f"stillpoint: tune: {fault}; it lasted {plan['patience']:g} s (--patience). No trial has failed because of it: mend it and "
-              f"give the same command", file=sys.stderr, flush=True)
+        report(f"{fault}; it lasted {plan['patience']:g} s (--patience). No trial has failed because of it: mend it and give the same "
+               f"command")
     except SystemExit as end:
         code = end.code
     except BaseException:

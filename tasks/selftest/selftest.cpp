@@ -14,6 +14,7 @@
 
 #include "engine/cases/op_check.h"
 #include "kernels/device/library_plans.h"
+#include "tasks/io/progress.h"
 #include "tasks/selftest/selftest_models.h"
 #include "tasks/training/training_step.h"
 
@@ -45,9 +46,7 @@ class Report {
     double ms = std::numeric_limits<double>::quiet_NaN();
     const Outcome outcome = guarded([&] {
       ms = run();
-      std::ostringstream words;
-      words << std::fixed << std::setprecision(3) << ms << " ms a step";
-      return Outcome{true, words.str()};
+      return Outcome{true, format_fixed(ms, 3) + " ms a step"};
     });
     failures_ += outcome.passed ? 0 : 1;
     print(what, outcome,
@@ -169,7 +168,7 @@ void check_models(const SelftestRequest& request, Report& report) {
       if (!taken) taken = first_steps(kind, config, device, steps);
       return *taken;
     };
-    report.check("model " + c.name(), [&] {
+    report.check(text("model ", c.name()), [&] {
       const Json exact = kind.resolve({{config, "selftest"}, {{{"dtype", "float64"}}, "selftest"}});
       const FirstSteps reference =
           first_steps(kind, device == Device::cpu ? exact : config, Device::cpu, steps);
@@ -179,7 +178,7 @@ void check_models(const SelftestRequest& request, Report& report) {
                           device == Device::cpu ? "float64" : "the CPU's")};
     });
     if (device == Device::cpu || !c.row.recorded) continue;
-    report.check("graph " + c.name(), [&] {
+    report.check(text("graph ", c.name()), [&] {
       const FirstSteps& recorded = here();
       const kernels::ScopedPrecision scope(request.precision);
       const FirstSteps plain = first_steps(kind, config, device, steps, false);

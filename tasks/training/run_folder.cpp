@@ -117,7 +117,7 @@ RunRecord settings_to_resume(const fs::path& run) {
 
 fs::path checkpoint_of(const fs::path& run_or_file) {
   const RunCheckpoint found = find_checkpoint(run_or_file);
-  if (!found.remark.empty()) std::cerr << "stillpoint: " << found.remark << std::endl;
+  if (!found.remark.empty()) std::cerr << program_name() << ": " << found.remark << std::endl;
   return found.path;
 }
 

@@ -6,6 +6,7 @@
 
 #include "engine/io/checkpoint.h"
 #include "kernels/gemm/gemm.h"
+#include "tasks/process/processes.h"
 #include "tasks/training/content.h"
 #include "tasks/training/run.h"
 
@@ -77,7 +78,7 @@ void Run::start() {
     group_.set_ending(request_.ending);
     group_.set_patience(30, [](const std::string& words) {
       std::cerr << text(
-          "stillpoint: ", words,
+          program_name(), ": ", words,
           ", which evaluates, computes for long, or hangs; Ctrl-C ends the run and keeps its last step\n");
     });
   }

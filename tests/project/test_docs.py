@@ -103,7 +103,7 @@ def front_page():
     program = re.search(r"```cpp\n(.*?)```", read("README.md"), re.S)[1]
     compiler = shutil.which("g++") or shutil.which("c++")
     if compiler:
-        done = subprocess.run([compiler, "-std=c++20", "-fsyntax-only", "-I", ROOT, "-xc++", "-"], input=program, text=True, capture_output=True)
+        done = subprocess.run([compiler, "-std=c++20", "-fsyntax-only", "-I", ROOT, "-I", PROGRAM.parent / "include", "-xc++", "-"], input=program, text=True, capture_output=True)
         expect(done.returncode == 0, "README.md's program does not compile:", done.stderr)
 
 

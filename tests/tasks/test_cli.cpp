@@ -213,6 +213,7 @@ TEST_CASE("eval rounds products as the run did", "[cli]") {
 
 TEST_CASE("spectrum writes eigenvalues and a figure, and names the case", "[cli]") {
   const TempDir folder;
+  fs::create_directory(folder / "rotation");  // the system is meant, not this folder
   const Result rotation = run(folder.path(), {"spectrum", "rotation", "--output", "turn"});
   INFO(rotation.output);
   CHECK(rotation.code == 0);

@@ -11,9 +11,9 @@ namespace {
 
 Tensor drawn(const OpInput& input, Shape shape, std::uint64_t stream, Device device) {
   if (input.draw == Draw::ids) return integer_data(std::move(shape), stream, input.bound, device);
-  const Tensor x = input.draw == Draw::signed_with_ties ? normal_data(std::move(shape), stream, device)
-                                                        : uniform_data(std::move(shape), stream, device);
-  if (input.draw != Draw::signed_with_ties) return (x + 0.2).variable();
+  const Tensor x = Tensor::empty(std::move(shape), {DType::float32, device});
+  const bool any_sign = input.draw == Draw::signed_with_ties;
+  kernels::fill_uniform(x.array(), {7, stream}, any_sign ? -1.5 : 0.2, any_sign ? 1.5 : 1.7);
   return input.constant ? x : x.variable();
 }
 
@@ -36,29 +36,37 @@ OpAt op_at(const OpCase& c, const Sizes& s, Device device) {
   return at;
 }
 
-Call call_of(const OpCase& c, const Sizes& s, double flops, double floats, std::function<void()> run) {
-  return {.work = {flops, flops, c.paper.shares_memory ? 0 : 4 * floats},
-          .examples = std::max<Index>(1, s.batch),
-          .run = std::move(run)};
+Call call_of(const Sizes& s, double flops, double floats, std::function<void()> run) {
+  return {.work = {flops, flops, 4 * floats}, .examples = std::max<Index>(1, s.batch), .run = std::move(run)};
 }
 
+// A value in its input's memory moves nothing.
 Call value(const OpCase& c, const Sizes& s, Device device) {
   const OpAt at = op_at(c, s, device);
   const auto run = [op = c.op, inputs = at.inputs] {
     const Recording off(false);
     return op(inputs);
   };
-  return call_of(c, s, at.flops, at.floats + double(run().size()), [run] { run(); });
+  const Tensor y = run();
+  const bool moves = y.array().data != at.inputs[0].array().data;
+  return call_of(s, at.flops, moves ? at.floats + double(y.size()) : 0, [run] { run(); });
 }
 
-// The gradient reads the inputs and the cotangent, and writes a gradient per input.
+// A gradient reads the cotangent and, unless the op is linear, the inputs. One that is the cotangent itself
+// costs nothing.
 Call gradient(const OpCase& c, const Sizes& s, Device device) {
   const OpAt at = op_at(c, s, device);
-  const Tensor y = c.op(at.inputs), seed = normal_data(y.shape(), 99, device);
-  double floats = at.floats + double(seed.size());
-  for (const Tensor& x : at.differentiable) floats += double(x.size());
-  return call_of(c, s, c.paper.gradient * at.flops, floats,
-                 [y, seed, xs = at.differentiable] { grad(y, xs, seed); });
+  const Tensor y = c.op(at.inputs),
+               seed = drawn({.shape = y.shape(), .constant = true}, y.shape(), 99, device);
+  const auto run = [y, seed, xs = at.differentiable] { return grad(y, xs, seed); };
+  double written = 0, read = double(seed.size());
+  for (const Tensor& g : run())
+    if (g.array().data != seed.array().data) written += double(g.size());
+  const bool linear = c.paper.linear || !c.paper.flops;
+  for (std::size_t i = 0; i < at.inputs.size(); ++i)
+    if (!linear || c.inputs[i].draw == Draw::ids) read += double(at.inputs[i].size());
+  const double flops = c.paper.gradient * at.flops;
+  return call_of(s, written > 0 ? flops : 0, written > 0 ? read + written : 0, [run] { run(); });
 }
 
 }  // namespace
