@@ -5,7 +5,7 @@
 A trial's time is from its start to its end. Trials are taken in the order in which they ended, as if one worker had run
 them all, so that searches with different numbers of workers can be compared. The best value is that of complete trials, as
 `stillpoint tune` chooses it. Writes NAME.md, a table at evenly spaced times up to the end of the shortest search, and
-NAME.csv, every improvement and the end, which docs/pictures/search.sh draws.
+NAME.csv, every improvement and the end, which `docs/pictures/pictures.sh search` draws.
 """
 import argparse
 import csv

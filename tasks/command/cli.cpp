@@ -18,6 +18,7 @@
 #include "tasks/command/cli_tune.h"
 #include "tasks/command/cli_values.h"
 #include "tasks/command/console.h"
+#include "tasks/drawing/draw_command.h"
 #include "tasks/io/progress.h"
 #include "tasks/process/interrupt.h"
 #include "tasks/process/processes.h"
@@ -307,6 +308,9 @@ int run_command(const std::vector<std::string>& arguments, std::ostream& out, st
   ReportFlags report_flags;
   CLI::App* const report_app = app.add_subcommand("report", "write one HTML page about one or more runs");
   report_flags.add_to(*report_app);
+  DrawFlags draw_flags;
+  CLI::App* const draw_app = app.add_subcommand("draw", "draw columns of a CSV file as an SVG picture");
+  draw_flags.add_to(*draw_app);
   ReproduceFlags reproduce_flags;
   CLI::App* const reproduce_app = app.add_subcommand(
       "reproduce", "reproduce a table or figure of the paper: search, training, seeds, beside its numbers");
@@ -337,6 +341,7 @@ int run_command(const std::vector<std::string>& arguments, std::ostream& out, st
     if (eval_app->parsed()) return eval_command(*eval_app, eval_flags, out);
     if (predict_app->parsed()) return predict_flags.run(out, err);
     if (spectrum_app->parsed()) return spectrum_flags.run(out), 0;
+    if (draw_app->parsed()) return draw_flags.run(out), 0;
     if (reproduce_app->parsed()) return reproduce_flags.run(out);
     if (report_app->parsed()) return report_flags.run(out, err);
     for (std::size_t i = 0; i < task_apps.size(); ++i)

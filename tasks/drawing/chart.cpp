@@ -4,12 +4,10 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <iomanip>
-#include <limits>
-#include <sstream>
 
 #include "engine/io/files.h"
 #include "kernels/device/error.h"
+#include "tasks/drawing/csv.h"
 #include "tasks/drawing/labels.h"
 #include "tasks/drawing/lettering.h"
 #include "tasks/drawing/scale.h"
@@ -84,7 +82,7 @@ Layout layout_of(const Chart& chart) {
   return layout;
 }
 
-std::string point(double x, double y) { return place(x) + " " + place(y); }
+std::string point(double x, double y) { return text(place(x), " ", place(y)); }
 
 // Returns path data. A gap lifts the pen; a single point between gaps becomes a dot of the line's round ends.
 std::string path_of(const Series& series, const Axis& x, const Axis& y) {
@@ -99,7 +97,8 @@ std::string path_of(const Series& series, const Axis& x, const Axis& y) {
     }
     const double at = x(series.x[i]), high = y(series.y[i]);
     if (points > 0 && series.look == Look::steps) path += " " + point(at, last);
-    path += (points++ == 0 ? "M" : " ") + point(at, high);
+    path += points++ == 0 ? 'M' : ' ';
+    path += point(at, high);
     last = high;
   }
   if (points == 1) path += "h0";
@@ -231,23 +230,6 @@ double write_svg(HtmlWriter& out, const Chart& chart, const Attributes& attribut
   const auto svg = out.open("svg", all);
   write_contents(out, chart, layout);
   return layout.height;
-}
-
-std::string csv_word(const std::string& word) {
-  if (word.find_first_of(",\"\r\n") == word.npos) return word;
-  std::string out = "\"";
-  for (const char c : word) out += c == '"' ? std::string("\"\"") : std::string(1, c);
-  return out + "\"";
-}
-
-std::string csv_of(const Chart& chart) {
-  std::ostringstream out;
-  out << "series," << csv_word(chart.x.name) << ',' << csv_word(chart.y.name) << '\n'
-      << std::setprecision(std::numeric_limits<double>::max_digits10);
-  for (const Series& series : chart.series)
-    for (std::size_t i = 0; i < series.x.size(); ++i)
-      out << csv_word(series.label) << ',' << series.x[i] << ',' << series.y[i] << '\n';
-  return out.str();
 }
 
 }  // namespace

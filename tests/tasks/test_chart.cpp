@@ -7,7 +7,7 @@
 
 #include "engine/io/files.h"
 #include "tasks/bench/figures.h"
-#include "tasks/drawing/chart.h"
+#include "tasks/drawing/csv.h"
 #include "tasks/drawing/lettering.h"
 #include "tests/support/catch.h"
 #include "tests/support/error_text.h"
@@ -191,6 +191,28 @@ TEST_CASE("chart: a file has its own colours for light and dark, and its data be
   CHECK_THAT(error_text([&] { svg_of({chart}); }), mentions("1 names and 2 points"));
   chart.series[0].names.clear();
   CHECK_THAT(error_text([&] { write_figure(dir / "absent", "loss", chart); }), mentions("loss.svg"));
+}
+
+TEST_CASE("chart: columns of a CSV file become series, and what is wrong with it is said", "[chart]") {
+  const TempDir dir;
+  Chart chart{.title = "", .x = {.name = "s"}, .y = {.name = "best"}};
+  chart.series = {{.label = "a, \"b\"\nc", .x = {1, 2}, .y = {0.5, NAN}},
+                  {.label = "d", .x = {3}, .y = {1e-9}}};
+  write_atomically(dir / "data.csv", csv_of(chart) + "d,4,None\r\n");
+  Chart read{.title = "", .x = {}, .y = {}};
+  add_csv(read, dir / "data.csv", {.x = "s", .y = "best", .by = "series"}, Look::steps);
+  REQUIRE(read.series.size() == 2);
+  CHECK(read.series[0].label == chart.series[0].label);
+  CHECK(read.series[1].x == std::vector<double>{3, 4});
+  CHECK((read.series[1].y[0] == 1e-9 && std::isnan(read.series[1].y[1])));
+  CHECK(read.series[1].note == "10⁻⁹");
+  const auto error = [&](const std::string& csv, const char* y) {
+    write_atomically(dir / "bad.csv", csv);
+    return error_text([&] { add_csv(read, dir / "bad.csv", {.x = "s", .y = y}, Look::line); });
+  };
+  CHECK_THAT(error("", "best"), mentions("empty file"));
+  CHECK_THAT(error("s,best\n1,2\n", "bests"), mentions("'bests'", "s, best", "did you mean 'best'?"));
+  CHECK_THAT(error("s,best\n1,2\n\n1\n", "best"), mentions("1 values in row 2", "expected 2"));
 }
 
 }  // namespace stillpoint::drawing

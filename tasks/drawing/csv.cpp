@@ -1,0 +1,98 @@
+// Writes and reads CSV with quotes as RFC 4180 has them.
+#include "tasks/drawing/csv.h"
+
+#include <algorithm>
+#include <cmath>
+#include <iomanip>
+#include <limits>
+#include <sstream>
+
+#include "engine/io/files.h"
+#include "engine/words.h"
+#include "kernels/device/error.h"
+#include "tasks/drawing/scale.h"
+
+namespace stillpoint::drawing {
+namespace {
+
+std::string quoted(const std::string& word) {
+  if (word.find_first_of(",\"\r\n") == word.npos) return word;
+  std::string out = "\"";
+  for (const char c : word) out += c == '"' ? std::string("\"\"") : std::string(1, c);
+  return out + "\"";
+}
+
+using Row = std::vector<std::string>;
+
+// Returns the rows that are not empty.
+std::vector<Row> rows_of(const std::string& csv) {
+  std::vector<Row> rows;
+  Row row(1);
+  bool in_quotes = false;
+  const auto end_row = [&] {
+    if (row.size() > 1 || !row[0].empty()) rows.push_back(row);
+    row.assign(1, "");
+  };
+  for (std::size_t i = 0; i < csv.size(); ++i) {
+    const char c = csv[i];
+    const bool doubled = in_quotes && c == '"' && i + 1 < csv.size() && csv[i + 1] == '"';
+    if (doubled) ++i;
+    if (doubled || (c != '"' && (in_quotes || (c != ',' && c != '\n' && c != '\r'))))
+      row.back() += c;
+    else if (c == '"')
+      in_quotes = !in_quotes;
+    else if (c == ',')
+      row.emplace_back();
+    else if (c == '\n')
+      end_row();
+  }
+  end_row();
+  return rows;
+}
+
+double number_of(const std::string& word) {
+  char* end = nullptr;
+  const double value = std::strtod(word.c_str(), &end);
+  return !word.empty() && *end == 0 ? value : NAN;
+}
+
+}  // namespace
+
+std::string csv_of(const Chart& chart) {
+  std::ostringstream out;
+  out << "series," << quoted(chart.x.name) << ',' << quoted(chart.y.name) << '\n'
+      << std::setprecision(std::numeric_limits<double>::max_digits10);
+  for (const Series& series : chart.series)
+    for (std::size_t i = 0; i < series.x.size(); ++i)
+      out << quoted(series.label) << ',' << series.x[i] << ',' << series.y[i] << '\n';
+  return out.str();
+}
+
+void add_csv(Chart& chart, const std::filesystem::path& path, const CsvColumns& columns, Look look) {
+  const std::vector<Row> rows = rows_of(read_file(path));
+  require(!rows.empty(), path_to_text(path),
+          ": given an empty file, expected a row of names and rows of values");
+  const auto index = [&](const std::string& column) {
+    const auto found = std::find(rows[0].begin(), rows[0].end(), column);
+    require(found != rows[0].end(), path_to_text(path), ": given the column '", shown(column),
+            "', expected one of ", shown(join(rows[0])), did_you_mean(column, rows[0]));
+    return std::size_t(found - rows[0].begin());
+  };
+  const std::size_t x = index(columns.x), y = index(columns.y),
+                    by = columns.by.empty() ? 0 : index(columns.by);
+  for (std::size_t r = 1; r < rows.size(); ++r) {
+    require(rows[r].size() == rows[0].size(), path_to_text(path), ": given ", rows[r].size(),
+            " values in row ", r, ", expected ", rows[0].size(), " as in the row of names");
+    const std::string label = columns.by.empty() ? columns.y : rows[r][by];
+    auto series = std::find_if(chart.series.begin(), chart.series.end(),
+                               [&](const Series& s) { return s.label == label; });
+    if (series == chart.series.end())
+      series =
+          chart.series.insert(series, {.label = label, .style = chart.series.size(), .look = look, .x = {}});
+    series->x.push_back(number_of(rows[r][x]));
+    series->y.push_back(number_of(rows[r][y]));
+    if (std::isfinite(series->y.back())) series->note = readable(series->y.back());
+  }
+}
+
+}  // namespace stillpoint::drawing
