@@ -96,7 +96,7 @@ std::string path_of(const Series& series, const Axis& x, const Axis& y) {
       continue;
     }
     const double at = x(series.x[i]), high = y(series.y[i]);
-    if (points > 0 && series.look == Look::steps) path += " " + point(at, last);
+    if (points > 0 && series.look == Look::steps) path += text(" ", point(at, last));
     path += points++ == 0 ? 'M' : ' ';
     path += point(at, high);
     last = high;
