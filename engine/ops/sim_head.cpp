@@ -4,14 +4,17 @@
 
 #include "engine/ops.h"
 #include "engine/ops/check.h"
+#include "kernels/gemm/gemm.h"
 
 namespace stillpoint {
 namespace {
 
 using Tensors = std::vector<Tensor>;
 
-// The inputs are x, then each layer's w and, if it has one, b; `plan` remembers which layer has what.
+// The inputs are x, then each layer's w and, if it has one, b; `plan` remembers which layer has what. The
+// layout of what forward saves depends on the precision, so backward has to run in the same one.
 struct Plan {
+  kernels::Precision precision = kernels::precision();
   std::vector<Activation> activations;
   std::vector<bool> has_bias;
 };
@@ -67,6 +70,7 @@ Index checked_width(const Tensor& x, const std::vector<HeadLayer>& layers) {
 }
 
 Tensors fused_vjp(const VjpContext& c, const Plan& plan, const Tensor& saved) {
+  const kernels::ScopedPrecision as_forward(plan.precision);
   Tensors gradients;
   for (std::size_t i = 0; i < c.inputs.size(); ++i)
     gradients.push_back(c.wants(i) ? Tensor::empty(c.inputs[i].shape(), c.g.options()) : Tensor());

@@ -2,6 +2,7 @@
 #include "kernels/sim_head/sim_head_cpu.h"
 
 #include "kernels/host/pool.h"
+#include "kernels/sim_head/sim_head_bf16.h"
 #include "kernels/sim_head/sim_head_tile.h"
 
 namespace stillpoint::kernels {
@@ -217,31 +218,16 @@ struct Backward {
   }
 };
 
-// to (count) = the sum over slabs, in order.
-template <class T>
-void sum_slabs(Index slabs, Index stride, Index count, const T* from, T* to) {
-  Index c = 0;
-  for (; c + simd::width<T> <= count; c += simd::width<T>) {
-    simd::Vector<T> sum{};
-    for (Index s = 0; s < slabs; ++s) sum += simd::load(from + s * stride + c);
-    simd::store(to + c, sum);
-  }
-  for (; c < count; ++c) {
-    T sum = 0;
-    for (Index s = 0; s < slabs; ++s) sum += from[s * stride + c];
-    to[c] = sum;
-  }
-}
-
 template <class T>
 void reduce(const Plan<T>& plan, Index slabs, const T* partials) {
   for (const Layer<T>& l : plan.layers) {
     const Index row = padded<T>(l.in), stride = plan.partial_size;
     const T* const from = partials + l.partial;
-    if (l.db != nullptr) sum_slabs(slabs, stride, l.out, from + l.out * row, l.db);
+    if (l.db != nullptr) chain::sum_slabs(slabs, stride, l.out, from + l.out * row, l.db);
     if (l.dw == nullptr) continue;
     parallel_ranges(l.out, 1, slabs * l.out * l.in >= threaded_from, [&](Index begin, Index end) {
-      for (Index o = begin; o < end; ++o) sum_slabs(slabs, stride, l.in, from + o * row, l.dw + o * l.in);
+      for (Index o = begin; o < end; ++o)
+        chain::sum_slabs(slabs, stride, l.in, from + o * row, l.dw + o * l.in);
     });
   }
 }
@@ -276,6 +262,7 @@ void backward(Backward<T>& b) {
 }  // namespace
 
 std::int64_t sim_head_saved_size_cpu(std::int64_t positions, const std::vector<SimHeadLayer>& layers) {
+  if (sim_head_in_bf16(layers)) return sim_head_saved_size_bf16(positions, layers);
   Index row = 0;  // float32's panels are wider
   for (std::size_t l = 0; l + 1 < layers.size(); ++l) row += padded<float>(width_of(layers[l]));
   return positions * row;
@@ -283,6 +270,7 @@ std::int64_t sim_head_saved_size_cpu(std::int64_t positions, const std::vector<S
 
 void sim_head_forward_cpu(std::int64_t positions, const std::vector<SimHeadLayer>& layers, const Array& x,
                           const Array& y, const Array& saved) {
+  if (sim_head_in_bf16(layers)) return sim_head_forward_bf16(positions, layers, x, y, saved);
   dispatch_real(y.dtype, "sim_head_forward", [&](auto zero) {
     using T = decltype(zero);
     forward<T>(positions, layers, x.as<T>(), y.as<T>(), saved.data != nullptr ? saved.as<T>() : nullptr);
@@ -291,6 +279,8 @@ void sim_head_forward_cpu(std::int64_t positions, const std::vector<SimHeadLayer
 
 void sim_head_backward_cpu(std::int64_t positions, const std::vector<SimHeadLayer>& layers, const Array& x,
                            const Array& y, const Array& saved, const Array& dy, const SimHeadGrads& grads) {
+  if (sim_head_in_bf16(layers) && positions > 0)
+    return sim_head_backward_bf16(positions, layers, x, y, saved, dy, grads);
   dispatch_real(y.dtype, "sim_head_backward", [&](auto zero) {
     using T = decltype(zero);
     const auto pointer = [](const Array& a) { return a.data != nullptr ? a.as<T>() : nullptr; };

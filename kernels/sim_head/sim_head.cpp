@@ -1,9 +1,8 @@
 // The SIM head's entry points: they choose the device.
 #include "kernels/sim_head/sim_head.h"
 
-#include <algorithm>
-
 #include "kernels/gemm/gemm.h"
+#include "kernels/sim_head/sim_head_bf16.h"
 #include "kernels/sim_head/sim_head_cpu.h"
 #if STILLPOINT_CUDA
 #include "kernels/sim_head/sim_head_cuda.h"
@@ -13,9 +12,7 @@ namespace stillpoint::kernels {
 
 bool sim_head_rounds_as_asked(const std::vector<SimHeadLayer>& layers, DType dtype, Device device) {
   if (device != Device::cpu || dtype != DType::float32 || precision() != Precision::bf16) return true;
-  return std::all_of(layers.begin(), layers.end(), [](const SimHeadLayer& layer) {
-    return layer.in <= narrow_width && width_of(layer) <= narrow_width;
-  });
+  return is_narrow(layers) || sim_head_in_bf16(layers);
 }
 
 std::int64_t sim_head_saved_size(std::int64_t positions, const std::vector<SimHeadLayer>& layers,

@@ -1,5 +1,6 @@
 // The fused SIM head: a chain of affine maps, ReLUs and a random Fourier lift over a tile of positions.
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -27,9 +28,15 @@ constexpr std::int64_t width_of(const SimHeadLayer& layer) {
 // Chains whose layers all are this narrow stay in a GPU's shared memory; on a CPU they multiply in float32.
 inline constexpr std::int64_t narrow_width = 64;
 
-// Returns whether sim_head_forward and sim_head_backward round as precision() asks (kernels/gemm/gemm.h). The
-// CPU's tiles multiply in float32, so plain products are better there for a float32 chain that is wide enough
-// for bf16 to pay.
+inline bool is_narrow(const std::vector<SimHeadLayer>& layers) {
+  return std::all_of(layers.begin(), layers.end(), [](const SimHeadLayer& layer) {
+    return layer.in <= narrow_width && width_of(layer) <= narrow_width;
+  });
+}
+
+// Returns whether sim_head_forward and sim_head_backward round as precision() asks (kernels/gemm/gemm.h). A
+// CPU without bf16 instructions multiplies its tiles in float32, so plain products serve wide float32 chains
+// there.
 bool sim_head_rounds_as_asked(const std::vector<SimHeadLayer>& layers, DType dtype, Device device);
 
 // Returns the elements of the scratch that forward leaves for backward; each implementation has its own

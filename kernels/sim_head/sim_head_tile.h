@@ -150,6 +150,22 @@ void lift_adjoint(Index n, Index m, const T* z, const T* g, T* e) {
     }
 }
 
+// to (count) = the sum over slabs, in order.
+template <class T>
+void sum_slabs(Index slabs, Index stride, Index count, const T* from, T* to) {
+  Index c = 0;
+  for (; c + simd::width<T> <= count; c += simd::width<T>) {
+    Vector<T> sum{};
+    for (Index s = 0; s < slabs; ++s) sum += simd::load(from + s * stride + c);
+    simd::store(to + c, sum);
+  }
+  for (; c < count; ++c) {
+    T sum = 0;
+    for (Index s = 0; s < slabs; ++s) sum += from[s * stride + c];
+    to[c] = sum;
+  }
+}
+
 // Returns v where z > 0, else 0.
 template <class T>
 inline Vector<T> gated(Vector<T> v, Vector<T> z) {

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "engine/cases/sim_head_oracle.h"
+#include "kernels/gemm/gemm.h"
 #include "kernels/host/pool.h"
 #include "tests/support/catch.h"
 
@@ -276,6 +277,52 @@ TEMPLATE_TEST_CASE("the SIM head gives the same bits with any number of threads"
     }
   }
   kernels::set_thread_count(before);
+}
+
+namespace {
+
+// Returns |value - expected| / |expected|, of all elements together.
+double distance(const std::vector<float>& value, const Doubles& expected) {
+  REQUIRE(value.size() == expected.size());
+  double apart = 0, size = 0;
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    apart += (double(value[i]) - expected[i]) * (double(value[i]) - expected[i]);
+    size += expected[i] * expected[i];
+  }
+  return std::sqrt(apart / size);
+}
+
+}  // namespace
+
+TEST_CASE("a wide SIM head in bf16 stays near plain loops, with the same bits for any threads",
+          "[sim_head]") {
+  if (!kernels::cpu_has_bf16()) return;
+  const kernels::ScopedPrecision bf16(kernels::Precision::bf16);
+  const std::vector<std::vector<Spec>> wide{
+      {{2, 128, relu}, {128, 67, relu}, {67, 3, id}},
+      {{2, 65, fourier, false, false}, {130, 96, relu}, {96, 5, relu, false}},
+      {{33, 80, relu}, {80, 70, fourier}, {140, 40, id, false}, {40, 6, id}},
+      {{17, 66, fourier}},
+  };
+  const int before = kernels::thread_count();
+  for (const Index n : {Index(1), Index(130), Index(2077)})
+    for (const std::vector<Spec>& specs : wide) {
+      Chain<float> c(n, specs, 4);
+      const Result<float> r = run(c);
+      const Oracle expected = oracle_of(c);
+      CAPTURE(n, specs.size(), specs[0].in);
+      CHECK(distance(r.y, expected.y) < 0.02);
+      CHECK(distance(r.dx, expected.gradients[0].din) < 0.05);
+      for (std::size_t l = 0; l < specs.size(); ++l) {
+        CAPTURE(l);
+        if (!specs[l].train) continue;
+        CHECK(distance(r.dw[l], expected.gradients[l].dw) < 0.05);
+        if (specs[l].bias) CHECK(distance(r.db[l], expected.gradients[l].db) < 0.05);
+      }
+      kernels::set_thread_count(3);
+      CHECK(run(c) == r);
+      kernels::set_thread_count(before);
+    }
 }
 
 TEMPLATE_TEST_CASE("inference and partial gradients give the same values", "[sim_head]", float, double) {
