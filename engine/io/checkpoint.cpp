@@ -54,20 +54,26 @@ Json record_of(const SafetensorsFile& file) {
 
 }  // namespace
 
-void save_checkpoint(const std::filesystem::path& path, const ParamList& params, const Optimiser* optimiser,
-                     const Json& record, const std::filesystem::path& keep) {
+void save_tensors(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors,
+                  const SafetensorsMetadata& metadata, const SafetensorsOptions& options) {
   std::vector<SafetensorsEntry> entries;
   std::vector<Tensor> hosts;  // holds copies from a GPU until they are written
-  for (const NamedTensor& p : contents(params, optimiser)) {
+  for (const NamedTensor& p : tensors) {
     hosts.push_back(p.tensor.detach().to(Device::cpu));
     const Array array = hosts.back().array();
     const auto* const data = static_cast<const std::byte*>(array.data);
     entries.push_back({p.name, safetensors_name(array.dtype), p.tensor.shape(),
                        Bytes(data, std::size_t(array.size * size_of(array.dtype)))});
   }
+  save_safetensors(path, entries, metadata, options);
+}
+
+void save_checkpoint(const std::filesystem::path& path, const ParamList& params, const Optimiser* optimiser,
+                     const Json& record, const std::filesystem::path& keep) {
   Json guarded = record;
   guarded[sum_field] = sum_kind;
-  save_safetensors(path, entries, {{record_key, guarded.dump()}}, {.summed = true, .keep = keep});
+  save_tensors(path, contents(params, optimiser), {{record_key, guarded.dump()}},
+               {.summed = true, .keep = keep});
 }
 
 Json read_checkpoint_record(const std::filesystem::path& path) { return record_of(SafetensorsFile(path)); }

@@ -4,9 +4,14 @@
 #include <vector>
 
 #include "engine/config.h"
+#include "engine/io/safetensors.h"
 #include "engine/optim.h"
 
 namespace stillpoint {
+
+// Writes tensors to a safetensors file, from any device.
+void save_tensors(const std::filesystem::path& path, const std::vector<NamedTensor>& tensors,
+                  const SafetensorsMetadata& metadata = {}, const SafetensorsOptions& options = {});
 
 // Writes tensors as "model/<name>" (parameters and buffers) and "optimiser/<m|v>/<name>", and `record` (task,
 // configuration, step, metrics, ...) as the metadata entry "stillpoint", atomically. Python can read the

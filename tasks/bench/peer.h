@@ -31,7 +31,7 @@ class Peer {
   // Starts the peer with the parameters and the data of `ours`, which must not have run yet; runs three steps
   // of both. Throws Error if the framework is missing (it names the `pip install` that brings it), or if a
   // loss differs from ours by more than a 1e-4th (bf16: a 100th), with all six losses.
-  Peer(const std::string& workload, const Sizes& sizes, Call& ours, const PeerOptions& options);
+  Peer(const std::string& workload, const Sizes& sizes, const Call& ours, const PeerOptions& options);
   ~Peer();
   Peer(const Peer&) = delete;
   Peer& operator=(const Peer&) = delete;

@@ -14,6 +14,7 @@
 #include "kernels/host/threads.h"
 #include "tasks/command/cli_values.h"
 #include "tasks/process/processes.h"
+#include "tasks/process/python.h"
 #include "tasks/search/space.h"
 #include "tasks/settings/idle_settings.h"
 #include "tasks/settings/presets.h"
@@ -39,16 +40,6 @@ bool holds_password(const std::string& url) {
   const std::size_t start = url.find("://"), at = url.find('@');
   return url.find("password=") != std::string::npos ||
          (start != std::string::npos && at != std::string::npos && url.find(':', start + 3) < at);
-}
-
-// Returns STILLPOINT_PYTHON, else the Python that dev.sh has made beside the build folders, or the system's.
-std::string python() {
-  if (const char* const given = std::getenv("STILLPOINT_PYTHON"); given != nullptr && *given != 0)
-    return given;
-  std::error_code ignored;
-  const fs::path built =
-      fs::read_symlink("/proc/self/exe", ignored).parent_path().parent_path() / "python/bin/python3";
-  return ::access(built.c_str(), X_OK) == 0 ? built.string() : "python3";
 }
 
 // This Python program reads the driver and the plan from standard input.
@@ -199,7 +190,7 @@ void TuneFlags::run(const CLI::App& app, const TaskKind& kind) const {
     driver[part] = std::string(shipped_file(text("search/", part, ".py")));
   give_input(Json{{"driver", driver}, {"plan", plan(kind)}}.dump());  // arguments would show a password
   ::unsetenv("STILLPOINT_STORAGE");
-  const std::string program = python();
+  const std::string program = python_program();
   ::execlp(program.c_str(), program.c_str(), "-c", loader, program_name().c_str(), nullptr);
   fail("tune: given ", shown(program), ", cannot start it (", std::strerror(errno),
        "), expected Python 3 with Optuna; install both (Debian and Ubuntu: python3, python3-venv, then "

@@ -1,4 +1,4 @@
-// Names this program; starts copies of it, watches them and ends them.
+// Names this program; starts copies of it and passes on requests to end.
 #pragma once
 #include <chrono>
 #include <filesystem>
@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "engine/tensor.h"
+#include "tasks/process/child.h"
 
 namespace stillpoint {
 
@@ -19,15 +19,6 @@ std::string& program_name();
 // Its output goes where this program's does, or to the end of a file. It gets SIGINT when this process is
 // gone. Throws Error if it cannot be started.
 int start_copy(const std::vector<std::string>& arguments, const std::filesystem::path& output = {});
-
-struct ProcessEnd {
-  int process = 0;
-  int code = 0;    // what it returned, or 128 + signal
-  int signal = 0;  // the signal that ended it; 0: none
-  double processor_seconds = 0;
-};
-// Returns the next child that has ended and was not reported yet; empty if all still run.
-std::optional<ProcessEnd> poll_ended();
 
 // Passes a request to end on to the children. Loops that wait for children call `pass_on` now and then. A
 // second Ctrl-C kills the children of this process before it ends.

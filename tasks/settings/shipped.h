@@ -1,4 +1,4 @@
-// The text files of tasks/ that are embedded in the program (listed in cmake/Shipped.cmake).
+// The text files of tasks/ and bench/ that are embedded in the program (listed in cmake/Shipped.cmake).
 #pragma once
 #include <span>
 #include <string_view>
@@ -6,11 +6,11 @@
 namespace stillpoint {
 
 struct ShippedFile {
-  std::string_view name;  // relative to tasks/, as in presets/copy-memory/quick.json
+  std::string_view name;  // relative to tasks/ or bench/, as in presets/copy-memory/quick.json
   std::string_view text;
 };
 
-// Sorted by name.
+// Sorted by name within a folder.
 std::span<const ShippedFile> shipped_files();
 // Returns the text of the file of that name. Throws Error if there is none.
 std::string_view shipped_file(std::string_view name);
