@@ -12,6 +12,9 @@ struct Request {
   std::vector<Setting> settings;
   double seconds = 1;  // of a round of one program
   int rounds = 3;
+  bool emulated = false;  // count instead of timing; the settings' device is then the emulator's CUDA
+  std::vector<std::string> peers = {};
+  std::string python = {};  // of the peers; empty: the usual one
 };
 
 // What happens on the way: a row begins, or cannot be measured.

@@ -19,10 +19,6 @@ struct Column {
   bool left = false;   // aligned left
 };
 
-std::string whole(double value) {
-  return std::isfinite(value) ? drawing::grouped(std::llround(value)) : std::string();
-}
-
 std::string number(double value) { return std::isfinite(value) ? drawing::readable(value) : std::string(); }
 
 std::string percent(double value) {
@@ -53,15 +49,23 @@ const Axes& axes_of(const Row& row) {
   return none;
 }
 
-std::string count(const Row& row, const char* name) {
-  if (!row.counts.is_object() || !row.counts.contains(name)) return {};
-  const Json& value = row.counts[name];
-  return value.is_number_integer() ? whole(value.get<double>())
-         : value.is_number()       ? number(value.get<double>())
-                                   : "";
+// A member of counts by its path, as in {"launches", "chain"}.
+std::string count(const Row& row, const std::vector<const char*>& path) {
+  const Json* at = &row.counts;
+  for (const char* name : path) {
+    if (!at->is_object() || !at->contains(name)) return {};
+    at = &(*at)[name];
+  }
+  return at->is_number() ? number(at->get<double>()) : std::string();
 }
 
-std::vector<Column> columns(const Document& document) {
+// The modelled milliseconds on a GPU: as one graph, or launch by launch if the call cannot be recorded.
+std::string modelled(const Row& row, const char* gpu) {
+  const std::string replayed = count(row, {"modelled", gpu, "replayed", "ms"});
+  return replayed.empty() ? count(row, {"modelled", gpu, "plain", "ms"}) : replayed;
+}
+
+std::vector<Column> columns() {
   std::vector<Column> all{
       {"workload", [](const Row& r) { return r.workload; }, true, true},
       about("sizes", [](const Row& r) { return words_of(axes_of(r), r.sizes); }),
@@ -87,26 +91,18 @@ std::vector<Column> columns(const Document& document) {
       {"x ours", [](const Row& r) { return times_ours(r); }},
       about("others' cores", [](const Row& r) { return r.quiet() ? "" : number(r.others); }),
   };
-  for (const auto& [title, key] :
-       std::initializer_list<std::pair<const char*, const char*>>{{"launches", "launches"},
-                                                                  {"chain", "chain"},
-                                                                  {"library calls", "library_calls"},
-                                                                  {"waits", "waits"},
-                                                                  {"moved MB", "moved_mb"},
-                                                                  {"moved / least", "moved_per_least"},
-                                                                  {"bank conflicts", "bank_conflicts"}})
-    all.push_back({title, [key = key](const Row& r) { return count(r, key); }});
-  for (const Row& row : document.rows)
-    if (row.counts.is_object() && row.counts.contains("modelled")) {
-      for (const auto& [gpu, ms] : row.counts["modelled"].items())
-        all.push_back({gpu + " model ms", [gpu = gpu](const Row& r) {
-                         const bool has = r.counts.is_object() && r.counts.contains("modelled");
-                         return has && r.counts["modelled"].contains(gpu)
-                                    ? number(r.counts["modelled"][gpu].get<double>())
-                                    : std::string();
-                       }});
-      break;
-    }
+  for (const auto& [title, path] : std::vector<std::pair<const char*, std::vector<const char*>>>{
+           {"kernels", {"launches", "kernels"}},
+           {"library calls", {"launches", "library_calls"}},
+           {"chain", {"launches", "chain"}},
+           {"host waits", {"launches", "host_waits"}},
+           {"bytes moved", {"memory", "bytes_moved"}},
+           {"least bytes", {"memory", "least_bytes"}},
+           {"sectors a request", {"memory", "sectors_a_request"}},
+           {"bank conflicts", {"memory", "bank_conflicts"}}})
+    all.push_back({title, [path = path](const Row& r) { return count(r, path); }});
+  for (const char* gpu : {"H200", "H100", "A100", "RTX 4090"})
+    all.push_back({text("model: ", gpu, " ms"), [gpu](const Row& r) { return modelled(r, gpu); }});
   return all;
 }
 
@@ -225,7 +221,7 @@ void write_table(std::ostream& out, const Document& document, Format format) {
     return;
   }
   if (format == Format::csv) return write_csv(out, document);
-  const std::vector<Column> all = telling(columns(document), document.rows);
+  const std::vector<Column> all = telling(columns(), document.rows);
   Lines lines(1);
   for (const Column& column : all) lines[0].push_back(escaped(column.title, format));
   for (const Row& row : document.rows) {

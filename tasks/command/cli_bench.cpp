@@ -16,7 +16,9 @@
 #include "tasks/bench/bench.h"
 #include "tasks/bench/beside.h"
 #include "tasks/bench/compare.h"
+#include "tasks/bench/emulated.h"
 #include "tasks/bench/figures.h"
+#include "tasks/bench/peer.h"
 #include "tasks/bench/table.h"
 #include "tasks/command/cli_errors.h"
 #include "tasks/command/cli_values.h"
@@ -134,7 +136,9 @@ void BenchFlags::add_to(CLI::App& app) {
   };
   app.add_option("WHAT", sweep.patterns, "names of workloads, or shell patterns; default: 'step/*'");
   app.add_flag("--list", list, "print the names of the workloads (that WHAT matches), measure nothing");
-  app.add_option("--device", device, "auto, cpu or cuda")->transform(choice({"auto", "cpu", "cuda"}));
+  app.add_option("--device", device,
+                 "auto, cpu or cuda; emulated: count what a GPU would do, and model how long it would take")
+      ->transform(choice({"auto", "cpu", "cuda", "emulated"}));
   counts("--threads", sweep.threads, "CPU threads, a list such as 1,2; default: all cores that may be used",
          1, 4096);
   counts("--batch", sweep.batch, "examples of a call, a list; as every list, it is a sweep", 1, 10000000);
@@ -160,6 +164,11 @@ void BenchFlags::add_to(CLI::App& app) {
   app.add_option("--beside", beside, "endless loops that run beside the measurement")
       ->transform(whole_number(0, 1024))
       ->capture_default_str();
+  app.add_option("--peer", peers,
+                 "other programs to measure in turn with this one, a list of " + join(bench::peer_names()))
+      ->delimiter(',')
+      ->transform(choice(bench::peer_names()));
+  app.add_option("--python", python, "Python of the peers; default: $STILLPOINT_PYTHON, or the usual one");
   app.add_option("--format", format, "text, md, csv, latex or json")
       ->transform(choice({"text", "md", "csv", "latex", "json"}))
       ->capture_default_str();
@@ -180,10 +189,19 @@ int BenchFlags::run(const CLI::App& app, const std::vector<std::string>& argumen
   const double share = read_share(worse);
   std::optional<Document> old;
   if (!compare_with.empty()) old = bench::read_document(read_json_file(compare_with), compare_with);
+  const bool emulated = device == "emulated";
+  if (emulated && !bench::on_emulator()) bench::continue_on_emulator(arguments);
+  if (emulated)
+    refuse_idle(app, {"--seconds", "--rounds", "--beside", "--peer", "--threads"}, "--device emulated");
+  if (peers.empty()) refuse_idle(app, {"--python"}, "no --peer");
   CommonFlags common;
-  common.device = device;
-  const bench::Request request{
-      .settings = bench::settings_of(sweep, common.apply()), .seconds = seconds, .rounds = rounds};
+  common.device = emulated ? "cuda" : device;
+  const bench::Request request{.settings = bench::settings_of(sweep, common.apply()),
+                               .seconds = seconds,
+                               .rounds = rounds,
+                               .emulated = emulated,
+                               .peers = peers,
+                               .python = python};
   if (!out_folder.empty()) make_folder(out_folder);
   Document document{machine(*this, arguments), {}};
   const InterruptGuard guard;

@@ -260,6 +260,7 @@ TEST_CASE("the bench command refuses what it cannot measure, and leaves nothing"
       {{"--compare", "missing.json"}, "missing.json"},
       {{"--compare", "odd.json"}, "odd.json"},
       {{"--compare", "odd.json", "--worse", "much"}, "--worse"},
+      {{"--peer", "tensorflow"}, "--peer"},
       {{"--out", "odd.json"}, "odd.json"},
       {{"step/pixels/*", "--evaluations", "3"}, "--evaluations"},
   };
