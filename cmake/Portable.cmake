@@ -45,7 +45,7 @@ function(add_stillpoint_tasks prefix)
   add_stillpoint_layer(${prefix} cases)
   target_link_libraries(${prefix}_cases PUBLIC ${prefix}_engine)
   add_stillpoint_layer(${prefix} tasks ${PROJECT_SOURCE_DIR}/tasks/selftest/info.cpp
-    ${PROJECT_SOURCE_DIR}/tasks/bench/emulated.cpp)
+    ${PROJECT_SOURCE_DIR}/tasks/bench/gpu/emulated.cpp)
   target_link_libraries(${prefix}_tasks PUBLIC ${prefix}_models ${prefix}_cases)
 endfunction()
 

@@ -2,7 +2,7 @@
 # (tasks/settings/shipped.h) then returns its text. Names are relative to tasks/ or bench/.
 file(GLOB shipped CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}
   ${PROJECT_SOURCE_DIR}/bench/peers/*.py
-  ${PROJECT_SOURCE_DIR}/tasks/bench/gpus.json
+  ${PROJECT_SOURCE_DIR}/tasks/bench/gpu/gpus.json
   ${PROJECT_SOURCE_DIR}/tasks/presets/*/*.json
   ${PROJECT_SOURCE_DIR}/tasks/search/*.py
   ${PROJECT_SOURCE_DIR}/tasks/spaces/*.json)

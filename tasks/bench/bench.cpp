@@ -5,7 +5,7 @@
 #include <memory>
 
 #include "engine/words.h"
-#include "tasks/bench/emulated.h"
+#include "tasks/bench/gpu/emulated.h"
 #include "tasks/bench/peer.h"
 #include "tasks/bench/sweep.h"
 #include "tasks/process/interrupt.h"

@@ -5,8 +5,8 @@
 #include "kernels/device/work_graph.h"
 #include "kernels/host/step_threads.h"
 #include "kernels/stopwatch/stopwatch.h"
+#include "tasks/bench/results/row.h"
 #include "tasks/bench/roof.h"
-#include "tasks/bench/row.h"
 
 namespace stillpoint::bench {
 

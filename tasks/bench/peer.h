@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "tasks/bench/row.h"
+#include "tasks/bench/results/row.h"
 
 namespace stillpoint::bench {
 

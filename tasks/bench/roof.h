@@ -1,6 +1,6 @@
 // Measures what a machine can do: products of matrices and copies.
 #pragma once
-#include "tasks/bench/row.h"
+#include "tasks/bench/results/row.h"
 
 namespace stillpoint::bench {
 

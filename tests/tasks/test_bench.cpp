@@ -4,9 +4,9 @@
 #include <thread>
 
 #include "engine/io/files.h"
-#include "tasks/bench/compare.h"
+#include "tasks/bench/results/compare.h"
+#include "tasks/bench/results/table.h"
 #include "tasks/bench/sweep.h"
-#include "tasks/bench/table.h"
 #include "tests/support/catch.h"
 #include "tests/support/error_text.h"
 #include "tests/support/program.h"

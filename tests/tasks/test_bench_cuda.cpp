@@ -1,7 +1,7 @@
 // Counts small calls on the emulator: what is known of them, in every order.
 #include "engine/ops.h"
 #include "simt/machine.h"
-#include "tasks/bench/emulated.h"
+#include "tasks/bench/gpu/emulated.h"
 #include "tests/support/catch.h"
 
 namespace stillpoint::bench {

@@ -6,7 +6,7 @@
 #include <string>
 
 #include "engine/io/files.h"
-#include "tasks/bench/figures.h"
+#include "tasks/bench/results/figures.h"
 #include "tasks/drawing/csv.h"
 #include "tasks/drawing/lettering.h"
 #include "tests/support/catch.h"

@@ -1,6 +1,6 @@
 // Tests the model of a GPU on counts made by hand, and the sums of counts.
-#include "tasks/bench/emulated.h"
-#include "tasks/bench/gpu_counts.h"
+#include "tasks/bench/gpu/emulated.h"
+#include "tasks/bench/gpu/gpu_counts.h"
 #include "tests/support/catch.h"
 #include "tests/support/error_text.h"
 

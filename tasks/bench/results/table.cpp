@@ -1,5 +1,5 @@
 // Lays out rows in columns; one list of columns serves every format.
-#include "tasks/bench/table.h"
+#include "tasks/bench/results/table.h"
 
 #include <algorithm>
 #include <cmath>

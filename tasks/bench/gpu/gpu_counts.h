@@ -1,6 +1,6 @@
 // Sums up what a call asks of a GPU.
 #pragma once
-#include "tasks/bench/gpu_model.h"
+#include "tasks/bench/gpu/gpu_model.h"
 #include "tasks/bench/workload.h"
 
 namespace stillpoint::bench {

@@ -1,5 +1,5 @@
 // Finds rows of the same workload, sizes, device, threads and precision in two runs.
-#include "tasks/bench/compare.h"
+#include "tasks/bench/results/compare.h"
 
 #include <algorithm>
 #include <cmath>

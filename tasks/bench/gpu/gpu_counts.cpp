@@ -1,5 +1,5 @@
 // Sums up what a call asks of a GPU, by kernel and library call, and adds the modelled times.
-#include "tasks/bench/gpu_counts.h"
+#include "tasks/bench/gpu/gpu_counts.h"
 
 #include <algorithm>
 #include <cmath>

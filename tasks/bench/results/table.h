@@ -2,7 +2,7 @@
 #pragma once
 #include <ostream>
 
-#include "tasks/bench/row.h"
+#include "tasks/bench/results/row.h"
 
 namespace stillpoint::bench {
 

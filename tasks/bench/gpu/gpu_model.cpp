@@ -1,5 +1,5 @@
 // Computes the model of docs/gpu_model.md.
-#include "tasks/bench/gpu_model.h"
+#include "tasks/bench/gpu/gpu_model.h"
 
 #include <algorithm>
 #include <cmath>
@@ -164,7 +164,7 @@ std::vector<Gpu> read_gpus(const Json& json, const std::string& source) {
 }
 
 const std::vector<Gpu>& gpus() {
-  static const std::string file = "bench/gpus.json";
+  static const std::string file = "bench/gpu/gpus.json";
   static const std::vector<Gpu> all = read_gpus(parse_json(std::string(shipped_file(file)), file), file);
   return all;
 }

@@ -1,6 +1,6 @@
 // Counts calls where CUDA is the emulator; elsewhere hands the program over to its twin. This file is
 // compiled once for each of the two.
-#include "tasks/bench/emulated.h"
+#include "tasks/bench/gpu/emulated.h"
 
 #include <unistd.h>
 
@@ -9,7 +9,7 @@
 #include <filesystem>
 
 #include "engine/words.h"
-#include "tasks/bench/gpu_counts.h"
+#include "tasks/bench/gpu/gpu_counts.h"
 #include "tasks/process/interrupt.h"
 #include "tasks/process/processes.h"
 #if STILLPOINT_SIMT

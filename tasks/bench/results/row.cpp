@@ -1,5 +1,5 @@
 // Derives numbers of a row, and writes and reads a run's JSON.
-#include "tasks/bench/row.h"
+#include "tasks/bench/results/row.h"
 
 #include <algorithm>
 #include <cmath>

@@ -32,7 +32,7 @@ struct Launch {
   bool works() const { return kind != Kind::order && kind != Kind::graph; }
 };
 
-// The rates of a GPU; tasks/bench/gpus.json has the source of each.
+// The rates of a GPU; tasks/bench/gpu/gpus.json has the source of each.
 struct Gpu {
   std::string name;
   double sms = 0, clock_ghz = 0, threads_an_sm = 0, shared_kbytes_an_sm = 0;
@@ -68,7 +68,7 @@ struct Gpu {
 
 // Returns the GPUs of such a JSON text. Throws Error, which names the source.
 std::vector<Gpu> read_gpus(const Json& json, const std::string& source);
-// Returns those of tasks/bench/gpus.json.
+// Returns those of tasks/bench/gpu/gpus.json.
 const std::vector<Gpu>& gpus();
 
 // Microseconds of a launch by their reason.

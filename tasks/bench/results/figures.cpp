@@ -1,5 +1,5 @@
 // Turns the rows of a bench into charts.
-#include "tasks/bench/figures.h"
+#include "tasks/bench/results/figures.h"
 
 #include <algorithm>
 #include <cmath>
