@@ -72,7 +72,7 @@ std::string sizes_of(const Launch& l) {
   return words + ", " + l.precision;
 }
 
-Json library_calls_of(const std::vector<Launch>& launches) {
+Json libraries_of(const std::vector<Launch>& launches) {
   std::map<std::string, Sums> sums;
   for (const Launch& l : launches)
     if (l.kind == Launch::Kind::library) sums[sizes_of(l)].add(l);
@@ -123,12 +123,12 @@ Kinds by_kind(const std::vector<Launch>& launches) {
   return kinds;
 }
 
-Json launches_of(const Traced& work) {
-  const Kinds kinds = by_kind(work.launches);
+// The numbers of launches, at the top for a call as it is, and again for its replay.
+Json launches_of(const Traced& work, const Kinds& kinds) {
   return {
-      {"kernels", whole(kinds.kernels.launches)},       {"library_calls", whole(kinds.libraries.launches)},
+      {"launches", whole(kinds.kernels.launches)},      {"library_calls", whole(kinds.libraries.launches)},
       {"copies", whole(kinds.copies.launches)},         {"copied_bytes", whole(kinds.copies.bytes)},
-      {"graph_launches", whole(kinds.graphs.launches)}, {"host_waits", whole(work.host_waits)},
+      {"graph_launches", whole(kinds.graphs.launches)}, {"waits", whole(work.host_waits)},
       {"chain", longest_chain(work.launches)}};
 }
 
@@ -140,22 +140,27 @@ Json counts_of(const Counted& counted, const Work& work) {
   share_out_flops(plain.launches, work.flops);
   share_out_flops(graph.launches, work.flops);
   const Kinds kinds = by_kind(plain.launches);
-  Json json{{"launches", launches_of(plain)}, {"replayed", nullptr}, {"memory", kinds.kernels.json()}};
-  if (replayed)
-    json["replayed"] = launches_of(graph);
-  else
-    json["not_replayed"] = counted.not_recorded;
-  Json& memory = json["memory"];
-  memory["library_bytes"] = whole(kinds.libraries.bytes);
-  memory["library_flops"] = whole(kinds.libraries.flops);
-  memory["working_set"] = whole(plain.working_set);
-  memory["least_bytes"] = whole(work.bytes);
+  Json json = launches_of(plain, kinds);
+  json["replayed"] = replayed ? launches_of(graph, by_kind(graph.launches)) : Json();
+  if (!replayed) json["not_replayed"] = counted.not_recorded;
+  json["library_flops"] = whole(kinds.libraries.flops);
+  json["library_bytes"] = whole(kinds.libraries.bytes);
+  const double moved = kinds.kernels.moved + kinds.libraries.bytes;
+  json["working_set"] = whole(plain.working_set);
+  json["moved_mb"] = moved / 1e6;
+  if (work.bytes > 0) json["moved_per_least"] = moved / work.bytes;
+  const Json of_kernels = kinds.kernels.json();
+  for (const auto& [name, value] : of_kernels.items())
+    if (!json.contains(name)) json[name] = value;
   json["kernels"] = kernels_of(plain.launches);
-  json["library_calls"] = library_calls_of(plain.launches);
-  json["modelled"] = Json::object();
-  for (const Gpu& gpu : gpus())
-    json["modelled"][gpu.name] = {{"plain", modelled_time(plain, gpu)},
-                                  {"replayed", replayed ? modelled_time(graph, gpu) : Json()}};
+  json["libraries"] = libraries_of(plain.launches);
+  json["modelled"] = json["model"] = Json::object();
+  for (const Gpu& gpu : gpus()) {
+    Json& parts = json["model"][gpu.name];
+    parts = {{"plain", modelled_time(plain, gpu)},
+             {"replayed", replayed ? modelled_time(graph, gpu) : Json()}};
+    json["modelled"][gpu.name] = parts[replayed ? "replayed" : "plain"]["ms"];
+  }
   return json;
 }
 

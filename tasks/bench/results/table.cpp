@@ -49,20 +49,12 @@ const Axes& axes_of(const Row& row) {
   return none;
 }
 
-// A member of counts by its path, as in {"launches", "chain"}.
-std::string count(const Row& row, const std::vector<const char*>& path) {
-  const Json* at = &row.counts;
-  for (const char* name : path) {
-    if (!at->is_object() || !at->contains(name)) return {};
-    at = &(*at)[name];
-  }
-  return at->is_number() ? number(at->get<double>()) : std::string();
-}
-
-// The modelled milliseconds on a GPU: as one graph, or launch by launch if the call cannot be recorded.
-std::string modelled(const Row& row, const char* gpu) {
-  const std::string replayed = count(row, {"modelled", gpu, "replayed", "ms"});
-  return replayed.empty() ? count(row, {"modelled", gpu, "plain", "ms"}) : replayed;
+// A number of counts, or of an object in it.
+std::string count(const Row& row, const std::string& name, const std::string& inner = {}) {
+  const Json value = row.counts.is_object() ? row.counts.value(name, Json()) : Json();
+  if (inner.empty()) return value.is_number() ? number(value.get<double>()) : std::string();
+  const Json part = value.is_object() ? value.value(inner, Json()) : Json();
+  return part.is_number() ? number(part.get<double>()) : std::string();
 }
 
 std::vector<Column> columns() {
@@ -91,18 +83,18 @@ std::vector<Column> columns() {
       {"x ours", [](const Row& r) { return times_ours(r); }},
       about("others' cores", [](const Row& r) { return r.quiet() ? "" : number(r.others); }),
   };
-  for (const auto& [title, path] : std::vector<std::pair<const char*, std::vector<const char*>>>{
-           {"kernels", {"launches", "kernels"}},
-           {"library calls", {"launches", "library_calls"}},
-           {"chain", {"launches", "chain"}},
-           {"host waits", {"launches", "host_waits"}},
-           {"bytes moved", {"memory", "bytes_moved"}},
-           {"least bytes", {"memory", "least_bytes"}},
-           {"sectors a request", {"memory", "sectors_a_request"}},
-           {"bank conflicts", {"memory", "bank_conflicts"}}})
-    all.push_back({title, [path = path](const Row& r) { return count(r, path); }});
+  for (const auto& [title, name] :
+       std::initializer_list<std::pair<const char*, const char*>>{{"launches", "launches"},
+                                                                  {"library calls", "library_calls"},
+                                                                  {"chain", "chain"},
+                                                                  {"waits", "waits"},
+                                                                  {"moved MB", "moved_mb"},
+                                                                  {"moved / least", "moved_per_least"},
+                                                                  {"sectors a request", "sectors_a_request"},
+                                                                  {"bank conflicts", "bank_conflicts"}})
+    all.push_back({title, [name = name](const Row& r) { return count(r, name); }});
   for (const char* gpu : {"H200", "H100", "A100", "RTX 4090"})
-    all.push_back({text("model: ", gpu, " ms"), [gpu](const Row& r) { return modelled(r, gpu); }});
+    all.push_back({text(gpu, " model, ms"), [gpu](const Row& r) { return count(r, "modelled", gpu); }});
   return all;
 }
 
