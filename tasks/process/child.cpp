@@ -117,6 +117,16 @@ std::array<Descriptor, 2> pipe_ends(const std::string& who) {
 
 double seconds_of(const timeval& t) { return double(t.tv_sec) + 1e-6 * double(t.tv_usec); }
 
+// Returns the error that the child reports if it cannot become the program; 0 if its end was closed by exec.
+int reported(int from_child) {
+  int error = 0;
+  ssize_t n = 0;
+  do {
+    n = ::read(from_child, &error, sizeof error);
+  } while (n < 0 && errno == EINTR);
+  return n == sizeof error ? error : 0;
+}
+
 }  // namespace
 
 int start_child(const Start& start) {
@@ -155,12 +165,7 @@ int start_child(const Start& start) {
   report.close();
   require(child > 0, shown(who), ": given a system that starts no process (", std::strerror(no_fork),
           "), expected one, use fewer workers");
-  int error = 0;
-  ssize_t n = 0;
-  do {
-    n = ::read(from_child, &error, sizeof error);
-  } while (n < 0 && errno == EINTR);
-  if (n == sizeof error) {
+  if (const int error = reported(from_child); error != 0) {
     while (!poll_ended(child)) std::this_thread::sleep_for(std::chrono::milliseconds(1));
     fail(shown(who), ": cannot start it: ", std::strerror(error), "; expected a program, check its path",
          start.folder.empty() ? "" : " and its folder");
