@@ -13,8 +13,9 @@
 #include "tasks/process/interrupt.h"
 #include "tasks/process/processes.h"
 #if STILLPOINT_SIMT
+#include <simt/trace.h>
+
 #include "kernels/device/work_graph.h"
-#include "simt/trace.h"
 #endif
 
 namespace stillpoint::bench {
