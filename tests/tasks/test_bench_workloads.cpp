@@ -113,18 +113,21 @@ TEST_CASE("every workload runs at a small size, and counts its work", "[bench]")
 TEST_CASE("a workload with solvers follows solver and tolerance", "[bench]") {
   for (const Workload& w : workloads())
     for (const std::string& solver : w.axes.solvers) {
-      Sizes s = small_sizes(w);
-      s.solver = solver;
-      s.tolerance = 1e-2;
+      const auto most_with = [&](double tolerance) {
+        Sizes s = small_sizes(w);
+        s.solver = solver;
+        s.tolerance = tolerance;
+        const Call call = w.make(s, Device::cpu);
+        run(call);
+        if (call.solved == nullptr) return -1.0;
+        CHECK(std::isfinite(call.loss()));
+        return std::max(call.solved().forward, call.solved().backward);
+      };
       INFO(w.name << " by " << solver);
-      const Call call = w.make(s, Device::cpu);
-      run(call);
-      if (call.solved == nullptr) continue;
-      const Evaluations solved = call.solved();
-      const double most = std::max(solved.forward, solved.backward);
-      CHECK(most > 1);
-      CHECK(most < 300);
-      CHECK(std::isfinite(call.loss()));
+      const double loose = most_with(0.9);
+      if (loose < 0) continue;
+      CHECK(loose < 300);
+      CHECK(most_with(0.01) > loose);
     }
 }
 
