@@ -118,7 +118,7 @@ def caption(documents):
     machine = documents[0]["machine"]
     rows = [row for document in documents for row in document["rows"]]
     loud = sum((row["others"] or 0) >= 0.1 for row in rows) if not any(d["machine"]["beside"] for d in documents) else 0
-    return (f"{machine['processor']}, {machine['threads']}, {machine['instructions']}; {machine['stillpoint']}; {machine['date'][:10]}; "
+    return (f"{machine['processor']}, {machine['threads'].split()[0]} threads, {machine['instructions']}; {machine['stillpoint']}; {machine['date'][:10]}; "
             f"medians of {machine['rounds']} rounds of {machine['seconds']} s; " +
             (f"others used the cores during {loud} of {len(rows)} rows." if loud else "a quiet machine."))
 
