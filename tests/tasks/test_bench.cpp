@@ -89,7 +89,11 @@ TEST_CASE("a measurement times every call and counts the memory that it holds", 
   CHECK(row.ms.rounds.size() == 3);
   CHECK(row.ms.calls >= 9);
   CHECK(row.memory_bytes == Approx(double(held)).epsilon(0.05));
+#ifdef __SANITIZE_ADDRESS__  // the pool keeps no memory then
+  CHECK(row.allocations == 2);
+#else
   CHECK(row.allocations == 0);
+#endif
   CHECK(row.examples == 2);
   CHECK(row.roof.gflops > 0);
   CHECK(row.roof.gbytes > 0);

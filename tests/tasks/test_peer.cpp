@@ -65,18 +65,25 @@ std::unique_ptr<Peer> start(const PeerOptions& options) {
   return std::make_unique<Peer>("step/copy-memory/deq", Sizes{.batch = 1}, counted_call(), options);
 }
 
-std::set<std::string> temporary_folders() {
-  std::set<std::string> names;
-  for (const auto& entry : std::filesystem::directory_iterator(std::filesystem::temp_directory_path()))
-    if (entry.is_directory()) names.insert(entry.path().string());
-  return names;
-}
+// While it lives, temporary folders of this process are made in a folder of its own.
+class OwnTemporaries {
+ public:
+  OwnTemporaries() : before_(std::filesystem::temp_directory_path()) {
+    ::setenv("TMPDIR", folder_.path().c_str(), 1);
+  }
+  ~OwnTemporaries() { ::setenv("TMPDIR", before_.c_str(), 1); }
+  bool empty() const { return std::filesystem::is_empty(folder_.path()); }
+
+ private:
+  TempDir folder_;
+  std::string before_;
+};
 
 }  // namespace
 
 TEST_CASE("a peer that computes the same is timed", "[peer]") {
   const TempDir folder;
-  const std::set<std::string> before = temporary_folders();
+  const OwnTemporaries temporaries;
   {
     const auto peer = start(fake(folder));
     CHECK(peer->version() == "fake 1.0");
@@ -91,7 +98,7 @@ TEST_CASE("a peer that computes the same is timed", "[peer]") {
     CHECK(row.loss == 7.0 / 4);
     CHECK(std::isnan(row.memory_bytes));
   }
-  CHECK(temporary_folders() == before);
+  CHECK(temporaries.empty());
 }
 
 TEST_CASE("a peer that computes something else is refused with the losses of both", "[peer]") {
