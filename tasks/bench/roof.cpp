@@ -9,18 +9,12 @@
 #include <fstream>
 
 #include "engine/ops.h"
-#include "kernels/random/random.h"
 #include "kernels/stopwatch/stopwatch.h"
+#include "tasks/bench/workloads/networks.h"
 #include "tasks/process/clock.h"
 
 namespace stillpoint::bench {
 namespace {
-
-Tensor drawn(Shape shape, Device device, std::uint64_t stream) {
-  const Tensor y = Tensor::empty(std::move(shape), {DType::float32, device});
-  kernels::fill_uniform(y.array(), {7, stream}, 0, 1);
-  return y;
-}
 
 // Returns the shortest milliseconds of a call, from at least two and `seconds` of them.
 template <class Run>
@@ -49,23 +43,20 @@ double busy_seconds() {
 double own_seconds() {
   rusage usage = {};
   ::getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& t) { return double(t.tv_sec) + 1e-6 * double(t.tv_usec); };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+  return seconds_of(usage.ru_utime) + seconds_of(usage.ru_stime);
 }
-
-double clock_seconds() { return std::chrono::duration<double>(Clock::now().time_since_epoch()).count(); }
 
 }  // namespace
 
 Roof measure_roof(Device device, double bytes) {
   const Index n = device == Device::cuda ? 8192 : 1536;
-  const Tensor a = drawn({n, n}, device, 1), b = drawn({n, n}, device, 2),
+  const Tensor a = uniform_data({n, n}, 1, device), b = uniform_data({n, n}, 2, device),
                c = Tensor::empty({n, n}, {DType::float32, device});
   const double product = shortest(
       device, 0.1, [&] { kernels::gemm({.m = n, .n = n, .k = n}, a.array(), b.array(), c.array()); });
   const double most = device == Device::cuda ? 4e9 : 2.7e8;
   const Index elements = Index(std::clamp(bytes, 65536.0, most) / 8);
-  const Tensor from = drawn({elements}, device, 3);
+  const Tensor from = uniform_data({elements}, 3, device);
   Tensor to;
   const double copy = shortest(device, 0.05, [&] {
     to = {};
@@ -78,11 +69,10 @@ Roof higher(const Roof& a, const Roof& b) {
   return {.gflops = std::fmax(a.gflops, b.gflops), .gbytes = std::fmax(a.gbytes, b.gbytes)};
 }
 
-Others::Others() : busy_(busy_seconds()), own_(own_seconds()), start_(clock_seconds()) {}
+Others::Others() : busy_(busy_seconds()), own_(own_seconds()), start_(Clock::now()) {}
 
 double Others::cores() const {
-  const double passed = clock_seconds() - start_;
-  return std::max(0.0, (busy_seconds() - busy_ - (own_seconds() - own_)) / passed);
+  return std::max(0.0, (busy_seconds() - busy_ - (own_seconds() - own_)) / seconds_since(start_));
 }
 
 }  // namespace stillpoint::bench

@@ -1,6 +1,7 @@
 // Measures what a machine can do: products of matrices and copies.
 #pragma once
 #include "tasks/bench/results/row.h"
+#include "tasks/process/clock.h"
 
 namespace stillpoint::bench {
 
@@ -18,7 +19,8 @@ class Others {
   double cores() const;
 
  private:
-  double busy_, own_, start_;
+  double busy_, own_;
+  Clock::time_point start_;
 };
 
 }  // namespace stillpoint::bench

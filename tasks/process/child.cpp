@@ -115,8 +115,6 @@ std::array<Descriptor, 2> pipe_ends(const std::string& who) {
   return {Descriptor(ends[0]), Descriptor(ends[1])};
 }
 
-double seconds_of(const timeval& t) { return double(t.tv_sec) + 1e-6 * double(t.tv_usec); }
-
 // Returns the error that the child reports if it cannot become the program; 0 if its end was closed by exec.
 int reported(int from_child) {
   int error = 0;
