@@ -13,7 +13,7 @@ namespace {
 
 const std::string page_path = STILLPOINT_SOURCE_DIR "/docs/kernel_traffic.md";
 const std::string update_command =
-    "STILLPOINT_UPDATE_TRAFFIC=1 build/no-cuda/tests/simt/test_emulated \"[traffic]\"";
+    "STILLPOINT_UPDATE_TRAFFIC=1 build/no-cuda/tests/emulated/test_emulated \"[traffic]\"";
 constexpr double tolerance = 0.02;
 
 // The recorded counts are those of a release build: with less optimisation, g++ loads values again that

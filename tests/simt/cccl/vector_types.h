@@ -2,51 +2,50 @@
 #pragma once
 #include <cuda_runtime.h>
 
-#define STILLPOINT_SIMT_1(name, T) \
-  struct name##1 {                 \
-    T x;                           \
+#define SIMT_1(name, T) \
+  struct name##1 {      \
+    T x;                \
   };
-#define STILLPOINT_SIMT_2(name, T)        \
+#define SIMT_2(name, T)                   \
   struct alignas(2 * sizeof(T)) name##2 { \
     T x, y;                               \
   };
-#define STILLPOINT_SIMT_3(name, T) \
-  struct name##3 {                 \
-    T x, y, z;                     \
+#define SIMT_3(name, T) \
+  struct name##3 {      \
+    T x, y, z;          \
   };
-#define STILLPOINT_SIMT_4(name, T, bytes) \
-  struct alignas(bytes) name {            \
-    T x, y, z, w;                         \
+#define SIMT_4(name, T, bytes) \
+  struct alignas(bytes) name { \
+    T x, y, z, w;              \
   };
-#define STILLPOINT_SIMT_VECTORS(name, T) \
-  STILLPOINT_SIMT_1(name, T)             \
-  STILLPOINT_SIMT_2(name, T)             \
-  STILLPOINT_SIMT_3(name, T) STILLPOINT_SIMT_4(name##4, T, sizeof(T) < 4 ? 4 * sizeof(T) : 16)
-#define STILLPOINT_SIMT_WIDE_VECTORS(name, T) \
-  STILLPOINT_SIMT_VECTORS(name, T) STILLPOINT_SIMT_4(name##4_16a, T, 16) STILLPOINT_SIMT_4(name##4_32a, T, 32)
-STILLPOINT_SIMT_VECTORS(char, signed char)
-STILLPOINT_SIMT_VECTORS(uchar, unsigned char)
-STILLPOINT_SIMT_VECTORS(short, short)
-STILLPOINT_SIMT_VECTORS(ushort, unsigned short)
-STILLPOINT_SIMT_WIDE_VECTORS(long, long)
-STILLPOINT_SIMT_WIDE_VECTORS(ulong, unsigned long)
-STILLPOINT_SIMT_WIDE_VECTORS(longlong, long long)
-STILLPOINT_SIMT_WIDE_VECTORS(ulonglong, unsigned long long)
-STILLPOINT_SIMT_1(int, int)
-STILLPOINT_SIMT_3(int, int)
-STILLPOINT_SIMT_1(uint, unsigned)
-STILLPOINT_SIMT_1(float, float)
-STILLPOINT_SIMT_1(double, double)
-STILLPOINT_SIMT_3(double, double)
-STILLPOINT_SIMT_4(double4, double, 16)
-STILLPOINT_SIMT_4(double4_16a, double, 16)
-STILLPOINT_SIMT_4(double4_32a, double, 32)
-#undef STILLPOINT_SIMT_WIDE_VECTORS
-#undef STILLPOINT_SIMT_VECTORS
-#undef STILLPOINT_SIMT_4
-#undef STILLPOINT_SIMT_3
-#undef STILLPOINT_SIMT_2
-#undef STILLPOINT_SIMT_1
+#define SIMT_VECTORS(name, T) \
+  SIMT_1(name, T)             \
+  SIMT_2(name, T)             \
+  SIMT_3(name, T) SIMT_4(name##4, T, sizeof(T) < 4 ? 4 * sizeof(T) : 16)
+#define SIMT_WIDE_VECTORS(name, T) SIMT_VECTORS(name, T) SIMT_4(name##4_16a, T, 16) SIMT_4(name##4_32a, T, 32)
+SIMT_VECTORS(char, signed char)
+SIMT_VECTORS(uchar, unsigned char)
+SIMT_VECTORS(short, short)
+SIMT_VECTORS(ushort, unsigned short)
+SIMT_WIDE_VECTORS(long, long)
+SIMT_WIDE_VECTORS(ulong, unsigned long)
+SIMT_WIDE_VECTORS(longlong, long long)
+SIMT_WIDE_VECTORS(ulonglong, unsigned long long)
+SIMT_1(int, int)
+SIMT_3(int, int)
+SIMT_1(uint, unsigned)
+SIMT_1(float, float)
+SIMT_1(double, double)
+SIMT_3(double, double)
+SIMT_4(double4, double, 16)
+SIMT_4(double4_16a, double, 16)
+SIMT_4(double4_32a, double, 32)
+#undef SIMT_WIDE_VECTORS
+#undef SIMT_VECTORS
+#undef SIMT_4
+#undef SIMT_3
+#undef SIMT_2
+#undef SIMT_1
 
 enum cudaSharedMemConfig {
   cudaSharedMemBankSizeDefault = 0,

@@ -1,7 +1,7 @@
 // Stand-in for the CUDA runtime header: the part of CUDA that the project uses, which runs on the CPU.
 #pragma once
-#ifndef STILLPOINT_SIMT
-#define STILLPOINT_SIMT 1
+#ifndef SIMT_EMULATOR
+#define SIMT_EMULATOR 1
 #endif
 #include <cmath>
 #include <cstddef>

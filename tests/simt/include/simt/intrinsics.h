@@ -127,16 +127,16 @@ inline float __fdividef(float x, float y) {
 #define __powf(x, y) ::simt::fast_pow(x, y)
 #define __sincosf(x, s, c) (*(s) = ::simt::fast_sin(x), *(c) = ::simt::fast_cos(x))
 
-#define STILLPOINT_SIMT_MIN_MAX(T)                    \
+#define SIMT_MIN_MAX(T)                               \
   constexpr T min(T a, T b) { return b < a ? b : a; } \
   constexpr T max(T a, T b) { return a < b ? b : a; }
-STILLPOINT_SIMT_MIN_MAX(int)
-STILLPOINT_SIMT_MIN_MAX(unsigned)
-STILLPOINT_SIMT_MIN_MAX(long)
-STILLPOINT_SIMT_MIN_MAX(unsigned long)
-STILLPOINT_SIMT_MIN_MAX(long long)
-STILLPOINT_SIMT_MIN_MAX(unsigned long long)
-#undef STILLPOINT_SIMT_MIN_MAX
+SIMT_MIN_MAX(int)
+SIMT_MIN_MAX(unsigned)
+SIMT_MIN_MAX(long)
+SIMT_MIN_MAX(unsigned long)
+SIMT_MIN_MAX(long long)
+SIMT_MIN_MAX(unsigned long long)
+#undef SIMT_MIN_MAX
 inline float min(float a, float b) { return std::fmin(a, b); }
 inline float max(float a, float b) { return std::fmax(a, b); }
 inline double min(double a, double b) { return std::fmin(a, b); }

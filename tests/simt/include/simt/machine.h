@@ -31,12 +31,12 @@ class Violation : public std::runtime_error {
 };
 
 // Sets the seed of the order in which blocks, warps and threads run; 0 means index order. Initially the seed
-// is that of the environment variable STILLPOINT_SIMT_SEED, or 1. A seed starts the same sequence of orders
+// is that of the environment variable SIMT_SEED, or 1. A seed starts the same sequence of orders
 // every time.
 void set_seed(std::uint64_t seed);
 
 // Turns late mode on or off. In late mode, queued work starts only when a call has to wait for it, and
-// streams interleave at random. It is on initially if the environment variable STILLPOINT_SIMT_LATE is 1.
+// streams interleave at random. It is on initially if the environment variable SIMT_LATE is 1.
 // Turning it off runs what is queued.
 void set_late(bool late);
 

@@ -1,0 +1,184 @@
+// Knows the program's own layout: constant data, thread-local memory, static shared variables, lines of code.
+#include <cxxabi.h>
+#include <elf.h>
+#include <fcntl.h>
+#include <link.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <mutex>
+
+#include "checks/watch.h"
+
+namespace simt {
+namespace {
+
+struct Range {
+  std::uintptr_t begin, end;
+};
+
+struct Variable {
+  std::uintptr_t begin, end;  // offsets in thread-local memory
+  std::string symbol;
+};
+
+// Describes only the program itself, because no shared library has kernels.
+struct Program {
+  std::uintptr_t bias = 0;
+  std::size_t thread_local_bytes = 0;
+  std::vector<Range> constant;
+  std::vector<Variable> variables;  // by offset
+};
+
+int read_segments(dl_phdr_info* info, std::size_t, void* data) {
+  auto& program = *static_cast<Program*>(data);
+  program.bias = info->dlpi_addr;
+  for (int i = 0; i < info->dlpi_phnum; ++i) {
+    const auto& segment = info->dlpi_phdr[i];
+    const std::uintptr_t start = info->dlpi_addr + segment.p_vaddr;
+    const bool relocated = segment.p_type == PT_GNU_RELRO;
+    if ((segment.p_type == PT_LOAD && (segment.p_flags & PF_W) == 0) || relocated)
+      program.constant.push_back({start, start + segment.p_memsz});
+    if (segment.p_type == PT_TLS) program.thread_local_bytes = segment.p_memsz;
+  }
+  return 1;  // the program comes first
+}
+
+// Reads variables inside functions, marked by `Z` in the mangled name. If a kernel touches one, it was
+// declared __shared__.
+void read_variables(const char* image, Program& program) {
+  const auto& header = *reinterpret_cast<const ElfW(Ehdr)*>(image);
+  const auto* sections = reinterpret_cast<const ElfW(Shdr)*>(image + header.e_shoff);
+  for (unsigned s = 0; s < header.e_shnum; ++s) {
+    if (sections[s].sh_type != SHT_SYMTAB) continue;
+    const auto* symbols = reinterpret_cast<const ElfW(Sym)*>(image + sections[s].sh_offset);
+    const char* names = image + sections[sections[s].sh_link].sh_offset;
+    for (std::size_t i = 0; i < sections[s].sh_size / sizeof(ElfW(Sym)); ++i) {
+      const std::string name = names + symbols[i].st_name;
+      if ((symbols[i].st_info & 0xf) == STT_TLS && name.starts_with("_ZZ"))
+        program.variables.push_back({symbols[i].st_value, symbols[i].st_value + symbols[i].st_size, name});
+    }
+  }
+  std::sort(program.variables.begin(), program.variables.end(),
+            [](const Variable& a, const Variable& b) { return a.begin < b.begin; });
+}
+
+Program read_program() {
+  Program program;
+  ::dl_iterate_phdr(read_segments, &program);
+  const int file = ::open("/proc/self/exe", O_RDONLY);
+  struct stat info = {};
+  if (file >= 0 && ::fstat(file, &info) == 0) {
+    void* image = ::mmap(nullptr, std::size_t(info.st_size), PROT_READ, MAP_PRIVATE, file, 0);
+    if (image != MAP_FAILED) {
+      read_variables(static_cast<const char*>(image), program);
+      ::munmap(image, std::size_t(info.st_size));
+    }
+  }
+  if (file >= 0) ::close(file);
+  return program;
+}
+
+const Program& program() {
+  static const Program instance = read_program();
+  return instance;
+}
+
+int read_own_thread_local(dl_phdr_info* info, std::size_t, void* data) {
+  *static_cast<std::uintptr_t*>(data) = reinterpret_cast<std::uintptr_t>(info->dlpi_tls_data);
+  return 1;
+}
+
+std::uintptr_t thread_local_start() {
+  thread_local std::uintptr_t start = 0;
+  if (start == 0) ::dl_iterate_phdr(read_own_thread_local, &start);
+  return start;
+}
+
+std::string demangled(const std::string& symbol) {
+  int status = 0;
+  char* text = abi::__cxa_demangle(symbol.c_str(), nullptr, nullptr, &status);
+  const std::string name = status == 0 ? text : symbol;
+  std::free(text);
+  return name.substr(name.rfind(':') + 1);
+}
+
+std::string file_name(const std::string& line) {
+  const std::string place = line.substr(line.rfind('/') + 1);
+  return place.substr(0, place.find(' '));
+}
+
+// Returns the lines of the inlined functions around the address, from the innermost out, without the
+// emulator's own.
+std::string ask_addr2line(std::uintptr_t offset) {
+  char command[128];
+  std::snprintf(command, sizeof command, "addr2line -i -e /proc/%d/exe 0x%zx 2>/dev/null", int(::getpid()),
+                std::size_t(offset));
+  std::FILE* const pipe = ::popen(command, "r");
+  if (pipe == nullptr) return {};
+  std::string text;
+  char line[1024];
+  for (int lines = 0; std::fgets(line, sizeof line, pipe) != nullptr;) {
+    std::string place = line;
+    while (!place.empty() && place.back() == '\n') place.pop_back();
+    if (place.find("simt/include/") != std::string::npos || place.starts_with("??") || place.ends_with("?"))
+      continue;
+    if (lines++ < 4) text += (text.empty() ? "" : ", called at ") + file_name(place);
+  }
+  ::pclose(pipe);
+  return text;
+}
+
+}  // namespace
+
+void own_thread_local(std::uintptr_t* begin, std::size_t* bytes) {
+  *begin = thread_local_start();
+  *bytes = program().thread_local_bytes;
+}
+
+bool is_constant_data(std::uintptr_t at) {
+  for (const Range& range : program().constant)
+    if (at >= range.begin && at < range.end) return true;
+  return false;
+}
+
+StaticShared static_shared_at(std::uintptr_t at) {
+  const std::uintptr_t start = thread_local_start(), offset = at - start;
+  const auto& variables = program().variables;
+  auto next = std::upper_bound(variables.begin(), variables.end(), offset,
+                               [](std::uintptr_t o, const Variable& v) { return o < v.begin; });
+  if (offset >= program().thread_local_bytes || next == variables.begin()) return {};
+  --next;
+  if (offset >= next->end) return {};
+  return {start + next->begin, start + next->end, demangled(next->symbol)};
+}
+
+std::uint32_t short_place(const void* place) {
+  static const std::uintptr_t bias = program().bias;
+  return std::uint32_t(reinterpret_cast<std::uintptr_t>(place) - bias);
+}
+
+// A return address is one byte past the call, so that its line may be the next one's.
+std::string describe_place(std::uint32_t place) {
+  static std::mutex mutex;
+  static std::map<std::uint32_t, std::string> cache;
+  const std::lock_guard lock(mutex);
+  const auto found = cache.find(place);
+  if (found != cache.end()) return found->second;
+  std::string text = ask_addr2line(place - 1);
+  if (text.empty()) {
+    char offset[32];
+    std::snprintf(offset, sizeof offset, "code offset 0x%x", place);
+    text = offset;
+  }
+  return cache[place] = text;
+}
+
+std::string describe_place(const void* place) { return describe_place(short_place(place)); }
+
+}  // namespace simt

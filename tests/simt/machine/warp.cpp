@@ -1,0 +1,147 @@
+// Implements warp collectives: the lanes of a mask meet, exchange their values and continue.
+#include <cstdio>
+
+#include "machine/block.h"
+
+namespace simt {
+namespace {
+
+std::string hex(unsigned mask) {
+  char text[16];
+  std::snprintf(text, sizeof text, "0x%08x", mask);
+  return text;
+}
+
+}  // namespace
+
+const char* name_of(Collective kind) {
+  switch (kind) {
+    case Collective::syncwarp:
+      return "__syncwarp";
+    case Collective::ballot:
+      return "a vote";
+    case Collective::load_matrix:
+      return "load_matrix_sync";
+    case Collective::store_matrix:
+      return "store_matrix_sync";
+    case Collective::multiply_matrices:
+      return "mma_sync";
+    case Collective::shfl:
+      return "__shfl_sync";
+    case Collective::shfl_up:
+      return "__shfl_up_sync";
+    case Collective::shfl_down:
+      return "__shfl_down_sync";
+    case Collective::shfl_xor:
+      return "__shfl_xor_sync";
+  }
+  return "";
+}
+
+std::uint64_t Machine::collective(Collective kind, unsigned mask, std::uint64_t value, int operand, int width,
+                                  Where where) {
+  const Unwatched emulator;
+  const int warp = current_ / 32, lane = current_ % 32;
+  const auto place = [&] { return std::string(name_of(kind)) + " at " + describe(where); };
+  if ((mask >> lane & 1u) == 0)
+    fail(current_,
+         place() + ": the mask " + hex(mask) + " does not hold the calling lane " + std::to_string(lane));
+  if (width < 1 || width > 32 || (width & (width - 1)) != 0)
+    fail(current_,
+         place() + ": the width is " + std::to_string(width) + ", expected a power of two up to 32");
+  Thread& self = threads_[std::size_t(current_)];
+  self.state = State::in_collective;
+  self.kind = kind;
+  self.mask = mask;
+  self.value = value;
+  self.operand = operand;
+  self.width = width;
+  self.where = where;
+  warps_[std::size_t(warp)].waiting |= 1u << lane;
+  try_complete(warp, mask);
+  suspend();
+  return self.result;
+}
+
+// Completes the collective of `mask` if all its lanes have come, except those that returned.
+bool Machine::try_complete(int warp, unsigned mask) {
+  const unsigned needed = mask & ~warps_[std::size_t(warp)].returned;
+  if (needed == 0 || (needed & ~warps_[std::size_t(warp)].waiting) != 0) return false;
+  unsigned lanes = 0;
+  int first = -1;
+  for (unsigned rest = needed; rest != 0; rest &= rest - 1) {
+    const int thread = warp * 32 + __builtin_ctz(rest);
+    const Thread& t = threads_[std::size_t(thread)];
+    if (t.mask != mask) continue;
+    if (first < 0) first = thread;
+    const Thread& other = threads_[std::size_t(first)];
+    if (other.kind != t.kind)
+      fail(thread, std::string("lanes of one mask meet in different collectives: ") + name_of(t.kind) +
+                       " at " + describe(t.where) + ", " + name_of(other.kind) + " at " +
+                       describe(other.where));
+    lanes |= 1u << (thread % 32);
+  }
+  if (lanes != needed) return false;
+  finish_collective(warp, lanes);
+  return true;
+}
+
+void Machine::finish_collective(int warp, unsigned lanes) {
+  const Collective kind = threads_[std::size_t(warp * 32 + __builtin_ctz(lanes))].kind;
+  if (kind >= Collective::load_matrix && kind <= Collective::multiply_matrices) finish_matrix(warp, lanes);
+  std::uint64_t votes = 0;
+  for (unsigned rest = lanes; rest != 0; rest &= rest - 1)
+    if (threads_[std::size_t(warp * 32 + __builtin_ctz(rest))].value != 0) votes |= rest & -rest;
+  for (unsigned rest = lanes; rest != 0; rest &= rest - 1) {
+    const int lane = __builtin_ctz(rest);
+    Thread& thread = threads_[std::size_t(warp * 32 + lane)];
+    thread.result = thread.kind < Collective::shfl ? votes : shuffled(warp, lane, lanes);
+  }
+  warps_[std::size_t(warp)].waiting &= ~lanes;
+  // Shuffles, votes and matrix functions exchange values, but order nothing else.
+  if (kind == Collective::syncwarp)
+    watch_.sync_lanes(warp, lanes, (lanes | warps_[std::size_t(warp)].returned) == ~0u);
+  const unsigned turn = seed_ == 0 ? 0 : random_.below(32);
+  for (unsigned i = 0; i < 32; ++i) {
+    const unsigned lane = i ^ turn;
+    if ((lanes >> lane & 1u) == 0) continue;
+    threads_[std::size_t(warp * 32) + lane].state = State::ready;
+    ready_.push(warp * 32 + int(lane));
+  }
+}
+
+std::uint64_t Machine::shuffled(int warp, int lane, unsigned lanes) const {
+  const Thread* first = &threads_[std::size_t(warp * 32)];
+  const Thread& self = first[lane];
+  const int source = source_lane(self, lane);
+  if ((lanes >> source & 1u) == 0)
+    fail(warp * 32 + lane,
+         std::string(name_of(self.kind)) + " at " + describe(self.where) + ": lane " + std::to_string(lane) +
+             " reads lane " + std::to_string(source) +
+             ((self.mask >> source & 1u) == 0 ? ", which is not in the mask " + hex(self.mask)
+                                              : ", which has returned or does not exist"));
+  return first[source].value;
+}
+
+// A source outside the lane's segment of `width` lanes means the lane itself.
+int Machine::source_lane(const Thread& thread, int lane) const {
+  const int begin = lane & ~(thread.width - 1), end = begin + thread.width;
+  switch (thread.kind) {
+    case Collective::shfl:
+      return begin | (thread.operand & (thread.width - 1));
+    case Collective::shfl_up: {
+      const long source = long(lane) - long(unsigned(thread.operand));
+      return source < begin ? lane : int(source);
+    }
+    case Collective::shfl_down: {
+      const long source = long(lane) + long(unsigned(thread.operand));
+      return source >= end ? lane : int(source);
+    }
+    default: {
+      const unsigned source = unsigned(lane) ^ unsigned(thread.operand);
+      return source >= unsigned(end) ? lane : int(source);
+    }
+  }
+}
+
+}  // namespace simt

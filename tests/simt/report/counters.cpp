@@ -1,0 +1,137 @@
+// Implements the functions that tests set and ask, and the entry points of device code.
+#include <atomic>
+#include <cstdlib>
+#include <mutex>
+#include <sstream>
+
+#include "machine/block.h"
+#include "runtime/runtime.h"
+
+namespace simt {
+namespace {
+
+struct Entry {
+  const void* kernel;
+  const char* library_call;
+};
+
+struct State {
+  std::mutex mutex;
+  Stats stats;
+  std::vector<Entry> log;
+  std::uint64_t seed = 1, seed_version = 1;
+  std::atomic<bool> float_atomics = false;
+
+  State() {
+    if (const char* text = std::getenv("SIMT_SEED")) seed = std::strtoull(text, nullptr, 10);
+  }
+  void add(Entry entry) {
+    if (log.size() < (std::size_t(1) << 20)) log.push_back(entry);
+  }
+};
+
+State& state() {
+  static State instance;
+  return instance;
+}
+
+std::string report(const std::string& kernel, uint3 block, uint3 thread, const std::string& text) {
+  if (kernel.empty()) return text;
+  std::ostringstream out;
+  out << kernel << ", block (" << block.x << ", " << block.y << ", " << block.z << "), thread (" << thread.x
+      << ", " << thread.y << ", " << thread.z << "): " << text;
+  return out.str();
+}
+
+}  // namespace
+
+Violation::Violation(std::string kernel_name, uint3 block_index, uint3 thread_index, const std::string& text)
+    : std::runtime_error(report(kernel_name, block_index, thread_index, text)),
+      kernel(std::move(kernel_name)),
+      block(block_index),
+      thread(thread_index) {}
+
+void set_seed(std::uint64_t seed) {
+  const std::lock_guard lock(state().mutex);
+  state().seed = seed;
+  ++state().seed_version;
+}
+
+bool checks_accesses() { return watched; }
+
+void allow_float_atomics(bool allowed) { state().float_atomics = allowed; }
+bool float_atomics_allowed() { return state().float_atomics; }
+
+std::uint64_t current_seed(std::uint64_t* version) {
+  const std::lock_guard lock(state().mutex);
+  *version = state().seed_version;
+  return state().seed;
+}
+
+Stats stats() {
+  const std::lock_guard lock(state().mutex);
+  return state().stats;
+}
+
+std::vector<std::string> launch_log() {
+  const std::lock_guard lock(state().mutex);
+  std::vector<std::string> names;
+  for (const auto& entry : state().log)
+    names.push_back(entry.kernel != nullptr ? kernel_name(entry.kernel) : entry.library_call);
+  return names;
+}
+
+void reset_stats() {
+  const std::lock_guard lock(state().mutex);
+  state().stats = {};
+  state().log.clear();
+}
+
+void log_kernel(const void* kernel) {
+  const std::lock_guard lock(state().mutex);
+  ++state().stats.launches;
+  state().add({kernel, nullptr});
+}
+
+void log_library_call(const char* name) {
+  const std::lock_guard lock(state().mutex);
+  ++state().stats.library_calls;
+  state().add({nullptr, name});
+}
+
+void count_copy() {
+  const std::lock_guard lock(state().mutex);
+  ++state().stats.copies;
+}
+
+void count_barrier() {
+  const std::lock_guard lock(state().mutex);
+  ++state().stats.barriers;
+}
+
+void count_threads(std::uint64_t threads) {
+  const std::lock_guard lock(state().mutex);
+  state().stats.threads += threads;
+}
+
+void run_grid(const Grid& grid) { machine().run(grid); }
+void* dynamic_shared_memory() { return machine().shared(); }
+int block_barrier(bool predicate, Where where) { return machine().barrier(predicate, where); }
+std::uint64_t warp_collective(Collective kind, unsigned mask, std::uint64_t value, int operand, int width,
+                              Where where) {
+  return machine().collective(kind, mask, value, operand, width, where);
+}
+unsigned active_lanes() { return machine().active_lanes(); }
+void preemption_point() {
+  if (machine().running()) machine().preempt();
+}
+void enter_kernel(const void* parameters, std::size_t bytes) { machine().enter(parameters, bytes); }
+void atomic_access(const void* address, std::size_t bytes, bool adds_floats, const void* place) {
+  machine().note_atomic(address, bytes, adds_floats, place);
+}
+void device_violation(const char* text, int number, const char* rest) {
+  watching = nullptr;
+  machine().fail(machine().current(), text + std::to_string(number) + rest);
+}
+
+}  // namespace simt

@@ -1,0 +1,203 @@
+// Implements device memory: a reserved range that a protection key or mprotect closes to the host, and its
+// shadow.
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <new>
+#include <string>
+
+#include "checks/shadow.h"
+#include "runtime/pinned.h"
+#include "runtime/runtime.h"
+
+namespace simt {
+namespace {
+
+constexpr std::size_t reserved = std::size_t(2) * most_device_capacity;
+constexpr std::size_t first_window = std::size_t(256) << 20;  // no reuse before this many bytes
+constexpr std::size_t alignment = 256, gap = 256;
+
+std::uint64_t time_counter = 1;
+
+struct Space {
+  Arena arena;
+  std::map<std::uintptr_t, std::size_t> live;
+  std::uintptr_t cursor = 0;
+  std::size_t window = first_window;
+  int key = -1;  // of the processor's memory protection, if it has that
+  std::mutex mutex;
+  int open = 0;  // used without a key
+  struct sigaction previous = {};
+};
+
+Space& space();
+
+// Writes an error from a signal handler, where no write may allocate memory.
+void tell(const char* text) {
+  if (::write(STDERR_FILENO, text, std::strlen(text)) < 0) std::_Exit(134);
+}
+
+void on_fault(int signal, siginfo_t* info, void*) {
+  Space& s = space();
+  const auto at = reinterpret_cast<std::uintptr_t>(info->si_addr);
+  if (const char* const pinned = pinned_fault(info->si_addr); pinned != nullptr) {
+    tell(pinned);
+    tell("\n");
+    std::signal(SIGABRT, SIG_DFL);
+    std::abort();
+  }
+  if (!s.arena.holds(at)) {  // not ours: the instruction runs again under the previous handler
+    ::sigaction(signal, &s.previous, nullptr);
+    return;
+  }
+  char text[256];
+  auto next = s.live.upper_bound(at);
+  const bool found = next != s.live.begin() && at < std::prev(next)->first + std::prev(next)->second;
+  if (found)
+    std::snprintf(text, sizeof text,
+                  "host code touched device memory %p, byte %zu of an allocation of %zu bytes, "
+                  "outside a copy\n",
+                  info->si_addr, std::size_t(at - std::prev(next)->first), std::prev(next)->second);
+  else
+    std::snprintf(text, sizeof text, "host code touched device memory %p, in no allocation, outside a copy\n",
+                  info->si_addr);
+  tell(text);
+  std::signal(SIGABRT, SIG_DFL);
+  std::abort();
+}
+
+void watch_faults(Space& s) {
+  struct sigaction now_installed = {};
+  ::sigaction(SIGSEGV, nullptr, &now_installed);
+  if ((now_installed.sa_flags & SA_SIGINFO) != 0 && now_installed.sa_sigaction == on_fault) return;
+  s.previous = now_installed;
+  static char stack[16384];
+  stack_t alternate = {};
+  if (::sigaltstack(nullptr, &alternate) == 0 && (alternate.ss_flags & SS_DISABLE) != 0) {
+    alternate.ss_sp = stack;
+    alternate.ss_size = sizeof stack;
+    alternate.ss_flags = 0;
+    ::sigaltstack(&alternate, nullptr);
+  }
+  struct sigaction action = {};
+  action.sa_sigaction = on_fault;
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+  ::sigaction(SIGSEGV, &action, nullptr);
+}
+
+void* reserve(std::size_t bytes, int protection) {
+  void* memory = ::mmap(nullptr, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) throw std::bad_alloc();
+  return memory;
+}
+
+// Is never destroyed, because buffers with static storage may be freed last.
+Space& space() {
+  static Space* const instance = [] {
+    auto* s = new Space;
+    if (!watched) return s;
+    void* const memory = reserve(reserved, PROT_NONE);
+    s->arena.base = reinterpret_cast<std::uintptr_t>(memory);
+    s->arena.bytes = reserved;
+    s->arena.cells = static_cast<Cell*>(reserve(reserved / 4 * sizeof(Cell), PROT_READ | PROT_WRITE));
+#ifdef PKEY_DISABLE_ACCESS
+    s->key = ::pkey_alloc(0, PKEY_DISABLE_ACCESS);
+    if (s->key >= 0 && ::pkey_mprotect(memory, reserved, PROT_READ | PROT_WRITE, s->key) != 0) s->key = -1;
+#endif
+    // mprotect visits every page's entry. With huge pages there are 512 times fewer.
+    if (s->key < 0) ::madvise(memory, reserved, MADV_HUGEPAGE);
+    return s;
+  }();
+  return *instance;
+}
+
+void set_access([[maybe_unused]] Space& s, bool on) {
+#ifdef PKEY_DISABLE_ACCESS
+  if (s.key >= 0) {
+    ::pkey_set(s.key, on ? 0 : PKEY_DISABLE_ACCESS);
+    return;
+  }
+#endif
+  ::mprotect(reinterpret_cast<void*>(s.arena.base), s.arena.bytes, on ? PROT_READ | PROT_WRITE : PROT_NONE);
+}
+
+thread_local int depth = 0;
+
+// Returns the first gap in the window, at `from` or after it, that holds `bytes`; 0 if there is none.
+std::uintptr_t find_gap(const Space& s, std::uintptr_t from, std::size_t bytes) {
+  const auto round = [](std::uintptr_t at) { return (at + alignment - 1) / alignment * alignment; };
+  std::uintptr_t at = round(from);
+  auto next = s.live.lower_bound(at);
+  if (next != s.live.begin())
+    at = std::max(at, round(std::prev(next)->first + std::prev(next)->second + gap));
+  for (; next != s.live.end() && next->first < at + bytes + gap; ++next)
+    at = round(next->first + next->second + gap);
+  return at + bytes + gap <= s.arena.base + s.window ? at : 0;
+}
+
+}  // namespace
+
+std::uint64_t now() { return time_counter; }
+std::uint64_t tick() { return ++time_counter; }
+
+const Arena& arena() { return space().arena; }
+
+void* arena_allocate(std::size_t bytes) {
+  Space& s = space();
+  if (s.arena.bytes == 0) {
+    void* memory = nullptr;
+    return ::posix_memalign(&memory, alignment, bytes) == 0 ? memory : nullptr;
+  }
+  watch_faults(s);
+  for (;;) {
+    std::uintptr_t at = find_gap(s, std::max(s.cursor, s.arena.base), bytes);
+    if (at == 0) at = find_gap(s, s.arena.base, bytes);
+    if (at != 0) {
+      s.cursor = at + bytes + gap;
+      s.live[at] = bytes;
+      return reinterpret_cast<void*>(at);
+    }
+    if (s.window == s.arena.bytes) return nullptr;
+    s.window = std::min(2 * s.window, s.arena.bytes);
+  }
+}
+
+// Returns whole pages to the system.
+void arena_free(void* pointer, std::size_t bytes) {
+  Space& s = space();
+  if (s.arena.bytes == 0) return std::free(pointer);
+  const auto at = reinterpret_cast<std::uintptr_t>(pointer);
+  s.live.erase(at);
+  shadow_extent(pointer, 0, bytes, false);
+  constexpr std::uintptr_t page = 4096, huge_page = 512 * page;
+  const auto give_back = [](std::uintptr_t begin, std::uintptr_t end, std::uintptr_t unit) {
+    begin = (begin + unit - 1) / unit * unit;
+    end = end / unit * unit;
+    if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
+  };
+  give_back(at, at + bytes, s.key < 0 ? huge_page : page);  // freeing a part of a huge page would split it
+  const auto cell = reinterpret_cast<std::uintptr_t>(&s.arena.cell(at));
+  if (bytes > 64 * page) give_back(cell, cell + bytes / 4 * sizeof(Cell), page);
+}
+
+OpenArena::OpenArena() {
+  Space& s = space();
+  if (s.arena.bytes == 0 || depth++ > 0) return;
+  const std::lock_guard lock(s.mutex);
+  if (s.key >= 0 || s.open++ == 0) set_access(s, true);
+}
+OpenArena::~OpenArena() {
+  Space& s = space();
+  if (s.arena.bytes == 0 || --depth > 0) return;
+  const std::lock_guard lock(s.mutex);
+  if (s.key >= 0 || --s.open == 0) set_access(s, false);
+}
+
+}  // namespace simt
