@@ -26,6 +26,19 @@ inline void copy_row(const T* from, Index n, T* to) {
   for (; i < n; ++i) to[i] = from[i];
 }
 
+template <class T>
+T sum_row(const T* x, Index n) {
+  Vector<T> lanes[2] = {};
+  Index i = 0;
+  for (; i + 2 * width<T> <= n; i += 2 * width<T>) {
+    lanes[0] += simd::load(x + i);
+    lanes[1] += simd::load(x + i + width<T>);
+  }
+  T total = simd::sum<T>(lanes[0] + lanes[1]);
+  for (; i < n; ++i) total += x[i];
+  return total;
+}
+
 struct Extent {
   Index height, width;
 };

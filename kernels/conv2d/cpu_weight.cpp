@@ -1,5 +1,6 @@
 // The weight adjoint of a two-dimensional convolution on the CPU: products of places summed in registers,
 // groups of images summed in order.
+#include "kernels/conv2d/conv2d_bf16.h"
 #include "kernels/conv2d/conv2d_cpu.h"
 #include "kernels/conv2d/conv2d_tile.h"
 #include "kernels/host/pool.h"
@@ -55,19 +56,6 @@ struct WeightAdjoint {
 template <class T>
 [[gnu::noinline]] T sum_lanes(Vector<T> v) {
   return simd::sum<T>(v);
-}
-
-template <class T>
-T sum_row(const T* x, Index n) {
-  Vector<T> lanes[2] = {};
-  Index i = 0;
-  for (; i + 2 * width<T> <= n; i += 2 * width<T>) {
-    lanes[0] += simd::load(x + i);
-    lanes[1] += simd::load(x + i + width<T>);
-  }
-  T total = simd::sum<T>(lanes[0] + lanes[1]);
-  for (; i < n; ++i) total += x[i];
-  return total;
 }
 
 // Copies y (Co,Ho,Wo) with x's pitch, and adds each channel's sum to dbias.
@@ -192,6 +180,9 @@ void weight_adjoint(const Conv2dShape& s, const T* y, const T* x, T* w, T* dbias
 
 void conv2d_weight_adjoint_cpu(const Conv2dShape& s, const Array& y, const Array& x, const Array& w,
                                const Array& dbias) {
+  if (conv2d_in_bf16(s, w.dtype))
+    return conv2d_weight_adjoint_bf16(s, y.as<float>(), x.as<float>(), w.as<float>(),
+                                      dbias.data != nullptr ? dbias.as<float>() : nullptr);
   dispatch_real(w.dtype, "conv2d_weight_adjoint", [&](auto zero) {
     using T = decltype(zero);
     weight_adjoint<T>(s, y.as<T>(), x.as<T>(), w.as<T>(), dbias.data != nullptr ? dbias.as<T>() : nullptr);

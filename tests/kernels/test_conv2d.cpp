@@ -6,7 +6,10 @@
 #include <limits>
 #include <random>
 
+#include "kernels/conv2d/conv2d_bf16.h"
 #include "kernels/conv2d/conv2d_cpu.h"
+#include "kernels/gemm/gemm.h"
+#include "kernels/gemm/gemm_cpu.h"
 #include "kernels/host/pool.h"
 #include "tests/support/catch.h"
 
@@ -168,6 +171,52 @@ TEST_CASE("a convolution takes its bias, and its weight adjoint gives the bias's
   check_close("y", y, expected.y, 4 * 9 + 1);
   check_close("weights", w, expected.w, 5 * 60);
   check_close("bias", b, expected.b, 5 * 60);
+}
+
+TEST_CASE("bf16 convolutions agree with plain loops over rounded operands", "[conv2d]") {
+  const kernels::ScopedPrecision bf16(kernels::Precision::bf16);
+  for (const Conv2dShape& s : {Conv2dShape{3, 24, 38, 9, 14, 3, 3, 1, 1, false},
+                               {40, 9, 8, 6, 5, 3, 3, 1, 1, true},
+                               {2, 17, 11, 12, 7, 5, 3, 1, 1, false},
+                               {5, 8, 33, 8, 8, 1, 1, 1, 0, false},
+                               {2, 12, 16, 9, 10, 5, 5, 1, 2, true},
+                               {3, 10, 9, 9, 9, 3, 3, 1, 0, false}}) {
+    INFO(kernels::describe_conv2d("in bf16", s));
+    if (!kernels::conv2d_in_bf16(s, DType::float32)) continue;  // the CPU has no bf16
+    Problem<float> in(s);
+    for (auto* const operand : {&in.x, &in.w, &in.y})
+      for (float& v : *operand) v = kernels::round_to_bf16(v);
+    const Oracle expected = oracle(in);
+    const Results<float> found = run(in);
+    check_close("conv2d", found.y, expected.y, double(s.in_channels * s.kernel_height * s.kernel_width));
+    check_close("data adjoint", found.x, expected.x,
+                double(s.out_channels * s.kernel_height * s.kernel_width));
+    check_close("weight adjoint", found.w, expected.w, double(s.batch * s.out_height() * s.out_width()));
+  }
+}
+
+TEST_CASE("a bf16 convolution takes its bias, and does not depend on the number of threads", "[conv2d]") {
+  const kernels::ScopedPrecision bf16(kernels::Precision::bf16);
+  const Index images = 37;
+  Problem<float> in({images, 8, 9, 6, 10, 3, 3, 1, 1, false});
+  for (auto* const operand : {&in.x, &in.w, &in.y})
+    for (float& v : *operand) v = kernels::round_to_bf16(v);
+  Oracle expected = oracle(in);
+  for (std::size_t i = 0; i < in.y.size(); ++i) expected.y.add(i, double(in.b[i / 60 % 9]));
+  const int before = kernels::thread_count();
+  std::vector<float> first;
+  for (const int threads : {1, 2, 3, 8}) {
+    kernels::set_thread_count(threads);
+    std::vector<float> y(in.y.size(), untouched), w(in.w.size(), untouched), b(in.b.size(), untouched);
+    kernels::conv2d_cpu(in.s, array_of(in.x), array_of(in.w), array_of(in.b), array_of(y));
+    kernels::conv2d_weight_adjoint_cpu(in.s, array_of(in.y), array_of(in.x), array_of(w), array_of(b));
+    check_close("y", y, expected.y, 8 * 9 + 1);
+    check_close("weights", w, expected.w, double(images * 60));
+    check_close("bias", b, expected.b, double(images * 60));
+    if (threads == 1) first = w;
+    CHECK(w == first);
+  }
+  kernels::set_thread_count(before);
 }
 
 TEST_CASE("convolutions do not depend on the number of threads", "[conv2d]") {
