@@ -15,6 +15,7 @@
 #include <sstream>
 #include <string>
 
+#include "checks/names.h"
 #include "simt/machine.h"
 
 namespace simt {
@@ -40,8 +41,14 @@ int find_module(dl_phdr_info* info, std::size_t, void* data) {
   return 0;
 }
 
-// Reads local symbols too, which dladdr does not see, because kernels are often in anonymous namespaces.
-std::string find_symbol(const char* image, std::uintptr_t value) {
+struct Symbol {
+  std::uintptr_t value = 0;
+  std::string name;
+};
+
+// Returns the function that holds `value`. Reads local symbols too, which dladdr does not see, because
+// kernels are often in anonymous namespaces.
+Symbol find_symbol(const char* image, std::uintptr_t value) {
   const auto& header = *reinterpret_cast<const ElfW(Ehdr)*>(image);
   const auto* sections = reinterpret_cast<const ElfW(Shdr)*>(image + header.e_shoff);
   for (unsigned s = 0; s < header.e_shnum; ++s) {
@@ -49,28 +56,31 @@ std::string find_symbol(const char* image, std::uintptr_t value) {
     const auto* symbols = reinterpret_cast<const ElfW(Sym)*>(image + sections[s].sh_offset);
     const char* names = image + sections[sections[s].sh_link].sh_offset;
     for (std::size_t i = 0; i < sections[s].sh_size / sizeof(ElfW(Sym)); ++i)
-      if (symbols[i].st_value == value && (symbols[i].st_info & 0xf) == STT_FUNC)
-        return names + symbols[i].st_name;
+      if ((symbols[i].st_info & 0xf) == STT_FUNC && symbols[i].st_value <= value &&
+          value - symbols[i].st_value < symbols[i].st_size)
+        return {symbols[i].st_value, names + symbols[i].st_name};
   }
   return {};
 }
 
-std::string symbol_at(const void* address) {
+// The value is that of the running program.
+Symbol symbol_at(const void* address) {
   Module module{reinterpret_cast<std::uintptr_t>(address), 0, {}};
   if (::dl_iterate_phdr(find_module, &module) == 0) return {};
   const int file = ::open(module.file.c_str(), O_RDONLY);
   if (file < 0) return {};
-  std::string name;
+  Symbol symbol;
   struct stat info = {};
   if (::fstat(file, &info) == 0) {
     void* image = ::mmap(nullptr, std::size_t(info.st_size), PROT_READ, MAP_PRIVATE, file, 0);
     if (image != MAP_FAILED) {
-      name = find_symbol(static_cast<const char*>(image), module.address - module.bias);
+      symbol = find_symbol(static_cast<const char*>(image), module.address - module.bias);
       ::munmap(image, std::size_t(info.st_size));
     }
   }
   ::close(file);
-  return name;
+  symbol.value += module.bias;
+  return symbol;
 }
 
 void erase_all(std::string& text, const std::string& part) {
@@ -104,11 +114,21 @@ std::string kernel_name(const void* kernel) {
   const std::lock_guard lock(mutex);
   auto& name = cache[kernel];
   if (!name.empty()) return name;
-  const std::string symbol = symbol_at(kernel);
+  const std::string symbol = symbol_at(kernel).name;
   if (!symbol.empty()) return name = readable(symbol);
   std::ostringstream text;
   text << "kernel at " << kernel;
   return name = text.str();
+}
+
+const void* function_at(const void* address) {
+  static std::mutex mutex;
+  static std::map<const void*, const void*> cache;
+  const std::lock_guard lock(mutex);
+  const void*& start = cache[address];
+  if (start != nullptr) return start;
+  const Symbol symbol = symbol_at(address);
+  return start = symbol.name.empty() ? address : reinterpret_cast<const void*>(symbol.value);
 }
 
 std::string short_name(const std::string& kernel) {

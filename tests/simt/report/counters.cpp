@@ -5,6 +5,7 @@
 #include <sstream>
 
 #include "machine/block.h"
+#include "report/ending.h"
 #include "runtime/runtime.h"
 
 namespace simt {
@@ -49,7 +50,9 @@ Violation::Violation(std::string kernel_name, uint3 block_index, uint3 thread_in
     : std::runtime_error(report(kernel_name, block_index, thread_index, text)),
       kernel(std::move(kernel_name)),
       block(block_index),
-      thread(thread_index) {}
+      thread(thread_index) {
+  end_if_wanted(what());
+}
 
 void set_seed(std::uint64_t seed) {
   const std::lock_guard lock(state().mutex);

@@ -63,6 +63,7 @@ bool is_done(TaskId task);
 void host_waited_for(const order::Clock& clock);
 // Runs one queued task, if there is any.
 void progress();
+bool is_late();
 
 enum class MemoryKind { device, pinned };
 // Returns whether [pointer, pointer + bytes) lies in one live allocation of that kind.

@@ -159,6 +159,10 @@ void progress() {
   if (!queues().pending.empty()) run_task(queues().pending.begin()->first);
 }
 
+bool is_late() {
+  const std::lock_guard lock(runtime_mutex());
+  return queues().late;
+}
 void set_late(bool late) {
   const std::lock_guard lock(runtime_mutex());
   queues().late = late;
