@@ -17,7 +17,9 @@ constexpr double slice = 0.003;   // seconds that a preempted thread waits, if t
 constexpr double change = 1.6;    // of a mean: after it, older measurements say little
 constexpr double busy = 2. / 3;   // of the cores: above it, half the threads could not keep up
 constexpr double clearly = 0.9;   // of the mean with more threads, which fewer must reach
-constexpr int longest_gap = 32;   // windows between trials: a trial costs some percent at most
+constexpr double brief =
+    0.002;  // seconds of a step in which threads that meet often may lose more than they win
+constexpr int longest_gap = 32;  // windows between trials: a trial costs some percent at most
 
 bool differ(double a, double b) { return a > change * b || b > change * a; }
 double merged(double before, double now) { return differ(before, now) ? now : before + (now - before) / 3; }
@@ -55,8 +57,9 @@ void ThreadChoice::took(double seconds, const std::function<Usage()>& usage) {
   if (tried_ > 0) return judge(mean);
   if (differ(mean_, mean)) gap_ = 1;
   mean_ = merged(mean_, mean);
-  if (++windows_ < gap_ || (best_ == most_ && !disturbed)) return;
-  const bool upwards = best_ < most_ && (best_ == 1 || !disturbed || other_ < best_);
+  const bool fewer_may_win = disturbed || mean_ < brief;
+  if (++windows_ < gap_ || (best_ == most_ && !fewer_may_win)) return;
+  const bool upwards = best_ < most_ && (best_ == 1 || !fewer_may_win || other_ < best_);
   tried_ = upwards ? std::min(2 * best_, most_) : best_ / 2;
 }
 

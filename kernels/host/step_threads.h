@@ -15,9 +15,10 @@ struct Usage {
 Usage usage_of_threads();
 
 // Takes all threads while they get the cores. If they wait for cores, and a step uses so little of the cores
-// that fewer threads could do as much, it tries half as many for a moment, now and then, and from fewer
-// threads twice as many. It keeps fewer while they shorten the mean step by a tenth. It compares means,
-// because a median hides the slices of time in which a step does not run.
+// that fewer threads could do as much, or if a step takes less than 2 ms, so that its threads may lose more
+// by meeting than they win, it tries half as many for a moment, now and then, and from fewer threads twice as
+// many. It keeps fewer while they shorten the mean step by a tenth. It compares means, because a median hides
+// the slices of time in which a step does not run.
 class ThreadChoice {
  public:
   explicit ThreadChoice(int most) : most_(most), best_(most) {}

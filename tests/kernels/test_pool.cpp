@@ -155,6 +155,20 @@ TEST_CASE("a step takes fewer threads while they lose their cores, and all of th
   CHECK(three.choice.threads() == 3);
 }
 
+TEST_CASE("a brief step takes as many threads as are fastest", "[threads]") {
+  const auto met = [](double work, double meeting) {
+    return [=](int threads) { return work / threads + meeting * (threads - 1); };
+  };
+  Steps steps{kernels::ThreadChoice(16)};
+  steps.run(60, met(0.00005, 0.0001), 16);
+  CHECK(steps.choice.threads() == 1);
+  steps.run(60, met(0.00005, 0.0001), 16);
+  CHECK(steps.seconds[1] > 57);
+  steps.run(120, met(0.0019, 0.0001), 16);  // 4 threads: 0.78 ms, 2 or 8: 1.05 or 0.94
+  steps.run(60, met(0.0019, 0.0001), 16);
+  CHECK(steps.seconds[4] > 55);
+}
+
 TEST_CASE("measured steps give what they computed and leave the pool as it was", "[threads]") {
   const ThreadCount count(5);
   {
