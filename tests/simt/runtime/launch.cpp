@@ -35,7 +35,7 @@ __attribute__((noinline)) const void* called_from_host() {
   return machine().running() ? nullptr : __builtin_return_address(0);
 }
 
-const void* begin_launch(const void* place, const LaunchBounds&, cudaLaunchConfig_t* config) {
+const void* begin_launch(const void* place, cudaLaunchConfig_t* config) {
   const void* kernel = function_at(place);
   if (configurations().empty()) {
     std::fprintf(stderr, "simt: %s was called without <<<grid, block>>>\n", kernel_name(kernel).c_str());
@@ -45,7 +45,5 @@ const void* begin_launch(const void* place, const LaunchBounds&, cudaLaunchConfi
   configurations().pop_back();
   return kernel;
 }
-
-DeviceVariable::DeviceVariable(const void*, std::size_t, const char*, VariableKind) {}
 
 }  // namespace simt

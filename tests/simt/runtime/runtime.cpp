@@ -5,6 +5,8 @@
 #include <cstdio>
 #include <map>
 
+#include "report/ending.h"
+
 namespace simt {
 namespace {
 
@@ -75,7 +77,10 @@ const ErrorText* text_of(cudaError_t error) {
 }  // namespace
 
 cudaError_t result(cudaError_t error) {
-  if (error != cudaSuccess) last_error = error;
+  if (error != cudaSuccess) {
+    last_error = error;
+    note_error(error);
+  }
   return error;
 }
 
@@ -112,15 +117,23 @@ cudaError_t launch(const cudaLaunchConfig_t& config, const void* kernel, std::fu
 using namespace simt;
 
 const char* cudaGetErrorName(cudaError_t error) {
+  error_was_seen();
   const auto* found = text_of(error);
   return found != nullptr ? found->name : "unrecognized error code";
 }
 const char* cudaGetErrorString(cudaError_t error) {
+  error_was_seen();
   const auto* found = text_of(error);
   return found != nullptr ? found->text : "unrecognized error code";
 }
-cudaError_t cudaGetLastError() { return std::exchange(last_error, cudaSuccess); }
-cudaError_t cudaPeekAtLastError() { return last_error; }
+cudaError_t cudaGetLastError() {
+  error_was_seen();
+  return std::exchange(last_error, cudaSuccess);
+}
+cudaError_t cudaPeekAtLastError() {
+  error_was_seen();
+  return last_error;
+}
 
 cudaError_t cudaGetDeviceCount(int* count) {
   if (count == nullptr) return result(cudaErrorInvalidValue);

@@ -1,22 +1,13 @@
-// What simt++ writes in place of CUDA's own syntax: launches by <<<>>>, dynamic shared memory, device
-// variables.
+// What simt++ writes in place of CUDA's own syntax: launches by <<<>>> and dynamic shared memory.
 #pragma once
 #include <cuda_runtime.h>
 
-// simt++ reads these itself, behind the preprocessor.
+// simt++ replaces these itself, behind the preprocessor; the other qualifiers mean something to g++.
 #ifdef SIMT_REWRITTEN
 #undef __global__
 #define __global__ __global__
-#undef __device__
-#define __device__ __device__
-#undef __constant__
-#define __constant__ __constant__
-#undef __managed__
-#define __managed__ __managed__
 #undef __shared__
 #define __shared__ __shared__
-#undef __launch_bounds__
-#define __launch_bounds__ __launch_bounds__
 #endif
 
 namespace simt {
@@ -29,18 +20,14 @@ void configure(dim3 grid, dim3 block, std::size_t shared = 0, cudaStream_t strea
 // call.
 const void* called_from_host();
 
-struct LaunchBounds {
-  int threads = 0, blocks = 0, cluster = 0;  // 0: not given
-};
 // Takes the configuration that was kept last, and returns the kernel whose code holds the place.
-const void* begin_launch(const void* place, const LaunchBounds& bounds, cudaLaunchConfig_t* config);
+const void* begin_launch(const void* place, cudaLaunchConfig_t* config);
 
 // Launches the kernel whose code holds `place` with its own parameters.
 template <class... Params>
-void launch_from(const void* place, const LaunchBounds& bounds,
-                 const std::type_identity_t<std::remove_cv_t<Params>>&... values) {
+void launch_from(const void* place, const std::type_identity_t<std::remove_cv_t<Params>>&... values) {
   cudaLaunchConfig_t config = {};
-  const void* kernel = begin_launch(place, bounds, &config);
+  const void* kernel = begin_launch(place, &config);
   cudaLaunchKernelEx(
       &config, reinterpret_cast<void (*)(std::remove_cv_t<Params>...)>(const_cast<void*>(kernel)), values...);
 }
@@ -56,11 +43,5 @@ bool end_at_violation(bool on);
 #ifdef SIMT_REWRITTEN
 inline const bool ends_at_violation = end_at_violation(true);
 #endif
-
-enum class VariableKind : unsigned char { device, constant, managed };
-// A variable of device memory; it lives as long as the program.
-struct DeviceVariable {
-  DeviceVariable(const void* address, std::size_t bytes, const char* name, VariableKind kind);
-};
 
 }  // namespace simt
