@@ -46,9 +46,10 @@ void add_margin(Axis& axis) {
 }
 
 void set_ticks(Axis& axis, std::vector<double> wanted) {
-  if (wanted.empty() && axis.log) wanted = log_ticks(axis.low, axis.high, most_ticks);
+  const bool chosen_here = wanted.empty();
+  if (chosen_here && axis.log) wanted = log_ticks(axis.low, axis.high, most_ticks);
   std::erase_if(wanted, [&](double tick) { return !(tick >= axis.low && tick <= axis.high); });
-  if (wanted.size() < 3) wanted = linear_ticks(axis.low, axis.high, most_ticks);
+  if (wanted.size() < (chosen_here ? 3 : 1)) wanted = linear_ticks(axis.low, axis.high, most_ticks);
   axis.labels = tick_labels(wanted, axis.log);
   axis.ticks = std::move(wanted);
 }

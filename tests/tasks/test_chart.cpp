@@ -142,6 +142,11 @@ TEST_CASE("chart: ticks span every axis", "[chart]") {
   CHECK(many.ticks.size() == 10);
   many.resize(0, 120);
   CHECK((many.ticks.size() < 10 && many.ticks.size() >= 3));
+  const auto ticks_of = [](std::vector<double> given) {
+    return fitted({.name = "", .scale = Scale::logarithmic, .ticks = std::move(given)}, {1, 4}).ticks;
+  };
+  CHECK(ticks_of({1, 4}) == std::vector<double>{1, 4});
+  CHECK(ticks_of({900}).size() >= 3);  // outside of the axis
 }
 
 TEST_CASE("chart: steps keep a value until the next one, and a gap lifts the pen", "[chart]") {
