@@ -31,6 +31,22 @@ double shortest(Device device, double seconds, const Run& run) {
   return best;
 }
 
+// Returns the milliseconds of a product of two n x n matrices.
+double product_ms(Device device, Index n, double seconds) {
+  const Tensor a = uniform_data({n, n}, 1, device), b = uniform_data({n, n}, 2, device),
+               c = Tensor::empty({n, n}, {DType::float32, device});
+  return shortest(device, seconds,
+                  [&] { kernels::gemm({.m = n, .n = n, .k = n}, a.array(), b.array(), c.array()); });
+}
+
+// Returns the size of a product that fills the device: on CUDA the smallest that takes two milliseconds.
+Index product_size(Device device) {
+  if (device == Device::cpu) return 1536;
+  Index n = 256;
+  while (n < 8192 && product_ms(device, n, 0) < 2) n *= 2;
+  return n;
+}
+
 // Seconds of all cores that any program used, or that the host of a virtual machine took away.
 double busy_seconds() {
   std::ifstream file("/proc/stat");
@@ -49,11 +65,8 @@ double own_seconds() {
 }  // namespace
 
 Roof measure_roof(Device device, double bytes) {
-  const Index n = device == Device::cuda ? 8192 : 1536;
-  const Tensor a = uniform_data({n, n}, 1, device), b = uniform_data({n, n}, 2, device),
-               c = Tensor::empty({n, n}, {DType::float32, device});
-  const double product = shortest(
-      device, 0.1, [&] { kernels::gemm({.m = n, .n = n, .k = n}, a.array(), b.array(), c.array()); });
+  const Index n = product_size(device);
+  const double product = product_ms(device, n, 0.1);
   const double most = device == Device::cuda ? 4e9 : 2.7e8;
   const Index elements = Index(std::clamp(bytes, 65536.0, most) / 8);
   const Tensor from = uniform_data({elements}, 3, device);
