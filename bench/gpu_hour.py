@@ -28,6 +28,8 @@ PREDICTED = {("step/copy-memory/sim-single", 1, "float32"): 0.27, ("step/copy-me
              ("step/cifar/sim-single", 512, "float32"): 3.5}
 # The counts and modelled times of single steps, which `stillpoint bench --device emulated --format json` wrote.
 EMULATED = ROOT / "docs/results/emulated-steps.json"
+# Peers of `stillpoint bench`, and the module by which each can run on a GPU.
+PEERS = {"torch": "torch", "torch-compile": "torch", "torch-graph": "torch", "jax": "jax_cuda13_plugin"}
 # Counters of ncu, and the emulator's counts beside them.
 PROFILED = {"dram__bytes.sum": "bytes_touched", "l1tex__t_sectors_pipe_lsu_mem_global_op_ld.sum": None,
             "l1tex__data_pipe_lsu_wavefronts_mem_shared.sum": "shared_wavefronts", "gpu__time_duration.sum": None,
@@ -43,6 +45,14 @@ def short(kernel):
     name = re.sub(r"\w+::", "", re.sub(r"\(.*", "", kernel)).removeprefix("void ")
     outer, _, inner = name.partition("<")
     return f"{outer}<{re.sub(r'[<,>].*', '', inner)}>" if outer in ("each_element", "each_warp_row", "tile_product") and inner else outer
+
+
+def clocks():
+    """The clocks of the first GPU's processors and memory, as in "1980 MHz, 3201 MHz"."""
+    if shutil.which("nvidia-smi") is None:
+        return ""
+    done = subprocess.run(["nvidia-smi", "--query-gpu=clocks.sm,clocks.mem", "--format=csv,noheader"], capture_output=True, text=True)
+    return done.stdout.partition("\n")[0]
 
 
 def emulated_rows():
@@ -86,7 +96,7 @@ class Hour:
         self.machine, self.gpu = "", True
         self.folder = pathlib.Path(options.folder).resolve()
         self.begun = time.monotonic()
-        self.rows, self.measured, self.counters = [], [], []
+        self.rows, self.measured, self.clocks, self.counters = [], [], [], []
         if self.folder.exists() and any(self.folder.iterdir()):
             sys.exit(f"gpu_hour: given the folder {self.folder}, which holds files, expected a new or an empty one, name another")
         (self.folder / "logs").mkdir(parents=True, exist_ok=True)
@@ -130,7 +140,7 @@ class Hour:
         lines = ["# The first hour on a GPU", "", f"`{time.strftime('%Y-%m-%d %H:%M')}`, {time.monotonic() - self.begun:.0f} s of "
                  f"{self.options.limit} s", "", "```", self.machine.strip(), "```", "", "| step | verdict | seconds |", "|---|---|---:|"]
         lines += [f"| {name} | {verdict} | {seconds:.1f} |" for name, verdict, seconds in self.rows]
-        lines += self.peaks() + self.step_times() + self.counters
+        lines += self.peaks() + self.step_times() + self.clock_rates() + self.counters
         (self.folder / "summary.md").write_text("\n".join(lines) + "\n")
 
     def peaks(self):
@@ -161,13 +171,20 @@ class Hour:
                          " | ".join("" if cell is None else f"{cell:.3g}" for cell in cells) + " |")
         return lines
 
-    def bench(self, name, seconds, *arguments):
-        """Measures rows of `stillpoint bench`, beside PyTorch if it is installed."""
+    def clock_rates(self):
+        """The GPU's clocks before and after the rows of a step."""
+        return self.clocks and ["", "| step | clock before, memory | after |", "|---|---|---|",
+                                *(f"| {name} | {before} | {after} |" for name, before, after in self.clocks)] or []
+
+    def bench(self, name, seconds, *arguments, environment=None):
+        """Measures rows of `stillpoint bench`."""
         where = self.work / re.sub(r"\W+", "-", name)
+        before = clocks() if self.gpu else ""
         self.step("step: " + name, seconds, [self.program, "bench", *arguments, "--device", "cuda", "--seconds", "0.3", "--rounds", "2",
-                                             "--out", where])
+                                             "--out", where], environment=environment)
         if (where / "bench.json").exists():
             self.measured += json.loads((where / "bench.json").read_text())["rows"]
+            self.clocks.append((name, before, clocks()))
             self.write_summary()
 
     @staticmethod
@@ -198,18 +215,22 @@ class Hour:
                 self.step(name, 90, [self.tests / name])
 
     def time_steps(self):
-        pytorch = ["--peer", "torch,torch-compile"] if importlib.util.find_spec("torch") else []
-        python = ["--python", sys.executable] if pytorch else []
         self.bench("copy memory SIM", 40, "step/copy-memory/sim-single", "--batch", "1,10,64,256,512")
         self.bench("copy memory DEQ", 40, "step/copy-memory/deq", "--batch", "1,32")
         self.bench("pixels", 30, "step/pixels/sim-single", "--precision", "float32,tf32,bf16")
         self.bench("CIFAR SIM", 40, "step/cifar/sim-single", "--batch", "128,512", "--precision", "float32,tf32")
         self.bench("monDEQ", 40, "step/*/mondeq-*")
-        if pytorch:
-            self.bench("beside PyTorch", 90, "step/copy-memory/sim-single", "step/copy-memory/deq", "step/cifar/sim-single",
-                       "step/pixels/sim-rff", *pytorch, *python)
-        else:
-            self.note("step: beside PyTorch", "not installed: torch", 0)
+        self.time_peers()
+
+    def time_peers(self):
+        """Times the frameworks of this Python beside ours on the GPU, a workload at a time, because they compile for long."""
+        peers = [name for name, module in PEERS.items() if importlib.util.find_spec(module)]
+        if not peers:
+            self.note("step: beside PyTorch and JAX", "not installed: torch, jax", 0)
+            return
+        for workload in ("step/copy-memory/sim-single", "step/copy-memory/deq", "step/pixels/sim-rff", "step/cifar/sim-single"):
+            self.bench(f"{workload} beside {', '.join(peers)}", 60, workload, "--peer", ",".join(peers), "--python", sys.executable,
+                       environment={"TORCHINDUCTOR_COMPILE_THREADS": str(os.cpu_count())})
 
     def watch(self):
         """Runs the sanitizers on small steps, for our kernels only, and collects the counters of some kernels."""

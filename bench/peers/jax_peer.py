@@ -1,8 +1,4 @@
 """Training steps of `stillpoint bench` in JAX: one jitted program each, with Adam, whose state is donated."""
-import os
-
-os.environ["JAX_PLATFORMS"] = "cpu"
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,7 +6,7 @@ import numpy as np
 import jax_models as models
 from jax_mondeq import mondeq_gradients
 from jax_solvers import SOLVERS
-from peer import PeerError
+from peer import HostClock, PeerError
 
 LEARNING_RATE, BETA1, BETA2 = 1e-3, 0.9, 0.999
 BUFFERS = ("psi.omega", "norm.mean", "norm.variance", "alpha")
@@ -74,8 +70,21 @@ class Problem:
         return result, jax.tree.map(jnp.add, of_output, of_bound)
 
 
+def require_device(request):
+    """Throws PeerError if JAX has no such device, and chooses the rounding of products on a GPU."""
+    try:
+        jax.devices()
+    except RuntimeError as error:
+        problem = f"jax {jax.__version__} finds no device '{request['device']}' ({error})"
+        raise PeerError(problem, "jax[cuda13]") from error
+    rounding = {"float32": "highest", "tf32": "tensorfloat32"}.get(request["precision"])
+    if request["device"] == "cuda" and rounding:
+        jax.config.update("jax_default_matmul_precision", rounding)
+
+
 def make(request, state):
-    """Returns the version and the step of a workload."""
+    """Returns the version, the step of a workload and its clock. JAX has no events, so the host times a GPU, too."""
+    require_device(request)
     problem = Problem(request)
     arrays = arrays_of(state)
     x, y = (jnp.asarray(arrays.pop(name)) for name in ("x", "y"))
@@ -102,5 +111,5 @@ def make(request, state):
 
     def step():
         kept[0], loss = program(*kept[0], x, y)
-        return float(loss)
-    return f"jax {jax.__version__}", step
+        return jax.block_until_ready(loss)
+    return f"jax {jax.__version__}", step, HostClock()

@@ -22,10 +22,10 @@ def circular(x, w, stride=1):
 class Grid:
     """Fourier transforms of n x n places, as (frequencies, N, C); half of the frequencies suffice for real values."""
 
-    def __init__(self, n, half):
+    def __init__(self, n, half, device):
         self.n, self.columns, self.half = n, n // 2 + 1 if half else n, half
         turn = 2j * torch.pi * torch.outer(torch.arange(n), torch.tensor([-1.0, 0.0, 1.0])) / n
-        self.rows = torch.exp(turn).to(torch.complex64)
+        self.rows = torch.exp(turn).to(device, torch.complex64)
 
     def kernel(self, w):
         """(O,I,3,3) -> (frequencies,O,I)."""
@@ -58,11 +58,16 @@ def times(s, blocks):
     return torch.bmm(s, blocks.transpose(1, 2))
 
 
+def inverse(blocks):
+    """torch.linalg.inv without its check, for which the host would have to wait for a GPU."""
+    return torch.linalg.inv_ex(blocks).inverse
+
+
 class Tiers:
     """The kernels of all tiers at one step, with W z and the inverse V = (I + a(I - W))^-1."""
 
-    def __init__(self, p, grids, halves, spectral):
-        self.grids, self.halves, self.alpha, self.spectral = grids, halves, float(p["alpha"]), spectral
+    def __init__(self, p, alpha, grids, halves, spectral):
+        self.grids, self.halves, self.alpha, self.spectral = grids, halves, alpha, spectral
         self.a, self.s, self.down = [], [], []
         for i in range(len(grids)):
             name = f"tiers.{i}."
@@ -90,13 +95,13 @@ class Tiers:
         self.v, self.p, self.h, self.a_hat = [], [], [], []
         for i, grid in enumerate(self.grids):
             w = self.w if self.spectral else self.spectrum_of_w(i)
-            v = torch.linalg.inv((1 + self.alpha) * torch.eye(w.shape[1]) - self.alpha * w)
+            v = inverse((1 + self.alpha) * torch.eye(w.shape[1], device=w.device) - self.alpha * w)
             self.v.append(v)
             self.a_hat.append(grid.kernel(self.a[i]))
             if i < len(self.down):
                 p = grid.kernel(self.down[i]) * self.alpha ** 0.5
                 self.p.append(p)
-                self.h.append(torch.linalg.inv(torch.eye(p.shape[1]) + grid.fold(p @ v @ p.mH) / 4))
+                self.h.append(inverse(torch.eye(p.shape[1], device=p.device) + grid.fold(p @ v @ p.mH) / 4))
 
     def product(self, z):
         """Returns W z per tier."""
@@ -166,9 +171,10 @@ def loss_and_backward(problem, compile_it, spectral):
     for _ in range(count - 1):
         sides.append(sides[-1] // 2 + 1)
     single = count == 1
-    grids = [Grid(m, half=single) for m in sides]
-    halves = [Grid(m // 2, half=False) for m in sides[:-1]]
-    frames = [F.pad(torch.ones(m - 2, m - 2), (1, 1, 1, 1)) for m in sides]
+    device, alpha = problem.device, float(p["alpha"])
+    grids = [Grid(m, single, device) for m in sides]
+    halves = [Grid(m // 2, False, device) for m in sides[:-1]]
+    frames = [F.pad(torch.ones(m - 2, m - 2, device=device), (1, 1, 1, 1)) for m in sides]
     shapes = [(n, p[f"tiers.{i}.a"].shape[0], m, m) for i, m in enumerate(sides)]
     wrap = (lambda f: torch.compile(f, dynamic=False)) if compile_it else (lambda f: f)
 
@@ -189,12 +195,11 @@ def loss_and_backward(problem, compile_it, spectral):
         return F.linear(z.flatten(1), p["out.w"], p["out.b"])
 
     def run():
-        tiers = Tiers(p, grids, halves, spectral and single)
+        tiers = Tiers(p, alpha, grids, halves, spectral and single)
         bias = circular(F.pad(problem.x, (1, 1, 1, 1)), p["inject.w"]) + p["inject.b"][:, None, None]
-        alpha = tiers.alpha
         with torch.no_grad():
             shift = [alpha * bias] + [None] * (count - 1)
-            z, u = ([torch.zeros(shape) for shape in shapes] for _ in range(2))
+            z, u = ([torch.zeros(shape, device=device) for shape in shapes] for _ in range(2))
             for _ in range(sizes["evaluations"]):
                 u, z = after(z, u, tiers.resolve(middle(z, u, shift)))
         pre = tiers.product(z)
@@ -208,7 +213,7 @@ def loss_and_backward(problem, compile_it, spectral):
             on = [x > 0 for x in value]
             none = [None] * count
             g = [None] * (count - 1) + [alpha * at.grad]
-            u = [torch.zeros(shape) for shape in shapes]
+            u = [torch.zeros(shape, device=device) for shape in shapes]
             z = [torch.zeros_like(x) if c is None else torch.where(mask, c, 0) for x, mask, c in zip(u, on, g)]
             for _ in range(sizes["evaluations"]):
                 u, z = after_adjoint(z, u, tiers.resolve_transposed(middle(z, u, none)), on, g)
@@ -222,4 +227,4 @@ def make(request, state):
     import torch_peer
     problem = torch_peer.Problem(request, state)
     step = torch_peer.separate_step(problem, loss_and_backward(problem, compile_it=False, spectral=False))
-    return f"torch {torch.__version__} with the monDEQ's splitting", step
+    return f"torch {torch.__version__} with the monDEQ's splitting", step, problem.clock()

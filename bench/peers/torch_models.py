@@ -8,7 +8,6 @@ import torch
 import torch.nn.functional as F
 
 
-
 def tensors_of(state):
     """Converts the arrays of a state to tensors."""
     kinds = {"F32": torch.float32, "F64": torch.float64, "I32": torch.int32, "I64": torch.int64}
@@ -112,12 +111,12 @@ def image_sim(p, x, channels_last=False):
 class DeqCell:
     """f(z) of the DEQ-Transformer (Bai, Kolter, Koltun 2019) for one batch, and the maps before and after it."""
 
-    def __init__(self, length, features):
+    def __init__(self, length, features, device):
         distance = torch.arange(length - 1, -1, -1.0, dtype=torch.float64)
         angle = distance[:, None] * 10000 ** (-torch.arange(0, features, 2.0, dtype=torch.float64) / features)
         # A row of zeros comes first, so that re-viewing the products shifts row i by i places.
-        self.code = F.pad(torch.cat([angle.sin(), angle.cos()], 1), (0, 0, 1, 0)).float()
-        self.ahead = torch.full((length, length), -math.inf).triu(1)
+        self.code = F.pad(torch.cat([angle.sin(), angle.cos()], 1), (0, 0, 1, 0)).float().to(device)
+        self.ahead = torch.full((length, length), -math.inf).triu(1).to(device)
 
     def bind(self, p, tokens):
         """Returns what f needs beside z, computed once per step."""

@@ -32,7 +32,7 @@ def with_rows(x, rows, weights_of, scale):
 def broyden(f, z0, evaluations, relative=False):
     """Broyden's good method; the inverse Jacobian is -I + U V^T, and steps are not shortened."""
     best, z = Best(relative), z0.flatten(1)
-    u = torch.empty(len(z), max(evaluations - 2, 1), z.shape[1])
+    u = z.new_empty(len(z), max(evaluations - 2, 1), z.shape[1])
     v = torch.empty_like(u)
     for step in range(evaluations):
         value = f(z.view_as(z0)).flatten(1)
@@ -57,7 +57,7 @@ def broyden(f, z0, evaluations, relative=False):
 def anderson(f, z0, evaluations, relative=False, memory=6, regularisation=1e-4):
     """Anderson's method with weights that sum to 1; the regularisation is relative to the mean of ||g||^2."""
     best, z = Best(relative), z0.flatten(1)
-    states, residuals = (torch.zeros(len(z), memory, z.shape[1]) for _ in range(2))
+    states, residuals = (z.new_zeros(len(z), memory, z.shape[1]) for _ in range(2))
     for step in range(evaluations):
         value = f(z.view_as(z0)).flatten(1)
         g = value - z
@@ -69,7 +69,9 @@ def anderson(f, z0, evaluations, relative=False, memory=6, regularisation=1e-4):
         rows = residuals[:, :n]
         gram = torch.bmm(rows, rows.transpose(1, 2))
         lam = regularisation * gram.diagonal(dim1=1, dim2=2).mean(1)
-        weights = torch.linalg.solve(gram + lam[:, None, None] * torch.eye(n), torch.ones(len(z), n, 1))
+        identity = torch.eye(n, device=z.device)
+        # solve_ex, because solve makes the host wait for a GPU to check its result.
+        weights = torch.linalg.solve_ex(gram + lam[:, None, None] * identity, z.new_ones(len(z), n, 1)).result
         weights = (weights / weights.sum(1, keepdim=True)).transpose(1, 2)
         z = torch.bmm(weights, states[:, :n] + rows)[:, 0]
     return best.z.view_as(z0)

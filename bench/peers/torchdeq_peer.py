@@ -24,14 +24,15 @@ def make(request, state):
                            ift=True)
     n, length = problem.x.shape
     features = p["embedding"].shape[1]
-    cell = models.DeqCell(length, features)
+    cell = models.DeqCell(length, features, problem.device)
 
     def loss_and_backward():
         with problem.autocast():
             bound = cell.bind(p, problem.x)
-            z, _ = deq(lambda z: cell(z, *bound).float(), torch.zeros(n, length, features))
+            z, _ = deq(lambda z: cell(z, *bound).float(), torch.zeros(n, length, features, device=problem.device))
             logits = cell.logits(p, z[-1])
         loss = problem.loss_of(logits)
         loss.backward()
         return loss
-    return f"torchdeq 0.1 on torch {torch.__version__}", torch_peer.separate_step(problem, loss_and_backward)
+    step = torch_peer.separate_step(problem, loss_and_backward)
+    return f"torchdeq 0.1 on torch {torch.__version__}", step, problem.clock()

@@ -18,23 +18,31 @@ struct Rival {
   std::vector<std::vector<double>> rounds = {};
 };
 
-// Starts the peers that have the workload. Each is checked against a copy of ours that has not run yet.
-std::vector<Rival> start_rivals(const Request& request, const Setting& setting) {
+std::string title_of(const Setting& setting) {
+  return text(setting.workload->name, " (", words_of(setting.workload->axes, setting.sizes), ")");
+}
+
+// Starts the peers that have the workload. Each is checked against a copy of ours that has not run yet; one
+// that cannot be started does not end the others.
+std::vector<Rival> start_rivals(const Request& request, const Setting& setting, const Watcher& watcher) {
   std::vector<Rival> rivals;
-  for (const std::string& name : request.peers) {
-    if (!peer_runs(name, setting.workload->name)) continue;
-    Measurement fresh(setting);
-    rivals.push_back({std::make_unique<Peer>(setting.workload->name, setting.sizes, fresh.call(),
-                                             PeerOptions{.name = name,
-                                                         .python = request.python,
-                                                         .threads = setting.threads,
-                                                         .precision = name_of(setting.precision)})});
-  }
+  for (const std::string& name : request.peers) try {
+      if (!peer_runs(name, setting.workload->name)) continue;
+      Measurement fresh(setting);
+      rivals.push_back({std::make_unique<Peer>(setting.workload->name, setting.sizes, fresh.call(),
+                                               PeerOptions{.name = name,
+                                                           .python = request.python,
+                                                           .device = setting.device,
+                                                           .threads = setting.threads,
+                                                           .precision = name_of(setting.precision)})});
+    } catch (const std::exception& why) {
+      watcher.failed(text(title_of(setting), " by ", name), why);
+    }
   return rivals;
 }
 
-std::vector<Row> time_rows(const Request& request, const Setting& setting) {
-  std::vector<Rival> rivals = start_rivals(request, setting);
+std::vector<Row> time_rows(const Request& request, const Setting& setting, const Watcher& watcher) {
+  std::vector<Rival> rivals = start_rivals(request, setting, watcher);
   Measurement ours(setting);
   ours.warm_up(request.seconds);
   for (Rival& rival : rivals) rival.peer->run(request.seconds / 2);
@@ -61,12 +69,14 @@ std::vector<Row> count_row(const Setting& setting) {
 }
 
 void require_work_for_peers(const Request& request) {
-  for (const std::string& peer : request.peers)
+  for (const std::string& peer : request.peers) {
+    for (const Setting& s : request.settings) require_device_of_peer(peer, s.device);
     require(std::any_of(request.settings.begin(), request.settings.end(),
                         [&](const Setting& s) { return peer_runs(peer, s.workload->name); }),
             "--peer: given ", peer,
             " for workloads that it does not have, expected at least one that it has, such as 'step/*'; "
             "choose others");
+  }
 }
 
 }  // namespace
@@ -78,11 +88,10 @@ std::vector<Row> measure_rows(const Request& request, const Watcher& watcher) {
     const Setting& setting = request.settings[i];
     watcher.begins(i, setting.workload->name);
     try {
-      std::vector<Row> rows = request.emulated ? count_row(setting) : time_rows(request, setting);
+      std::vector<Row> rows = request.emulated ? count_row(setting) : time_rows(request, setting, watcher);
       std::move(rows.begin(), rows.end(), std::back_inserter(all));
     } catch (const std::exception& why) {
-      watcher.failed(setting.workload->name + " (" + words_of(setting.workload->axes, setting.sizes) + ")",
-                     why);
+      watcher.failed(title_of(setting), why);
     }
   }
   compare_with_sims(all);

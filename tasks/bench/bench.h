@@ -17,7 +17,7 @@ struct Request {
   std::string python = {};  // of the peers; empty: the usual one
 };
 
-// What happens on the way: a row begins, or cannot be measured.
+// What happens on the way: a row begins, or it or its peer ("NAME by PEER") cannot be measured.
 struct Watcher {
   std::function<void(std::size_t row, const std::string& name)> begins;
   std::function<void(const std::string& name, const std::exception& why)> failed;

@@ -17,14 +17,26 @@ namespace {
 
 constexpr int checked_steps = 3;
 
-// A peer and the part of the workloads' names that it has.
+// A peer, the part of the workloads' names that it has, and the part that it lacks.
 struct Kind {
-  const char *name, *workloads;
+  const char *name, *workloads = "", *lacks = " ";
+  bool only_cuda = false;
 };
-constexpr std::array kinds{Kind{"torch", ""}, Kind{"torch-compile", ""}, Kind{"jax", ""},
-                           Kind{"torchdeq", "/deq"}, Kind{"mondeq-torch", "/mondeq-"}};
+constexpr std::array kinds{Kind{.name = "torch"},
+                           Kind{.name = "torch-compile"},
+                           Kind{.name = "torch-graph", .only_cuda = true},
+                           Kind{.name = "jax", .lacks = "/mondeq-multi"},
+                           Kind{.name = "torchdeq", .workloads = "/deq"},
+                           Kind{.name = "mondeq-torch", .workloads = "/mondeq-"}};
 
-double allowed_difference(const std::string& precision) { return precision == "bf16" ? 1e-2 : 1e-4; }
+const Kind& kind_named(const std::string& peer) {
+  for (const Kind& kind : kinds)
+    if (peer == kind.name) return kind;
+  fail("--peer: given '", shown(peer), "', expected one of ", join(peer_names()),
+       did_you_mean(peer, peer_names()), ", choose one");
+}
+
+double allowed_difference(const std::string& precision) { return precision == "float32" ? 1e-4 : 1e-2; }
 
 // The modules of Python in a folder of their own.
 std::string unpack_scripts(const std::filesystem::path& folder) {
@@ -107,17 +119,21 @@ std::vector<std::string> peer_names() {
 }
 
 bool peer_runs(const std::string& peer, const std::string& workload) {
-  for (const Kind& kind : kinds)
-    if (peer == kind.name)
-      return workload.starts_with("step/") && workload.find(kind.workloads) != workload.npos;
-  fail("--peer: given '", shown(peer), "', expected one of ", join(peer_names()),
-       did_you_mean(peer, peer_names()), ", choose one");
+  const Kind& kind = kind_named(peer);
+  return workload.starts_with("step/") && workload.find(kind.workloads) != workload.npos &&
+         workload.find(kind.lacks) == workload.npos;
+}
+
+void require_device_of_peer(const std::string& peer, Device device) {
+  require(device == Device::cuda || !kind_named(peer).only_cuda, "--peer: given ", peer, " with --device ",
+          name_of(device), ", which has no CUDA graphs, expected --device cuda, use it or choose others");
 }
 
 Peer::Peer(const std::string& workload, const Sizes& sizes, const Call& ours, const PeerOptions& options)
     : state_(std::make_unique<State>()) {
   require(peer_runs(options.name, workload), "peer ", options.name, ": given ", workload,
           ", expected a workload that it has, choose another peer");
+  require_device_of_peer(options.name, options.device);
   State& s = *state_;
   s.options = options;
   s.python = python_program(options.python);
@@ -134,6 +150,7 @@ Peer::Peer(const std::string& workload, const Sizes& sizes, const Call& ours, co
                              {"workload", workload},
                              {"sizes", to_json(sizes)},
                              {"state", state.string()},
+                             {"device", name_of(options.device)},
                              {"threads", options.threads},
                              {"precision", options.precision}}}},
                           options.patience);

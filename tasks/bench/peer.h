@@ -8,17 +8,21 @@
 
 namespace stillpoint::bench {
 
-// torch, torch-compile, jax, torchdeq, mondeq-torch.
+// torch, torch-compile, torch-graph, jax, torchdeq, mondeq-torch.
 std::vector<std::string> peer_names();
-// Returns whether the peer has the workload: all have training steps only, torchdeq those of the DEQ and
-// mondeq-torch those of the monDEQ. Throws Error, which names the peers, if there is no such peer.
+// Returns whether the peer has the workload: all have training steps only, torchdeq those of the DEQ,
+// mondeq-torch those of the monDEQ, and jax none of more than one tier. Throws Error, which names the peers,
+// if there is no such peer.
 bool peer_runs(const std::string& peer, const std::string& workload);
+// Throws Error if the peer has no steps on the device: CUDA graphs exist only on CUDA.
+void require_device_of_peer(const std::string& peer, Device device);
 
 struct PeerOptions {
   std::string name;         // one of peer_names()
   std::string python = {};  // empty: STILLPOINT_PYTHON, or the Python that `stillpoint tune` would start
-  int threads = 1;
-  std::string precision = "float32";  // or bf16
+  Device device = Device::cpu;
+  int threads = 1;                    // of the CPU
+  std::string precision = "float32";  // or bf16, and tf32 on CUDA
   std::string script = {};            // a Python file that speaks the protocol; empty: the one of `name`
   double patience = 900;              // seconds to wait for an answer beyond the asked seconds of a round
 };
@@ -29,8 +33,9 @@ struct PeerOptions {
 class Peer {
  public:
   // Starts the peer with the parameters and the data of `ours`, which must not have run yet; runs three steps
-  // of both. Throws Error if the framework is missing (it names the `pip install` that brings it), or if a
-  // loss differs from ours by more than a 1e-4th (bf16: a 100th), with all six losses.
+  // of both. Throws Error if the framework is missing (it names the `pip install` that brings it), if it
+  // finds no such device, or if a loss differs from ours by more than a 1e-4th (bf16, tf32: a 100th), with
+  // all six losses.
   Peer(const std::string& workload, const Sizes& sizes, const Call& ours, const PeerOptions& options);
   ~Peer();
   Peer(const Peer&) = delete;

@@ -101,6 +101,10 @@ std::vector<Setting> settings_of(const Sweep& sweep, Device device) {
   multiply(
       settings, sweep.batch, "--batch", [](const Workload& w) { return w.axes.batch; },
       [](Setting& s, Index value) { s.sizes.batch = value; });
+  for (const std::string& precision : sweep.precisions)
+    require(device == Device::cuda || precision != "tf32",
+            "--precision: given tf32 on the CPU, where it is "
+            "float32, expected it only with --device cuda or emulated, leave it out");
   const auto always = [](const Workload&) { return true; };
   multiply(settings, sweep.precisions, "--precision", always,
            [](Setting& s, const std::string& value) { s.precision = kernels::precision_named(value); });

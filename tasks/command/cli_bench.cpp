@@ -178,6 +178,17 @@ void BenchFlags::add_to(CLI::App& app) {
       ->capture_default_str();
 }
 
+void BenchFlags::refuse_idle_flags(const CLI::App& app) const {
+  if (compare_with.empty()) refuse_idle(app, {"--worse"}, "no --compare");
+  if (device == "emulated")
+    refuse_idle(app, {"--seconds", "--rounds", "--beside", "--peer", "--python", "--threads"},
+                "--device emulated");
+  if (peers.empty()) refuse_idle(app, {"--python"}, "no --peer");
+  require(peers.empty() || sweep.tolerance.empty(),
+          "--tolerance: given with --peer, expected --evaluations, ",
+          "because peers make a fixed number of evaluations; use it");
+}
+
 int BenchFlags::run(const CLI::App& app, const std::vector<std::string>& arguments, std::ostream& out,
                     std::ostream& err) {
   if (sweep.patterns.empty()) sweep.patterns = {"step/*"};
@@ -185,18 +196,17 @@ int BenchFlags::run(const CLI::App& app, const std::vector<std::string>& argumen
     for (const bench::Workload* w : bench::chosen(sweep.patterns)) out << list_line(*w) << "\n";
     return 0;
   }
-  if (compare_with.empty()) refuse_idle(app, {"--worse"}, "no --compare");
+  refuse_idle_flags(app);
   const double share = read_share(worse);
   std::optional<Document> old;
   if (!compare_with.empty()) old = bench::read_document(read_json_file(compare_with), compare_with);
   const bool emulated = device == "emulated";
   if (emulated && !bench::on_emulator()) bench::continue_on_emulator(arguments);
-  if (emulated)
-    refuse_idle(app, {"--seconds", "--rounds", "--beside", "--peer", "--threads"}, "--device emulated");
-  if (peers.empty()) refuse_idle(app, {"--python"}, "no --peer");
   CommonFlags common;
   common.device = emulated ? "cuda" : device;
-  const bench::Request request{.settings = bench::settings_of(sweep, common.apply()),
+  const Device on = common.apply();
+  if (on == Device::cuda) refuse_idle(app, {"--threads"}, "--device cuda");
+  const bench::Request request{.settings = bench::settings_of(sweep, on),
                                .seconds = seconds,
                                .rounds = rounds,
                                .emulated = emulated,

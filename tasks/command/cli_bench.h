@@ -20,6 +20,10 @@ struct BenchFlags {
   // --compare finds a slower one, stopped_code if the measurement was ended early.
   int run(const CLI::App& app, const std::vector<std::string>& arguments, std::ostream& out,
           std::ostream& err);
+
+ private:
+  // Throws Error if a flag would do nothing, or could not be followed.
+  void refuse_idle_flags(const CLI::App& app) const;
 };
 
 }  // namespace stillpoint

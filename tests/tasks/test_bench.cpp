@@ -265,6 +265,11 @@ TEST_CASE("the bench command refuses what it cannot measure, and leaves nothing"
       {{"--compare", "odd.json"}, "odd.json"},
       {{"--compare", "odd.json", "--worse", "much"}, "--worse"},
       {{"--peer", "tensorflow"}, "--peer"},
+      {{"--peer", "torch-graph"}, "expected --device cuda"},
+      {{"step/*/mondeq-multi", "--peer", "jax"}, "for workloads that it does not have"},
+      {{"step/*/deq", "--peer", "torch", "--tolerance", "1e-3"}, "expected --evaluations"},
+      {{"--python", "python3"}, "no --peer"},
+      {{"--precision", "tf32"}, "given tf32 on the CPU"},
       {{"--out", "odd.json"}, "odd.json"},
       {{"step/pixels/*", "--evaluations", "3"}, "--evaluations"},
   };
@@ -275,6 +280,12 @@ TEST_CASE("the bench command refuses what it cannot measure, and leaves nothing"
     INFO(arguments[0] << ": " << result.output);
     CHECK(result.code != 0);
     CHECK_THAT(result.output, mentions(word));
+  }
+  for (const char* flag : {"--peer", "--threads", "--rounds"}) {
+    const test::Result result = test::run(folder.path(), {"bench", "--device", "emulated", flag,
+                                                          std::string(flag) == "--peer" ? "torch" : "1"});
+    CHECK(result.code != 0);
+    CHECK_THAT(result.output, mentions(text(flag, ": given with --device emulated")));
   }
   // One row that cannot be made does not end the others.
   const test::Result result =

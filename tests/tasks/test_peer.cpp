@@ -161,7 +161,13 @@ TEST_CASE("peers are chosen by name, and only for workloads that they have", "[p
   CHECK_FALSE(peer_runs("torchdeq", "step/mnist/mondeq-single"));
   CHECK(peer_runs("mondeq-torch", "step/mnist/mondeq-single"));
   CHECK_THAT(error_text([] { peer_runs("torhc", "step/x"); }),
-             mentions("--peer", "torhc", "torch, torch-compile, jax, torchdeq, mondeq-torch"));
+             mentions("--peer", "torhc", "torch, torch-compile, torch-graph, jax, torchdeq, mondeq-torch"));
+  CHECK(peer_runs("jax", "step/mnist/mondeq-single"));
+  CHECK_FALSE(peer_runs("jax", "step/mnist/mondeq-multi"));
+  CHECK_NOTHROW(require_device_of_peer("torch", Device::cpu));
+  CHECK_NOTHROW(require_device_of_peer("torch-graph", Device::cuda));
+  CHECK_THAT(error_text([] { require_device_of_peer("torch-graph", Device::cpu); }),
+             mentions("--peer", "torch-graph", "no CUDA graphs"));
 }
 
 // Sizes at which each step takes milliseconds.
@@ -170,6 +176,27 @@ Sizes small(const Workload& w) {
   s.batch = std::min<Index>(s.batch, w.name.find("pixels") != w.name.npos ? 512 : 4);
   if (w.name.find("copy-memory") != w.name.npos) s.length = 60;
   return s;
+}
+
+// Prints the losses of three steps and their largest difference, relative to ours. A peer that differs too
+// much cannot be made.
+void check_losses(const Workload& w, kernels::Precision precision, const std::string& name,
+                  const std::string& python) {
+  const kernels::ScopedPrecision scoped(precision);
+  const Sizes sizes = small(w);
+  try {
+    const Peer peer(w.name, sizes, w.make(sizes, Device::cpu),
+                    {.name = name, .python = python, .precision = name_of(precision)});
+    double largest = 0;
+    std::cout << w.name << " " << name << " " << name_of(precision) << ":";
+    for (std::size_t i = 0; i < 3; ++i) {
+      std::cout << " " << peer.losses()[i] << " (ours " << peer.our_losses()[i] << ")";
+      largest = std::max(largest, std::abs(peer.losses()[i] / peer.our_losses()[i] - 1));
+    }
+    std::cout << ", differing by " << largest << "\n";
+  } catch (const Error& error) {
+    FAIL_CHECK(w.name << " " << name_of(precision) << " " << error.what());
+  }
 }
 
 TEST_CASE("three steps of every workload have the losses of PyTorch", "[peer][frameworks]") {
@@ -189,19 +216,10 @@ TEST_CASE("three steps of every workload have the losses of PyTorch", "[peer][fr
     std::istringstream words(more);
     names.assign(std::istream_iterator<std::string>(words), {});
   }
-  for (const Workload& w : workloads())
-    for (const std::string& name : names) {
-      if (!peer_runs(name, w.name)) continue;
-      const Sizes sizes = small(w);
-      try {
-        const Peer peer(w.name, sizes, w.make(sizes, Device::cpu), {.name = name, .python = python});
-        std::cout << w.name << " " << name << ": ";
-        for (std::size_t i = 0; i < 3; ++i)
-          std::cout << peer.losses()[i] << " (ours " << peer.our_losses()[i] << (i < 2 ? "), " : ")\n");
-      } catch (const Error& error) {
-        FAIL_CHECK(w.name << " " << error.what());
-      }
-    }
+  for (const kernels::Precision precision : {kernels::Precision::float32, kernels::Precision::bf16})
+    for (const Workload& w : workloads())
+      for (const std::string& name : names)
+        if (peer_runs(name, w.name)) check_losses(w, precision, name, python);
 }
 
 }  // namespace stillpoint::bench
