@@ -3,7 +3,7 @@
 #   docs/pictures/pictures.sh fig2                  fig2-SYSTEM.svg, Fig. 2 of the paper
 #   docs/pictures/pictures.sh search [CSV]          search-SEED.svg, of bench/search_curves.py's searches "NAME SEED"
 #   docs/pictures/pictures.sh report RUN...         report.png, of a report on these runs
-#   docs/pictures/pictures.sh results IMAGE SINGLE TWO   results.png, of runs of image-regression and of copy-memory
+#   docs/pictures/pictures.sh results IMAGE SINGLE TWO   results.png and loss.svg, of runs of image-regression and copy-memory
 set -euo pipefail
 folder=${PICTURES:-$(dirname "$0")}
 stillpoint=$(realpath "${STILLPOINT:-$(dirname "$0")/../../build/no-cuda/stillpoint}")
@@ -45,10 +45,9 @@ for name, run in zip(("single-tier", "two-tier"), sys.argv[1:]):
         if row["split"] == "valid":
             print(name, row["epoch"], row["loss"], sep=",")
 PYTHON
-  "$stillpoint" draw "$work/loss.csv" --x epoch --y loss --by model --log y --title "copy memory, T = 500: validation loss"
-  cp "$1/truth_and_prediction.png" "$work/picture.png"
-  echo '<body style="margin: 0; display: flex"><img src="picture.png" height="420"><img src="loss.svg" height="420"></body>' > "$work/results.html"
-  screenshot "$work/results.html" "$folder/results.png" 1320 420
+  "$stillpoint" draw "$work/loss.csv" --x epoch --y loss --by model --log y --title "copy memory, T = 500: validation loss" \
+    --output "$folder/loss.svg"
+  cp "$1/truth_and_prediction.png" "$folder/results.png"
 }
 
 case ${1:-} in
