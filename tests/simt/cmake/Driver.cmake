@@ -11,15 +11,15 @@ function(json_list name)  # a CMake list as a JSON list
 endfunction()
 
 # Writes FILE for headers below the folder `include` and the library in the folder `library`.
-function(write_simt_json file include cccl library)
-  set(folders ${include})
+function(write_simt_json file include cccl forwards library)
+  set(folders ${include} ${forwards})
   set(definitions)
   if(watched)
     list(APPEND definitions SIMT_WATCHED=1)
   endif()
   set(system)
   if(STILLPOINT_EMULATES_CUB)
-    list(APPEND folders ${cccl})
+    set(folders ${include} ${cccl} ${forwards})
     set(system ${CUB_INCLUDE_DIR})
     list(APPEND definitions SIMT_CUB=1 ${simt_cub_definitions})
   endif()
@@ -37,8 +37,18 @@ function(write_simt_json file include cccl library)
   file(GENERATE OUTPUT ${file} CONTENT "{\"cxx\": \"${CMAKE_CXX_COMPILER}\",\n \"include\": ${folders},\n \"system\": ${system},\n \"definitions\": ${definitions},\n \"watched\": ${watched},\n \"cub\": ${cub},\n \"link\": ${link}}\n")
 endfunction()
 
+# Headers that are cuda_runtime.h here. Their own ones, of a toolkit that is installed, declare the same names otherwise.
+set(simt_forwards ${simt_BINARY_DIR}/forwards)
+foreach(header builtin_types channel_descriptor cuda cuda_device_runtime_api cuda_profiler_api cuda_runtime_api device_atomic_functions
+    device_functions device_launch_parameters device_types driver_types host_config host_defines math_functions
+    sm_20_intrinsics sm_30_intrinsics sm_32_intrinsics texture_types surface_types vector_functions vector_types)
+  file(CONFIGURE OUTPUT ${simt_forwards}/${header}.h CONTENT "#pragma once\n#include <cuda_runtime.h>\n")
+endforeach()
+
 set(simt_bin ${simt_BINARY_DIR}/bin)
 foreach(tool simt++ simt-run)
   configure_file(driver/${tool} ${simt_bin}/${tool} COPYONLY)
 endforeach()
-write_simt_json(${simt_bin}/simt.json ${simt_SOURCE_DIR}/include ${simt_SOURCE_DIR}/cccl $<TARGET_FILE:simt>)
+write_simt_json(${simt_bin}/simt.json ${simt_SOURCE_DIR}/include ${simt_SOURCE_DIR}/cccl ${simt_forwards}
+  $<TARGET_FILE:simt>)
+file(COPY cmake/toolchain.cmake cmake/modules DESTINATION ${simt_BINARY_DIR}/lib/cmake/simt)
