@@ -19,17 +19,29 @@ LIMIT = 60 << 20
 # Every machine with such a GPU and PyTorch has these libraries.
 THERE = re.compile(r"^(ld-linux|linux-vdso|lib(c|m|dl|rt|pthread|resolv|stdc\+\+|gcc_s|cuda|cudart|cublas|cublasLt|cudnn|nccl|nvidia)[-.\d]*\.so|"
                    r"lib(c|m|dl|rt|pthread|stdc\+\+|gcc_s)\.so|lib(cuda|cudart|cublas|cublasLt|cudnn|nccl)\w*\.so)")
-OVERLAY_HEADERS = ("nlohmann", "CLI", "eigen3/Eigen", "png.h", "pngconf.h", "pnglibconf.h", "jpeglib.h", "jmorecfg.h", "jerror.h",
-                   "x86_64-linux-gnu/jconfig.h", "zlib.h", "zconf.h", "x86_64-linux-gnu/zconf.h")
-OVERLAY_LIBRARIES = ("libpng16.a", "libpng.a", "libjpeg.a", "libz.a")
+# What the sources need to be built, below /usr: headers, static libraries and CMake's files of packages.
+OVERLAY = ("include/nlohmann", "include/CLI", "include/eigen3/Eigen", "include/catch2", "include/png.h", "include/pngconf.h",
+           "include/pnglibconf.h", "include/jpeglib.h", "include/jmorecfg.h", "include/jerror.h", "include/zlib.h",
+           "include/zconf.h", "share/cmake/nlohmann_json", "share/cmake/CLI11", "share/eigen3/cmake", "lib/cmake/Catch2",
+           "lib/libCatch2WithMain.a")
+# The same in folders that are named after the processor.
+OVERLAY_BY_PROCESSOR = ("include/*-linux-gnu/jconfig.h", "include/*-linux-gnu/zconf.h", "lib/*-linux-gnu/libpng16.a",
+                        "lib/*-linux-gnu/libpng.a", "lib/*-linux-gnu/libjpeg.a", "lib/*-linux-gnu/libz.a")
 RUN = """#!/bin/sh
 # The hour on this machine's GPU: sh run.sh [OPTIONS OF gpu_hour.py]
+# The same by a program that is built here first, in source/build/gpu: sh run.sh build [OPTIONS OF gpu_hour.py]
 here=$(cd "$(dirname "$0")" && pwd)
 nvidia=$(python3 -c 'import glob, os, sys
 print(":".join(sorted({os.path.dirname(f) for p in sys.path for f in glob.glob(p + "/nvidia/*/lib/lib*.so.*")})))')
 LD_LIBRARY_PATH=$here/lib:$nvidia:/usr/local/cuda/lib64:$LD_LIBRARY_PATH
-export LD_LIBRARY_PATH
-exec python3 "$here/source/bench/gpu_hour.py" --program "$here/bin/stillpoint" --tests "$here/bin" --data "$here/data" "$@"
+CMAKE_PREFIX_PATH=$here/overlay
+export LD_LIBRARY_PATH CMAKE_PREFIX_PATH
+if [ "${1:-}" = build ]; then
+  shift
+else
+  set -- --program "$here/bin/stillpoint" --tests "$here/bin" "$@"
+fi
+exec python3 "$here/source/bench/gpu_hour.py" --data "$here/data" "$@"
 """
 
 
@@ -40,19 +52,19 @@ def libraries_of(program):
             yield name, path
 
 
-def copy_overlay(to):
-    include = to / "include"
-    for header in OVERLAY_HEADERS:
-        source = pathlib.Path("/usr/include") / header
+def copy_overlay(to, usr=pathlib.Path("/usr")):
+    for name in OVERLAY:
+        source, target = usr / name, to / name
+        target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
-            shutil.copytree(source, include / source.name, dirs_exist_ok=True)
+            shutil.copytree(source, target)
         elif source.exists():
-            include.mkdir(parents=True, exist_ok=True)
-            shutil.copy(source, include / source.name)
-    (to / "lib").mkdir(parents=True, exist_ok=True)
-    for library in OVERLAY_LIBRARIES:
-        for source in pathlib.Path("/usr/lib").glob(f"*-linux-gnu/{library}"):
-            shutil.copy(source, to / "lib" / library)
+            shutil.copy(source, target)
+    for pattern in OVERLAY_BY_PROCESSOR:
+        for source in usr.glob(pattern):
+            target = to / pattern.partition("/")[0] / source.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(source, target)
 
 
 def main():

@@ -1,12 +1,15 @@
-"""Checks how the GPU hour sets ncu's counters beside the emulator's counts, and its tables of steps and peaks."""
+"""Checks the GPU hour without a GPU: its tables, how it times peers, and the folder that is carried to a GPU."""
 import pathlib
+import subprocess
 import sys
 import tempfile
 import types
+from unittest import mock
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "bench"))
 import gpu_hour  # noqa: E402
+import gpu_pack  # noqa: E402
 
 CSV = """==PROF== Connected to process 1
 "ID","Kernel Name","Metric Name","Metric Unit","Metric Value"
@@ -19,6 +22,45 @@ CSV = """==PROF== Connected to process 1
 ROWS = [{"workload": "step/a", "counts": {"kernels": {
     "each_element<Lift>": {"launches": 4, "bytes_touched": 2000, "shared_wavefronts": 0},
     "tcn_block_forward_fused": {"launches": 2, "bytes_touched": 1, "shared_wavefronts": 90}}}}]
+
+# The files that a build needs below /usr, and where the overlay has them.
+OVERLAY = {"include/eigen3/Eigen/Core": "include/eigen3/Eigen/Core", "include/png.h": "include/png.h",
+           "include/x86_64-linux-gnu/jconfig.h": "include/jconfig.h", "lib/x86_64-linux-gnu/libz.a": "lib/libz.a",
+           "share/eigen3/cmake/Eigen3Config.cmake": "share/eigen3/cmake/Eigen3Config.cmake"}
+
+
+def check_carried(folder):
+    """The overlay mirrors /usr, as CMake's files of packages expect, and run.sh takes the program or builds it."""
+    for name in OVERLAY:
+        (folder / "usr" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "usr" / name).write_text(name)
+    gpu_pack.copy_overlay(folder / "overlay", folder / "usr")
+    for name, target in OVERLAY.items():
+        assert (folder / "overlay" / target).read_text() == name
+    (folder / "run.sh").write_text(gpu_pack.RUN)
+    (folder / "source/bench").mkdir(parents=True)
+    (folder / "source/bench/gpu_hour.py").write_text("import os, sys; print(sys.argv[1:], os.environ['CMAKE_PREFIX_PATH'])")
+
+    def run(*arguments):
+        return subprocess.run(["sh", folder / "run.sh", *arguments], check=True, capture_output=True, text=True).stdout
+    carried, built = run("--limit", "9"), run("build", "--limit", "9")
+    assert "--program" in carried and "bin/stillpoint" in carried and "'--limit', '9'" in carried, carried
+    assert "--program" not in built and "'build'" not in built and "'--limit', '9'" in built, built
+    assert built.rstrip().endswith(f"{folder}/overlay"), built
+
+
+def check_peers(hour):
+    """Each workload is timed by itself beside the frameworks of this Python that can use a GPU."""
+    commands = []
+    with mock.patch.object(hour, "bench", lambda name, seconds, *words, environment: commands.append(words)):
+        for found, peers in ((("torch", "jax_cuda13_plugin"), "torch,torch-compile,torch-graph,jax"), (("jax_cuda13_plugin",), "jax")):
+            commands.clear()
+            with mock.patch.object(gpu_hour.importlib.util, "find_spec", lambda module: module in found):
+                hour.time_peers()
+            assert len(commands) == 4 and all(words[1:3] == ("--peer", peers) for words in commands), commands
+        with mock.patch.object(gpu_hour.importlib.util, "find_spec", lambda module: None):
+            hour.time_peers()
+    assert hour.rows[-1][:2] == ("step: beside PyTorch and JAX", "not installed: torch, jax"), hour.rows
 
 
 def main():
@@ -39,6 +81,11 @@ def main():
         ours, theirs = hour.step_times()[3:5]
         assert "| stillpoint | 4 | 3 |  | 0.5 | 10 |" in ours, ours
         assert "| torch | 40 |" in theirs and "| 10 |" not in theirs, theirs
+        assert hour.clock_rates() == []
+        hour.clocks = [("monDEQ", "345 MHz, 3201 MHz", "1980 MHz, 3201 MHz")]
+        assert "| monDEQ | 345 MHz, 3201 MHz | 1980 MHz, 3201 MHz |" in hour.clock_rates(), hour.clock_rates()
+        check_peers(hour)
+        check_carried(pathlib.Path(folder))
 
 
 main()
