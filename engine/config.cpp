@@ -136,8 +136,9 @@ void ConfigReader::operator()(const char* name, std::filesystem::path& value, co
 
 void ConfigReader::finish() const {
   for (const auto& [key, value] : object_.items())
-    require(std::find(known_.begin(), known_.end(), key) != known_.end(), source_, ": unknown setting '",
-            shown(key), "', expected one of the settings that --help lists", did_you_mean(key, known_));
+    if (std::find(known_.begin(), known_.end(), key) == known_.end())
+      fail(source_, ": unknown setting '", shown(key), "', expected one of the settings that --help lists",
+           did_you_mean(key, known_));
 }
 
 void ConfigHelp::add(const std::string& name, const std::string& value, const std::string& help,
