@@ -36,7 +36,8 @@ const Kind& kind_named(const std::string& peer) {
        did_you_mean(peer, peer_names()), ", choose one");
 }
 
-double allowed_difference(const std::string& precision) { return precision == "float32" ? 1e-4 : 1e-2; }
+// In bf16 the losses of two frameworks differed by 2e-3 at most; tf32 rounds less.
+double allowed_difference(const std::string& precision) { return precision == "float32" ? 1e-4 : 5e-3; }
 
 // The modules of Python in a folder of their own.
 std::string unpack_scripts(const std::filesystem::path& folder) {

@@ -34,7 +34,7 @@ class Peer {
  public:
   // Starts the peer with the parameters and the data of `ours`, which must not have run yet; runs three steps
   // of both. Throws Error if the framework is missing (it names the `pip install` that brings it), if it
-  // finds no such device, or if a loss differs from ours by more than a 1e-4th (bf16, tf32: a 100th), with
+  // finds no such device, or if a loss differs from ours by more than a 1e-4th (bf16, tf32: a 200th), with
   // all six losses.
   Peer(const std::string& workload, const Sizes& sizes, const Call& ours, const PeerOptions& options);
   ~Peer();
