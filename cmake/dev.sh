@@ -129,11 +129,11 @@ case "$command" in
     find_cub
     for preset in no-cuda sanitize; do
       build "$preset"
-      ctest --preset "$preset" -j"$(nproc)"
+      ctest --preset "$preset" -j"$(($(nproc) + 1))"  # some tests wait more than they compute
     done
     if can_fuzz; then
       build fuzz
-      ctest --preset fuzz
+      ctest --preset fuzz -j"$(nproc)"
     else
       echo "dev.sh: no clang++ with libFuzzer; continuing without the fuzz targets"
     fi ;;

@@ -9,6 +9,7 @@
 #include "tests/support/data_files.h"
 #include "tests/support/error_text.h"
 #include "tests/support/metrics_rows.h"
+#include "tests/support/sanitized.h"
 #include "tests/support/temp_dir.h"
 
 namespace stillpoint {
@@ -95,11 +96,11 @@ TEST_CASE("a monDEQ learns by splitting, tunes its step size, and reports its it
   test::write_bar_mnist(data.path(), 160, 40);
   for (const auto& [model, channels] : {std::pair("mondeq-single", "4"), std::pair("mondeq-multi", "3,4")}) {
     INFO(model);
-    const Json config =
-        settings(data, {{"model", model}, {"channels", channels}, {"epochs", 8}, {"batch", 48}});
+    const Json config = settings(
+        data, {{"model", model}, {"channels", channels}, {"epochs", sanitized ? 3 : 8}, {"batch", 48}});
     const TrainOutcome outcome = train_in(runs / model, config);
     REQUIRE(outcome.finished);
-    CHECK(metric(outcome, 1, 0) > 0.5);
+    if (!sanitized) CHECK(metric(outcome, 1, 0) > 0.5);
     Index rows = 0;
     for (const auto& row : test::rows_of(runs / model / "metrics.jsonl")) {
       if (row["split"] != "train") continue;

@@ -76,14 +76,11 @@ TEST_CASE("a kernel's counts do not depend on the order of blocks, warps and thr
     record_short(recorder);
     return recorder.rows();
   };
-  const std::vector<Row> in_order = rows_with(0);
-  for (const std::uint64_t seed : {7, 23}) {
-    const std::vector<Row> drawn = rows_with(seed);
-    REQUIRE(drawn.size() == in_order.size());
-    for (std::size_t i = 0; i < drawn.size(); ++i) {
-      INFO(drawn[i].kernel << " (" << drawn[i].sizes << "), seed " << seed);
-      CHECK(drawn[i] == in_order[i]);
-    }
+  const std::vector<Row> in_order = rows_with(0), drawn = rows_with(7);
+  REQUIRE(drawn.size() == in_order.size());
+  for (std::size_t i = 0; i < drawn.size(); ++i) {
+    INFO(drawn[i].kernel << " (" << drawn[i].sizes << ")");
+    CHECK(drawn[i] == in_order[i]);
   }
 }
 

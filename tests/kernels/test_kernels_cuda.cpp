@@ -206,7 +206,7 @@ TEST_CASE("an aligned linear layer is one library call, and a launch for its ReL
   }
 }
 
-TEST_CASE("softmax cross-entropy on CUDA agrees with plain loops", "[cuda][softmax_xent]") {
+TEST_CASE("softmax cross-entropy on CUDA agrees with plain loops", "[cuda][orders][softmax_xent]") {
   struct {
     std::int64_t rows, classes;
   } const sizes[] = {{1, 1}, {3, 2}, {520, 10}, {37, 33}, {5, 513}};
@@ -237,7 +237,7 @@ TEST_CASE("an embedding on CUDA gives NaN for ids out of range, and its adjoint 
 }
 
 TEST_CASE("an embedding's adjoint on CUDA is right and the same on every run, for few ids and many",
-          "[cuda][embedding]") {
+          "[cuda][orders][embedding]") {
   std::vector<std::vector<float>> of_runs;
   for (const std::uint64_t seed : {0, 9}) {
     simt::set_seed(seed);
@@ -250,7 +250,7 @@ TEST_CASE("an embedding's adjoint on CUDA is right and the same on every run, fo
   CHECK(of_runs[0] == of_runs[1]);
 }
 
-TEST_CASE("arg-max and confusion on CUDA agree with plain loops", "[cuda][predictions]") {
+TEST_CASE("arg-max and confusion on CUDA agree with plain loops", "[cuda][orders][predictions]") {
   for (const std::uint64_t seed : {0, 9}) {
     simt::set_seed(seed);
     check_argmax<float>(Device::cuda, 300, 10);
@@ -260,7 +260,7 @@ TEST_CASE("arg-max and confusion on CUDA agree with plain loops", "[cuda][predic
   }
 }
 
-TEST_CASE("the optimisers on CUDA agree with plain loops", "[cuda][adam]") {
+TEST_CASE("the optimisers on CUDA agree with plain loops", "[cuda][orders][adam]") {
   for (const std::uint64_t seed : {0, 9}) {
     simt::set_seed(seed);
     check_adam<float>(Device::cuda, optimiser_sizes(), 0.25, 0.1);
@@ -271,7 +271,7 @@ TEST_CASE("the optimisers on CUDA agree with plain loops", "[cuda][adam]") {
   }
 }
 
-TEST_CASE("the gradient norm and clip factor on CUDA agree with plain loops", "[cuda][adam]") {
+TEST_CASE("the gradient norm and clip factor on CUDA agree with plain loops", "[cuda][orders][adam]") {
   simt::set_seed(0);
   const std::vector<std::int64_t> sizes{300000, 1, 400001, 0, 77};
   const float norm = check_norm<float>(Device::cuda, sizes);

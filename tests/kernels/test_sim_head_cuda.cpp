@@ -179,7 +179,7 @@ Outcome<T> check_chain(const Chain& chain, Path path, Precision p = Precision::f
   return outcome;
 }
 
-const Chain copy_head{520,
+const Chain copy_head{260,
                       10,
                       {{32, identity},
                        {16, identity, false},
@@ -191,7 +191,7 @@ const Chain copy_head{520,
 
 }  // namespace
 
-TEST_CASE("the fused SIM head agrees with plain loops", "[cuda][sim_head]") {
+TEST_CASE("the fused SIM head agrees with plain loops", "[cuda][orders][sim_head]") {
   const Chain fixed_frequencies{100, 7, {{5, fourier, false, false}, {9, rectified}, {3, identity}}};
   const Chain chains[] = {
       copy_head,
@@ -209,7 +209,7 @@ TEST_CASE("the fused SIM head agrees with plain loops", "[cuda][sim_head]") {
   }
 }
 
-TEST_CASE("the SIM head layer by layer agrees with plain loops", "[cuda][sim_head]") {
+TEST_CASE("the SIM head layer by layer agrees with plain loops", "[cuda][orders][sim_head]") {
   const Chain chains[] = {
       {50, 10, {{32, identity}, {16, fourier, false}, {32, rectified}, {10, identity}}},
       {1, 1, {{1, rectified}}},
@@ -223,7 +223,7 @@ TEST_CASE("the SIM head layer by layer agrees with plain loops", "[cuda][sim_hea
   check_chain<float>(chains[3], Path::chosen);
 }
 
-TEST_CASE("the SIM head leaves out the gradients that are not wanted", "[cuda][sim_head]") {
+TEST_CASE("the SIM head leaves out the gradients that are not wanted", "[cuda][orders][sim_head]") {
   const Chain chain{40,
                     6,
                     {{4, rectified, true, true, false, true},
@@ -252,11 +252,12 @@ TEST_CASE("the SIM head takes one launch forward and two backward", "[cuda][sim_
   CHECK_COUNTED(simt::stats().library_calls == 0);
 }
 
-const Chain folded_head{520, 10, {{32, rectified}, {32, rectified}, {10, identity}}};
+const Chain folded_head{200, 10, {{32, rectified}, {32, rectified}, {10, identity}}};
 const Chain folded_two{
-    333, 10, {{16, fourier, false, false}, {32, rectified}, {32, rectified}, {10, identity}}};
+    133, 10, {{16, fourier, false, false}, {32, rectified}, {32, rectified}, {10, identity}}};
 
-TEST_CASE("the SIM head on tensor cores agrees with plain loops over rounded operands", "[cuda][sim_head]") {
+TEST_CASE("the SIM head on tensor cores agrees with plain loops over rounded operands",
+          "[cuda][orders][sim_head]") {
   const Chain chains[] = {
       folded_head,
       folded_two,

@@ -132,9 +132,9 @@ void check_block(const TcnBlockShape& s, Path path, bool wants_dx = true) {
 
 }  // namespace
 
-TEST_CASE("the fused TCN block agrees with plain loops", "[cuda][tcn_block]") {
+TEST_CASE("the fused TCN block agrees with plain loops", "[cuda][orders][tcn_block]") {
   const TcnBlockShape shapes[] = {
-      {1, 1, 10, 520, 8, 1}, {2, 10, 10, 520, 8, 2}, {1, 10, 10, 520, 8, 16}, {1, 10, 10, 520, 8, 128},
+      {1, 1, 10, 520, 8, 1}, {2, 10, 10, 150, 8, 2}, {1, 10, 10, 210, 8, 16}, {1, 10, 10, 520, 8, 128},
       {3, 3, 5, 17, 3, 2},   {1, 1, 1, 1, 1, 1},     {2, 4, 4, 7, 8, 1},      {1, 5, 5, 9, 2, 20},
       {2, 7, 7, 65, 4, 3},   {1, 17, 16, 200, 3, 1}, {1, 6, 13, 130, 5, 7},   {2, 8, 3, 64, 9, 8},
       {300, 2, 2, 3, 2, 1},
@@ -145,20 +145,20 @@ TEST_CASE("the fused TCN block agrees with plain loops", "[cuda][tcn_block]") {
   }
 }
 
-TEST_CASE("the general TCN block agrees with plain loops", "[cuda][tcn_block]") {
+TEST_CASE("the general TCN block agrees with plain loops", "[cuda][orders][tcn_block]") {
   const TcnBlockShape shapes[] = {
       {2, 3, 5, 17, 3, 2}, {1, 10, 10, 70, 8, 4}, {1, 1, 1, 1, 1, 1},
-      {2, 4, 4, 7, 8, 9},  {3, 70, 66, 30, 2, 3}, {3, 2, 2, 2000, 2, 1},
+      {2, 4, 4, 7, 8, 9},  {2, 66, 65, 12, 2, 3}, {3, 2, 2, 2000, 2, 1},
   };
   for (const TcnBlockShape& s : shapes) {
     check_block<float>(s, Path::general);
     check_block<double>(s, Path::general);
   }
-  check_block<float>({1, 130, 130, 20, 3, 1}, Path::chosen);
-  check_block<float>({2, 40, 40, 40, 8, 2}, Path::chosen);
+  check_block<float>({1, 130, 130, 7, 3, 1}, Path::chosen);
+  check_block<float>({1, 40, 40, 17, 8, 2}, Path::chosen);
 }
 
-TEST_CASE("the TCN block leaves dx out where it is not wanted", "[cuda][tcn_block]") {
+TEST_CASE("the TCN block leaves dx out where it is not wanted", "[cuda][orders][tcn_block]") {
   check_block<float>({2, 1, 6, 50, 4, 2}, Path::chosen, false);
   check_block<float>({2, 1, 6, 50, 4, 2}, Path::general, false);
 }

@@ -207,6 +207,7 @@ TEST_CASE("both splittings find the one fixed point", "[mondeq]") {
     for (const auto& [dtype, tolerance, iterations, agreement] :
          {std::tuple{DType::float64, 1e-12, 600, 1e-10}, std::tuple{DType::float32, 0.0, 120, 1e-5}})
       for (Small s : {single(), two_tiers(), three_tiers()}) {
+        if (device == Device::cuda && s.side > 6) continue;  // three tiers' inverses are tested there above
         s.device = device;
         s.dtype = dtype;
         s.config.tolerance = tolerance;

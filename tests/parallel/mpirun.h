@@ -11,11 +11,11 @@
 namespace stillpoint::test {
 
 // By default Open MPI refuses to run as root or with more ranks than cores, binds each rank to a core (which
-// other tests use too), and keeps memory at its end that AddressSanitizer would report. Other implementations
-// ignore these variables.
+// other tests use too), lets a rank that waits keep its core busy, and keeps memory at its end that
+// AddressSanitizer would report. Other implementations ignore these variables.
 inline void allow_ranks() {
-  for (const char* name :
-       {"OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "OMPI_MCA_rmaps_base_oversubscribe"})
+  for (const char* name : {"OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM",
+                           "OMPI_MCA_rmaps_base_oversubscribe", "OMPI_MCA_mpi_yield_when_idle"})
     ::setenv(name, "1", 1);
   ::setenv("OMPI_MCA_hwloc_base_binding_policy", "none", 1);
   ::setenv("ASAN_OPTIONS", "detect_leaks=0", 1);

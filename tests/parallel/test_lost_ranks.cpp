@@ -4,6 +4,7 @@
 #include "tests/parallel/lost_rank.h"
 #include "tests/support/catch.h"
 #include "tests/support/error_text.h"
+#include "tests/support/sanitized.h"
 
 namespace stillpoint {
 namespace {
@@ -13,8 +14,8 @@ using test::Result;
 using test::small_run;
 using test::TempDir;
 
-// The epochs of the whole run; a step takes about a millisecond.
-constexpr int epochs = 250;
+// The epochs of the whole run; a step takes about a millisecond, and ten times that if it is sanitized.
+constexpr int epochs = sanitized ? 40 : 250;
 
 std::vector<std::string> long_run(const std::string& run) {
   return small_run(run, {text("epochs=", epochs), "train_sequences=40", "blank=30", "evaluate_every=100000",

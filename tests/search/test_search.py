@@ -197,16 +197,16 @@ class Searches(Case):
         self.assertIn("--resume", (self.folder / "00000.log").read_text())
 
     def test_racing_workers_start_no_more_than_asked_for(self):
-        searches = [self.start(12, "--workers=3") for _ in range(2)]
+        searches = [self.start(9, "--workers=2") for _ in range(2)]
         for process in searches:
             output = process.communicate(timeout=300)[0]
             self.assertEqual(process.returncode, 0, output)
-        self.assertEqual(self.check_ended(12), 12)
+        self.assertEqual(self.check_ended(9), 9)
 
     def test_workers_and_trainers_killed_at_any_moment_lose_nothing(self):
         chance, kills = random.Random(5), 0
         process = self.start(10, "--workers=3", "--retries=40", train_sequences=80)
-        while kills < int(os.environ.get("STILLPOINT_TEST_KILLS", 10)) and process.poll() is None:
+        while kills < int(os.environ.get("STILLPOINT_TEST_KILLS", 7)) and process.poll() is None:
             time.sleep(chance.uniform(0.1, 1.5))
             if victims := self.workers() + self.trainers():
                 self.kill(chance.choice(victims))

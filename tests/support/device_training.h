@@ -19,7 +19,7 @@ struct Late {
 };
 
 // Checks that recorded steps give the same bits as unrecorded ones.
-inline FirstSteps check_recorded_against_plain(const TaskKind& kind, const Json& config, Index steps = 20) {
+inline FirstSteps check_recorded_against_plain(const TaskKind& kind, const Json& config, Index steps = 8) {
   const FirstSteps plain = first_steps(kind, config, Device::cuda, steps, false);
   const FirstSteps recorded = first_steps(kind, config, Device::cuda, steps);
   CHECK(plain.replays == 0);
@@ -30,7 +30,7 @@ inline FirstSteps check_recorded_against_plain(const TaskKind& kind, const Json&
 }
 
 inline void check_device_against_cpu(const TaskKind& kind, const Json& config, double tolerance,
-                                     Index steps = 20) {
+                                     Index steps = 8) {
   const FirstSteps cpu = first_steps(kind, config, Device::cpu, steps);
   const FirstSteps recorded = check_recorded_against_plain(kind, config, steps);
   for (std::size_t i = 0; i < std::size_t(steps); ++i) {
