@@ -27,7 +27,7 @@ Tensor hyperbolic_tangent(const Tensor& x);
 Tensor square(const Tensor& x);
 Tensor sigmoid(const Tensor& x);   // 1 / (1 + exp(-x))
 Tensor absolute(const Tensor& x);  // gradient 0 at 0
-// Of equal elements the first takes the gradient; a NaN in either makes a NaN.
+// If elements are equal, the first takes the gradient; a NaN in either makes a NaN.
 Tensor maximum(const Tensor& a, const Tensor& b);
 Tensor minimum(const Tensor& a, const Tensor& b);
 Tensor clamp(const Tensor& x, double low,
@@ -122,8 +122,8 @@ BatchNormValue batch_norm_relu(const Tensor& x, const Tensor& gain, const Tensor
 // The same with given statistics.
 Tensor batch_norm_relu_inference(const Tensor& x, const Tensor& gain, const Tensor& shift, const Tensor& mean,
                                  const Tensor& variance, BatchNormOptions options = {});
-// Largest of each size x size window, x (N,C,H,W) -> (N,C,H/size,W/size) rounded down. Of equal values the
-// first takes the gradient; a NaN counts as the largest.
+// Largest of each size x size window, x (N,C,H,W) -> (N,C,H/size,W/size) rounded down. If values are
+// equal, the first takes the gradient; a NaN counts as the largest.
 Tensor max_pool2d(const Tensor& x, Index size);
 // w_o = g_o v_o / ||v_o|| over all axes of v except the first (Salimans, Kingma 2016).
 Tensor weight_norm(const Tensor& v, const Tensor& g);
@@ -170,8 +170,8 @@ Tensor mean_squared_error(const Tensor& x, const Tensor& target);          // me
 // table (V,d), ids int32 (n) -> (n,d); ids must lie in [0,V), which is checked if they are on the host.
 Tensor embedding(const Tensor& table, const Tensor& ids);
 Tensor embedding_adjoint(const Tensor& y, const Tensor& ids, Index vocabulary);
-// y[.., j, ..] = x[.., ids[.., j, ..], ..] along an axis; ids int32 of x's shape but for that axis, checked
-// as above.
+// y[.., j, ..] = x[.., ids[.., j, ..], ..] along an axis; ids int32 of x's shape except for that axis,
+// checked as above.
 Tensor gather(const Tensor& x, const Tensor& ids, Index axis = -1);
 
 // labels and predicted int32 (rows) in [0,classes) -> int32 (classes,classes): [i,j] counts the rows with

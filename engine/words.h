@@ -32,7 +32,7 @@ std::string shell_command(const std::vector<std::string>& words);
 // Returns the bytes of the UTF-8 character that the text begins with, or 0 if it begins with none.
 std::size_t utf8_length(std::string_view text);
 bool is_utf8(std::string_view text);
-// Convert a path to UTF-8 and back. Paths are bytes: a byte that is no part of UTF-8 becomes U+0000, which no
+// Convert a path to UTF-8 and back. Paths are bytes: a byte that is not UTF-8 becomes U+0000, which no
 // path holds, followed by its two hexadecimal digits. All other text stands for itself.
 std::string path_to_text(const std::filesystem::path& path);
 std::filesystem::path path_from_text(std::string_view text);

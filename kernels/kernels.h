@@ -1,4 +1,4 @@
-// What a kernel of one's own is written with: arrays, types, devices, and how a loop becomes threads.
+// What a kernel of your own is written with: arrays, types, devices, and how a loop becomes threads.
 #pragma once
 #include "kernels/device/array.h"
 #include "kernels/device/dtype.h"

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "models/model_family.h"
 #include "solvers/fixed_point/jacobian.h"
 
 namespace stillpoint {
@@ -115,6 +116,56 @@ DeqValue DeqTransformer::value(const Tensor& ids, const Tensor& probe) const {
   if (config_.jacobian_weight > 0 && Recording::on())
     value.penalty = affine(jacobian_penalty(f, value.solution.z.detach(), probe), config_.jacobian_weight, 0);
   return value;
+}
+
+namespace {
+
+class DeqModel : public ModelOf<DeqTransformer> {
+ public:
+  DeqModel(DeqTransformer model, const DeqConfig& config) : ModelOf(std::move(model)), config_(config) {}
+  ModelFacts facts() const override {
+    const bool penalised = config_.jacobian_weight != 0;
+    // The penalty's second derivative copies masks from the host, which a graph cannot record.
+    return {.tokens = true,
+            .solves = true,
+            .recordable = config_.check_every == 0 && !penalised,
+            .noise = penalised ? config_.d : 0};
+  }
+  Value train(const Tensor& ids, const Tensor& noise) override {
+    reports_ = {};  // frees its memory first, so that every recorded step uses the same memory
+    const DeqValue value = model_.value(ids, noise);
+    reports_ = {value.solution.forward, value.solution.adjoint};
+    return {value.logits, value.penalty};
+  }
+  std::optional<SolverReports> reports() const override { return reports_; }
+
+ private:
+  DeqConfig config_;
+  SolverReports reports_;
+};
+
+}  // namespace
+
+void add_deq_transformer(ModelFamily& family) {
+  family.add<DeqConfig>(
+      {.name = "deq",
+       .summary = "the DEQ-Transformer",
+       .make =
+           [](Initializer& init, const ModelShape& shape, const DeqConfig& config) {
+             return std::make_unique<DeqModel>(DeqTransformer(init, config, shape.outputs), config);
+           },
+       .uses = {{{"solver", "solver_steps", "solver_tolerance", "line_search"},
+                 {"gradient"},
+                 {"implicit", "phantom", "jfb"}},
+                {{"adjoint_solver", "adjoint_steps", "adjoint_tolerance", "reuse_inverse"},
+                 {"gradient"},
+                 {"implicit"}},
+                {{"gradient_steps"}, {"gradient"}, {"phantom", "unrolled", "reversible"}},
+                {{"gradient_damping"}, {"gradient"}, {"phantom", "reversible"}},
+                {{"line_search", "reuse_inverse"}, {"solver"}, {"broyden"}},
+                {{"anderson_beta"}, {"solver", "adjoint_solver"}, {"anderson"}}},
+       // Longer solves would amplify rounding, because the history of Broyden's method decides its next step.
+       .small = {{"solver_steps", 6}, {"adjoint_steps", 6}}});
 }
 
 }  // namespace stillpoint

@@ -8,6 +8,8 @@
 
 namespace stillpoint {
 
+class ModelFamily;
+
 // Legend: N batch, L length, d features, H heads of E = d / H features, F units of the inner layer, V tokens.
 
 struct DeqConfig {
@@ -135,5 +137,7 @@ struct DeqTransformer {
   DeqConfig config_;
   mutable Tensor code_;  // kept for the latest length: a recorded graph must not copy it to the device again
 };
+
+void add_deq_transformer(ModelFamily& family);  // deq
 
 }  // namespace stillpoint

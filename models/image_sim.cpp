@@ -2,6 +2,8 @@
 #include "models/image_sim.h"
 
 #include "kernels/batch_norm/batch_norm.h"
+#include "models/model_family.h"
+#include "models/mondeq.h"
 
 namespace stillpoint {
 
@@ -42,5 +44,34 @@ Tensor ImageLift::operator()(const Tensor& x, bool training) const {
 ImageSim::ImageSim(Initializer& init, const Shape& image, Index channels, const HeadConfig& config,
                    Index classes, bool two_tier)
     : phi(init, image, channels, config.d), head(init, config, config.d, classes, two_tier) {}
+
+namespace {
+
+class ImageSimModel : public ModelOf<ImageSim> {
+ public:
+  using ModelOf::ModelOf;
+  Value train(const Tensor& x, const Tensor&) override { return {model_(x, true), {}}; }
+};
+
+ModelRow<HeadConfig> image_sim(const char* name, const char* summary, bool two_tier) {
+  return {.name = name,
+          .summary = summary,
+          .make =
+              [=](Initializer& init, const ModelShape& shape, const HeadConfig& config) {
+                const std::string channels =
+                    two_tier ? image_channels(shape, "21", "36") : image_channels(shape, "24", "38");
+                return std::make_unique<ImageSimModel>(ImageSim(
+                    init, shape.input, parse_channels(channels)[0], config, shape.outputs, two_tier));
+              },
+          .defaults = {.d = 50, .psi = 104, .bandwidth = 10, .hidden = 32},
+          .ignored = two_tier ? std::vector<std::string>{} : std::vector<std::string>{"d_psi", "bandwidth"}};
+}
+
+}  // namespace
+
+void add_image_sims(ModelFamily& family) {
+  family.add(image_sim("sim", "single-tier SIM", false));
+  family.add(image_sim("sim2", "two-tier SIM", true));
+}
 
 }  // namespace stillpoint

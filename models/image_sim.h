@@ -52,12 +52,14 @@ struct ImageSim {
   // image is (Ci,H,W).
   ImageSim(Initializer& init, const Shape& image, Index channels, const HeadConfig& config, Index classes,
            bool two_tier);
-  Tensor operator()(const Tensor& x, bool training) const { return head(phi(x, training), {}); }
+  Tensor operator()(const Tensor& x, bool training = false) const { return head(phi(x, training), {}); }
   template <class P>
   void params(P& p) {
     p("phi", phi);
     head.params(p);
   }
 };
+
+void add_image_sims(ModelFamily& family);  // sim, sim2
 
 }  // namespace stillpoint

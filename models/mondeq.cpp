@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "engine/ops.h"
+#include "models/model_family.h"
 
 namespace stillpoint {
 namespace {
@@ -90,6 +91,14 @@ std::vector<Index> parse_channels(const std::string& channels) {
     if (last) return values;
     at = next + 1;
   }
+}
+
+std::string image_channels(const ModelShape& shape, const char* grey, const char* colour, bool tiers) {
+  const std::string channels = !shape.channels.empty() ? shape.channels : shape.input[0] == 1 ? grey : colour;
+  require(tiers == (parse_channels(channels).size() > 1), "image model: given channels ", channels,
+          ", expected ", tiers ? "several numbers, as in 16,32,60" : "one number",
+          ", change channels or model");
+  return channels;
 }
 
 TierKernels MonDeqTier::kernels() const {
@@ -258,6 +267,74 @@ Index DenseMonDeq::iterations(const Tensor& x, double alpha) const {
   other.step = initial_step(alpha);
   const MonotoneMap f = other.map(x);
   return forward_iterations(f, *other.splitting_operator(f), other.splitting());
+}
+
+namespace {
+
+struct MonDeqModelConfig {
+  bool tune_alpha = true;
+  MonDeqConfig mondeq;
+  template <class F>
+  void fields(F& f) {
+    f("tune_alpha", tune_alpha,
+      "monDEQ: halve the step size twice an epoch as long as that saves iterations");
+    mondeq.fields(f);
+  }
+};
+
+class MonDeqModel : public ModelOf<ConvMonDeq> {
+ public:
+  MonDeqModel(ConvMonDeq model, const MonDeqModelConfig& config)
+      : ModelOf(std::move(model)), config_(config) {}
+  // The solver asks the device during the solve whether it has converged, which a graph cannot record.
+  ModelFacts facts() const override { return {.solves = true, .recordable = false}; }
+  Value train(const Tensor& x, const Tensor&) override {
+    const MonDeqValue value = model_.value(x);
+    reports_ = {value.solution.forward, value.solution.adjoint};
+    return {value.logits, {}};
+  }
+  // Tunes the step size at batch 30 and in the middle of every epoch, as Winston and Kolter 2020 do.
+  void before_step(Index step, Index steps_per_epoch, const Tensor& x) override {
+    const Index place = step % steps_per_epoch;
+    if (!config_.tune_alpha || (place != 30 && place != steps_per_epoch / 2)) return;
+    model_.step.set(tuned_step_size(model_.step.get(), config_.mondeq.max_iterations,
+                                    [&](double alpha) { return model_.iterations(x, alpha); }));
+  }
+  std::optional<SolverReports> reports() const override {
+    SolverReports reports = reports_;
+    reports.settings = {{"alpha", model_.step.get()}};
+    return reports;
+  }
+
+ private:
+  MonDeqModelConfig config_;
+  SolverReports reports_;
+};
+
+ModelRow<MonDeqModelConfig> mondeq(const char* name, const char* summary, bool tiers) {
+  return {.name = name,
+          .summary = summary,
+          .make =
+              [=](Initializer& init, const ModelShape& shape, MonDeqModelConfig config) {
+                config.mondeq.channels = tiers ? image_channels(shape, "16,32,32", "16,32,60", true)
+                                               : image_channels(shape, "56", "81");
+                return std::make_unique<MonDeqModel>(
+                    ConvMonDeq(init, config.mondeq, shape.input[0], shape.input[1], shape.outputs), config);
+              },
+          // The number of iterations is fixed, because with a tolerance rounding would decide which one is
+          // the last.
+          .small = {{"channels", tiers ? "1,2" : "2"},
+                    {"batch", 2},
+                    {"tolerance", 0.0},
+                    {"max_iterations", 3},
+                    {"tune_alpha", false}}};
+}
+
+}  // namespace
+
+void add_mondeqs(ModelFamily& family) {
+  family.add(mondeq("mondeq-single", "monDEQ of a single convolution", false));
+  family.add(mondeq("mondeq-multi", "monDEQ of more than one tier", true));
 }
 
 }  // namespace stillpoint

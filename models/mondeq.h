@@ -9,6 +9,9 @@
 
 namespace stillpoint {
 
+class ModelFamily;
+struct ModelShape;
+
 struct MonDeqConfig {
   // Channels of the state; the task sets them, so they are not a field. One number makes a single
   // convolution; more than one, as in 16,32,60, make tiers of images, each halved from the one before.
@@ -33,6 +36,10 @@ struct MonDeqConfig {
 };
 // "16,32,60" -> {16,32,60}. Throws Error unless the text is a list of positive numbers separated by commas.
 std::vector<Index> parse_channels(const std::string& channels);
+// Returns the channels that a model of images is given, or those with which the paper's models of grey and of
+// colour images have the parameters of its Table 2. Throws Error unless there is one number, or more than one
+// for tiers.
+std::string image_channels(const ModelShape& shape, const char* grey, const char* colour, bool tiers = false);
 
 // The result of one evaluation of a model.
 struct MonDeqValue {
@@ -144,5 +151,7 @@ struct DenseMonDeq {
  private:
   MonDeqConfig config_;
 };
+
+void add_mondeqs(ModelFamily& family);  // mondeq-single, mondeq-multi
 
 }  // namespace stillpoint

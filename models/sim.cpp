@@ -2,6 +2,7 @@
 #include "models/sim.h"
 
 #include "models/fold.h"
+#include "models/model_family.h"
 
 namespace stillpoint {
 
@@ -81,5 +82,71 @@ std::vector<HeadLayer> CoordinateSim::phi_layers() const {
 }
 
 Tensor CoordinateSim::operator()(const Tensor& x) const { return head(x, phi_layers()); }
+
+namespace {
+
+struct SequenceSimConfig {
+  TcnConfig tcn;
+  HeadConfig head;
+  template <class F>
+  void fields(F& f) {
+    tcn.fields(f);
+    head.fields(f);
+  }
+};
+
+struct CoordinateSimConfig {
+  std::int64_t phi_hidden = 256;
+  HeadConfig head{.d = 256, .psi = 256, .bandwidth = 0.05, .hidden = 256};
+  template <class F>
+  void fields(F& f) {
+    f("phi_hidden", phi_hidden, "h, hidden units of the lift phi (single, two)", wide());
+    head.fields(f);
+  }
+};
+
+const std::vector<std::string> only_psi{"d_psi", "bandwidth"}, only_phi{"phi_hidden", "d_phi"};
+
+ModelRow<SequenceSimConfig> sequence_sim(const char* name, const char* summary, bool two_tier) {
+  return {.name = name,
+          .summary = summary,
+          .make =
+              [=](Initializer& init, const ModelShape& shape, const SequenceSimConfig& config) {
+                return std::make_unique<ModelOf<SequenceSim>>(
+                    SequenceSim(init, config.tcn, config.head, shape.outputs, two_tier));
+              },
+          .ignored = two_tier ? std::vector<std::string>{} : only_psi};
+}
+
+ModelRow<CoordinateSimConfig> coordinate_sim(const char* name, const char* summary,
+                                             std::vector<std::string> ignored) {
+  return {.name = name,
+          .summary = summary,
+          .make =
+              [=](Initializer& init, const ModelShape&, const CoordinateSimConfig& config) {
+                return std::make_unique<ModelOf<CoordinateSim>>(
+                    CoordinateSim(init, name, config.phi_hidden, config.head));
+              },
+          .ignored = std::move(ignored)};
+}
+
+}  // namespace
+
+void add_sequence_sims(ModelFamily& family) {
+  family.add(sequence_sim("single", "single-tier SIM", false));
+  family.add(sequence_sim("two", "two-tier SIM", true));
+  family.add<TcnConfig>({.name = "tcn",
+                         .summary = "only the TCN",
+                         .make = [](Initializer& init, const ModelShape& shape, const TcnConfig& config) {
+                           return std::make_unique<ModelOf<SequenceTcn>>(
+                               SequenceTcn(init, config, shape.outputs));
+                         }});
+}
+
+void add_coordinate_sims(ModelFamily& family) {
+  family.add(coordinate_sim("single", "single-tier SIM", only_psi));
+  family.add(coordinate_sim("two", "two-tier SIM", {}));
+  family.add(coordinate_sim("rff", "RFF-only SIM", only_phi));
+}
 
 }  // namespace stillpoint

@@ -8,6 +8,8 @@
 
 namespace stillpoint {
 
+class ModelFamily;
+
 // SIM paper eq. 9-12, U V^T of rank p or q, D = `psi` features:
 //   single  z* = r(U V^T phi(x))           p = d/2
 //   two     z* = r(U V^T psi(phi(x)))      q = D/2
@@ -156,5 +158,8 @@ struct CoordinateSim {
  private:
   std::vector<HeadLayer> phi_layers() const;
 };
+
+void add_sequence_sims(ModelFamily& family);    // single, two, tcn
+void add_coordinate_sims(ModelFamily& family);  // single, two, rff
 
 }  // namespace stillpoint

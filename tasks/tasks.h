@@ -1,4 +1,4 @@
-// What a task of one's own is made of, and the program around it.
+// What a task of your own is made of, and the program around it.
 #pragma once
 #include "engine/engine.h"
 #include "tasks/command/cli.h"

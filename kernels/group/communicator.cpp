@@ -317,7 +317,7 @@ std::string describe_mpi() {
 
 void Communicator::join() {
   fail("mpirun: started this program as one of several, but it was built without MPI, expected a build with ",
-       "it; install libopenmpi-dev and configure again, or start it alone");
+       "it; install libopenmpi-dev and configure again, or start one process");
 }
 void Communicator::meet_local_ranks() {}
 void Communicator::leave() {}

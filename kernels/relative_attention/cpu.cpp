@@ -28,7 +28,7 @@ struct Channels {
   T* operator[](Index c) const { return data + c * stride; }
 };
 
-// One head of one sample, with its keys and values by channel. Of the E features those past `features` are
+// One head of one sample, with its keys and values by channel. The E features past `features` are
 // zero.
 template <class T, int E>
 struct Head {

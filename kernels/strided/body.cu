@@ -6,7 +6,7 @@
 namespace stillpoint::kernels {
 namespace {
 
-// std::array's operator[] is no device function before C++26, so bodies hold plain arrays.
+// std::array's operator[] is not a device function before C++26, so bodies hold plain arrays.
 struct DeviceView {
   int rank;
   Index size[max_rank], stride[max_rank], offset;

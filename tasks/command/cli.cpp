@@ -24,8 +24,7 @@
 #include "tasks/process/processes.h"
 #include "tasks/process/version.h"
 #include "tasks/report/report.h"
-#include "tasks/selftest/info.h"
-#include "tasks/selftest/selftest.h"
+#include "tasks/selftest/selftest_command.h"
 #include "tasks/settings/idle_settings.h"
 #include "tasks/settings/presets.h"
 #include "tasks/training/content.h"
@@ -179,6 +178,11 @@ int eval_command(const CLI::App& app, const EvalFlags& flags, std::ostream& out)
   return 0;
 }
 
+// Returns the names of the tasks with predictions.
+std::string predicting() {
+  return tasks_with([](const TaskKind& kind) { return kind.predict() != nullptr; });
+}
+
 struct PredictFlags {
   CommonFlags common;
   std::string checkpoint;
@@ -186,8 +190,7 @@ struct PredictFlags {
 
   void add_to(CLI::App& app) {
     app.add_option("CHECKPOINT", checkpoint,
-                   "a run folder of image-classification, or of another task with predictions, or its "
-                   "checkpoint.safetensors")
+                   text("a run folder of ", predicting(), " or its checkpoint.safetensors"))
         ->required();
     app.add_option(
            "INPUT", request.inputs,
@@ -206,7 +209,7 @@ struct PredictFlags {
     const std::string task = find_checkpoint(request.checkpoint).record.task;
     const Predict predict = task_kind(task).predict();
     require(predict != nullptr, "predict: given ", shown(checkpoint), ", a run of ", task,
-            ", expected one of a task with predictions, such as image-classification, choose another");
+            ", expected one of ", predicting(), ", choose another");
     return predict(request, out, err);
   }
 };
@@ -239,12 +242,6 @@ void refuse_empty(const CLI::App& app) {
   for (const CLI::App* command : app.get_subcommands()) refuse_empty(*command);
 }
 
-// Returns the exit code of a command that may have more than one rank, after the ranks have left in order.
-int left(int code) {
-  kernels::Communicator::leave();
-  return code;
-}
-
 // A trial of a search returns this after a fault of the machine, so that the search retries it (EX_TEMPFAIL
 // of sysexits.h).
 constexpr int machine_fault = 75;
@@ -253,113 +250,112 @@ bool is_machine_fault(const std::exception& error) {
   return dynamic_cast<const MachineError*>(&error) || dynamic_cast<const std::bad_alloc*>(&error);
 }
 
+// Returns the exit code after the ranks, if there is more than one, have left in order.
+int train_and_leave(const CLI::App& app, const TaskKind& kind, const TrainFlags& flags, std::ostream& out,
+                    std::ostream& err) {
+  try {
+    const int code = train_command(app, kind, flags, out, err);
+    kernels::Communicator::leave();
+    return code;
+  } catch (const std::exception& e) {
+    if (flags.trial.empty() || !is_machine_fault(e)) throw;
+    tell(e, err);
+    return machine_fault;
+  }
+}
+
+// The commands: each has flags, and what runs it if the command line names it.
+class Commands {
+ public:
+  explicit Commands(CLI::App& app) : app_(app) {}
+
+  // Flags have add_to(app, of...); run(app, flags) returns the exit code.
+  template <class Flags, class Run, class... Of>
+  CLI::App& add(CLI::App& parent, const char* name, const char* help, const Run& run, const Of&... of) {
+    CLI::App* const command = parent.add_subcommand(name, help);
+    const auto flags = std::make_shared<Flags>();
+    flags->add_to(*command, of...);
+    commands_.push_back({command, [=] { return run(*command, *flags); }});
+    return *command;
+  }
+  int run() const {
+    const CLI::App& named = *app_.get_subcommands()[0];
+    require(named.get_name() == "train" || named.get_name() == "info" || kernels::launched_processes() <= 1,
+            "mpirun: given ", kernels::launched_processes(),
+            " processes for a command that is one, expected train, start ", named.get_name(),
+            " without mpirun");
+    for (const auto& [command, run] : commands_)
+      if (command->parsed()) return run();
+    return 2;
+  }
+
+ private:
+  CLI::App& app_;
+  std::vector<std::pair<const CLI::App*, std::function<int()>>> commands_;
+};
+
+// Adds the commands that take a task.
+void add_task_commands(CLI::App& app, Commands& commands, std::ostream& out, std::ostream& err) {
+  CLI::App& train = *app.add_subcommand("train", "train a model on a task")->require_subcommand(1);
+  CLI::App& tune =
+      *app.add_subcommand("tune", "search settings of a task: Optuna, random search with successive halving")
+           ->require_subcommand(1);
+  for (const TaskKind* kind : task_kinds()) {
+    const auto run_train = [&out, &err, kind](const CLI::App& command, const TrainFlags& flags) {
+      return train_and_leave(command, *kind, flags, out, err);
+    };
+    const auto run_tune = [kind](const CLI::App& command, const TuneFlags& flags) -> int {
+      flags.run(command, *kind);
+    };
+    commands.add<TrainFlags>(train, kind->name(), kind->summary(), run_train, *kind)
+        .footer("Settings for --set, --config and presets, with their defaults:\n" + kind->help());
+    commands.add<TuneFlags>(tune, kind->name(), kind->summary(), run_tune, *kind);
+  }
+}
+
+void add_other_commands(CLI::App& app, Commands& commands, const std::vector<std::string>& arguments,
+                        std::ostream& out, std::ostream& err) {
+  commands.add<EvalFlags>(app, "eval", "evaluate a checkpoint", [&](const CLI::App& command, auto& flags) {
+    return eval_command(command, flags, out);
+  });
+  commands.add<PredictFlags>(app, "predict",
+                             "apply a trained model to new inputs, for example classify pictures",
+                             [&](const CLI::App&, auto& flags) { return flags.run(out, err); });
+  const auto run = [&](const CLI::App&, auto& flags) { return flags.run(out); };
+  commands.add<SelftestFlags>(app, "selftest", "check every op and model on this machine, and time them",
+                              run);
+  commands.add<BenchFlags>(
+      app, "bench", "measure ops, kernels, training steps and solvers: SIM against DEQ",
+      [&](const CLI::App& command, auto& flags) { return flags.run(command, arguments, out, err); });
+  commands.add<SpectrumFlags>(app, "spectrum",
+                              "compute the Koopman spectrum of a textbook system or a trained DEQ", run);
+  commands.add<ReportFlags>(app, "report", "write one HTML page about one or more runs",
+                            [&](const CLI::App&, auto& flags) { return flags.run(out, err); });
+  commands.add<DrawFlags>(app, "draw", "draw columns of a CSV file as an SVG picture", run);
+  commands.add<ReproduceFlags>(
+      app, "reproduce",
+      "reproduce a table or figure of the paper: search, training, seeds, beside its numbers", run);
+  commands.add<InfoFlags>(app, "info", "print device, instruction set and libraries", run);
+}
+
 int run_command(const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
   CLI::App app("Stable invariant models and deep equilibrium models on CPU and CUDA.", program_name());
   app.require_subcommand(1);
   app.set_version_flag("--version", program_version);
-
-  CLI::App* const train_app = app.add_subcommand("train", "train a model on a task");
-  train_app->require_subcommand(1);
-  std::vector<TrainFlags> train_flags(task_kinds().size());
-  std::vector<CLI::App*> task_apps;
-  for (std::size_t i = 0; i < task_kinds().size(); ++i) {
-    const TaskKind& kind = *task_kinds()[i];
-    task_apps.push_back(train_app->add_subcommand(kind.name(), kind.summary()));
-    train_flags[i].add_to(*task_apps.back(), kind);
-    task_apps.back()->footer("Settings for --set, --config and presets, with their defaults:\n" +
-                             kind.help());
-  }
-  CLI::App* const tune_app =
-      app.add_subcommand("tune", "search settings of a task: Optuna, random search with successive halving");
-  tune_app->require_subcommand(1);
-  std::vector<TuneFlags> tune_flags(task_kinds().size());
-  std::vector<CLI::App*> tuned_apps;
-  for (std::size_t i = 0; i < task_kinds().size(); ++i) {
-    tuned_apps.push_back(tune_app->add_subcommand(task_kinds()[i]->name(), task_kinds()[i]->summary()));
-    tune_flags[i].add_to(*tuned_apps.back(), *task_kinds()[i]);
-  }
-  EvalFlags eval_flags;
-  CLI::App* const eval_app = app.add_subcommand("eval", "evaluate a checkpoint");
-  eval_flags.add_to(*eval_app);
-  PredictFlags predict_flags;
-  CLI::App* const predict_app =
-      app.add_subcommand("predict", "apply a trained model to new inputs, for example classify pictures");
-  predict_flags.add_to(*predict_app);
-  CommonFlags selftest_flags;
-  CLI::App* const selftest_app =
-      app.add_subcommand("selftest", "check every op and model on this machine, and time them");
-  selftest_flags.add_to(*selftest_app);
-  SelftestRequest selftest_request;
-  std::string selftest_precision = "float32", plans_precision = "float32";
-  bool no_timing = false, plans = false;
-  selftest_app->add_option("--only", selftest_request.only,
-                           "shell pattern of checks and times: 'op *', 'model copy-memory *'");
-  add_precision(*selftest_app, selftest_precision);
-  selftest_app->add_flag("--json", selftest_request.json, "print one JSON object per line");
-  selftest_app->add_flag("--no-timing", no_timing, "run only the checks");
-  BenchFlags bench_flags;
-  CLI::App* const bench_app =
-      app.add_subcommand("bench", "measure ops, kernels, training steps and solvers: SIM against DEQ");
-  bench_flags.add_to(*bench_app);
-  SpectrumFlags spectrum_flags;
-  CLI::App* const spectrum_app =
-      app.add_subcommand("spectrum", "compute the Koopman spectrum of a textbook system or a trained DEQ");
-  spectrum_flags.add_to(*spectrum_app);
-  ReportFlags report_flags;
-  CLI::App* const report_app = app.add_subcommand("report", "write one HTML page about one or more runs");
-  report_flags.add_to(*report_app);
-  DrawFlags draw_flags;
-  CLI::App* const draw_app = app.add_subcommand("draw", "draw columns of a CSV file as an SVG picture");
-  draw_flags.add_to(*draw_app);
-  ReproduceFlags reproduce_flags;
-  CLI::App* const reproduce_app = app.add_subcommand(
-      "reproduce", "reproduce a table or figure of the paper: search, training, seeds, beside its numbers");
-  reproduce_flags.add_to(*reproduce_app);
-  CLI::App* const info_app = app.add_subcommand("info", "print device, instruction set and libraries");
-  info_app->add_flag("--plans", plans, "print what cuDNN and cublasLt choose for each model's step on CUDA");
-  add_precision(*info_app, plans_precision);
-
+  Commands commands(app);
+  add_task_commands(app, commands, out, err);
+  add_other_commands(app, commands, arguments, out, err);
   try {
-    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
-    app.parse(reversed);
+    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));
     refuse_empty(app);
-    if (info_app->parsed() && plans) {
-      device_named("cuda");
-      return print_plans(kernels::precision_named(plans_precision), out), 0;
-    }
-    if (info_app->parsed()) return out << describe_system(), 0;
-    require(train_app->parsed() || kernels::launched_processes() <= 1, "mpirun: given ",
-            kernels::launched_processes(), " processes for a command that is one, expected train, start ",
-            app.get_subcommands()[0]->get_name(), " without mpirun");
-    if (selftest_app->parsed()) {
-      selftest_request.device = selftest_flags.apply();
-      selftest_request.precision = kernels::precision_named(selftest_precision);
-      selftest_request.timing = !no_timing;
-      return selftest(selftest_request, out) ? 0 : 1;
-    }
-    if (bench_app->parsed()) return bench_flags.run(*bench_app, arguments, out, err);
-    if (eval_app->parsed()) return eval_command(*eval_app, eval_flags, out);
-    if (predict_app->parsed()) return predict_flags.run(out, err);
-    if (spectrum_app->parsed()) return spectrum_flags.run(out), 0;
-    if (draw_app->parsed()) return draw_flags.run(out), 0;
-    if (reproduce_app->parsed()) return reproduce_flags.run(out);
-    if (report_app->parsed()) return report_flags.run(out, err);
-    for (std::size_t i = 0; i < task_apps.size(); ++i)
-      if (task_apps[i]->parsed())
-        return left(train_command(*task_apps[i], *task_kinds()[i], train_flags[i], out, err));
-    for (std::size_t i = 0; i < tuned_apps.size(); ++i)
-      if (tuned_apps[i]->parsed()) tune_flags[i].run(*tuned_apps[i], *task_kinds()[i]);
+    return commands.run();
   } catch (const CLI::Success& e) {
     return app.exit(e, out, err);
   } catch (const CLI::ParseError& e) {
     return usage_error(app, e, err);
   } catch (const std::exception& e) {
-    const bool trial =
-        std::any_of(train_flags.begin(), train_flags.end(), [](auto& f) { return !f.trial.empty(); });
-    const int code = tell(e, err);
-    return trial && is_machine_fault(e) ? machine_fault : code;
+    return tell(e, err);
   }
-  return 2;
 }
 
 }  // namespace

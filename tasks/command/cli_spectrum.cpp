@@ -80,7 +80,7 @@ void SpectrumFlags::refuse_idle_flags() const {
   if (trained && dictionary != "fourier") refuse_idle(*app_, {"--seed"}, "a DEQ and " + what);
 }
 
-void SpectrumFlags::run(std::ostream& out) {
+int SpectrumFlags::run(std::ostream& out) {
   refuse_idle_flags();
   request.output = output;
   set_threads(threads);
@@ -88,6 +88,7 @@ void SpectrumFlags::run(std::ostream& out) {
     run_deq_spectrum(request, out);
   else
     run_spectrum(request, out);
+  return 0;
 }
 
 }  // namespace stillpoint

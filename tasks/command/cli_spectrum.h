@@ -13,7 +13,7 @@ struct SpectrumFlags {
   int threads = 0;
 
   void add_to(CLI::App& app);
-  void run(std::ostream& out);
+  int run(std::ostream& out);
 
  private:
   bool trained() const;  // whether the system is a run, not a textbook system

@@ -34,7 +34,7 @@ const MatArray& array_named(const std::vector<MatArray>& arrays, std::string_vie
   const auto has_name = [&](const MatArray& array) { return array.name == name; };
   require(arrays.size() == 2 && std::count_if(arrays.begin(), arrays.end(), has_name) == 1, "svhn: given ",
           file, " with ", arrays.size(), " arrays (", names,
-          "), expected X and y alone, fetch the published file");
+          "), expected only X and y, fetch the published file");
   return *std::find_if(arrays.begin(), arrays.end(), has_name);
 }
 

@@ -9,7 +9,7 @@
 
 namespace stillpoint::drawing {
 
-// steps: the value stays until the next x; limit: a line through points that are no data.
+// steps: the value stays until the next x; limit: a line through points that are not data.
 enum class Look { line, steps, limit, points };
 
 struct Series {

@@ -26,7 +26,7 @@ void DrawFlags::add_to(CLI::App& app) {
   app.add_option("--output", output, "the SVG file to write; default: CSV with the ending .svg");
 }
 
-void DrawFlags::run(std::ostream& out) const {
+int DrawFlags::run(std::ostream& out) const {
   const std::filesystem::path from(file);
   const std::filesystem::path to =
       output.empty() ? std::filesystem::path(from).replace_extension(".svg") : std::filesystem::path(output);
@@ -45,6 +45,7 @@ void DrawFlags::run(std::ostream& out) const {
                             : drawing::Look::line);
   write_atomically(to, drawing::svg_of({chart}));
   out << "written to " << shown(path_to_text(to)) << "\n";
+  return 0;
 }
 
 }  // namespace stillpoint

@@ -15,7 +15,7 @@ struct DrawFlags {
   std::vector<std::string> log;
 
   void add_to(CLI::App& app);
-  void run(std::ostream& out) const;
+  int run(std::ostream& out) const;
 };
 
 }  // namespace stillpoint

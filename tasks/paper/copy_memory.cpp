@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <variant>
 
 #include "engine/io/checkpoint.h"
 #include "kernels/host/host_memory.h"
@@ -17,8 +16,8 @@ namespace stillpoint {
 namespace {
 
 constexpr Index digits = 10, classes = 10, sequences_per_evaluation = 50;
-constexpr Index most_tokens = Index(1) << 22;   // per step: seconds of work for the default model
-constexpr Index equilibria_per_evaluation = 5;  // a solver's history is larger than a network's activations
+constexpr Index most_tokens = Index(1) << 22;  // per step: seconds of work for the default model
+constexpr Index equilibria_per_evaluation = 5;
 
 // The sums over positions from which the metrics are computed.
 struct Totals {
@@ -41,16 +40,14 @@ double token_loss(const double* logits, Index label) {
 class CopyMemory : public Task {
  public:
   CopyMemory(const CopyMemoryConfig& config, Device device);
-  ParamList params() override;
+  ParamList params() override { return model_->params(); }
   std::vector<Tensor> batch(Index step) const override;
   Tensor loss(const std::vector<Tensor>& batch) override;
   Evaluation evaluate(const std::string& split) override;
-  std::function<Metrics()> statistics() const override;
+  std::function<Metrics()> statistics() const override { return solver_metrics(*model_); }
 
  private:
-  const DeqTransformer* deq() const { return std::get_if<DeqTransformer>(&model_); }
   std::vector<Tensor> inputs_and_labels(const std::vector<Index>& rows) const;
-  Tensor logits(const Tensor& x) const;
   void add_totals(const std::vector<Index>& rows, Totals& totals) const;
 
   CopyMemoryConfig config_;
@@ -58,9 +55,7 @@ class CopyMemory : public Task {
   CopyMemoryData data_;
   Index training_count_;
   EpochOrder order_;
-  std::variant<SequenceSim, SequenceTcn, DeqTransformer> model_;
-  PendingReport forward_;  // of the latest loss
-  std::shared_ptr<PendingReport> adjoint_;
+  std::unique_ptr<Model> model_;
 };
 
 CopyMemory::CopyMemory(const CopyMemoryConfig& config, Device device)
@@ -71,23 +66,13 @@ CopyMemory::CopyMemory(const CopyMemoryConfig& config, Device device)
       training_count_(training_count(config)),
       order_{std::uint64_t(config.train.seed), training_count_, config.shuffle} {
   Initializer init(std::uint64_t(config.train.seed), options_);
-  if (config.model == "deq")
-    model_ = DeqTransformer(init, config.deq, classes);
-  else if (config.model == "tcn")
-    model_ = SequenceTcn(init, config.tcn, classes);
-  else
-    model_ = SequenceSim(init, config.tcn, config.head, classes, config.model == "two");
+  model_ = config.models.make(config.model, init, {.outputs = classes});
   facts_ = {.steps_per_epoch = (training_count_ + config.batch - 1) / config.batch,
-            .examples_per_step = std::min(config.batch, training_count_)};
-  // The penalty's second derivative copies masks from the host, which a graph cannot record.
-  facts_.recordable = deq() == nullptr || (config.deq.check_every == 0 && config.deq.jacobian_weight == 0);
+            .examples_per_step = std::min(config.batch, training_count_),
+            .recordable = model_->facts().recordable};
 }
 
-ParamList CopyMemory::params() {
-  return std::visit([](auto& model) { return params_of(model); }, model_);
-}
-
-// Returns x (n,1,length), or token ids (n,length) for the DEQ, and y (n length), on the CPU.
+// Returns x (n,1,length), or token ids (n,length) if the model takes those, and y (n length), on the CPU.
 std::vector<Tensor> CopyMemory::inputs_and_labels(const std::vector<Index>& rows) const {
   const Index length = data_.length;
   std::vector<float> x;
@@ -100,43 +85,30 @@ std::vector<Tensor> CopyMemory::inputs_and_labels(const std::vector<Index>& rows
   }
   const Index n = Index(rows.size());
   const Tensor labels = Tensor::from(y, {n * length});
-  if (deq() != nullptr)
+  if (model_->facts().tokens)
     return {Tensor::from(std::vector<std::int32_t>(x.begin(), x.end()), {n, length}), labels};
   return {Tensor::from(x, {n, 1, length}).to(options_.dtype), labels};
 }
 
-Tensor CopyMemory::logits(const Tensor& x) const {
-  return std::visit([&](const auto& model) { return model(x); }, model_);
-}
-
 std::vector<Tensor> CopyMemory::batch(Index step) const {
   std::vector<Tensor> inputs = inputs_and_labels(order_.batch(step, config_.batch));
-  if (deq() == nullptr || config_.deq.jacobian_weight == 0) return inputs;
-  Initializer probe(std::uint64_t(config_.train.seed) + std::uint64_t(step + 1) * 0x9E3779B97F4A7C15u,
+  const Index width = model_->facts().noise;
+  if (width == 0) return inputs;
+  Initializer noise(std::uint64_t(config_.train.seed) + std::uint64_t(step + 1) * 0x9E3779B97F4A7C15u,
                     {options_.dtype, Device::cpu});
-  inputs.push_back(probe.normal({inputs[0].dim(0), data_.length, config_.deq.d}, 1).detach());
+  inputs.push_back(noise.normal({inputs[0].dim(0), data_.length, width}, 1).detach());
   return inputs;
 }
 
 Tensor CopyMemory::loss(const std::vector<Tensor>& batch) {
-  if (deq() == nullptr) return softmax_cross_entropy(logits(batch[0]), batch[1]);
-  forward_ = {};  // frees its memory first, so that every recorded step uses the same memory
-  adjoint_ = nullptr;
-  const DeqValue value = deq()->value(batch[0], batch.size() > 2 ? batch[2] : Tensor());
-  forward_ = value.solution.forward;
-  adjoint_ = value.solution.adjoint;
-  const Tensor loss = softmax_cross_entropy(value.logits, batch[1]);
+  const Model::Value value = model_->train(batch[0], batch.size() > 2 ? batch[2] : Tensor());
+  const Tensor loss = softmax_cross_entropy(value.y, batch[1]);
   return value.penalty.defined() ? loss + value.penalty : loss;
-}
-
-std::function<Metrics()> CopyMemory::statistics() const {
-  if (deq() == nullptr) return {};
-  return [forward = forward_, adjoint = adjoint_] { return solver_metrics(forward, adjoint); };
 }
 
 void CopyMemory::add_totals(const std::vector<Index>& rows, Totals& totals) const {
   const Recording off(false);
-  const std::vector<double> z = logits(inputs_and_labels(rows)[0].to(options_.device)).values();
+  const std::vector<double> z = (*model_)(inputs_and_labels(rows)[0].to(options_.device)).values();
   for (std::size_t n = 0; n < rows.size(); ++n) {
     bool whole = true;
     for (Index t = 0; t < data_.length; ++t) {
@@ -164,7 +136,7 @@ Evaluation CopyMemory::evaluate(const std::string& split) {
   const Index end = row + (test ? config_.test_sequences : config_.valid_sequences);
   Totals totals;
   while (row < end) {
-    const Index most = deq() == nullptr ? sequences_per_evaluation : equilibria_per_evaluation;
+    const Index most = model_->facts().solves ? equilibria_per_evaluation : sequences_per_evaluation;
     std::vector<Index> rows(std::size_t(std::min(most, end - row)));
     std::iota(rows.begin(), rows.end(), row);
     row += Index(rows.size());
@@ -215,16 +187,21 @@ CopyMemoryConfig config_of(const std::filesystem::path& checkpoint, const std::v
   return config;
 }
 
-}  // namespace
+template <class M>
+M load_model(const CopyMemoryConfig& config, const std::filesystem::path& checkpoint) {
+  Initializer init(0, {dtype_of(config.train), Device::cpu});
+  const std::unique_ptr<Model> model = config.models.make(config.model, init, {.outputs = classes});
+  load_checkpoint(checkpoint, model->params(), nullptr);
+  return dynamic_cast<const ModelOf<M>&>(*model).get();
+}
 
-TrainedDeq load_copy_memory_deq(const std::filesystem::path& checkpoint, Index fit, Index held_out) {
+// Throws Error, too, if the sets are smaller.
+TrainedDeq load_deq(const std::filesystem::path& checkpoint, Index fit, Index held_out) {
   const CopyMemoryConfig c = config_of(checkpoint, {"deq"});
   require(fit <= c.train_sequences && held_out <= c.test_sequences, "copy-memory: given ", fit,
           " training and ", held_out, " test sequences to take, expected at most ", c.train_sequences,
           " and ", c.test_sequences, " of ", checkpoint.string());
-  Initializer init(0, {dtype_of(c.train), Device::cpu});
-  TrainedDeq trained{DeqTransformer(init, c.deq, classes), {}, {}, {}};
-  load_checkpoint(checkpoint, params_of(trained.model), nullptr);
+  TrainedDeq trained{load_model<DeqTransformer>(c, checkpoint), {}, {}, {}};
   const Index before_test = c.train_sequences + c.valid_sequences;
   const CopyMemoryData data =
       CopyMemoryData::make(before_test + held_out, c.blank, std::uint64_t(c.data_seed));
@@ -238,15 +215,9 @@ TrainedDeq load_copy_memory_deq(const std::filesystem::path& checkpoint, Index f
   return trained;
 }
 
-SequenceLift load_copy_memory_lift(const std::filesystem::path& checkpoint) {
-  const CopyMemoryConfig c = config_of(checkpoint, {"single", "two"});
-  Initializer init(0, {dtype_of(c.train), Device::cpu});
-  SequenceSim model(init, c.tcn, c.head, classes, c.model == "two");
-  load_checkpoint(checkpoint, params_of(model), nullptr);
-  return model.phi;
+SequenceLift load_lift(const std::filesystem::path& checkpoint) {
+  return load_model<SequenceSim>(config_of(checkpoint, {"single", "two"}), checkpoint).phi;
 }
-
-namespace {
 
 std::unique_ptr<Task> make_copy_memory(const CopyMemoryConfig& config, Device device) {
   const Index sequences = std::min(config.batch, training_count(config)), length = config.blank + 2 * digits;
@@ -255,18 +226,11 @@ std::unique_ptr<Task> make_copy_memory(const CopyMemoryConfig& config, Device de
   return std::make_unique<CopyMemory>(config, device);
 }
 
-std::vector<SelftestRow> selftest_rows(const SelftestPlaces&) {
-  // Longer solves would amplify rounding, because the history of Broyden's method decides its next step.
-  const Json small = {
-      {"blank", 30}, {"tcn_blocks", 4}, {"batch", 3}, {"solver_steps", 6}, {"adjoint_steps", 6}};
-  std::vector<SelftestRow> rows;
-  for (const char* const model : {"single", "two", "tcn", "deq"})
-    rows.push_back({.model = model,
-                    .settings = {{"train_sequences", 20}, {"valid_sequences", 1}, {"test_sequences", 1}},
-                    .small = small,
-                    .batch = "batch 1",
-                    .steps_on_cpu = 100});
-  return rows;
+SelftestRow selftest_row(const SelftestPlaces&) {
+  return {.settings = {{"train_sequences", 20}, {"valid_sequences", 1}, {"test_sequences", 1}},
+          .small = {{"blank", 30}, {"tcn_blocks", 4}, {"batch", 3}},
+          .batch = "batch 1",
+          .steps_on_cpu = 100};
 }
 
 }  // namespace
@@ -275,26 +239,9 @@ TaskRow<CopyMemoryConfig> copy_memory_task() {
   return {.name = "copy-memory",
           .summary = "recall ten digits after a long blank (paper, Table 1)",
           .make = make_copy_memory,
-          .uses = {{{"tcn_blocks", "tcn_channels", "tcn_kernel"}, {"model"}, {"single", "two", "tcn"}},
-                   {{"d_phi", "hidden", "fold"}, {"model"}, {"single", "two"}},
-                   {{"d_psi", "bandwidth"}, {"model"}, {"two"}},
-                   {{"deq_features", "deq_heads", "deq_inner", "deq_weight_norm", "solver", "adjoint_solver",
-                     "solver_steps", "adjoint_steps", "solver_tolerance", "adjoint_tolerance",
-                     "anderson_beta", "line_search", "gradient", "gradient_steps", "gradient_damping",
-                     "reuse_inverse", "jacobian_weight", "check_every"},
-                    {"model"},
-                    {"deq"}},
-                   {{"solver", "solver_steps", "solver_tolerance", "line_search"},
-                    {"gradient"},
-                    {"implicit", "phantom", "jfb"}},
-                   {{"adjoint_solver", "adjoint_steps", "adjoint_tolerance", "reuse_inverse"},
-                    {"gradient"},
-                    {"implicit"}},
-                   {{"gradient_steps"}, {"gradient"}, {"phantom", "unrolled", "reversible"}},
-                   {{"gradient_damping"}, {"gradient"}, {"phantom", "reversible"}},
-                   {{"line_search", "reuse_inverse"}, {"solver"}, {"broyden"}},
-                   {{"anderson_beta"}, {"solver", "adjoint_solver"}, {"anderson"}}},
-          .selftest = selftest_rows};
+          .models = &sequence_models(),
+          .selftest = selftest_row,
+          .spectrum = SpectrumSource{load_deq, load_lift}};
 }
 
 }  // namespace stillpoint

@@ -1,7 +1,6 @@
 // Copy memory (Bai, Kolter, Koltun 2018; SIM paper Table 1): recall ten digits after T blanks.
 #pragma once
-#include "models/deq.h"
-#include "models/sim.h"
+#include "models/model_family.h"
 #include "tasks/settings/registry.h"
 
 namespace stillpoint {
@@ -13,14 +12,11 @@ struct CopyMemoryConfig {
   std::int64_t train_sequences = 4500, valid_sequences = 500, test_sequences = 500;
   std::int64_t data_seed = 1111;
   bool shuffle = false, retrain = false;
-  TcnConfig tcn;
-  HeadConfig head;
-  DeqConfig deq;
+  ModelSettings models{sequence_models()};
 
   template <class F>
   void fields(F& f) {
-    f("model", model, "single- or two-tier SIM, only the TCN, or the DEQ-Transformer",
-      one_of({"single", "two", "tcn", "deq"}));
+    f("model", model, sequence_models().summary().c_str(), one_of(sequence_models().names()));
     f("blank", blank, "T, the blanks between the digits and their recall", between(1, most_long));
     f("batch", batch, "sequences per step", counted());
     f("train_sequences", train_sequences, "sequences to train on", counted());
@@ -29,9 +25,7 @@ struct CopyMemoryConfig {
     f("data_seed", data_seed, "seed of the digits", at_least(0));
     f("shuffle", shuffle, "visit the sequences of an epoch in a new order (the original does not)");
     f("retrain", retrain, "train on training and validation sequences together");
-    tcn.fields(f);
-    head.fields(f);
-    deq.fields(f);
+    models.fields(f);
     train.fields(f);
   }
 };
@@ -43,17 +37,6 @@ struct CopyMemoryData {
   std::vector<std::int32_t> y;  // (n, length)
   static CopyMemoryData make(Index sequences, Index blank, std::uint64_t seed);
 };
-
-// The DEQ-Transformer of a checkpoint, with the first sequences of its training and its test set. Loading
-// throws Error if the checkpoint holds another model or the sets are smaller.
-struct TrainedDeq {
-  DeqTransformer model;
-  Tensor fit, held_out;    // token ids int32 (n,length)
-  Tensor held_out_labels;  // int32 (n length)
-};
-TrainedDeq load_copy_memory_deq(const std::filesystem::path& checkpoint, Index fit, Index held_out);
-// Returns phi of a checkpoint's SIM. Throws Error if the checkpoint holds another model.
-SequenceLift load_copy_memory_lift(const std::filesystem::path& checkpoint);
 
 TaskRow<CopyMemoryConfig> copy_memory_task();
 

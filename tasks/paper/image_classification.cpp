@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <variant>
 
 #include "engine/io/checkpoint.h"
 #include "tasks/data/scale_image.h"
@@ -25,42 +24,12 @@ TensorOptions options_of(const ImageClassificationConfig& config, Device device)
   return {dtype_of(config.train), device};
 }
 
-// Returns the paper's channels for grey or colour images. They give the parameter counts of its Table 2.
-std::string paper_channels(const std::string& model, Index image_channels) {
-  const bool grey = image_channels == 1;
-  if (model == "sim") return grey ? "24" : "38";
-  if (model == "sim2") return grey ? "21" : "36";
-  if (model == "mondeq-single") return grey ? "56" : "81";
-  return grey ? "16,32,32" : "16,32,60";
-}
-
-using Model = std::variant<ImageSim, ConvMonDeq>;
-
-Model make_model(const ImageClassificationConfig& config, TensorOptions options) {
+std::unique_ptr<Model> make_model(const ImageClassificationConfig& config, TensorOptions options) {
   const DatasetInfo& info = dataset_info(config.dataset);
-  const bool tiers = config.model == "mondeq-multi", mondeq = tiers || config.model == "mondeq-single";
-  const std::string channels =
-      config.channels.empty() ? paper_channels(config.model, info.channels) : config.channels;
-  const std::vector<Index> numbers = parse_channels(channels);
-  require(tiers == (numbers.size() > 1), "image-classification: given channels ", channels, " for model ",
-          config.model, ", expected ", tiers ? "several numbers, as in 16,32,60" : "one number",
-          ", change channels or model");
   Initializer init(std::uint64_t(config.train.seed), options);
-  if (!mondeq)
-    return ImageSim(init, {info.channels, info.height, info.width}, numbers[0], config.head, classes,
-                    config.model == "sim2");
-  MonDeqConfig of_model = config.mondeq;
-  of_model.channels = channels;
-  return ConvMonDeq(init, of_model, info.channels, info.height, classes);
-}
-
-ParamList params_of_model(Model& model) {
-  return std::visit([](auto& m) { return params_of(m); }, model);
-}
-
-Tensor logits_of(const Model& model, const Tensor& x) {
-  if (const auto* const sim = std::get_if<ImageSim>(&model)) return (*sim)(x, false);
-  return std::get<ConvMonDeq>(model)(x);
+  return config.models.make(
+      config.model, init,
+      {.input = {info.channels, info.height, info.width}, .outputs = classes, .channels = config.channels});
 }
 
 // Counts of images: a row per label, a column per predicted class.
@@ -85,11 +54,15 @@ struct Totals {
 class ImageClassification : public Task {
  public:
   ImageClassification(const ImageClassificationConfig& config, Device device);
-  ParamList params() override { return params_of_model(model_); }
+  ParamList params() override { return model_->params(); }
   std::vector<Tensor> batch(Index step) const override { return typed(batches_->batch(step)); }
-  Tensor loss(const std::vector<Tensor>& batch) override;
-  void before_step(Index step, const std::vector<Tensor>& batch) override;
-  std::function<Metrics()> statistics() const override;
+  Tensor loss(const std::vector<Tensor>& batch) override {
+    return softmax_cross_entropy(model_->train(batch[0], {}).y, batch[1]);
+  }
+  void before_step(Index step, const std::vector<Tensor>& batch) override {
+    model_->before_step(step, facts_.steps_per_epoch, batch[0]);
+  }
+  std::function<Metrics()> statistics() const override { return solver_metrics(*model_); }
   Evaluation evaluate(const std::string& split) override;
   void write_results(const std::filesystem::path& folder, TensorBoardWriter*, Index) override;
 
@@ -107,9 +80,7 @@ class ImageClassification : public Task {
   Dataset data_;
   Split split_;
   std::unique_ptr<ImageBatches> batches_;
-  Model model_;
-  PendingReport forward_;  // from a monDEQ's latest loss
-  std::shared_ptr<PendingReport> adjoint_;
+  std::unique_ptr<Model> model_;
   Totals latest_;  // of the latest evaluation
 };
 
@@ -124,40 +95,11 @@ ImageClassification::ImageClassification(const ImageClassificationConfig& config
                                                                     .batch_size = config.batch,
                                                                     .augmented = config.augment})),
       model_(make_model(config, options_)) {
-  // A monDEQ's solver asks the device during the solve whether it has converged, which a graph cannot record.
   facts_ = {.steps_per_epoch = batches_->steps_per_epoch(),
             .examples_per_step = std::min(config.batch, Index(split_.train.size())),
-            .recordable = std::holds_alternative<ImageSim>(model_),
+            .recordable = model_->facts().recordable,
             .writes_results = true,
             .content = content_of(data_)};
-}
-
-Tensor ImageClassification::loss(const std::vector<Tensor>& batch) {
-  if (const auto* const sim = std::get_if<ImageSim>(&model_))
-    return softmax_cross_entropy((*sim)(batch[0], true), batch[1]);
-  const MonDeqValue value = std::get<ConvMonDeq>(model_).value(batch[0]);
-  forward_ = value.solution.forward;
-  adjoint_ = value.solution.adjoint;
-  return softmax_cross_entropy(value.logits, batch[1]);
-}
-
-// Tunes the step size at batch 30 and in the middle of every epoch, as Winston and Kolter 2020 do.
-void ImageClassification::before_step(Index step, const std::vector<Tensor>& batch) {
-  auto* const model = std::get_if<ConvMonDeq>(&model_);
-  const Index steps = facts_.steps_per_epoch, place = step % steps;
-  if (model == nullptr || !config_.tune_alpha || (place != 30 && place != steps / 2)) return;
-  model->step.set(tuned_step_size(model->step.get(), config_.mondeq.max_iterations,
-                                  [&](double alpha) { return model->iterations(batch[0], alpha); }));
-}
-
-std::function<Metrics()> ImageClassification::statistics() const {
-  const auto* const model = std::get_if<ConvMonDeq>(&model_);
-  if (model == nullptr) return {};
-  return [forward = forward_, adjoint = adjoint_, alpha = model->step.get()] {
-    Metrics metrics = solver_metrics(forward, adjoint);
-    metrics.emplace_back("alpha", alpha);
-    return metrics;
-  };
 }
 
 Evaluation ImageClassification::evaluate(const std::string& split) {
@@ -170,8 +112,7 @@ Evaluation ImageClassification::evaluate(const std::string& split) {
   latest_ = {};
   for (Index step = 0; step < batches.steps_per_epoch(); ++step) {
     const std::vector<Tensor> batch = typed(batches.batch(step));
-    const Tensor logits = logits_of(model_, batch[0].to(options_.device)),
-                 labels = batch[1].to(options_.device);
+    const Tensor logits = (*model_)(batch[0].to(options_.device)), labels = batch[1].to(options_.device);
     latest_.loss += softmax_cross_entropy(logits, labels).item() * double(labels.size());
     const std::vector<double> counts = confusion(labels, argmax(logits), classes).values();
     for (std::size_t i = 0; i < counts.size(); ++i)
@@ -213,7 +154,7 @@ std::vector<Prediction> predict(const Model& model, const ImageSet& set, const D
   const ImageBatches one(set, {0}, info, {.batch_size = 1, .shuffled = false, .prefetched = false});
   const Recording off(false);
   const Tensor x = one.batch(0)[0].to(options_of(config, device).dtype).to(device);
-  const std::vector<double> p = softmax(logits_of(model, x)).values();
+  const std::vector<double> p = softmax(model(x)).values();
   std::vector<Prediction> out;
   for (std::size_t c = 0; c < classes; ++c) out.push_back({info.classes[c], p[c]});
   std::stable_sort(out.begin(), out.end(),
@@ -233,11 +174,11 @@ std::vector<std::vector<Prediction>> predict_images(const std::filesystem::path&
   read_config(config, record.config, checkpoint.string());
   use_precision(config.train);
   const DatasetInfo& info = dataset_info(config.dataset);
-  Model model = make_model(config, options_of(config, device));
-  load_checkpoint(checkpoint, params_of_model(model), nullptr);
+  const std::unique_ptr<Model> model = make_model(config, options_of(config, device));
+  load_checkpoint(checkpoint, model->params(), nullptr);
   std::vector<std::vector<Prediction>> out;
   for (const Image& image : images)
-    out.push_back(predict(model, scaled_to(image, info, inverted), info, config, device));
+    out.push_back(predict(*model, scaled_to(image, info, inverted), info, config, device));
   return out;
 }
 
@@ -274,26 +215,11 @@ int print_predictions(const PredictRequest& request, std::ostream& out, std::ost
   return names.size() == request.inputs.size() ? 0 : 1;
 }
 
-std::vector<SelftestRow> selftest_rows(const SelftestPlaces& places) {
-  const Json settings = {{"dataset", "mnist"}, {"data", places.digits}};
-  // The number of iterations is fixed, because with a tolerance rounding would decide which one is the last.
-  const auto small = [](const char* channels, int batch) -> Json {
-    return {{"channels", channels}, {"batch", batch},   {"d_phi", 8},          {"d_psi", 10},
-            {"hidden", 6},          {"tolerance", 0.0}, {"max_iterations", 3}, {"tune_alpha", false}};
-  };
-  const SelftestRow sim{
-      .model = "sim", .settings = settings, .small = small("3", 6), .batch = "batch 128", .steps_on_cpu = 5};
-  const SelftestRow mondeq{.model = "mondeq-single",
-                           .settings = settings,
-                           .small = small("2", 2),
-                           .batch = "batch 128",
-                           .steps_on_cpu = 3,
-                           .recorded = false};
-  std::vector<SelftestRow> rows{sim, sim, mondeq, mondeq};
-  rows[1].model = "sim2";
-  rows[3].model = "mondeq-multi";
-  rows[3].small["channels"] = "1,2";
-  return rows;
+SelftestRow selftest_row(const SelftestPlaces& places) {
+  return {.settings = {{"dataset", "mnist"}, {"data", places.digits}},
+          .small = {{"channels", "3"}, {"batch", 6}, {"d_phi", 8}, {"d_psi", 10}, {"hidden", 6}},
+          .batch = "batch 128",
+          .steps_on_cpu = 3};
 }
 
 }  // namespace
@@ -302,13 +228,9 @@ TaskRow<ImageClassificationConfig> image_classification_task() {
   return {.name = "image-classification",
           .summary = "digits, clothes and small photographs (paper, Table 2)",
           .make = make_image_classification,
-          .uses = {{{"d_phi", "hidden", "fold"}, {"model"}, {"sim", "sim2"}},
-                   {{"d_psi", "bandwidth"}, {"model"}, {"sim2"}},
-                   {{"tune_alpha", "m", "alpha", "splitting", "tolerance", "max_iterations", "check_every"},
-                    {"model"},
-                    {"mondeq-single", "mondeq-multi"}}},
+          .models = &image_models(),
           .predict = print_predictions,
-          .selftest = selftest_rows};
+          .selftest = selftest_row};
 }
 
 }  // namespace stillpoint

@@ -1,7 +1,6 @@
 // Image classification (SIM paper Table 2): MNIST, Fashion-MNIST, CIFAR-10 and SVHN.
 #pragma once
-#include "models/image_sim.h"
-#include "models/mondeq.h"
+#include "models/model_family.h"
 #include "tasks/data/image_batches.h"
 #include "tasks/io/image.h"
 #include "tasks/settings/registry.h"
@@ -14,14 +13,12 @@ struct ImageClassificationConfig {
   std::filesystem::path data;
   std::string channels;
   std::int64_t batch = 128;
-  bool retrain = false, augment = false, tune_alpha = true;
-  HeadConfig head{.d = 50, .psi = 104, .bandwidth = 10, .hidden = 32};
-  MonDeqConfig mondeq;
+  bool retrain = false, augment = false;
+  ModelSettings models{image_models()};
 
   template <class F>
   void fields(F& f) {
-    f("model", model, "single- or two-tier SIM, monDEQ of a single convolution or of more than one tier",
-      one_of({"sim", "sim2", "mondeq-single", "mondeq-multi"}));
+    f("model", model, image_models().summary().c_str(), one_of(image_models().names()));
     f("dataset", dataset, "name of the data set", one_of({"cifar10", "svhn", "mnist", "fashion-mnist"}));
     f("data", data, "folder (for cifar10 also the archive) of the data set's files; empty: $STILLPOINT_DATA");
     f("batch", batch, "images per step", counted());
@@ -29,10 +26,7 @@ struct ImageClassificationConfig {
       "channels of phi's convolutions, or of monDEQ's state, as in 16,32,60 for tiers; empty: the paper's");
     f("retrain", retrain, "train on training and validation images together");
     f("augment", augment, "flip and crop training images at random, differently in every epoch");
-    head.fields(f);
-    f("tune_alpha", tune_alpha,
-      "monDEQ: halve the step size twice an epoch as long as that saves iterations");
-    mondeq.fields(f);
+    models.fields(f);
     train.fields(f);
   }
 };

@@ -8,6 +8,7 @@
 #include "tasks/io/image.h"
 #include "tasks/training/content.h"
 #include "tasks/training/order.h"
+#include "tasks/training/solver_metrics.h"
 
 namespace stillpoint {
 namespace {
@@ -48,14 +49,15 @@ std::uint8_t to_byte(double value) { return std::uint8_t(std::lround(255 * std::
 class ImageRegression : public Task {
  public:
   ImageRegression(const ImageRegressionConfig& config, Device device);
-  ParamList params() override { return params_of(model_); }
+  ParamList params() override { return model_->params(); }
   std::vector<Tensor> batch(Index step) const override;
   void take_share(Index first, Index last) override {
     share_ = {slice(train_.x, {first, 0}, {last, 2}), slice(train_.y, {first, 0}, {last, 3})};
   }
+  std::function<Metrics()> statistics() const override { return solver_metrics(*model_); }
   Tensor loss(const std::vector<Tensor>& batch) override {
-    return batch.empty() ? mean_squared_error(model_(share_.x), share_.y)
-                         : mean_squared_error(model_(batch[0]), batch[1]);
+    return batch.empty() ? mean_squared_error(model_->train(share_.x, {}).y, share_.y)
+                         : mean_squared_error(model_->train(batch[0], {}).y, batch[1]);
   }
   Evaluation evaluate(const std::string& split) override;
   void write_results(const std::filesystem::path& folder, TensorBoardWriter* tensorboard,
@@ -70,7 +72,7 @@ class ImageRegression : public Task {
   PixelGrid train_, valid_, test_, share_;  // share_: the pixels on which this rank's full-batch steps train
   PixelGrid on_host_;                       // a copy of train_, if batches are drawn from it
   EpochOrder order_;
-  CoordinateSim model_;
+  std::unique_ptr<Model> model_;
 };
 
 ImageRegression::ImageRegression(const ImageRegressionConfig& config, Device device)
@@ -95,11 +97,12 @@ ImageRegression::ImageRegression(const ImageRegressionConfig& config, Device dev
   valid_ = make_grid(image_, {0, 2, 1, 2}, options_);
   test_ = make_grid(image_, {1, 2, 1, 2}, options_);
   Initializer init(std::uint64_t(config.train.seed), options_);
-  model_ = CoordinateSim(init, config.model, config.phi_hidden, config.head);
+  model_ = config.models.make(config.model, init, {.outputs = 3});
   const Index pixels = train_.x.dim(0), each = batch_ == 0 ? pixels : std::min(batch_, pixels);
   facts_ = {.steps_per_epoch = (pixels + each - 1) / each,
             .examples_per_step = each,
             .splits = {"train", "valid", "test"},
+            .recordable = model_->facts().recordable,
             .writes_results = true,
             .content = content_of(image_),
             .note = image_.note.empty() ? "" : "the picture is " + image_.note};
@@ -117,7 +120,7 @@ std::vector<double> ImageRegression::predict(const Tensor& x) const {
   std::vector<double> out;
   for (Index first = 0; first < x.dim(0); first += positions_per_prediction) {
     const Index last = std::min(first + positions_per_prediction, x.dim(0));
-    const std::vector<double> part = model_(slice(x, {first, 0}, {last, 2})).values();
+    const std::vector<double> part = (*model_)(slice(x, {first, 0}, {last, 2})).values();
     out.insert(out.end(), part.begin(), part.end());
   }
   return out;
@@ -156,16 +159,11 @@ std::unique_ptr<Task> make_image_regression(const ImageRegressionConfig& config,
   return std::make_unique<ImageRegression>(config, device);
 }
 
-std::vector<SelftestRow> selftest_rows(const SelftestPlaces& places) {
-  const Json small = {{"phi_hidden", 24}, {"d_phi", 20}, {"d_psi", 80}, {"hidden", 24}};
-  std::vector<SelftestRow> rows;
-  for (const char* const model : {"single", "two", "rff"})
-    rows.push_back({.model = model,
-                    .settings = {{"image", places.picture}},
-                    .small = small,
-                    .batch = "65,536 points",
-                    .steps_on_cpu = 5});
-  return rows;
+SelftestRow selftest_row(const SelftestPlaces& places) {
+  return {.settings = {{"image", places.picture}},
+          .small = {{"phi_hidden", 24}, {"d_phi", 20}, {"d_psi", 80}, {"hidden", 24}},
+          .batch = "65,536 points",
+          .steps_on_cpu = 5};
 }
 
 }  // namespace
@@ -174,9 +172,8 @@ TaskRow<ImageRegressionConfig> image_regression_task() {
   return {.name = "image-regression",
           .summary = "colours of a picture from its coordinates (paper, Table 3)",
           .make = make_image_regression,
-          .uses = {{{"phi_hidden", "d_phi"}, {"model"}, {"single", "two"}},
-                   {{"d_psi", "bandwidth"}, {"model"}, {"two", "rff"}}},
-          .selftest = selftest_rows};
+          .models = &coordinate_models(),
+          .selftest = selftest_row};
 }
 
 }  // namespace stillpoint

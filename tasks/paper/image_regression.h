@@ -1,7 +1,7 @@
 // Image regression (Tancik et al. 2020; SIM paper Table 3): learns colours from coordinates, on a quarter of
 // the pixels, or on half of them once the settings are chosen.
 #pragma once
-#include "models/sim.h"
+#include "models/model_family.h"
 #include "tasks/settings/registry.h"
 
 namespace stillpoint {
@@ -11,19 +11,18 @@ struct ImageRegressionConfig {
       .epochs = 2000, .lr = 1e-3, .log_every = 10, .evaluate_every = 100, .checkpoint_every = 100};
   std::string model = "rff", background = "white";
   std::filesystem::path image;
-  std::int64_t phi_hidden = 256, batch = 0;
+  std::int64_t batch = 0;
   bool retrain = false;
-  HeadConfig head{.d = 256, .psi = 256, .bandwidth = 0.05, .hidden = 256};
+  ModelSettings models{coordinate_models()};
 
   template <class F>
   void fields(F& f) {
-    f("model", model, "single-tier, two-tier or RFF-only SIM", one_of({"single", "two", "rff"}));
+    f("model", model, coordinate_models().summary().c_str(), one_of(coordinate_models().names()));
     f("image", image, "PNG or JPEG file to learn");
     f("background", background, "colour behind transparent pixels: white, black, grey or #RRGGBB");
     f("batch", batch, "pixels per step, drawn again in every epoch; 0: all, as in the paper", counted(0));
     f("retrain", retrain, "train on training and validation pixels together");
-    f("phi_hidden", phi_hidden, "h, hidden units of the lift phi (single, two)", wide());
-    head.fields(f);
+    models.fields(f);
     train.fields(f);
   }
 };

@@ -37,7 +37,7 @@ def say(text):
 
 
 def is_special(path):
-    """Returns whether the path exists and is no regular file. Opening a pipe would wait for its other end."""
+    """Returns whether the path exists and is not a regular file. Opening a pipe would wait for its other end."""
     return os.path.exists(path) and not os.path.isfile(path)
 
 

@@ -81,7 +81,7 @@ def name_of(url):
 
 def refuse_special(path):
     if is_special(path):
-        fail(f"given {path}, which is no regular file, expected the file of a study; name another storage")
+        fail(f"given {path}, which is not a regular file, expected the file of a study; name another storage")
 
 
 def open_storage(plan):

@@ -100,7 +100,7 @@ class TrialRun:
     def rows(self):
         """Yields new rows of the validation set. A resumed run first cuts its log back, so that known steps come again."""
         if is_special(self.metrics):
-            raise OSError(f"{self.metrics} is no regular file, expected one; move it away")
+            raise OSError(f"{self.metrics} is not a regular file, expected one; move it away")
         with contextlib.suppress(FileNotFoundError), open(self.metrics, "rb") as file:
             found = os.fstat(file.fileno())
             if self.file != found.st_ino or found.st_size < self.offset:

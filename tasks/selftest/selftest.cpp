@@ -56,8 +56,8 @@ class Report {
   // Returns whether all passed.
   bool end() {
     require(done_ > 0, "selftest: given --only ", request_.only,
-            ", expected a pattern of a check such as 'op *' or ",
-            "'model copy-memory *', run selftest without it to see their names");
+            ", expected a pattern of a check such as 'op *' or 'model ", task_kinds()[0]->name(),
+            " *', run selftest without it to see their names");
     const std::string precision = kernels::name_of(request_.precision);
     const std::string where = text(" on ", name_of(request_.device),
                                    request_.precision == Precision::float32 ? "" : " in " + precision);
@@ -177,7 +177,7 @@ void check_models(const SelftestRequest& request, Report& report) {
                      text(steps, " losses within ", difference, " of ",
                           device == Device::cpu ? "float64" : "the CPU's")};
     });
-    if (device == Device::cpu || !c.row.recorded) continue;
+    if (device == Device::cpu || !kind.make(config, Device::cpu)->facts().recordable) continue;
     report.check(text("graph ", c.name()), [&] {
       const FirstSteps& recorded = here();
       const kernels::ScopedPrecision scope(request.precision);

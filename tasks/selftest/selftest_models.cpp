@@ -49,18 +49,18 @@ SelftestFiles::SelftestFiles(int side, Index train_digits) {
 std::vector<SelftestModel> selftest_models(const SelftestFiles& files) {
   std::vector<SelftestModel> models;
   for (const TaskKind* kind : task_kinds())
-    if (kind->selftest() != nullptr)
-      for (SelftestRow& row : kind->selftest()({files.picture(), files.digits()}))
-        models.push_back({kind, std::move(row)});
+    if (const std::optional<SelftestRow> row = kind->selftest({files.picture(), files.digits()}))
+      for (const std::string& model : kind->models()->names()) models.push_back({kind, model, *row});
   return models;
 }
 
 Json SelftestModel::full_config() const {
-  return kind->resolve({{{{"model", row.model}}, "selftest"}, {row.settings, "selftest"}});
+  return kind->resolve({{{{"model", model}}, "selftest"}, {row.settings, "selftest"}});
 }
 
 Json SelftestModel::small_config() const {
-  return kind->resolve({{full_config(), "selftest"}, {row.small, "selftest"}});
+  return kind->resolve(
+      {{full_config(), "selftest"}, {row.small, "selftest"}, {kind->models()->small(model), "selftest"}});
 }
 
 }  // namespace stillpoint

@@ -27,8 +27,9 @@ ImageSet bar_digits(Index count, Index phase);
 
 struct SelftestModel {
   const TaskKind* kind;
+  std::string model;
   SelftestRow row;
-  std::string name() const { return text(kind->name(), " ", row.model); }
+  std::string name() const { return text(kind->name(), " ", model); }
   Json full_config() const;
   Json small_config() const;
 };

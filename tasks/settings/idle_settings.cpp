@@ -7,14 +7,12 @@ namespace stillpoint {
 namespace {
 
 // Settings of training, which every task has.
-const std::vector<SettingUse>& common_uses() {
-  static const std::vector<SettingUse> all{
-      {{"beta1", "beta2", "eps"}, {"optimiser"}, {"adam"}},
-      {{"momentum"}, {"optimiser"}, {"sgd"}},
-      {{"beta1"}, {"schedule"}, {"constant", "step", "cosine"}},  // 1cycle changes beta1
-      {{"step_epochs"}, {"schedule"}, {"step"}},
-      {{"precision"}, {"dtype"}, {"float32"}}};
-  return all;
+std::vector<SettingUse> common_uses() {
+  return {{{"beta1", "beta2", "eps"}, {"optimiser"}, {"adam"}},
+          {{"momentum"}, {"optimiser"}, {"sgd"}},
+          {{"beta1"}, {"schedule"}, {"constant", "step", "cosine"}},  // 1cycle changes beta1
+          {{"step_epochs"}, {"schedule"}, {"step"}},
+          {{"precision"}, {"dtype"}, {"float32"}}};
 }
 
 bool holds(const std::vector<std::string>& list, const std::string& word) {
@@ -37,12 +35,13 @@ void require_used(const SettingUse& use, const std::string& setting, const std::
 
 void refuse_idle_settings(const TaskKind& kind, const std::vector<SettingsLayer>& layers, const Json& config,
                           const std::set<std::string>& open) {
+  std::vector<SettingUse> uses = common_uses();
+  for (SettingUse& use : kind.uses()) uses.push_back(std::move(use));
   for (const SettingsLayer& layer : layers) {
     if (layer.values != Written::spelled) continue;
     for (const auto& [setting, value] : layer.object.items())
-      for (const auto* const uses : {&common_uses(), &kind.uses()})
-        for (const SettingUse& use : *uses)
-          if (holds(use.settings, setting)) require_used(use, setting, layer.source, config, open);
+      for (const SettingUse& use : uses)
+        if (holds(use.settings, setting)) require_used(use, setting, layer.source, config, open);
   }
 }
 

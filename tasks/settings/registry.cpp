@@ -48,6 +48,13 @@ const TaskKind& task_kind(std::string_view name) {
   fail("task: given '", shown(name), "', expected one of ", join(names), did_you_mean(name, names));
 }
 
+std::string tasks_with(const std::function<bool(const TaskKind&)>& has) {
+  std::vector<std::string> names;
+  for (const TaskKind* kind : task_kinds())
+    if (has(*kind)) names.push_back(kind->name());
+  return join(names);
+}
+
 std::string name_of_run(const TaskKind& kind, const Json& config) {
   const auto model = config.find("model");
   return model == config.end() ? kind.name() : text(kind.name(), "-", model->get<std::string>());

@@ -2,11 +2,14 @@
 // own.
 #pragma once
 #include <memory>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "models/deq.h"
+#include "models/sim.h"
 #include "tasks/training/task.h"
 
 namespace stillpoint {
@@ -16,11 +19,6 @@ struct SettingsLayer {
   Json object;
   std::string source;  // errors name it
   Written values = Written::json;
-};
-
-// These settings do something only if one of `owners`, settings of text, has one of `values`.
-struct SettingUse {
-  std::vector<std::string> settings, owners, values;
 };
 
 // What `stillpoint predict` was given.
@@ -38,16 +36,25 @@ using Predict = int (*)(const PredictRequest& request, std::ostream& out, std::o
 struct SelftestPlaces {
   std::string picture, digits;
 };
-// How the self-test runs a model of a task.
+// How the self-test runs the models of a task.
 struct SelftestRow {
-  std::string model;
-  Json settings;         // beside the task's own sizes, which are the paper's
-  Json small;            // over them: sizes that take a second on the CPU
-  const char* batch;     // the task's own batch size, in words
-  Index steps_on_cpu;    // that are timed
-  bool recorded = true;  // whether its steps can be replayed as one graph
+  Json settings;       // beside the task's own sizes, which are the paper's
+  Json small;          // over them: sizes that take a second on the CPU; a model's own come on top
+  const char* batch;   // the task's own batch size, in words
+  Index steps_on_cpu;  // that are timed
 };
-using SelftestRows = std::vector<SelftestRow> (*)(const SelftestPlaces& places);
+
+// The DEQ-Transformer of a checkpoint, with the first sequences of its training and its test set.
+struct TrainedDeq {
+  DeqTransformer model;
+  Tensor fit, held_out;    // token ids int32 (n,length)
+  Tensor held_out_labels;  // int32 (n length)
+};
+// What `spectrum` asks of a task. Both throw Error if the checkpoint holds another model.
+struct SpectrumSource {
+  TrainedDeq (*deq)(const std::filesystem::path& checkpoint, Index fit, Index held_out);
+  SequenceLift (*lift)(const std::filesystem::path& checkpoint);
+};
 
 // What a task is, once for every command. Config is a struct with fields(f), a `train` of TrainConfig among
 // them. Settings of certain names get flags of their own: `model`, which names the runs, too, `dataset`, and
@@ -56,9 +63,12 @@ template <class Config>
 struct TaskRow {
   const char *name, *summary;
   std::unique_ptr<Task> (*make)(const Config& config, Device device);
-  std::vector<SettingUse> uses = {};
-  Predict predict = nullptr;        // null: the task has no predictions
-  SelftestRows selftest = nullptr;  // null: the self-test leaves the task out
+  ModelFamily* models = nullptr;      // of which its setting `model` is one; null: it has only one model
+  std::vector<SettingUse> uses = {};  // beside the models' own
+  Predict predict = nullptr;          // null: the task has no predictions
+  SelftestRow (*selftest)(const SelftestPlaces& places) =
+      nullptr;                                  // of its `models`; null: it leaves them out
+  std::optional<SpectrumSource> spectrum = {};  // empty: `spectrum` cannot read its runs
 };
 
 class TaskKind {
@@ -71,9 +81,11 @@ class TaskKind {
   virtual Json resolve(const std::vector<SettingsLayer>& layers) const = 0;
   virtual TrainConfig train_config(const Json& config) const = 0;
   virtual std::unique_ptr<Task> make(const Json& config, Device device) const = 0;
-  virtual const std::vector<SettingUse>& uses() const = 0;
+  virtual const ModelFamily* models() const = 0;
+  virtual std::vector<SettingUse> uses() const = 0;
   virtual Predict predict() const = 0;
-  virtual SelftestRows selftest() const = 0;
+  virtual std::optional<SelftestRow> selftest(const SelftestPlaces& places) const = 0;
+  virtual const std::optional<SpectrumSource>& spectrum() const = 0;
 
   bool has(const char* setting) const { return resolve({}).contains(setting); }
   // Whether it reads files, which may move.
@@ -101,9 +113,17 @@ class TaskKindOf : public TaskKind {
   std::unique_ptr<Task> make(const Json& config, Device device) const override {
     return row_.make(parse(config), device);
   }
-  const std::vector<SettingUse>& uses() const override { return row_.uses; }
+  const ModelFamily* models() const override { return row_.models; }
+  std::vector<SettingUse> uses() const override {
+    std::vector<SettingUse> uses = row_.models ? row_.models->uses() : std::vector<SettingUse>();
+    uses.insert(uses.end(), row_.uses.begin(), row_.uses.end());
+    return uses;
+  }
   Predict predict() const override { return row_.predict; }
-  SelftestRows selftest() const override { return row_.selftest; }
+  std::optional<SelftestRow> selftest(const SelftestPlaces& places) const override {
+    return row_.selftest ? std::optional(row_.selftest(places)) : std::nullopt;
+  }
+  const std::optional<SpectrumSource>& spectrum() const override { return row_.spectrum; }
 
  private:
   static Config parse(const Json& json) {
@@ -130,5 +150,7 @@ Json without_places(Json settings);
 
 const std::vector<const TaskKind*>& task_kinds();
 const TaskKind& task_kind(std::string_view name);  // throws Error, with the nearest name, if unknown
+// Returns the names of the tasks that have something, for help and errors.
+std::string tasks_with(const std::function<bool(const TaskKind&)>& has);
 
 }  // namespace stillpoint

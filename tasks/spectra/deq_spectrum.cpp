@@ -8,10 +8,10 @@
 #include "solvers/koopman/principal_basis.h"
 #include "solvers/koopman/systems.h"
 #include "tasks/drawing/chart.h"
-#include "tasks/paper/copy_memory.h"
+#include "tasks/settings/registry.h"
 #include "tasks/spectra/spectrum_command.h"
 #include "tasks/spectra/spectrum_files.h"
-#include "tasks/training/train.h"
+#include "tasks/training/run_folder.h"
 
 namespace stillpoint {
 namespace {
@@ -66,6 +66,15 @@ Tensor equilibria(const DeqTransformer& model, const Tensor& ids) {
   return stacked(parts, 0, parts.size());
 }
 
+const SpectrumSource& source_of(const std::filesystem::path& checkpoint) {
+  const std::string task = find_checkpoint(checkpoint).record.task;
+  const auto& source = task_kind(task).spectrum();
+  require(source.has_value(), "spectrum: given ", checkpoint.string(), ", a checkpoint of ", task,
+          ", expected one of ", tasks_with([](const TaskKind& kind) { return kind.spectrum().has_value(); }),
+          ", choose another");
+  return *source;
+}
+
 // Holds what does not depend on the dictionary: trajectories and solutions in principal coordinates.
 class Experiment {
  public:
@@ -99,18 +108,18 @@ class Experiment {
   double mean_error_ = 0, residual_ = 0, distance_ = 0;
 };
 
-Experiment::Experiment(const SpectrumRequest& request, std::ostream& out)
-    : request_(request),
-      trained_(load_copy_memory_deq(checkpoint_of(request.system), request.trajectories, request.held_out)) {
+Experiment::Experiment(const SpectrumRequest& request, std::ostream& out) : request_(request) {
+  const std::filesystem::path run = checkpoint_of(request.system);
+  const SpectrumSource& source = source_of(run);
+  trained_ = source.deq(run, request.trajectories, request.held_out);
   const Recording off(false);
   const DeqTransformer& model = trained_.model;
   const Index tokens = model.embedding.dim(0), n = trained_.fit.dim(0);
   std::optional<SequenceLift> phi;
-  if (!request.phi.empty()) phi = load_copy_memory_lift(checkpoint_of(request.phi));
+  if (!request.phi.empty()) phi = source.lift(checkpoint_of(request.phi));
   out << "solving for " << n << " + " << request.held_out << " inputs" << std::endl;
   const Tensor fit_solution = equilibria(model, trained_.fit);
   solution_ = equilibria(model, trained_.held_out);
-
   const Tensor fit_x = inputs_of(trained_.fit, tokens, phi);
   x_ = principal_basis(fit_x, n);
   fit_x_ = x_.coordinates(fit_x);

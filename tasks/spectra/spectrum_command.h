@@ -31,7 +31,7 @@ struct SpectrumRequest {
 // Writes spectrum.json, eigenvalues.csv and spectrum.svg to `output`, a summary to `out`.
 void run_spectrum(SpectrumRequest request, std::ostream& out);
 
-// Does the same for the cell z <- f(z, x) of a copy-memory DEQ with inputs x (paper, section 3, eq. 3-7). For
+// Does the same for the cell z <- f(z, x) of a trained DEQ with inputs x (paper, section 3, eq. 3-7). For
 // every size it reports a Koopman matrix of the features phi(z, x), its case, and the error of r(V U phi(z_0,
 // x)), the projection on its eigenvalue 1, against the solver's z* for inputs that the fit has not seen. For
 // comparison it reports the errors of the best linear map from phi(z_0, x) to z*, of the mean of z*, and of

@@ -15,14 +15,21 @@ Index add_report(const std::string& name, const SolveReport& report, Metrics& me
   return report.steps;
 }
 
+Metrics metrics_of(const SolverReports& reports) {
+  Metrics metrics;
+  Index evaluations = add_report("forward", reports.forward.read(), metrics);
+  if (reports.adjoint != nullptr) evaluations += add_report("adjoint", reports.adjoint->read(), metrics);
+  metrics.emplace_back("evaluations", double(evaluations));
+  metrics.insert(metrics.end(), reports.settings.begin(), reports.settings.end());
+  return metrics;
+}
+
 }  // namespace
 
-Metrics solver_metrics(const PendingReport& forward, const std::shared_ptr<PendingReport>& adjoint) {
-  Metrics metrics;
-  Index evaluations = add_report("forward", forward.read(), metrics);
-  if (adjoint != nullptr) evaluations += add_report("adjoint", adjoint->read(), metrics);
-  metrics.emplace_back("evaluations", double(evaluations));
-  return metrics;
+std::function<Metrics()> solver_metrics(const Model& model) {
+  const std::optional<SolverReports> reports = model.reports();
+  if (!reports) return {};
+  return [reports = *reports] { return metrics_of(reports); };
 }
 
 }  // namespace stillpoint

@@ -1,14 +1,14 @@
 // Turns the reports of a training step's solvers into metrics.
 #pragma once
-#include <memory>
+#include <functional>
 
-#include "solvers/fixed_point/fixed_point.h"
-#include "tasks/training/task.h"
+#include "models/model_family.h"
 
 namespace stillpoint {
 
-// Returns steps, largest residual and share of converged samples of the forward and, unless null, the adjoint
-// solve, and the total of their evaluations. Waits for the device.
-Metrics solver_metrics(const PendingReport& forward, const std::shared_ptr<PendingReport>& adjoint);
+// Returns a function that reads what the model's solvers did in the latest step: steps, largest residual and
+// share of converged samples of the forward and, unless null, the adjoint solve, the total of their
+// evaluations, and the settings that change. It waits for the device. Empty if the model has no solvers.
+std::function<Metrics()> solver_metrics(const Model& model);
 
 }  // namespace stillpoint

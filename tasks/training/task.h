@@ -9,11 +9,10 @@
 
 #include "engine/config.h"
 #include "engine/params.h"
+#include "models/model_family.h"
 #include "tasks/io/metrics.h"
 
 namespace stillpoint {
-
-using Metrics = std::vector<std::pair<std::string, double>>;  // the first is the headline
 
 // What does not change while a task lives. Its constructor fills it in.
 struct TaskFacts {

@@ -338,7 +338,7 @@ TEST_CASE("svhn: a file cut or changed at any byte is refused or read, and never
       const std::string message = error_text([&] { read_svhn(path, 2); });
       const bool counts = test::contains(message, text("with ", n, " bytes, expected at least "));
       const bool ends_between =
-          test::contains(message, "arrays (") && test::contains(message, "expected X and y alone");
+          test::contains(message, "arrays (") && test::contains(message, "expected only X and y");
       REQUIRE((counts || ends_between));
     }
     for (std::size_t n = 0; n < whole.size(); ++n)
@@ -350,7 +350,7 @@ TEST_CASE("svhn: a file cut or changed at any byte is refused or read, and never
         if (compressed) {  // zlib's checksum finds the bit
           check_equal_or_refused(set, read);
         } else {
-          test::error_of([&] { read(); });  // a changed pixel is no error
+          test::error_of([&] { read(); });  // a changed pixel is not an error
         }
       }
   }
@@ -364,7 +364,7 @@ TEST_CASE("svhn: other arrays, sizes, versions and labels are refused", "[data][
     test::write_svhn(path, images, options);
     return error_text([&] { read_svhn(path, 5); });
   };
-  CHECK_THAT(error(set, {.x_name = "Z"}), mentions("('Z', 'y')", "expected X and y alone"));
+  CHECK_THAT(error(set, {.x_name = "Z"}), mentions("('Z', 'y')", "expected only X and y"));
   CHECK_THAT(error(set, {.extra = "z"}), mentions("3 arrays ('X', 'y', 'z')"));
   CHECK_THAT(error(sample_images(12, 3, 5, 6), {}), mentions("X of 5 x 6 x 3 x 12", "5 x 5 x 3 x n"));
   CHECK_THAT(error(sample_images(12, 4, 5, 5), {}), mentions("X of 5 x 5 x 4 x 12"));

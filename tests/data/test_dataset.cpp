@@ -143,7 +143,7 @@ TEST_CASE("load_dataset: what is missing is named, with where it is published", 
              mentions("absent", "STILLPOINT_DATA", "does not exist"));
 }
 
-TEST_CASE("load_dataset: CIFAR-10 takes whole official files alone", "[data][cifar]") {
+TEST_CASE("load_dataset: CIFAR-10 takes only whole official files", "[data][cifar]") {
   const TempDir dir;
   const std::filesystem::path folder = dir / "cifar-10-batches-bin";
   std::filesystem::create_directories(folder);

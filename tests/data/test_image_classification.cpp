@@ -170,7 +170,7 @@ TEST_CASE("pictures are scaled by areas", "[classification]") {
   CHECK(int(one.pixels[3071]) == 30);
 }
 
-TEST_CASE("wrong input of image classification is told", "[classification]") {
+TEST_CASE("wrong input of image classification is refused in words", "[classification]") {
   const TempDir data, empty;
   test::write_bar_mnist(data.path(), 160, 40);
   CHECK_THAT(error_text([&] { train_in(empty / "run", settings(empty)); }),

@@ -175,7 +175,7 @@ TEST_CASE("running statistics take a tenth of the batch's, with an unbiased vari
   CHECK(std::abs(v[1] - (1.8 + 0.1 * 5 * 6 / 5)) <= 4 * eps * 4);
 }
 
-TEST_CASE("batch norm passes a NaN on to its channel alone", "[batch_norm]") {
+TEST_CASE("batch norm passes a NaN on only to its channel", "[batch_norm]") {
   Tensor x = Tensor::full({2, 2, 2, 2}, 1);
   Doubles values = x.values();
   values[0] = not_a_number;

@@ -74,7 +74,7 @@ TEST_CASE("a checkpoint of another model is refused and changes nothing", "[chec
   load_checkpoint(path, params_of(wide), nullptr);  // an evaluation needs no optimiser
 }
 
-TEST_CASE("a safetensors file that is no checkpoint is refused", "[checkpoint]") {
+TEST_CASE("a safetensors file that is not a checkpoint is refused", "[checkpoint]") {
   const test::TempDir folder;
   const auto path = folder.path() / "other.safetensors";
   save_safetensors(path, {}, {});
@@ -106,7 +106,7 @@ TEST_CASE("a checkpoint with any bit flipped is refused", "[checkpoint]") {
   load_checkpoint(path, params, nullptr);
 }
 
-TEST_CASE("a checkpoint of before there were sums is read, one whose sum was taken away is not",
+TEST_CASE("a checkpoint from before there were sums is read, one whose sum was removed is not",
           "[checkpoint]") {
   const test::TempDir folder;
   const auto path = folder.path() / "c.safetensors";

@@ -44,7 +44,7 @@ TEST_CASE("uniform and normal fills have their moments and bounds", "[random]") 
   CHECK(fourth == Approx(48).epsilon(0.05));
 }
 
-TEST_CASE("draws depend on seed and order alone, not on threads or dtype", "[random]") {
+TEST_CASE("draws depend only on seed and order, not on threads or dtype", "[random]") {
   const auto draw = [](std::uint64_t seed, int threads, DType dtype) {
     const int before = kernels::thread_count();
     kernels::set_thread_count(threads);

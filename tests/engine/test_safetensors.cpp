@@ -105,7 +105,7 @@ TEST_CASE("safetensors: a file that is shortened while it is read is an Error", 
                  "it was shortened while it was read"));
 }
 
-TEST_CASE("safetensors: an entry that cannot be saved leaves the old file alone", "[safetensors]") {
+TEST_CASE("safetensors: an entry that cannot be saved does not change the old file", "[safetensors]") {
   const test::TempDir dir;
   const auto path = dir / "m";
   write_atomically(path, "old");

@@ -168,7 +168,7 @@ TEST_CASE("runs of several ranks are bit-identical", "[parallel]") {
   CHECK(losses(folder / "first") == losses(folder / "second"));
 }
 
-TEST_CASE("rank 0 alone prints and writes", "[parallel]") {
+TEST_CASE("only rank 0 prints and writes", "[parallel]") {
   const TempDir folder;
   const Result result = run_ranks(folder.path(), 2, small_run("run"));
   CHECK(result.code == 0);
@@ -185,7 +185,7 @@ TEST_CASE("an error of one rank ends all, and says whose it is", "[parallel]") {
   CHECK_THAT(result.output, mentions("stillpoint: rank 1: ", "nothing/checkpoint.safetensors"));
 }
 
-TEST_CASE("ranks with other settings are told so", "[parallel]") {
+TEST_CASE("ranks with other settings are refused", "[parallel]") {
   const TempDir folder;
   const Result result = test::run_two(folder.path(), small_run("run"), small_run("run", {"lr=0.02"}));
   CHECK(result.code != 0);

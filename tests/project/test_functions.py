@@ -25,7 +25,6 @@ ALLOWED = {  # patterns of file and function
     ("kernels/relative_attention/cuda_backward.cu", "relative_attention_dr"): REGISTERS,
     ("tasks/bench/results/row.cpp", "members"): LIST,
     ("tasks/process/child.cpp", "start_child"): "one fork, and all that the child must find ready",
-    ("tasks/command/cli.cpp", "run_command"): "all commands, each with its flags and its call",
     ("tasks/command/cli_bench.cpp", "BenchFlags::add_to"): LIST,
     ("tasks/command/cli_spectrum.cpp", "SpectrumFlags::add_to"): LIST,
     ("tasks/command/cli_tune.cpp", "TuneFlags::add_to"): LIST,

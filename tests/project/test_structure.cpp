@@ -150,7 +150,7 @@ TEST_CASE("no two headers share a base name, and no folder holds more than 20 fi
   }
 }
 
-TEST_CASE("the top level holds the agreed entries alone", "[structure]") {
+TEST_CASE("the top level holds only the agreed entries", "[structure]") {
   const std::string agreed =
       " CHANGELOG.md CITATION.cff CMakeLists.txt CMakePresets.json CONTRIBUTING.md LICENSE README.md "
       "SECURITY.md"

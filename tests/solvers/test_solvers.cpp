@@ -95,7 +95,7 @@ TEST_CASE("Armijo's line search finds what full steps of Broyden's method oversh
   }
 }
 
-TEST_CASE("a sample of a batch is solved as it is alone, and stops on its own", "[solvers]") {
+TEST_CASE("a sample of a batch is solved as it is by itself, and stops by itself", "[solvers]") {
   const std::vector<double> biases{.1, -.2, 0, 0, 3, -2};
   const auto methods = std::vector<MakeMethod>{
       [] { return picard({.damping = .7}); }, [] { return anderson({.memory = 3}); },
@@ -120,7 +120,7 @@ TEST_CASE("a sample of a batch is solved as it is alone, and stops on its own", 
   }
 }
 
-TEST_CASE("a map that goes wrong for one sample is told for that sample alone", "[solvers]") {
+TEST_CASE("a map that goes wrong for one sample is reported only for that sample", "[solvers]") {
   for (const Device device : available_devices()) {
     const TensorOptions options{DType::float64, device};
     // The samples are z/2 + 1, the square root of a negative number, and 1000 z + 1.

@@ -102,7 +102,7 @@ TEST_CASE("edited settings beside a checkpoint are refused by name", "[places]")
   CHECK(settings_of(folder)["lr"] == 0.5);
 }
 
-TEST_CASE("content is told apart by values and not by files", "[places]") {
+TEST_CASE("content differs by values and not by files", "[places]") {
   const Image image{1, 2, 3, {1, 2, 3, 4, 5, 6}}, turned{2, 1, 3, {1, 2, 3, 4, 5, 6}};
   Image other = image;
   other.rgb[5] = 7;

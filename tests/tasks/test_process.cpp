@@ -113,7 +113,7 @@ TEST_CASE("a command that has nothing to save ends as its signal says", "[proces
   }
 }
 
-TEST_CASE("children that hang after they were told to end are named", "[process]") {
+TEST_CASE("children that hang after they were asked to end are named", "[process]") {
   const TempDir folder;
   const pid_t child =
       test::start_command(folder.path(), {"/bin/sh", "-c", "trap '' INT; touch ready; exec sleep 60"});

@@ -87,7 +87,7 @@ std::string colour(const std::string& name, int theme) {
 
 }  // namespace
 
-TEST_CASE("report: text is escaped, and bytes that are no text are replaced", "[report]") {
+TEST_CASE("report: text is escaped, and bytes that are not text are replaced", "[report]") {
   CHECK(escaped("<b a=\"1\">'&") == "&lt;b a=&quot;1&quot;&gt;&#39;&amp;");
   CHECK(escaped("λ = 1, 10⁻³ \xf0\x9f\x8d\x80") == "λ = 1, 10⁻³ \xf0\x9f\x8d\x80");
   const std::string bad = "\xef\xbf\xbd";
@@ -246,7 +246,7 @@ TEST_CASE("report: what is missing or damaged is said", "[report]") {
   CHECK(contains(html, "not finite at 30"));
 }
 
-TEST_CASE("report: what is no run folder is an error", "[report]") {
+TEST_CASE("report: a path that is not a run folder is an error", "[report]") {
   const TempDir dir;
   const auto error = [&](const std::vector<fs::path>& runs) {
     return error_text([&] { write_report(runs, dir / "report.html"); });

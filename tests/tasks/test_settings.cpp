@@ -175,7 +175,7 @@ TEST_CASE("every setting with extreme values trains or is refused in words", "[s
                        << " trained, the others were refused; " << peak_memory() - before << " MiB");
 }
 
-TEST_CASE("memory that is not there is told before it is taken", "[settings]") {
+TEST_CASE("memory that is not there is refused before it is allocated", "[settings]") {
   CHECK_THAT(error_text([] {
                Tensor::empty({1 << 20, 1 << 28});
              }),

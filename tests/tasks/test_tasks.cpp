@@ -321,7 +321,7 @@ TEST_CASE("a run that ended before it saved anything can be begun again and resu
   CHECK_THAT(refusal(config, path), mentions("run", "holds", "--resume"));
 }
 
-TEST_CASE("the checkpoint before replaces a damaged one, and stays until a whole one is there", "[tasks]") {
+TEST_CASE("the previous checkpoint replaces a damaged one, and stays until a whole one exists", "[tasks]") {
   const TempDir folder;
   const Json config = tiny_copy_memory();
   const fs::path whole = folder / "whole", path = folder / "run";

@@ -1,5 +1,5 @@
 // Models how long a GPU takes for recorded work, from what the work asks of it. docs/gpu_model.md has the
-// formula. A model is no measurement.
+// formula. A model is not a measurement.
 #pragma once
 #include <map>
 #include <string>

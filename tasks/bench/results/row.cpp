@@ -144,18 +144,19 @@ Json to_json(const Document& document) {
 }
 
 Document read_document(const Json& json, const std::string& source) {
-  require(json.is_object() && json.value("format", Json()) == "stillpoint bench" && json.contains("rows") &&
-              json["rows"].is_array() && json.contains("machine"),
-          source,
-          ": given a file that is no result of the bench command, expected the JSON that `stillpoint bench "
-          "--format json` prints, name another file");
+  require(
+      json.is_object() && json.value("format", Json()) == "stillpoint bench" && json.contains("rows") &&
+          json["rows"].is_array() && json.contains("machine"),
+      source,
+      ": given a file that is not a result of the bench command, expected the JSON that `stillpoint bench "
+      "--format json` prints, name another file");
   require(json.value("format_version", Json()) == format_version, source, ": given format version ",
           json.value("format_version", Json()).dump(), ", expected ", format_version,
           ", measure again with this program");
   Document document{json["machine"], {}};
   for (const Json& object : json["rows"]) {
     require(object.is_object(), source,
-            ": given a row that is no object, expected an object for each row, "
+            ": given a row that is not an object, expected an object for each row, "
             "write the file with `stillpoint bench --format json`");
     Row row;
     members(Reader{object, source}, row);

@@ -27,8 +27,8 @@ struct Timing {
 // each.
 struct Roof {
   double gflops = not_measured;  // of a large product of matrices
-  // Of a copy whose two arrays together are as large as the row's least bytes, so that a row whose data stay
-  // in a cache is held to the cache's rate. Read and written bytes count.
+  // The rate of a copy whose two arrays together are as large as the row's least bytes, so that a row whose
+  // data stay in a cache is held to the cache's rate. Read and written bytes count.
   double gbytes = not_measured;
 };
 

@@ -23,7 +23,7 @@ Cost operator+(const Cost& a, const Cost& b);
 Cost operator*(double n, const Cost& a);
 Pass operator+(const Pass& a, const Pass& b);
 Pass operator*(double n, const Pass& a);
-// Of a call that only computes: `floats` are read or written once, and the history twice.
+// Returns the work of a call that only computes: `floats` are read or written once, the history twice.
 Work work_of(const Pass& pass, double floats);
 
 // A linear map or convolution of so many multiply-adds, which leaves its output. The gradient of an input
@@ -62,7 +62,7 @@ Pass splitting_pass(const MonDeqConfig& config, Index side, Index batch, Device 
 
 // The least bytes of a training step: data, and the parameters, the gradients and Adam's two moments; a
 // forward pass leaves activations. What a call changes or leaves for later is written once and read once, all
-// else is read once. Whatever fits into registers or a cache until it is used up is no traffic.
+// else is read once. Whatever fits into registers or a cache until it is used up is not traffic.
 Work training_work(const Cost& cost, double parameters, double data);
 // The same of an evaluation, which keeps nothing for a backward pass: data, parameters and output.
 Work evaluation_work(const Cost& cost, double parameters, double data, double output);

@@ -35,7 +35,7 @@ Call copy(const Sizes& s, Device device) {
   return kernel_call(1, 0, 2.0 * double(s.width), [=] { clone(x); });
 }
 
-// Of a late step: lr / (1 - beta1^t), 1 / sqrt(1 - beta2^t), 1 - beta1; and lr, momentum.
+// The values of a late step: lr / (1 - beta1^t), 1 / sqrt(1 - beta2^t), 1 - beta1; and lr, momentum.
 const std::vector<float> adam_values{1e-3f, 1, 0.1f}, sgd_values{1e-3f, 0.9f};
 
 // The parameters of `width` elements lie in one tensor.

@@ -1,6 +1,7 @@
 // The paper's models with data at any size, for the rows of training steps and of evaluations.
 #pragma once
 #include "engine/optim.h"
+#include "models/model_family.h"
 #include "tasks/bench/workloads/cost.h"
 
 namespace stillpoint::bench {
@@ -57,15 +58,6 @@ Network network_of(std::shared_ptr<Model> model, Tensor x, Tensor y, OptimiserCo
   return network;
 }
 
-// Of the latest solves of a model.
-struct SolverReports {
-  PendingReport forward;
-  std::shared_ptr<PendingReport> adjoint;
-  Evaluations read() const {
-    return {double(forward.read().steps), adjoint == nullptr ? 0 : double(adjoint->read().steps)};
-  }
-};
-
 // Sets what a model with a solver computes and reports.
 template <class Model>
 void set_solved(Network& network, const Model& model) {
@@ -76,7 +68,10 @@ void set_solved(Network& network, const Model& model) {
     *reports = {value.solution.forward, value.solution.adjoint};
     return value.logits;
   };
-  network.solved = [reports] { return reports->read(); };
+  network.solved = [reports]() -> Evaluations {
+    return {double(reports->forward.read().steps),
+            reports->adjoint ? double(reports->adjoint->read().steps) : 0};
+  };
 }
 
 // Makes a call of a solve, forward or backward. The work of a solve with a tolerance is that of its first
