@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <limits>
+#include <numbers>
 
 #include "kernels/host/pool.h"
 #include "kernels/launch/simd_math.h"
@@ -82,7 +83,7 @@ struct Head {
   template <class Finish>
   void each_score(Index i, Finish finish) const {
     Vector<T> qw[E], qr[E];
-    const T factor = scale * T(1.4426950408889634);
+    const T factor = scale * std::numbers::log2e_v<T>;
     query(i, b_w, factor, qw);
     query(i, b_r, factor, qr);
     const auto score = [&](Index j) {
@@ -141,7 +142,7 @@ void backward_queries(const Head<T, E>& head, HeadGradients<T, E>& grads, Index 
   T* a[Q];
   for (int q = 0; q < Q; ++q) {
     a[q] = head.scores + q * head.stride;
-    const T norm = log_sum[i + q] * T(1.4426950408889634);
+    const T norm = log_sum[i + q] * std::numbers::log2e_v<T>;
     head.each_score(i + q,
                     [&](Index j, Vector<T> s) { simd::store(a[q] + j, simd::power_of_two(s - norm)); });
     std::fill(a[q] + head.vectors(i + q) * lanes<T>, a[q] + end, T(0));

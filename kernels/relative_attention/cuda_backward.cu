@@ -27,7 +27,7 @@ struct ScoreGradient {
   __device__ static ScoreGradient of(const T* query, const Key& key, const Distance& distance,
                                      const Value& value, T scale) {
     const T s = attention_score<E, T>(query, key, distance);
-    const T a = power_of_two(s * scale * T(1.4426950408889634) - query[2 * E]);
+    const T a = power_of_two(s * scale * T(log2_e) - query[2 * E]);
     return {a, a * (attention_dot<E, T>(query + E, value) - query[2 * E + 1]) * scale};
   }
 };
@@ -52,8 +52,8 @@ __global__ void __launch_bounds__(attention_threads, 2)
   head.load(head.q, i, q);
   STILLPOINT_UNROLL(16)
   for (int c = 0; c < E; ++c) dq[c] = T(0);
-  const T norm = i < args.length ? head.log_sum[i] * T(1.4426950408889634) : T(0);
-  const T factor = args.scale * T(1.4426950408889634);
+  const T norm = i < args.length ? head.log_sum[i] * T(log2_e) : T(0);
+  const T factor = args.scale * T(log2_e);
   for (Index from = 0; from <= first; from += attention_tile) {
     __syncthreads();
     head.template stage_keys<E>(head.k, head.b_w, from, attention_tile, keys);

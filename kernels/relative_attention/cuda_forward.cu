@@ -61,7 +61,7 @@ __global__ void __launch_bounds__(attention_threads, 2)
   const Index i = first + own;
   T q[E];
   head.load(head.q, i, q);
-  const T factor = args.scale * T(1.4426950408889634);
+  const T factor = args.scale * T(log2_e);
   RunningSoftmax<T, E> softmax;
   for (Index from = 0; from <= first; from += attention_tile) {
     __syncthreads();

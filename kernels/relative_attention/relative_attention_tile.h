@@ -8,6 +8,8 @@
 
 namespace stillpoint::kernels {
 
+inline constexpr double log2_e = 1.4426950408889634;
+
 // A block owns `tile` queries, keys or distances of one head. `splits` threads share each one's sum over the
 // other side. That side comes in tiles, too, so that their differences lie in a window of 2 tile - 1 rows.
 inline constexpr int attention_tile = 32, attention_splits = 4, attention_window = 2 * attention_tile - 1;
@@ -141,7 +143,7 @@ struct AttentionHead {
         out[E + c] = g[c];
         along += g[c] * value[c];
       }
-      out[2 * E] = inside(first + m) ? log_sum[first + m] * T(1.4426950408889634) : T(0);
+      out[2 * E] = inside(first + m) ? log_sum[first + m] * T(log2_e) : T(0);
       out[2 * E + 1] = along;
     }
   }

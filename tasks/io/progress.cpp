@@ -45,7 +45,7 @@ std::string format_duration(double seconds) {
   return printed("%lld d %02lld:%02lld", s / 86400, s / 3600 % 24, s / 60 % 60);
 }
 
-std::string format_number(double value) { return significant(4, value); }
+std::string steady_number(double value) { return significant(4, value); }
 
 std::string format_fixed(double value, int decimals) { return printed("%.*f", decimals, value); }
 
@@ -64,8 +64,8 @@ std::string format_progress(const ProgressState& state, int width) {
   const double percent =
       state.total > 0 ? 100.0 * static_cast<double>(state.step) / static_cast<double>(state.total) : 100.0;
   std::vector<std::string> fields{pad + step + "/" + total, printed("%5.1f%%", percent),
-                                  "loss " + format_number(state.loss)};
-  if (!state.metric_name.empty()) fields.push_back(state.metric_name + " " + format_number(state.metric));
+                                  "loss " + steady_number(state.loss)};
+  if (!state.metric_name.empty()) fields.push_back(state.metric_name + " " + steady_number(state.metric));
   fields.push_back(format_duration(state.seconds_left) + " left");
   fields.push_back(format_rate(state.examples_per_second) + " examples/s");
   std::string line;

@@ -14,7 +14,7 @@ using namespace drawing;
 // Runs of one task on the same data. The k-th run has the k-th line style.
 struct Group {
   std::string id;    // of the section
-  std::string name;  // "image-classification, mnist"
+  std::string name;  // the task and its data set
   std::vector<const RunData*> runs;
 };
 

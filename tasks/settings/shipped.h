@@ -6,7 +6,7 @@
 namespace stillpoint {
 
 struct ShippedFile {
-  std::string_view name;  // relative to tasks/ or bench/, as in presets/copy-memory/quick.json
+  std::string_view name;  // relative to tasks/ or bench/, as in presets/TASK/quick.json
   std::string_view text;
 };
 

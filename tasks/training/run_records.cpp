@@ -13,7 +13,7 @@ namespace {
 std::string format_metrics(const Metrics& metrics) {
   std::string out;
   for (const auto& [name, value] : metrics)
-    out += (out.empty() ? "" : ", ") + name + " " + format_number(value);
+    out += (out.empty() ? "" : ", ") + name + " " + steady_number(value);
   return out;
 }
 

@@ -246,11 +246,11 @@ TEST_CASE("progress: durations, numbers and rates", "[progress]") {
   CHECK(format_duration(-1) == "?");
   CHECK(format_duration(INFINITY) == "?");
   CHECK(format_duration(1e30) == "years");
-  CHECK(format_number(0.12345) == "0.1235");
-  CHECK(format_number(1234.4) == "1234");
-  CHECK(format_number(0) == "0.000");
-  CHECK(format_number(1.2346e-7) == "1.235e-07");
-  CHECK(format_number(NAN) == "nan");
+  CHECK(steady_number(0.12345) == "0.1235");
+  CHECK(steady_number(1234.4) == "1234");
+  CHECK(steady_number(0) == "0.000");
+  CHECK(steady_number(1.2346e-7) == "1.235e-07");
+  CHECK(steady_number(NAN) == "nan");
   CHECK(format_rate(0.516) == "0.52");
   CHECK(format_rate(8.34) == "8.3");
   CHECK(format_rate(9.96) == "10");

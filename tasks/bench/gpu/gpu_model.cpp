@@ -40,7 +40,7 @@ double load_us(const Gpu& gpu, bool in_l2) {
   return (in_l2 ? gpu.l2_cycles : gpu.dram_cycles) / gpu.clock_ghz / 1e3;
 }
 
-Cost kernel_cost(const Launch& k, const Gpu& gpu, bool in_l2) {
+LaunchCost kernel_cost(const Launch& k, const Gpu& gpu, bool in_l2) {
   const double sms = busy_sms(k.blocks, gpu), cycles_a_us = gpu.clock_ghz * 1e3;
   const double waiting =
       k.load_waits * load_us(gpu, in_l2) + k.barriers / k.blocks * gpu.barrier_cycles / cycles_a_us;
@@ -55,7 +55,7 @@ Cost kernel_cost(const Launch& k, const Gpu& gpu, bool in_l2) {
   return {gpu.node_us, working, waiting};
 }
 
-Cost product_cost(const Launch& p, const Gpu& gpu, bool in_l2) {
+LaunchCost product_cost(const Launch& p, const Gpu& gpu, bool in_l2) {
   const double tiles = up(double(p.rows) / tile) * up(double(p.columns) / tile) * double(p.count);
   const double parts =
       std::clamp(std::floor(gpu.sms / tiles), 1.0, std::max(1.0, std::floor(double(p.depth) / least_depth)));
@@ -68,14 +68,14 @@ Cost product_cost(const Launch& p, const Gpu& gpu, bool in_l2) {
 
 }  // namespace
 
-Cost& Cost::operator+=(const Cost& other) {
+LaunchCost& LaunchCost::operator+=(const LaunchCost& other) {
   launching += other.launching;
   working += other.working;
   waiting += other.waiting;
   return *this;
 }
 
-Cost cost_of(const Launch& launch, const Gpu& gpu, bool in_l2) {
+LaunchCost cost_of(const Launch& launch, const Gpu& gpu, bool in_l2) {
   switch (launch.kind) {
     case Launch::Kind::order:
       return {};
@@ -102,12 +102,12 @@ Modelled model(const Traced& work, const Gpu& gpu) {
   double issued = 0;  // by the host
   struct End {
     double us = 0;
-    Cost chain;
+    LaunchCost chain;
   };
   std::vector<End> ends;
   End last;
   for (const Launch& launch : work.launches) {
-    const Cost cost = cost_of(launch, gpu, in_l2);
+    const LaunchCost cost = cost_of(launch, gpu, in_l2);
     End end;
     for (const std::size_t before : launch.after)
       if (ends.at(before).us >= end.us) end = ends[before];

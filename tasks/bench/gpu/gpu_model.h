@@ -72,15 +72,15 @@ std::vector<Gpu> read_gpus(const Json& json, const std::string& source);
 const std::vector<Gpu>& gpus();
 
 // Microseconds of a launch by their reason.
-struct Cost {
+struct LaunchCost {
   double launching = 0;  // until it starts
   double working = 0;    // bytes, flops or shared memory, whichever takes longest
   double waiting = 0;    // for loads that nothing hides, and for barriers
   double sum() const { return launching + working + waiting; }
-  Cost& operator+=(const Cost& other);
+  LaunchCost& operator+=(const LaunchCost& other);
 };
 // `in_l2` tells whether the working set stays in the L2 cache.
-Cost cost_of(const Launch& launch, const Gpu& gpu, bool in_l2);
+LaunchCost cost_of(const Launch& launch, const Gpu& gpu, bool in_l2);
 
 struct Traced {
   std::vector<Launch> launches;
@@ -89,7 +89,7 @@ struct Traced {
 };
 struct Modelled {
   double ms = 0;
-  Cost chain;                             // of the longest chain, in microseconds
+  LaunchCost chain;                       // of the longest chain, in microseconds
   std::map<std::string, double> by_name;  // microseconds of all launches of a name
 };
 Modelled model(const Traced& work, const Gpu& gpu);
