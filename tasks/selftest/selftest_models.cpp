@@ -48,9 +48,11 @@ SelftestFiles::SelftestFiles(int side, Index train_digits) {
 
 std::vector<SelftestModel> selftest_models(const SelftestFiles& files) {
   std::vector<SelftestModel> models;
-  for (const TaskKind* kind : task_kinds())
-    if (const std::optional<SelftestRow> row = kind->selftest({files.picture(), files.digits()}))
-      for (const std::string& model : kind->models()->names()) models.push_back({kind, model, *row});
+  for (const TaskKind* kind : task_kinds()) {
+    const std::optional<SelftestRow> row = kind->selftest({files.picture(), files.digits()});
+    if (!row || kind->models() == nullptr) continue;
+    for (const std::string& model : kind->models()->names()) models.push_back({kind, model, *row});
+  }
   return models;
 }
 

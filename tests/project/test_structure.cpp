@@ -169,7 +169,7 @@ TEST_CASE("no two headers give types of one namespace the same name", "[structur
         if (std::regex_search(line, match, scope)) space = match[1];
         if (!std::regex_search(line, match, type)) continue;
         const auto [first, is_new] =
-            seen.emplace(text(space, "::", match[1].str(), match[2].str()), std::pair(path, line));
+            seen.emplace(space + "::" + match[1].str() + match[2].str(), std::pair(path, line));
         INFO(first->first << " in " << path << " and " << first->second.first);
         CHECK((is_new || (match[2].matched && first->second.second == line)));  // two equal aliases are one
       }
