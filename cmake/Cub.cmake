@@ -1,5 +1,5 @@
 # Reports whether the CUDA backend and its emulator have CUB, which the emulator's project finds.
-include(${CMAKE_SOURCE_DIR}/tests/simt/cmake/Cub.cmake)
+include(${CMAKE_CURRENT_LIST_DIR}/../tests/simt/cmake/Cub.cmake)
 set(without "threads look through all ids for an embedding's gradient")
 if(NOT CUB_VERSION)
   report(CUB OFF "${without} (a CUDA toolkit, or pip's nvidia-cuda-cccl)")

@@ -88,12 +88,17 @@ void erase_all(std::string& text, const std::string& part) {
     text.erase(at, part.size());
 }
 
-// Turns `void ns::(anonymous namespace)::k<float>(float*, int)` into `ns::k<float>`.
-std::string readable(const std::string& symbol) {
+std::string demangle(const std::string& symbol) {
   int status = 0;
   char* demangled = abi::__cxa_demangle(symbol.c_str(), nullptr, nullptr, &status);
-  std::string name = status == 0 ? demangled : symbol;
+  const std::string name = status == 0 ? demangled : symbol;
   std::free(demangled);
+  return name;
+}
+
+// Turns `void ns::(anonymous namespace)::k<float>(float*, int)` into `ns::k<float>`.
+std::string readable(const std::string& symbol) {
+  std::string name = demangle(symbol);
   erase_all(name, "(anonymous namespace)::");
   if (const auto clone = name.find(" [clone"); clone != std::string::npos) name.erase(clone);
   if (name.starts_with("void ")) name.erase(0, 5);
@@ -108,9 +113,18 @@ std::string readable(const std::string& symbol) {
 
 }  // namespace
 
+std::string kernel_symbol(const void* kernel) {
+  static std::mutex mutex;
+  static auto& cache = *new std::map<const void*, std::string>;  // lives on: reports at the exit ask for it
+  const std::lock_guard lock(mutex);
+  const auto [found, added] = cache.try_emplace(kernel);
+  if (added) found->second = symbol_at(kernel).name;
+  return found->second;
+}
+
 std::string kernel_name(const void* kernel) {
   static std::mutex mutex;
-  static std::map<const void*, std::string> cache;
+  static auto& cache = *new std::map<const void*, std::string>;  // lives on: reports at the exit ask for it
   const std::lock_guard lock(mutex);
   auto& name = cache[kernel];
   if (!name.empty()) return name;
@@ -123,12 +137,24 @@ std::string kernel_name(const void* kernel) {
 
 const void* function_at(const void* address) {
   static std::mutex mutex;
-  static std::map<const void*, const void*> cache;
+  static auto& cache = *new std::map<const void*, const void*>;
   const std::lock_guard lock(mutex);
   const void*& start = cache[address];
   if (start != nullptr) return start;
   const Symbol symbol = symbol_at(address);
   return start = symbol.name.empty() ? address : reinterpret_cast<const void*>(symbol.value);
+}
+
+// Returns `float*, int` for k(float*, int); an empty text if the symbol has no types.
+std::string parameter_types(const void* kernel) {
+  const std::string name = demangle(symbol_at(kernel).name);
+  if (!name.ends_with(')')) return {};
+  int depth = 0;
+  for (std::size_t i = name.size(); i-- > 0;) {
+    depth += (name[i] == ')') - (name[i] == '(');
+    if (depth == 0) return name.substr(i + 1, name.size() - i - 2);
+  }
+  return {};
 }
 
 std::string short_name(const std::string& kernel) {

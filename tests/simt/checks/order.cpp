@@ -64,6 +64,11 @@ void begin(const Stamp& stamp, bool alone) {
   s.of_stream[stamp.stream].push_back(s.runs.back());
 }
 
+Stamp running() {
+  const State& s = state();
+  return s.runs.empty() ? Stamp{} : Stamp{s.runs.back().stream, s.runs.back().count, {}};
+}
+
 // Searches each stream by bisection, because its work runs in the order of its counts.
 std::uint64_t ordered_until(std::uint64_t limit) {
   const State& s = state();

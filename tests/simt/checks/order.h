@@ -28,6 +28,8 @@ std::uint32_t new_stream();
 
 // Starts a piece of work, to which accesses belong from now on. `alone` is true if nothing else is queued.
 void begin(const Stamp& stamp, bool alone);
+// Returns the stamp of the work that runs now, without its clock.
+Stamp running();
 // Returns a time, at most `limit`, such that everything that ran before it is ordered before the work that
 // runs now.
 std::uint64_t ordered_until(std::uint64_t limit);

@@ -1,4 +1,5 @@
-// Knows the program's own layout: constant data, thread-local memory, static shared variables, lines of code.
+// Knows the program's own layout: constant data, thread-local memory, static shared variables, variables of
+// the device, launch bounds, lines of code.
 #include <cxxabi.h>
 #include <elf.h>
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 #include <map>
 #include <mutex>
 
+#include "checks/globals.h"
 #include "checks/watch.h"
 
 namespace simt {
@@ -32,7 +34,11 @@ struct Program {
   std::uintptr_t bias = 0;
   std::size_t thread_local_bytes = 0;
   std::vector<Range> constant;
+  std::vector<Range> device_sections;
+  std::vector<Range> bounded;       // code before kernels with launch bounds, see launch_bound
   std::vector<Variable> variables;  // by offset
+  std::vector<Range> guards;        // offsets in thread-local memory
+  std::vector<Global> globals;      // by address
 };
 
 int read_segments(dl_phdr_info* info, std::size_t, void* data) {
@@ -49,23 +55,52 @@ int read_segments(dl_phdr_info* info, std::size_t, void* data) {
   return 1;  // the program comes first
 }
 
-// Reads variables inside functions, marked by `Z` in the mangled name. If a kernel touches one, it was
-// declared __shared__.
-void read_variables(const char* image, Program& program) {
+// Sorts the sections into which qualifiers.h puts what the device uses.
+void read_sections(const char* image, Program& program) {
+  const auto& header = *reinterpret_cast<const ElfW(Ehdr)*>(image);
+  const auto* sections = reinterpret_cast<const ElfW(Shdr)*>(image + header.e_shoff);
+  const char* names = image + sections[header.e_shstrndx].sh_offset;
+  for (unsigned s = 0; s < header.e_shnum; ++s) {
+    const std::string name = names + sections[s].sh_name;
+    const std::uintptr_t begin = program.bias + sections[s].sh_addr, end = begin + sections[s].sh_size;
+    if (name.starts_with(".noinit") || name.starts_with(".persistent"))
+      program.device_sections.push_back({begin, end});
+    if (name == "__patchable_function_entries") program.bounded.push_back({begin, end});
+  }
+}
+
+bool inside(const std::vector<Range>& ranges, std::uintptr_t at) {
+  return std::any_of(ranges.begin(), ranges.end(),
+                     [=](const Range& range) { return at >= range.begin && at < range.end; });
+}
+
+// Takes thread-local variables of functions (`_ZZ`), which a kernel uses only if they are __shared__, and
+// those of the device. The emulator's own variables are neither.
+void read_symbol(const ElfW(Sym) & symbol, const std::string& name, Program& program) {
+  const auto type = symbol.st_info & 0xf;
+  if (type == STT_TLS && name.starts_with("_ZZ") && !name.starts_with("_ZZN4simt"))
+    program.variables.push_back({symbol.st_value, symbol.st_value + symbol.st_size, name});
+  if (type == STT_TLS && name.starts_with("_ZGV"))
+    program.guards.push_back({symbol.st_value, symbol.st_value + symbol.st_size});
+  const std::uintptr_t at = program.bias + symbol.st_value;
+  const bool managed = name.find("B7managed") != std::string::npos;
+  if (type == STT_OBJECT && symbol.st_size > 0 && (managed || inside(program.device_sections, at)))
+    program.globals.push_back({at, at + symbol.st_size, name, managed});
+}
+
+void read_symbols(const char* image, Program& program) {
   const auto& header = *reinterpret_cast<const ElfW(Ehdr)*>(image);
   const auto* sections = reinterpret_cast<const ElfW(Shdr)*>(image + header.e_shoff);
   for (unsigned s = 0; s < header.e_shnum; ++s) {
     if (sections[s].sh_type != SHT_SYMTAB) continue;
     const auto* symbols = reinterpret_cast<const ElfW(Sym)*>(image + sections[s].sh_offset);
     const char* names = image + sections[sections[s].sh_link].sh_offset;
-    for (std::size_t i = 0; i < sections[s].sh_size / sizeof(ElfW(Sym)); ++i) {
-      const std::string name = names + symbols[i].st_name;
-      if ((symbols[i].st_info & 0xf) == STT_TLS && name.starts_with("_ZZ"))
-        program.variables.push_back({symbols[i].st_value, symbols[i].st_value + symbols[i].st_size, name});
-    }
+    for (std::size_t i = 0; i < sections[s].sh_size / sizeof(ElfW(Sym)); ++i)
+      read_symbol(symbols[i], names + symbols[i].st_name, program);
   }
-  std::sort(program.variables.begin(), program.variables.end(),
-            [](const Variable& a, const Variable& b) { return a.begin < b.begin; });
+  const auto by_start = [](const auto& a, const auto& b) { return a.begin < b.begin; };
+  std::sort(program.variables.begin(), program.variables.end(), by_start);
+  std::sort(program.globals.begin(), program.globals.end(), by_start);
 }
 
 Program read_program() {
@@ -76,7 +111,8 @@ Program read_program() {
   if (file >= 0 && ::fstat(file, &info) == 0) {
     void* image = ::mmap(nullptr, std::size_t(info.st_size), PROT_READ, MAP_PRIVATE, file, 0);
     if (image != MAP_FAILED) {
-      read_variables(static_cast<const char*>(image), program);
+      read_sections(static_cast<const char*>(image), program);
+      read_symbols(static_cast<const char*>(image), program);
       ::munmap(image, std::size_t(info.st_size));
     }
   }
@@ -85,7 +121,7 @@ Program read_program() {
 }
 
 const Program& program() {
-  static const Program instance = read_program();
+  static const Program& instance = *new Program(read_program());
   return instance;
 }
 
@@ -100,11 +136,13 @@ std::uintptr_t thread_local_start() {
   return start;
 }
 
+// Returns the variable's own name, without namespaces, functions and tags.
 std::string demangled(const std::string& symbol) {
   int status = 0;
   char* text = abi::__cxa_demangle(symbol.c_str(), nullptr, nullptr, &status);
-  const std::string name = status == 0 ? text : symbol;
+  std::string name = status == 0 ? text : symbol;
   std::free(text);
+  if (const auto tag = name.find("[abi:"); tag != std::string::npos) name.erase(tag);
   return name.substr(name.rfind(':') + 1);
 }
 
@@ -141,10 +179,53 @@ void own_thread_local(std::uintptr_t* begin, std::size_t* bytes) {
   *bytes = program().thread_local_bytes;
 }
 
-bool is_constant_data(std::uintptr_t at) {
-  for (const Range& range : program().constant)
-    if (at >= range.begin && at < range.end) return true;
-  return false;
+bool in_device_section(std::uintptr_t at) { return inside(program().device_sections, at); }
+
+bool is_guard_variable(std::uintptr_t at) { return inside(program().guards, at - thread_local_start()); }
+
+bool is_constant_data(std::uintptr_t at) { return inside(program().constant, at); }
+
+const std::vector<Global>& device_variables() { return program().globals; }
+
+std::string name_of(const Global& variable) { return demangled(variable.symbol); }
+
+namespace {
+
+// A variable's symbol holds that of its function: _ZZ6kernelPfE4tile is `tile` of _Z6kernelPf.
+std::size_t static_shared_bytes(const std::string& kernel_symbol) {
+  if (!kernel_symbol.starts_with("_Z")) return 0;
+  std::size_t bytes = 0;
+  const std::string start = "_Z" + kernel_symbol.substr(1) + "E";
+  for (const Variable& variable : program().variables)
+    if (variable.symbol.starts_with(start)) bytes += variable.end - variable.begin;
+  return bytes;
+}
+
+// Qualifiers.h asks the compiler for as many one-byte instructions (0x90) before the kernel as its bound has
+// threads; a section holds where they begin.
+int launch_bound(const void* kernel) {
+  const auto at = reinterpret_cast<std::uintptr_t>(kernel);
+  int bound = 0;
+  for (const Range& range : program().bounded)
+    for (auto entry = range.begin; entry < range.end; entry += sizeof(std::uintptr_t)) {
+      const std::uintptr_t first = *reinterpret_cast<const std::uintptr_t*>(entry);
+      if (first >= at || at - first > 1024) continue;
+      const auto* code = reinterpret_cast<const unsigned char*>(first);
+      if (std::all_of(code, code + (at - first), [](unsigned char byte) { return byte == 0x90; }))
+        bound = int(at - first);
+    }
+  return bound;
+}
+
+}  // namespace
+
+KernelLimits kernel_limits(const void* kernel) {
+  static std::mutex mutex;
+  static std::map<const void*, KernelLimits> cache;
+  const std::lock_guard lock(mutex);
+  const auto [found, added] = cache.try_emplace(kernel);
+  if (added) found->second = {static_shared_bytes(kernel_symbol(kernel)), launch_bound(kernel)};
+  return found->second;
 }
 
 StaticShared static_shared_at(std::uintptr_t at) {
@@ -166,7 +247,7 @@ std::uint32_t short_place(const void* place) {
 // A return address is one byte past the call, so that its line may be the next one's.
 std::string describe_place(std::uint32_t place) {
   static std::mutex mutex;
-  static std::map<std::uint32_t, std::string> cache;
+  static auto& cache = *new std::map<std::uint32_t, std::string>;  // lives on, for reports at the exit
   const std::lock_guard lock(mutex);
   const auto found = cache.find(place);
   if (found != cache.end()) return found->second;

@@ -5,7 +5,9 @@
 #include <bit>
 #include <cstring>
 
+#include "checks/globals.h"
 #include "checks/order.h"
+#include "report/ending.h"
 #include "runtime/runtime.h"
 
 namespace simt {
@@ -19,10 +21,11 @@ namespace {
 template <class F>
 void each_cell(const void* pointer, std::size_t bytes, F f) {
   auto at = reinterpret_cast<std::uintptr_t>(pointer);
-  if (!arena().holds(at)) return;
+  const Arena* const arena = arena_of(at);
+  if (arena == nullptr) return;
   for (std::size_t done = 0; done < bytes;) {
     const std::size_t low = at % 4, count = std::min<std::size_t>(4 - low, bytes - done);
-    if (!f(arena().cell(at), ((1u << count) - 1) << low, done)) return;
+    if (!f(arena->cell(at), ((1u << count) - 1) << low, done)) return;
     at += count;
     done += count;
   }
@@ -31,6 +34,12 @@ void each_cell(const void* pointer, std::size_t bytes, F f) {
 Use host_use(unsigned bytes) { return {now(), 0, bytes, false}; }
 
 }  // namespace
+
+const Arena* arena_of(std::uintptr_t at) {
+  if (arena().holds(at)) return &arena();
+  if (reachable().holds(at)) return &reachable();
+  return globals().holds(at) && device_variable_at(at) != nullptr ? &globals() : nullptr;
+}
 
 void shadow_extent(void* pointer, std::size_t live, std::size_t bytes, bool queued) {
   const OpenArena open;
@@ -49,9 +58,9 @@ void shadow_extent(void* pointer, std::size_t live, std::size_t bytes, bool queu
   });
 }
 
-void shadow_accept(const void* pointer, std::size_t bytes) {
-  each_cell(pointer, bytes, [](Cell& cell, unsigned, std::size_t) {
-    cell.write = Use().with(cell.live() | 15u << 4);
+void shadow_accept(const void* pointer, std::size_t bytes, bool live) {
+  each_cell(pointer, bytes, [live](Cell& cell, unsigned mask, std::size_t) {
+    cell.write = Use().with(cell.live() | (live ? mask : 0) | 15u << 4);
     cell.read = Use();
     return true;
   });
@@ -60,8 +69,9 @@ void shadow_accept(const void* pointer, std::size_t bytes) {
 void shadow_define(const void* pointer, std::size_t bytes) {
   if (!checking) return;
   each_cell(pointer, bytes, [](Cell& cell, unsigned mask, std::size_t) {
-    cell.write = host_use(mask).with(cell.write.flags() | mask << 4);
+    cell.write = host_use(mask).with((cell.write.flags() & 255) | mask << 4);
     cell.write_place = 0;
+    if (mask == 15) cell.read = Use();
     return true;
   });
 }
@@ -69,11 +79,12 @@ void shadow_define(const void* pointer, std::size_t bytes) {
 void shadow_copy(const void* to, const void* from, std::size_t bytes) {
   if (!checking) return;
   const auto target = reinterpret_cast<std::uintptr_t>(to), source = reinterpret_cast<std::uintptr_t>(from);
-  if (!arena().holds(target)) return;
-  if (!arena().holds(source)) return shadow_define(to, bytes);
+  if (arena_of(target) == nullptr) return;
+  const Arena* const from_arena = arena_of(source);
+  if (from_arena == nullptr) return shadow_define(to, bytes);
   std::vector<bool> defined(bytes);
   for (std::size_t i = 0; i < bytes; ++i)
-    defined[i] = (arena().cell(source + i).defined() >> ((source + i) % 4) & 1) != 0;
+    defined[i] = (from_arena->cell(source + i).defined() >> ((source + i) % 4) & 1) != 0;
   each_cell(to, bytes, [&](Cell& cell, unsigned mask, std::size_t first) {
     unsigned set = cell.defined() & ~mask;
     for (std::size_t i = first; i < first + std::size_t(std::popcount(mask)); ++i)
@@ -86,8 +97,10 @@ void shadow_copy(const void* to, const void* from, std::size_t bytes) {
 
 void shadow_read(const void* pointer, std::size_t bytes) {
   if (!checking) return;
-  each_cell(pointer, bytes, [](Cell& cell, unsigned mask, std::size_t) {
-    cell.read = host_use(mask);
+  const std::uint64_t ordered = order::ordered_until(now());
+  each_cell(pointer, bytes, [ordered](Cell& cell, unsigned mask, std::size_t) {
+    if (cell.read.time() >= ordered && !order::is_ordered(cell.read.time())) keep_reader(cell, now());
+    cell.read = host_use(mask).with(cell.read.flags() & more);
     cell.read_place = 0;
     return true;
   });
@@ -101,8 +114,12 @@ void require_ordered(const void* pointer, std::size_t bytes, const char* call, b
     const auto races = [&](Use use) {
       return (use.bytes() & mask) != 0 && use.time() >= ordered && !order::is_ordered(use.time());
     };
-    const bool written = races(cell.write);
-    if (!written && !(writes && races(cell.read))) return true;
+    bool written = races(cell.write), read = races(cell.read);
+    if (const OtherUses* const others = find_others(cell); others != nullptr) {
+      for (const OtherUse& each : others->updates) written = written || races(each.use);
+      for (const OtherUse& each : others->readers) read = read || races(each.use);
+    }
+    if ((!written && !(writes && read)) || !is_wanted("race")) return true;
     throw Violation({}, {}, {},
                     std::string(call) + ": data race: byte " + std::to_string(first) + " of " +
                         std::to_string(bytes) + (written ? " was written" : " was read") +
@@ -122,11 +139,38 @@ std::size_t shadow_first_undefined(const void* pointer, std::size_t bytes, bool*
   return found;
 }
 
+namespace {
+
+// Returns whether the undefined bytes look like padding of records: holes of at most 3 bytes, which repeat
+// with the size of a record.
+bool is_padding(const void* pointer, std::size_t bytes) {
+  std::vector<bool> hole(bytes, false);
+  std::size_t length = 0;
+  each_cell(pointer, bytes, [&](const Cell& cell, unsigned mask, std::size_t first) {
+    for (unsigned bad = mask & ~(cell.defined() & cell.live()); bad != 0; bad &= bad - 1)
+      hole[first + std::size_t(std::countr_zero(bad) - std::countr_zero(mask))] = true;
+    for (std::size_t i = first; i < first + std::size_t(std::popcount(mask)) && length < 4; ++i)
+      length = hole[i] ? length + 1 : 0;
+    return length < 4;
+  });
+  const auto repeats = [&](std::size_t size) {
+    return bytes > size && std::equal(hole.begin() + std::ptrdiff_t(size), hole.end(), hole.begin());
+  };
+  if (length >= 4 || hole[0] || repeats(4)) return false;  // elements that nobody wrote
+  constexpr std::size_t smallest = 8, largest = 512;
+  if (bytes <= 64) return true;
+  for (std::size_t size = smallest; size <= std::min(largest, bytes / 2); size += 4)
+    if (repeats(size)) return true;
+  return false;
+}
+
+}  // namespace
+
 void require_defined(const void* pointer, std::size_t bytes, const char* call, const char* argument) {
   if (!checking) return;
   bool missing = false;
   const std::size_t first = shadow_first_undefined(pointer, bytes, &missing);
-  if (first == bytes) return;
+  if (first == bytes || (!missing && (is_padding(pointer, bytes) || !is_wanted("init")))) return;
   throw Violation({}, {}, {},
                   std::string(call) + ": byte " + std::to_string(first) + " of " + std::to_string(bytes) +
                       " of " + argument + (missing ? " is out of bounds" : " was never written"));

@@ -3,6 +3,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #ifndef SIMT_WATCHED
 #define SIMT_WATCHED 0
@@ -22,37 +23,61 @@ extern bool checking;
 std::uint64_t now();
 std::uint64_t tick();
 
-// One use of a cell, in one word: time has 40 bits, the thread of the block 10, the bytes of the cell 4,
-// atomic 1, flags 9.
+// One use of a cell, in one word: time has 38 bits, the thread of the block 10, the bytes of the cell 4,
+// atomic 1, flags 11.
 class Use {
  public:
   constexpr Use() = default;
   constexpr Use(std::uint64_t time, unsigned thread, unsigned bytes, bool atomic)
-      : word_(time << 24 | std::uint64_t(thread) << 14 | std::uint64_t(bytes) << 10 |
-              std::uint64_t(atomic) << 9) {}
-  std::uint64_t time() const { return word_ >> 24; }
-  int thread() const { return int(word_ >> 14 & 1023); }
-  unsigned bytes() const { return unsigned(word_ >> 10 & 15); }
-  bool is_atomic() const { return (word_ >> 9 & 1) != 0; }
-  std::uint64_t flags() const { return word_ & 511; }
-  Use with(std::uint64_t flags) const { return Use((word_ & ~std::uint64_t(511)) | flags); }
-  Use and_bytes(unsigned bytes) const { return Use(word_ | std::uint64_t(bytes) << 10); }
+      : word_(time << 26 | std::uint64_t(thread) << 16 | std::uint64_t(bytes) << 12 |
+              std::uint64_t(atomic) << 11) {}
+  std::uint64_t time() const { return word_ >> 26; }
+  int thread() const { return int(word_ >> 16 & 1023); }
+  unsigned bytes() const { return unsigned(word_ >> 12 & 15); }
+  bool is_atomic() const { return (word_ >> 11 & 1) != 0; }
+  std::uint64_t flags() const { return word_ & 2047; }
+  bool has(std::uint64_t flag) const { return (word_ & flag) != 0; }
+  Use with(std::uint64_t flags) const { return Use((word_ & ~std::uint64_t(2047)) | flags); }
 
  private:
   constexpr explicit Use(std::uint64_t word) : word_(word) {}
   std::uint64_t word_ = 0;
 };
 
-// Places are offsets from the start of the program's code, so that they fit into 32 bits.
+// Places are offsets from the start of the program's code, so that they fit into 32 bits. A block is known by
+// its number in the grid.
 struct Cell {
-  Use write;  // flags: bits 0-3 bytes that exist, bits 4-7 bytes that are written
-  Use read;   // flags: the three below
+  Use write;  // flags: bits 0-3 bytes that exist, bits 4-7 bytes that are written, then the two below
+  Use read;   // flags: those below
   std::uint32_t write_place = 0, read_place = 0;
+  std::uint32_t write_block = 0, read_block = 0;
 
   unsigned live() const { return unsigned(write.flags() & 15); }
   unsigned defined() const { return unsigned(write.flags() >> 4 & 15); }
 };
-inline constexpr std::uint64_t many_lanes = 1, many_warps = 2, other_block = 4;
+// What a cell's last read stands for: other lanes of the warp, warps of the block or blocks read it too and
+// nothing orders them. `more` says that the cell has others_of().
+inline constexpr std::uint64_t many_lanes = 1, many_warps = 2, other_block = 4, more = 8;
+inline constexpr std::uint64_t block_scope = 256, by_volatile = 512;  // of a write; the second of a read, too
+inline constexpr std::uint64_t several_threads = 1024;  // of an update kept beside the cell: of its block
+
+// A use that the cell itself has no room for.
+struct OtherUse {
+  Use use;
+  std::uint32_t block = 0, place = 0;
+};
+// Earlier reads that are not ordered before the cell's last one, and its atomic updates since the last plain
+// write.
+struct OtherUses {
+  std::vector<OtherUse> readers, updates;
+};
+// Returns the cell's other uses; makes them, if there are none, and sets `more`.
+OtherUses& others_of(Cell& cell);
+const OtherUses* find_others(const Cell& cell);
+// Adds the cell's last read to the other uses. The present launch, or call, began at that time.
+void keep_reader(Cell& cell, std::uint64_t launch);
+// Forgets the other uses of all cells. Everything has to be ordered before what follows.
+void forget_others();
 
 // -- device memory: one range of addresses that the host cannot touch --
 
@@ -66,6 +91,16 @@ struct Arena {
 };
 // Returns the arena, which the first call reserves.
 const Arena& arena();
+
+// Returns the shadow of pinned and managed memory, which the device reaches too; see pinned.h.
+const Arena& reachable();
+// Returns the shadow of the variables of the device, see globals.h.
+const Arena& globals();
+// Returns the arena that holds the address, or null.
+const Arena* arena_of(std::uintptr_t at);
+
+// Installs the handler that reports what host code may not touch.
+void report_faults();
 
 // Returns 256-byte aligned memory, or null if none is left. Freed addresses are reused late.
 void* arena_allocate(std::size_t bytes);
@@ -84,8 +119,9 @@ class OpenArena {
 // not exist. Fills them with 0xFF. Queued work that does this has to be ordered with what uses the bytes; if
 // the host does it, it comes before everything.
 void shadow_extent(void* pointer, std::size_t live, std::size_t bytes, bool queued);
-// Takes the bytes that exist for written, before everything that follows.
-void shadow_accept(const void* pointer, std::size_t bytes);
+// Takes the bytes that exist (with `live`, all of them from now on) for written, before everything that
+// follows.
+void shadow_accept(const void* pointer, std::size_t bytes, bool live = false);
 // Notes that a call of the host or of a library writes the bytes.
 void shadow_define(const void* pointer, std::size_t bytes);
 // Notes a copy on the device: the target's bytes become as defined as the source's.

@@ -7,8 +7,12 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "checks/globals.h"
 #include "checks/order.h"
 #include "machine/block.h"
+#include "memory/memory.h"
+#include "report/ending.h"
+#include "runtime/pinned.h"
 #include "runtime/runtime.h"
 
 namespace simt {
@@ -19,13 +23,13 @@ void Watch::start_launch(const Grid& grid) {
   device_ = arena();
   launch_ = tick();
   ordered_ = order::ordered_until(launch_);
-  stack_bytes_ = parameter_bytes_ = 0;
-  const std::size_t threads = std::size_t(grid.block.x) * grid.block.y * grid.block.z;
-  if (warps_.size() < (threads + 31) / 32) warps_.resize((threads + 31) / 32);
-  if (tls_bytes_ == 0) {
-    own_thread_local(&tls_, &tls_bytes_);
-    static_cells_ = std::make_unique<Cell[]>(tls_bytes_ / 4 + 2);
-  }
+  stack_bytes_ = parameter_bytes_ = grid_barrier_ = 0;
+  may_have_padding_ = false;
+  fences_.start_launch();
+  doubtful_.bytes = stored_.bytes = 0;
+  if (ordered_ == launch_) forget_others();
+  warp_count_ = (std::size_t(grid.block.x) * grid.block.y * grid.block.z + 31) / 32;
+  if (tls_bytes_ == 0) own_thread_local(&tls_, &tls_bytes_);
   profiler_.start_launch(grid);
 }
 
@@ -34,13 +38,45 @@ void Watch::end_launch() {
   profiler_.end_launch();
 }
 
-void Watch::start_block() {
+void Watch::start_block(std::uint64_t number) {
+  number_ = std::uint32_t(number);
   block_ = barrier_ = tick();
   static_bytes_ = 0;
+  statics_.clear();
+  if (warps_.size() < warp_count_) warps_.resize(warp_count_);
+  if (static_cells_ == nullptr) static_cells_ = std::make_unique<Cell[]>(tls_bytes_ / 4 + 2);
 }
 
-void Watch::barrier() {
+std::unique_ptr<Watch::Parked> Watch::park_block() {
+  profiler_.leave_block();
+  return std::make_unique<Parked>(Parked{
+      .number = number_,
+      .block = block_,
+      .barrier = barrier_,
+      .shared_cells = std::move(shared_cells_),
+      .static_cells = std::move(static_cells_),
+      .shared_capacity = std::exchange(shared_capacity_, 0),
+      .static_bytes = static_bytes_,
+      .warps = std::exchange(warps_, {}),
+      .statics = std::exchange(statics_, {}),
+  });
+}
+
+void Watch::resume_block(Parked& parked) {
+  number_ = parked.number;
+  block_ = parked.block;
+  barrier_ = parked.barrier;
+  shared_cells_ = std::move(parked.shared_cells);
+  static_cells_ = std::move(parked.static_cells);
+  shared_capacity_ = parked.shared_capacity;
+  static_bytes_ = parked.static_bytes;
+  warps_ = std::move(parked.warps);
+  statics_ = std::move(parked.statics);
+}
+
+void Watch::barrier(int live) {
   barrier_ = tick();
+  fences_.meet(number_, live);
   profiler_.barrier();
 }
 
@@ -65,6 +101,7 @@ void Watch::set_parameters(const void* parameters, std::size_t bytes) {
 
 void Watch::sync_lanes(int warp, unsigned lanes, bool whole) {
   const std::uint64_t time = tick();
+  fences_.meet(number_, warp, lanes);
   WarpOrder& order = warps_[std::size_t(warp)];
   if (order.block != block_) {
     order.block = block_;
@@ -87,122 +124,62 @@ void Watch::sync_lanes(int warp, unsigned lanes, bool whole) {
     order.since[std::size_t(std::countr_zero(rest))] = joined;
 }
 
-// Returns whether this thread comes after the use, which was in this block and after its last barrier.
-bool Watch::follows(Use use) const {
-  if (use.thread() == thread_) return true;
-  if (use.thread() / 32 != thread_ / 32) return false;
-  const WarpOrder& order = warps_[std::size_t(thread_ / 32)];
-  if (order.block != block_) return false;
-  if (use.time() < order.whole) return true;
-  return order.parts && use.time() < order.since[std::size_t(thread_ % 32)][std::size_t(use.thread() % 32)];
-}
-
-// Returns true if all uses of that time are known at once to come before this thread.
-bool Watch::is_earlier(std::uint64_t time) const {
-  return time < ordered_ || (time >= block_ && time < barrier_);
-}
-
-// Fails if nothing orders this use after an earlier one that it conflicts with.
-void Watch::check_order(Use earlier, std::uint32_t place, bool earlier_writes, const Now& a) {
-  const char* const did = earlier.is_atomic() ? "updated" : earlier_writes ? "wrote" : "read";
-  const bool both_atomic = earlier.is_atomic() && is_atomic(a.kind);
-  if (earlier.time() >= block_) {
-    if (earlier.time() < barrier_ || both_atomic || follows(earlier)) return;
-  } else if (earlier.time() < launch_) {
-    if (order::is_ordered(earlier.time())) return;
-    fail_race(a, earlier, place, did, true);
-  } else if (both_atomic) {
-    return;
-  }
-  fail_race(a, earlier, place, did, false);
-}
-
-void Watch::read_cell(Cell& cell, unsigned mask, const Now& a) {
-  if ((cell.defined() & mask) != mask) fail(a, "reads memory that was never written");
-  if ((cell.write.bytes() & mask) != 0 && !is_earlier(cell.write.time()))
-    check_order(cell.write, cell.write_place, true, a);
-  const Use old = cell.read;
-  std::uint64_t flags = 0;
-  unsigned bytes = mask;
-  const bool overlap = (old.bytes() & mask) != 0;
-  if (old.time() >= launch_ && overlap) {
-    flags = old.flags() & other_block;
-    if (old.time() < block_) {
-      flags |= other_block;
-    } else if (old.time() >= barrier_) {
-      if (old.thread() == thread_) {
-        flags = old.flags();
-        bytes |= old.bytes();
-      } else if (!follows(old)) {
-        flags = old.flags() | (old.thread() / 32 == thread_ / 32 ? many_lanes : many_warps);
-      }
-    }
-  }
-  cell.read = Use(now(), unsigned(thread_), bytes, false).with(flags);
-  cell.read_place = short_place(a.place);
-}
-
-void Watch::write_cell(Cell& cell, unsigned mask, const Now& a) {
-  if ((cell.write.bytes() & mask) != 0 && !is_earlier(cell.write.time()))
-    check_order(cell.write, cell.write_place, true, a);
-  const Use read = cell.read;
-  if ((read.bytes() & mask) != 0 && read.time() >= ordered_) {
-    if (read.time() >= launch_ && (read.flags() & other_block) != 0)
-      fail_race(a, read, cell.read_place, "read", false);
-    if (!is_earlier(read.time())) check_order(read, cell.read_place, false, a);
-    if (read.time() >= barrier_ && (read.flags() & (many_lanes | many_warps)) != 0) {
-      const WarpOrder& order = warps_[std::size_t(thread_ / 32)];
-      const bool met = order.block == block_ && read.time() < order.whole;
-      if ((read.flags() & many_warps) != 0 || !met)
-        fail_race(a, read, cell.read_place, "and others read", false);
-    }
-  }
-  const bool mine = cell.write.time() >= barrier_ && cell.write.thread() == thread_;
-  cell.write = Use(now(), unsigned(thread_), mask | (mine ? cell.write.bytes() : 0), is_atomic(a.kind))
-                   .with(cell.write.flags() | std::uint64_t(mask) << 4);
-  cell.write_place = short_place(a.place);
-}
-
-void Watch::check_cell(Cell& cell, unsigned mask, Space space, const Now& a) {
-  // A block leaves nothing in shared memory for the next one.
-  if (space == Space::shared && cell.write.time() < block_) {
-    cell = {};
-    cell.write = Use(block_, 0, 0, false).with(15);
-  }
-  if ((cell.live() & mask) != mask) fail_bounds(a);
-  if (a.kind == AccessKind::write || a.kind == AccessKind::volatile_write) return write_cell(cell, mask, a);
-  if (a.kind == AccessKind::read) return read_cell(cell, mask, a);
-  if ((cell.defined() & mask) != mask)
-    fail(a,
-         is_read(a.kind) ? "reads memory that was never written" : "updates memory that was never written");
-  write_cell(cell, mask, a);
-}
-
-void Watch::check_range(Cell* cells, std::uintptr_t offset, Space space, const Now& a) {
-  if ((a.bytes == 16 || a.bytes == 8) && a.at % a.bytes != 0)
+void Watch::check_range(Cell* cells, std::uintptr_t offset, Now& a) {
+  if (a.bytes <= 16 && std::has_single_bit(a.bytes) && a.at % a.bytes != 0)
     fail(a, "misaligned access: " + std::to_string(a.bytes) +
                 " bytes need an address that is a multiple of as many");
-  std::size_t left = a.bytes;
-  for (Cell* cell = cells + offset / 4; left > 0; ++cell) {
-    const std::size_t low = offset % 4, count = std::min<std::size_t>(4 - low, left);
-    check_cell(*cell, ((1u << count) - 1) << low, space, a);
+  Cell* cell = cells + offset / 4;
+  if (a.bytes == 4 && offset % 4 == 0) return check_cell(*cell, 15, a);
+  for (; a.done < a.bytes; ++cell) {
+    const std::size_t low = offset % 4, count = std::min<std::size_t>(4 - low, a.bytes - a.done);
+    check_cell(*cell, ((1u << count) - 1) << low, a);
     offset += count;
-    left -= count;
+    a.done += count;
   }
 }
 
-void Watch::access(std::uintptr_t at, std::size_t bytes, AccessKind kind, const void* place) {
+// The compiler fills local variables with 0xFE (-ftrivial-auto-var-init), so that values that were never set
+// show when they arrive in memory. Sums of floating-point numbers with them keep the pattern.
+void Watch::look_at_stored() {
+  const Now a = std::exchange(stored_, {});
+  unsigned char pattern[16];
+  std::memset(pattern, 0xfe, sizeof pattern);
+  if (a.bytes <= sizeof pattern && std::memcmp(reinterpret_cast<const void*>(a.at), pattern, a.bytes) == 0)
+    fail(a, "stores a local variable that was never set");
+}
+
+void Watch::note_pace(const Now& a) {
+  latest_place_ = a.place;
+  if (a.kind == AccessKind::write || a.kind == AccessKind::volatile_write) {
+    ++writes_;
+    if (checking && a.bytes >= 4 && device_.holds(a.at)) stored_ = a;
+  }
+  if (!is_read(a.kind)) return;
+  const int count = is_volatile(a.kind) ? volatile_reads : 1;
+  reads_ += count;
+  if (reads_ < most_reads) return;
+  reads_ = 0;
+  if (is_volatile(a.kind))
+    machine().give_way(most_reads / volatile_reads, 0);
+  else
+    machine().give_way(most_reads / 4, a.at);
+}
+
+void Watch::access(std::uintptr_t at, std::size_t bytes, AccessKind kind, const void* place, Scope scope) {
   if (at - stack_ < stack_bytes_) return;
-  const Now a{at, bytes, kind, place};
+  settle();
+  Now a{at, bytes, kind, place, scope};
+  note_pace(a);
   if (!checking) return count_only(a);
-  if (kind == AccessKind::float_atomic && !float_atomics_allowed())
+  if (kind == AccessKind::float_update && !float_atomics_allowed())
     fail(a, "a floating-point atomic: its result depends on the order of arrival");
   if (device_.holds(at)) {
-    check_range(device_.cells, at - device_.base, Space::global, a);
+    check_range(device_.cells, at - device_.base, a);
     profiler_.global(thread_, at, bytes, !is_read(kind), place);
   } else if (at - shared_ < shared_bytes_) {
     if (bytes > shared_bytes_ - (at - shared_)) fail_bounds(a);
-    check_range(shared_cells_.get(), at - shared_, Space::shared, a);
+    a.in_shared = true;
+    check_range(shared_cells_.get(), at - shared_, a);
     profiler_.shared(thread_, at - shared_, bytes, !is_read(kind), place);
   } else {
     access_elsewhere(a);
@@ -240,6 +217,7 @@ Cell* Watch::static_cells(const Now& a) {
     c.write = Use(block_, 0, 0, false).with(before | std::uint64_t(1) << (at % 4));
   }
   static_bytes_ += variable.end - variable.begin;
+  statics_.push_back(variable);
   if (static_bytes_ + shared_bytes_ > std::size_t(shared_default) &&
       static_bytes_ > std::size_t(shared_default))
     fail(a, "uses " + std::to_string(static_bytes_) + " bytes of static shared memory, at most " +
@@ -247,20 +225,51 @@ Cell* Watch::static_cells(const Now& a) {
   return cell;
 }
 
-void Watch::access_elsewhere(const Now& a) {
+bool Watch::is_written(std::uintptr_t at) const {
+  const Cell* cell = nullptr;
+  if (device_.holds(at))
+    cell = &device_.cell(at);
+  else if (at - shared_ < shared_bytes_)
+    cell = &shared_cells_[(at - shared_) / 4];
+  else if (at - tls_ < tls_bytes_)
+    cell = &static_cells_[(at - tls_ / 4 * 4) / 4];
+  if (cell == nullptr || (cell->defined() >> at % 4 & 1) == 0) return false;
+  return device_.holds(at) || cell->write.time() >= block_;
+}
+
+// Handles variables of the device, and memory of the host that the device reaches.
+bool Watch::access_other_arena(Now& a) {
+  const Arena* arena = nullptr;
+  if (reachable().holds(a.at)) {
+    arena = &reachable();
+    pinned_touched(a.at, !is_read(a.kind));
+  } else if (globals().holds(a.at) && device_variable_near(a.at) != nullptr) {
+    arena = &globals();
+  }
+  if (arena == nullptr) return is_registered(a.at);
+  check_range(&arena->cell(a.at), a.at % 4, a);
+  profiler_.global(thread_, a.at, a.bytes, !is_read(a.kind), a.place);
+  return true;
+}
+
+void Watch::access_elsewhere(Now& a) {
   if (is_index_variable(a.at)) {
     if (!is_read(a.kind)) fail(a, "writes an index variable");
     return;
   }
   if (a.at - tls_ < tls_bytes_) {
     if (Cell* const cell = static_cells(a); cell != nullptr) {
-      check_range(cell, a.at % 4, Space::global, a);
+      a.in_shared = true;
+      check_range(cell, a.at % 4, a);
       return profiler_.shared(thread_, a.at - tls_, a.bytes, !is_read(a.kind), a.place);
     }
   }
   if (is_read(a.kind) && (a.at - parameters_ < parameter_bytes_ || is_constant_data(a.at))) return;
+  if (is_guard_variable(a.at) || access_other_arena(a)) return;
   constexpr std::uintptr_t near = 65536;
   if (shared_bytes_ > 0 && a.at - (shared_ - near) < shared_bytes_ + 2 * near) fail_bounds(a);
+  for (const StaticShared& used : statics_)
+    if (a.at - (used.begin - near) < used.end - used.begin + 2 * near) fail_bounds(a);
   fail(a, a.at < 4096 ? "null pointer" : "host memory touched by a kernel");
 }
 
@@ -272,6 +281,12 @@ std::string hex(std::uintptr_t value) {
   return text;
 }
 
+std::string describe_byte(std::uintptr_t at, std::uintptr_t begin, std::uintptr_t end,
+                          const std::string& name) {
+  return ", byte " + std::to_string(std::ptrdiff_t(at - begin)) + " of " + std::to_string(end - begin) +
+         " of " + name;
+}
+
 std::string describe_thread(int thread) {
   const int x = int(blockDim.x), y = int(blockDim.y);
   return "(" + std::to_string(thread % x) + ", " + std::to_string(thread / x % y) + ", " +
@@ -279,6 +294,14 @@ std::string describe_thread(int thread) {
 }
 
 }  // namespace
+
+const StaticShared* Watch::nearest_shared(std::uintptr_t at) const {
+  const StaticShared* nearest = nullptr;
+  const auto distance = [at](const StaticShared& v) { return at < v.begin ? v.begin - at : at - v.end; };
+  for (const StaticShared& used : statics_)
+    if (nearest == nullptr || distance(used) < distance(*nearest)) nearest = &used;
+  return nearest;
+}
 
 void Watch::fail(const Now& a, const std::string& text) const {
   std::string where = text + ": " + (is_read(a.kind) ? "reads " : "writes ") + std::to_string(a.bytes) +
@@ -290,21 +313,27 @@ void Watch::fail(const Now& a, const std::string& text) const {
   else if (a.at - shared_ < shared_bytes_)
     where += ", byte " + std::to_string(a.at - shared_) + " of " + std::to_string(shared_bytes_) +
              " of dynamic shared memory";
-  else if (arena().holds(a.at))
+  else if (arena().holds(a.at) || reachable().holds(a.at))
     where += ", " + describe_device_address(reinterpret_cast<const void*>(a.at));
   else if (const StaticShared v = static_shared_at(a.at); v.begin != v.end)
-    where += ", byte " + std::to_string(a.at - v.begin) + " of " + std::to_string(v.end - v.begin) + " of " +
-             v.name;
+    where += describe_byte(a.at, v.begin, v.end, v.name);
+  else if (const StaticShared* near = nearest_shared(a.at); near != nullptr && text == "out of bounds")
+    where += describe_byte(a.at, near->begin, near->end, near->name);
+  else if (const Global* global = device_variable_near(a.at); global != nullptr)
+    where += describe_byte(a.at, global->begin, global->end, name_of(*global));
   machine().break_off(where, a.place);
 }
 
 void Watch::fail_bounds(const Now& a) const { fail(a, "out of bounds"); }
 
-void Watch::fail_race(const Now& a, Use other, std::uint32_t place, const char* did, bool launches) const {
-  std::string who = "thread " + describe_thread(other.thread());
-  if (other.time() < block_) who += " of another block";
-  if (launches) who = "work on another stream, or the host,";
-  const std::string at = place == 0 ? "" : " at " + describe_place(place);
+void Watch::fail_race(const Now& a, const OtherUse& other, const char* did) const {
+  if (!is_wanted("race")) return;
+  std::string who = "thread " + describe_thread(other.use.thread());
+  if (other.use.time() < launch_)
+    who = "work on another stream, or the host,";
+  else if (other.block != number_)
+    who += " of another block";
+  const std::string at = other.place == 0 ? "" : " at " + describe_place(other.place);
   fail(a, "data race: " + who + " " + did + " it" + at + " and nothing orders the two");
 }
 

@@ -4,8 +4,10 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "checks/fences.h"
 #include "checks/shadow.h"
 #include "report/profile.h"
 
@@ -13,63 +15,146 @@ namespace simt {
 
 struct Grid;
 
-// A volatile access is a relaxed atomic one, as in PTX.
-enum class AccessKind : std::uint8_t { read, write, volatile_read, volatile_write, atomic, float_atomic };
-constexpr bool is_read(AccessKind kind) {
-  return kind == AccessKind::read || kind == AccessKind::volatile_read;
+// A volatile access is a relaxed atomic one, as in PTX. An update reads and writes.
+enum class AccessKind : std::uint8_t {
+  read,
+  write,
+  volatile_read,
+  volatile_write,
+  atomic_read,
+  atomic_write,
+  update,
+  float_update
+};
+constexpr AccessKind access_of(AtomicKind kind) {
+  return AccessKind(int(AccessKind::atomic_read) + int(kind));
 }
+constexpr bool is_volatile(AccessKind kind) {
+  return kind == AccessKind::volatile_read || kind == AccessKind::volatile_write;
+}
+constexpr bool is_read(AccessKind kind) { return kind < AccessKind::update && int(kind) % 2 == 0; }
+constexpr bool is_update(AccessKind kind) { return kind >= AccessKind::update; }
 constexpr bool is_atomic(AccessKind kind) { return kind >= AccessKind::volatile_read; }
+
+// A variable declared __shared__ without extern: [begin, end) in the calling thread's copies.
+struct StaticShared {
+  std::uintptr_t begin = 0, end = 0;
+  std::string name;
+};
 
 // Each machine has one. Its functions run before the access that they are given.
 class Watch {
  public:
+  // What the watch knows of a block that has begun and not ended, while other blocks run.
+  struct Parked;
+
   void start_launch(const Grid& grid);
   void end_launch();
-  void start_block();
-  void barrier();
+  // Starts the block of this number.
+  void start_block(std::uint64_t number);
+  // Keeps the running block for resume_block; another one starts or resumes next.
+  std::unique_ptr<Parked> park_block();
+  void resume_block(Parked& parked);
+  // Notes that the block's threads met; `live` of them have not returned.
+  void barrier(int live);
+  // Notes that all blocks of the grid met.
+  void grid_barrier() { grid_barrier_ = tick(); }
+  // Notes that these blocks, by number, met.
+  void meet_blocks(const std::vector<std::uint32_t>& numbers);
   // Notes that lanes of a warp met in __syncwarp; `whole` means all lanes that have not returned.
   void sync_lanes(int warp, unsigned lanes, bool whole);
   void end_block() { profiler_.end_block(); }
+  // Returns the static shared variables that the block has used.
+  const std::vector<StaticShared>& used_statics() const { return statics_; }
   // Sets the thread that runs from now on, on the stack [low, low + bytes).
   void set_thread(int thread, std::uintptr_t low, std::size_t bytes);
   // Sets where the kernel's parameters are.
   void set_parameters(const void* parameters, std::size_t bytes);
   void set_shared(void* shared, std::size_t bytes);
+  // Starts accesses to parts of one object. Its padding may be unwritten if its first byte is written.
+  void start_object(std::uintptr_t at) { may_have_padding_ = is_written(at); }
+  void end_object() { may_have_padding_ = false; }
 
   // Returns whether anybody wants to know of accesses.
   bool wanted() const { return checking || profiler_.on(); }
-  void access(std::uintptr_t at, std::size_t bytes, AccessKind kind, const void* place);
+  void access(std::uintptr_t at, std::size_t bytes, AccessKind kind, const void* place,
+              Scope scope = Scope::device);
+  // Returns how often kernels wrote memory, except by atomic operations.
+  std::uint64_t writes() const { return writes_; }
+  const void* latest_place() const { return latest_place_; }
+  void fence(Scope scope);
+  // Orders an atomic access that has just been noted. Without an explicit order, as atomicAdd and volatile
+  // have none, a load counts as acquired, because a thread that depends on the value comes later.
+  void synchronise(std::uintptr_t at, AccessKind kind, Scope scope, MemoryOrder order);
+  // Has to be called before another thread runs: reports the thread's last write if that was a race.
+  void settle() {
+    if (doubtful_.bytes != 0) settle_doubt();
+    if (stored_.bytes != 0) look_at_stored();
+  }
 
  private:
-  enum class Space : std::uint8_t { global, shared };
   struct Now {  // of one access
     std::uintptr_t at;
     std::size_t bytes;
     AccessKind kind;
     const void* place;
+    Scope scope;
+    bool in_shared = false;
+    std::size_t done = 0;  // bytes before the cell
+  };
+  // A write to bytes that another thread wrote, which is no race if it writes the same value.
+  struct Doubt {
+    std::uintptr_t at = 0;
+    std::size_t bytes = 0;  // 0: there is none
+    std::uint32_t mask = 0;
+    const void* place = nullptr;
+    OtherUse other;
+    std::array<unsigned char, 16> before;
   };
 
-  void check_cell(Cell& cell, unsigned mask, Space space, const Now& a);
+  void check_cell(Cell& cell, unsigned mask, Now& a);
   void read_cell(Cell& cell, unsigned mask, const Now& a);
   void write_cell(Cell& cell, unsigned mask, const Now& a);
-  void check_range(Cell* cells, std::uintptr_t offset, Space space, const Now& a);
-  bool is_earlier(std::uint64_t time) const;
-  bool follows(Use use) const;
-  void check_order(Use earlier, std::uint32_t place, bool earlier_writes, const Now& a);
-  void access_static_shared(const Now& a);
-  void access_elsewhere(const Now& a);
+  void check_write(const Cell& cell, unsigned mask, const Now& a);
+  void check_readers(const Cell& cell, unsigned mask, const Now& a);
+  void check_summary(const Cell& cell, const Now& a);
+  void check_use(const OtherUse& earlier, const Now& a, const char* did);
+  void note_read(Cell& cell, unsigned mask, const Now& a);
+  void note_update(Cell& cell, unsigned mask);
+  void doubt(const OtherUse& earlier, const Now& a);
+  void settle_doubt();
+  void look_at_stored();
+  void check_range(Cell* cells, std::uintptr_t offset, Now& a);
+  bool is_earlier(Use use, std::uint32_t block) const {
+    return use.time() < ordered_ || (block == number_ && use.time() >= launch_ && use.time() < barrier_);
+  }
+  bool is_mine(Use use, std::uint32_t block) const {
+    return use.time() >= barrier_ && use.thread() == thread_ && block == number_;
+  }
+  bool comes_before(const OtherUse& earlier, const Now& a) const;
+  bool conflict(const OtherUse& earlier, const Now& a) const;
+  bool met(Use use) const;
+  Fences::Actor actor() const;
+  void access_elsewhere(Now& a);
+  bool is_written(std::uintptr_t at) const;
+  bool access_other_arena(Now& a);
+  const StaticShared* nearest_shared(std::uintptr_t at) const;
+  void note_pace(const Now& a);
   void count_only(const Now& a);
   bool is_index_variable(std::uintptr_t at) const;
   Cell* static_cells(const Now& a);
 
   [[noreturn]] void fail(const Now& a, const std::string& text) const;
   [[noreturn]] void fail_bounds(const Now& a) const;
-  [[noreturn]] void fail_race(const Now& a, Use other, std::uint32_t place, const char* did,
-                              bool launches) const;
+  // Returns if simt-run left out races.
+  void fail_race(const Now& a, const OtherUse& other, const char* did) const;
 
   // The current launch began at launch_, its block at block_, the interval since the last barrier at
   // barrier_. What ran before ordered_ in other queued work comes before this work.
-  std::uint64_t launch_ = 0, block_ = 0, barrier_ = 0, ordered_ = 0;
+  std::uint64_t launch_ = 0, block_ = 0, barrier_ = 0, ordered_ = 0, grid_barrier_ = 0;
+  std::uint32_t number_ = 0;  // of the block
+  Fences fences_;
+  Doubt doubtful_;
   Arena device_;
   int thread_ = 0;
   std::uintptr_t stack_ = 0, shared_ = 0, parameters_ = 0;
@@ -84,12 +169,32 @@ class Watch {
     std::array<std::array<std::uint64_t, 32>, 32> since;
   };
   std::vector<WarpOrder> warps_;
+  std::size_t warp_count_ = 0;
 
   std::uintptr_t tls_ = 0;
   std::size_t tls_bytes_ = 0;
   std::unique_ptr<Cell[]> static_cells_;
-  std::size_t static_bytes_ = 0;  // static shared memory that the block has used
+  std::size_t static_bytes_ = 0;       // static shared memory that the block has used
+  std::vector<StaticShared> statics_;  // those that the block has used
+  bool may_have_padding_ = false;
   Profiler profiler_;
+
+  // A thread that has read so often may wait for another one. A volatile read counts as many plain ones. The
+  // number is a prime, so that a loop over a table is at another element each time.
+  static constexpr int most_reads = 4099, volatile_reads = 128;
+  int reads_ = 0;
+  std::uint64_t writes_ = 0;
+  Now stored_ = {};  // the latest store to device memory, until it is done
+  const void* latest_place_ = nullptr;
+};
+
+struct Watch::Parked {
+  std::uint32_t number;
+  std::uint64_t block, barrier;
+  std::unique_ptr<Cell[]> shared_cells, static_cells;
+  std::size_t shared_capacity, static_bytes;
+  std::vector<WarpOrder> warps;
+  std::vector<StaticShared> statics;
 };
 
 // Watches the kernel that runs on this host thread; null in host code and in the emulator itself.
@@ -115,15 +220,12 @@ std::uint32_t short_place(const void* place);
 std::string describe_place(const void* place);
 std::string describe_place(std::uint32_t place);
 
-// A variable declared __shared__ without extern: [begin, end) in the calling thread's copies.
-struct StaticShared {
-  std::uintptr_t begin = 0, end = 0;
-  std::string name;
-};
 // Returns the variable that holds the address; empty if there is none.
 StaticShared static_shared_at(std::uintptr_t at);
 // Returns the program's thread-local memory that belongs to the calling thread.
 void own_thread_local(std::uintptr_t* begin, std::size_t* bytes);
+// Returns whether the address is in the flag of a variable whose initialisation runs once.
+bool is_guard_variable(std::uintptr_t at);
 // Returns whether the address is in the program's constant data, which kernels may read.
 bool is_constant_data(std::uintptr_t at);
 

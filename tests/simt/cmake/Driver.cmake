@@ -16,6 +16,7 @@ function(write_simt_json file include cccl forwards library)
   set(definitions)
   if(watched)
     list(APPEND definitions SIMT_WATCHED=1)
+    list(APPEND watched ${of_programs})
   endif()
   set(system)
   if(STILLPOINT_EMULATES_CUB)
@@ -39,7 +40,7 @@ endfunction()
 
 # Headers that are cuda_runtime.h here. Their own ones, of a toolkit that is installed, declare the same names otherwise.
 set(simt_forwards ${simt_BINARY_DIR}/forwards)
-foreach(header builtin_types channel_descriptor cuda cuda_device_runtime_api cuda_profiler_api cuda_runtime_api device_atomic_functions
+foreach(header builtin_types channel_descriptor cuda_device_runtime_api cuda_profiler_api cuda_runtime_api device_atomic_functions
     device_functions device_launch_parameters device_types driver_types host_config host_defines math_functions
     sm_20_intrinsics sm_30_intrinsics sm_32_intrinsics texture_types surface_types vector_functions vector_types)
   file(CONFIGURE OUTPUT ${simt_forwards}/${header}.h CONTENT "#pragma once\n#include <cuda_runtime.h>\n")

@@ -14,6 +14,7 @@ write_simt_json(${simt_BINARY_DIR}/installed/simt.json @PREFIX@/${room}/include 
   @PREFIX@/lib/$<TARGET_FILE_NAME:simt>)
 install(FILES ${simt_BINARY_DIR}/installed/simt.json DESTINATION ${room})
 set_target_properties(simt_kernels PROPERTIES EXPORT_NAME kernels)
+install(FILES driver/simt-gdb.py DESTINATION share/simt)
 install(EXPORT simt-targets NAMESPACE simt:: DESTINATION lib/cmake/simt)
 configure_package_config_file(cmake/simt-config.cmake.in ${simt_BINARY_DIR}/simt-config.cmake
   INSTALL_DESTINATION lib/cmake/simt PATH_VARS CMAKE_INSTALL_BINDIR)

@@ -1,5 +1,5 @@
-// A program as others publish them: tiled matrix product, reduction, scan, histogram, streams and a graph, each checked
-// against the host.
+// A program as others publish them: tiled matrix product, reduction, scan, histogram, streams and a graph,
+// each checked against the host.
 #include <cuda_runtime.h>
 
 #include <algorithm>
@@ -10,19 +10,20 @@
 #include <numeric>
 #include <vector>
 
-#define CUDA_CHECK(call)                                                                                 \
-  do {                                                                                                   \
-    const cudaError_t status_ = (call);                                                                  \
-    if (status_ != cudaSuccess) {                                                                        \
-      std::fprintf(stderr, "%s failed at %s:%d: %s\n", #call, __FILE__, __LINE__, cudaGetErrorString(status_)); \
-      std::exit(EXIT_FAILURE);                                                                           \
-    }                                                                                                    \
+#define CUDA_CHECK(call)                                                          \
+  do {                                                                            \
+    const cudaError_t status_ = (call);                                           \
+    if (status_ != cudaSuccess) {                                                 \
+      std::fprintf(stderr, "%s failed at %s:%d: %s\n", #call, __FILE__, __LINE__, \
+                   cudaGetErrorString(status_));                                  \
+      std::exit(EXIT_FAILURE);                                                    \
+    }                                                                             \
   } while (0)
 
-#define LAUNCH_1D(kernel, n, stream, ...)                                       \
-  do {                                                                          \
+#define LAUNCH_1D(kernel, n, stream, ...)                                              \
+  do {                                                                                 \
     kernel<<<static_cast<unsigned>(((n) + 255) / 256), 256, 0, stream>>>(__VA_ARGS__); \
-    CUDA_CHECK(cudaGetLastError());                                             \
+    CUDA_CHECK(cudaGetLastError());                                                    \
   } while (0)
 
 // -- memory --
@@ -56,8 +57,9 @@ class DeviceBuffer {
 
 constexpr int kTile = 16;
 
-__global__ void __launch_bounds__(kTile * kTile)
-    matrix_product(const float* __restrict__ a, const float* __restrict__ b, float* __restrict__ c, int m, int n, int k) {
+__global__ void __launch_bounds__(kTile* kTile)
+    matrix_product(const float* __restrict__ a, const float* __restrict__ b, float* __restrict__ c, int m,
+                   int n, int k) {
   __shared__ float tile_a[kTile][kTile + 1];
   __shared__ float tile_b[kTile][kTile + 1];
   const int row = blockIdx.y * kTile + threadIdx.y;
@@ -242,9 +244,12 @@ bool check_streams() {
   for (auto& stream : streams) CUDA_CHECK(cudaStreamCreate(&stream));
   for (int p = 0; p < pieces; ++p) {
     float* part = device.get() + p * piece;
-    CUDA_CHECK(cudaMemcpyAsync(part, pinned + p * piece, piece * sizeof(float), cudaMemcpyHostToDevice, streams[p]));
-    LAUNCH_1D(transform, piece, streams[p], part, piece, [=] __device__(float x) { return factor * x + 1.0f; });
-    CUDA_CHECK(cudaMemcpyAsync(pinned + p * piece, part, piece * sizeof(float), cudaMemcpyDeviceToHost, streams[p]));
+    CUDA_CHECK(
+        cudaMemcpyAsync(part, pinned + p * piece, piece * sizeof(float), cudaMemcpyHostToDevice, streams[p]));
+    LAUNCH_1D(transform, piece, streams[p], part, piece,
+              [=] __device__(float x) { return factor * x + 1.0f; });
+    CUDA_CHECK(
+        cudaMemcpyAsync(pinned + p * piece, part, piece * sizeof(float), cudaMemcpyDeviceToHost, streams[p]));
   }
   bool right = true;
   for (int p = 0; p < pieces; ++p) {
@@ -286,12 +291,14 @@ bool check_graph() {
 int main(int, char** argv) {
   cudaDeviceProp properties;
   CUDA_CHECK(cudaGetDeviceProperties(&properties, 0));
-  std::printf("%s on %s, compute capability %d.%d\n", argv[0], properties.name, properties.major, properties.minor);
+  std::printf("%s on %s, compute capability %d.%d\n", argv[0], properties.name, properties.major,
+              properties.minor);
   const struct {
     const char* name;
     bool (*run)();
-  } checks[] = {{"matrix product", check_matrix_product}, {"reduction", check_reduction}, {"scan", check_scan},
-                {"histogram", check_histogram},           {"streams", check_streams},     {"graph", check_graph}};
+  } checks[] = {
+      {"matrix product", check_matrix_product}, {"reduction", check_reduction}, {"scan", check_scan},
+      {"histogram", check_histogram},           {"streams", check_streams},     {"graph", check_graph}};
   int failed = 0;
   for (const auto& check : checks) {
     const bool right = check.run();

@@ -8,7 +8,11 @@
 #include <cstdint>
 
 #include "simt/atomics.h"
+#include "simt/copies.h"
 #include "simt/intrinsics.h"
 #include "simt/machine.h"
+#include "simt/math.h"
+#include "simt/memory_api.h"
 #include "simt/runtime_api.h"
 #include "simt/vectors.h"
+#include "simt/warp_functions.h"

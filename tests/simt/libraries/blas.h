@@ -26,6 +26,11 @@ std::size_t size_of(cudaDataType type);
 double load(const void* data, cudaDataType type, std::int64_t index);
 void store(void* data, cudaDataType type, std::int64_t index, double value);
 const void* offset(const void* data, cudaDataType type, std::int64_t elements);
+// Returns whether two ranges share a byte.
+inline bool overlaps(const void* a, std::size_t a_bytes, const void* b, std::size_t b_bytes) {
+  const auto x = reinterpret_cast<std::uintptr_t>(a), y = reinterpret_cast<std::uintptr_t>(b);
+  return x < y + b_bytes && y < x + a_bytes;
+}
 bool is_operation(cublasOperation_t operation);
 
 // Checks the memory of a library call: it exists as a whole, what is read was written, and streams are

@@ -1,15 +1,7 @@
 // Checks the arguments of cuBLAS's matrix products and computes them.
-#include <cublas_v2.h>
-
 #include <algorithm>
 
-#include "libraries/blas.h"
-#include "runtime/runtime.h"
-
-struct cublasContext {
-  cudaStream_t stream = nullptr;
-  cublasMath_t math = CUBLAS_DEFAULT_MATH;
-};
+#include "libraries/cublas.h"
 
 namespace simt {
 namespace {
@@ -71,6 +63,8 @@ void product(const Gemm& g) {
     void* c = const_cast<void*>(offset(g.c, g.c_type, i * g.stride_c));
     const Matrix target{c, g.c_type, g.m, g.n, g.ldc, false};
     const std::int64_t depth = g.alpha == 0 ? 0 : g.k;
+    require_apart(target, a, g.name, "A");
+    require_apart(target, b, g.name, "B");
     if (depth > 0) read_matrix(a, g.name, "A");
     if (depth > 0) read_matrix(b, g.name, "B");
     if (g.beta != 0) read_matrix(target, g.name, "C");
@@ -85,21 +79,47 @@ void product(const Gemm& g) {
   }
 }
 
-cublasStatus_t gemm(cublasHandle_t handle, Gemm g, const void* alpha, const void* beta) {
-  if (handle == nullptr) return CUBLAS_STATUS_NOT_INITIALIZED;
-  if (const auto status = check(g, alpha, beta); status != CUBLAS_STATUS_SUCCESS) return status;
+// The pointer mode and the scalars' values, or where they are on the device.
+struct Scalars {
+  cublasPointerMode_t mode;
+  const void *alpha, *beta;
+  double host_alpha, host_beta;
+};
+
+void perform(Gemm g, const Scalars& s) {
+  const cudaDataType type = is_double(g) ? CUDA_R_64F : CUDA_R_32F;
+  const bool device = s.mode == CUBLAS_POINTER_MODE_DEVICE;
+  g.alpha = device ? scalar(s.mode, s.alpha, type, g.name, "alpha") : s.host_alpha;
+  g.beta = device ? scalar(s.mode, s.beta, type, g.name, "beta") : s.host_beta;
+  is_double(g) ? product<double>(g) : product<float>(g);
+}
+
+cublasStatus_t gemm(cublasHandle_t handle, Gemm g, const void* alpha, const void* beta, const ApiCall& call) {
+  if (const auto status = check_handle(handle); status != CUBLAS_STATUS_SUCCESS)
+    return status_of(status, "", call);
+  if (const auto status = check(g, alpha, beta); status != CUBLAS_STATUS_SUCCESS)
+    return status_of(status, "", call);
   if (g.m == 0 || g.n == 0 || g.batch == 0) return CUBLAS_STATUS_SUCCESS;
+  require_scalar(handle, alpha, g.name, "alpha");
+  require_scalar(handle, beta, g.name, "beta");
   const cudaDataType scale = is_double(g) ? CUDA_R_64F : CUDA_R_32F;
-  g.alpha = load(alpha, scale, 0);
-  g.beta = load(beta, scale, 0);
+  Scalars scalars{handle->pointers, alpha, beta, 0, 0};
+  if (handle->pointers == CUBLAS_POINTER_MODE_HOST) {
+    scalars.host_alpha = load(alpha, scale, 0);
+    scalars.host_beta = load(beta, scale, 0);
+  }
   const bool fast_math = handle->math == CUBLAS_TF32_TENSOR_OP_MATH && g.compute == CUBLAS_COMPUTE_32F;
   if (g.a.type == CUDA_R_32F && (fast_math || g.compute == CUBLAS_COMPUTE_32F_FAST_TF32))
     g.rounding = Rounding::tf32;
   if (g.compute == CUBLAS_COMPUTE_32F_FAST_16BF) g.rounding = Rounding::bf16;
   log_library_call(g.name);
   Piece piece = product_piece(g.name, {g.m, g.n, g.k, g.batch}, g.a.type, g.c_type, g.rounding);
-  if (g.beta != 0) piece.bytes += double(g.m * g.n * g.batch) * double(size_of(g.c_type));
-  enqueue(handle->stream, std::move(piece), [g] { is_double(g) ? product<double>(g) : product<float>(g); });
+  if (scalars.host_beta != 0) piece.bytes += double(g.m * g.n * g.batch) * double(size_of(g.c_type));
+  enqueue(handle->stream, std::move(piece),
+          [g, scalars, workspace = handle->workspace, bytes = handle->workspace_bytes] {
+            use_workspace(workspace, bytes, g.name);
+            perform(g, scalars);
+          });
   return CUBLAS_STATUS_SUCCESS;
 }
 
@@ -107,82 +127,6 @@ cublasStatus_t gemm(cublasHandle_t handle, Gemm g, const void* alpha, const void
 }  // namespace simt
 
 using namespace simt;
-
-const char* cublasGetStatusName(cublasStatus_t status) {
-  switch (status) {
-    case CUBLAS_STATUS_SUCCESS:
-      return "CUBLAS_STATUS_SUCCESS";
-    case CUBLAS_STATUS_NOT_INITIALIZED:
-      return "CUBLAS_STATUS_NOT_INITIALIZED";
-    case CUBLAS_STATUS_ALLOC_FAILED:
-      return "CUBLAS_STATUS_ALLOC_FAILED";
-    case CUBLAS_STATUS_INVALID_VALUE:
-      return "CUBLAS_STATUS_INVALID_VALUE";
-    case CUBLAS_STATUS_ARCH_MISMATCH:
-      return "CUBLAS_STATUS_ARCH_MISMATCH";
-    case CUBLAS_STATUS_MAPPING_ERROR:
-      return "CUBLAS_STATUS_MAPPING_ERROR";
-    case CUBLAS_STATUS_EXECUTION_FAILED:
-      return "CUBLAS_STATUS_EXECUTION_FAILED";
-    case CUBLAS_STATUS_INTERNAL_ERROR:
-      return "CUBLAS_STATUS_INTERNAL_ERROR";
-    case CUBLAS_STATUS_NOT_SUPPORTED:
-      return "CUBLAS_STATUS_NOT_SUPPORTED";
-  }
-  return "CUBLAS_STATUS_UNKNOWN";
-}
-const char* cublasGetStatusString(cublasStatus_t status) { return cublasGetStatusName(status); }
-
-cublasStatus_t cublasCreate(cublasHandle_t* handle) {
-  if (handle == nullptr) return CUBLAS_STATUS_INVALID_VALUE;
-  *handle = new cublasContext;
-  return CUBLAS_STATUS_SUCCESS;
-}
-cublasStatus_t cublasDestroy(cublasHandle_t handle) {
-  if (handle == nullptr) return CUBLAS_STATUS_NOT_INITIALIZED;
-  delete handle;
-  return CUBLAS_STATUS_SUCCESS;
-}
-cublasStatus_t cublasSetStream(cublasHandle_t handle, cudaStream_t stream) {
-  if (handle == nullptr) return CUBLAS_STATUS_NOT_INITIALIZED;
-  if (!is_stream(stream)) return CUBLAS_STATUS_INVALID_VALUE;
-  handle->stream = stream;
-  return CUBLAS_STATUS_SUCCESS;
-}
-cublasStatus_t cublasGetStream(cublasHandle_t handle, cudaStream_t* stream) {
-  if (handle == nullptr) return CUBLAS_STATUS_NOT_INITIALIZED;
-  if (stream == nullptr) return CUBLAS_STATUS_INVALID_VALUE;
-  *stream = handle->stream;
-  return CUBLAS_STATUS_SUCCESS;
-}
-cublasStatus_t cublasSetMathMode(cublasHandle_t handle, cublasMath_t mode) {
-  if (handle == nullptr) return CUBLAS_STATUS_NOT_INITIALIZED;
-  const int base = int(mode) & ~int(CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION);
-  if (base < CUBLAS_DEFAULT_MATH || base > CUBLAS_TF32_TENSOR_OP_MATH) return CUBLAS_STATUS_INVALID_VALUE;
-  handle->math = cublasMath_t(base);
-  return CUBLAS_STATUS_SUCCESS;
-}
-cublasStatus_t cublasGetMathMode(cublasHandle_t handle, cublasMath_t* mode) {
-  if (handle == nullptr) return CUBLAS_STATUS_NOT_INITIALIZED;
-  if (mode == nullptr) return CUBLAS_STATUS_INVALID_VALUE;
-  *mode = handle->math;
-  return CUBLAS_STATUS_SUCCESS;
-}
-// Refuses scalars in device memory, which the project does not use.
-cublasStatus_t cublasSetPointerMode(cublasHandle_t handle, cublasPointerMode_t mode) {
-  if (handle == nullptr) return CUBLAS_STATUS_NOT_INITIALIZED;
-  return mode == CUBLAS_POINTER_MODE_HOST ? CUBLAS_STATUS_SUCCESS : CUBLAS_STATUS_NOT_SUPPORTED;
-}
-cublasStatus_t cublasSetAtomicsMode(cublasHandle_t handle, cublasAtomicsMode_t) {
-  return handle == nullptr ? CUBLAS_STATUS_NOT_INITIALIZED : CUBLAS_STATUS_SUCCESS;
-}
-cublasStatus_t cublasSetWorkspace(cublasHandle_t handle, void* workspace, std::size_t bytes) {
-  if (handle == nullptr) return CUBLAS_STATUS_NOT_INITIALIZED;
-  const bool aligned = reinterpret_cast<std::uintptr_t>(workspace) % 256 == 0;
-  if (bytes > 0 && (!aligned || !is_inside(workspace, bytes, MemoryKind::device)))
-    return CUBLAS_STATUS_INVALID_VALUE;
-  return CUBLAS_STATUS_SUCCESS;
-}
 
 cublasStatus_t cublasSgemm(cublasHandle_t handle, cublasOperation_t transa, cublasOperation_t transb, int m,
                            int n, int k, const float* alpha, const float* A, int lda, const float* B, int ldb,
@@ -202,7 +146,7 @@ cublasStatus_t cublasSgemm(cublasHandle_t handle, cublasOperation_t transa, cubl
                ldc,
                0,
                CUBLAS_COMPUTE_32F},
-              alpha, beta);
+              alpha, beta, ApiCall::current());
 }
 cublasStatus_t cublasDgemm(cublasHandle_t handle, cublasOperation_t transa, cublasOperation_t transb, int m,
                            int n, int k, const double* alpha, const double* A, int lda, const double* B,
@@ -222,7 +166,7 @@ cublasStatus_t cublasDgemm(cublasHandle_t handle, cublasOperation_t transa, cubl
                ldc,
                0,
                CUBLAS_COMPUTE_64F},
-              alpha, beta);
+              alpha, beta, ApiCall::current());
 }
 cublasStatus_t cublasSgemmStridedBatched(cublasHandle_t handle, cublasOperation_t transa,
                                          cublasOperation_t transb, int m, int n, int k, const float* alpha,
@@ -244,7 +188,7 @@ cublasStatus_t cublasSgemmStridedBatched(cublasHandle_t handle, cublasOperation_
                ldc,
                strideC,
                CUBLAS_COMPUTE_32F},
-              alpha, beta);
+              alpha, beta, ApiCall::current());
 }
 cublasStatus_t cublasDgemmStridedBatched(cublasHandle_t handle, cublasOperation_t transa,
                                          cublasOperation_t transb, int m, int n, int k, const double* alpha,
@@ -266,7 +210,7 @@ cublasStatus_t cublasDgemmStridedBatched(cublasHandle_t handle, cublasOperation_
                ldc,
                strideC,
                CUBLAS_COMPUTE_64F},
-              alpha, beta);
+              alpha, beta, ApiCall::current());
 }
 cublasStatus_t cublasGemmEx(cublasHandle_t handle, cublasOperation_t transa, cublasOperation_t transb, int m,
                             int n, int k, const void* alpha, const void* A, cudaDataType Atype, int lda,
@@ -287,7 +231,7 @@ cublasStatus_t cublasGemmEx(cublasHandle_t handle, cublasOperation_t transa, cub
                ldc,
                0,
                compute},
-              alpha, beta);
+              alpha, beta, ApiCall::current());
 }
 cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t handle, cublasOperation_t transa,
                                           cublasOperation_t transb, int m, int n, int k, const void* alpha,
@@ -311,5 +255,5 @@ cublasStatus_t cublasGemmStridedBatchedEx(cublasHandle_t handle, cublasOperation
                ldc,
                strideC,
                compute},
-              alpha, beta);
+              alpha, beta, ApiCall::current());
 }

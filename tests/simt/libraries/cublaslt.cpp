@@ -5,10 +5,11 @@
 #include <cstring>
 
 #include "checks/shadow.h"
-#include "libraries/blas.h"
-#include "runtime/runtime.h"
+#include "libraries/cublas.h"
 
-struct cublasLtContext {};
+struct cublasLtContext {
+  bool live = true;
+};
 struct cublasLtMatmulDescOpaque_t {
   cublasComputeType_t compute;
   cudaDataType_t scale;
@@ -33,8 +34,7 @@ namespace {
 
 using Layout = cublasLtMatrixLayoutOpaque_t;
 
-// The workspace that the only algorithm asks for. It fills the workspace, so that another user's data there
-// is lost.
+// The workspace that the only algorithm asks for, and fills, so that another user's data there is lost.
 constexpr std::size_t wanted_workspace = 4096;
 constexpr std::uint64_t algorithm_mark = 0x73696d742d676d6dull;
 
@@ -181,6 +181,59 @@ void compute(const Matmul& p) {
   }
 }
 
+// Identifies what an algorithm of the heuristic is for: shapes, types, layouts and the epilogue.
+std::uint64_t problem_of(const Matmul& p) {
+  std::uint64_t hash = 14695981039346656037ull;
+  const auto mix = [&](std::int64_t value) { hash = (hash ^ std::uint64_t(value)) * 1099511628211ull; };
+  for (const Layout* l : {&p.la, &p.lb, &p.lc, &p.ld})
+    for (const std::int64_t value :
+         {std::int64_t(l->type), l->rows, l->cols, l->ld, std::int64_t(l->batch), l->stride})
+      mix(value);
+  for (const int value : {int(p.desc.compute), int(p.desc.scale), int(p.desc.transpose_a),
+                          int(p.desc.transpose_b), int(p.desc.epilogue)})
+    mix(value);
+  return hash;
+}
+
+// Returns what is wrong with the pointers of a call; an empty text if nothing is.
+std::string fault_of(const Matmul& p, const void* workspace, std::size_t needed) {
+  for (const void* pointer : {p.a, p.b, p.c, static_cast<const void*>(p.d), workspace})
+    if (reinterpret_cast<std::uintptr_t>(pointer) % 16 != 0)
+      return "a matrix or the workspace is not aligned to 16 bytes";
+  for (std::int64_t i = 0; i < p.ld.batch; ++i) {
+    const Matrix d = operand(p.d, p.ld, CUBLAS_OP_N, i), a = operand(p.a, p.la, CUBLAS_OP_N, i),
+                 b = operand(p.b, p.lb, CUBLAS_OP_N, i);
+    if (share(d, a)) return "D overlaps A, which the call still reads";
+    if (share(d, b)) return "D overlaps B, which the call still reads";
+    for (const Matrix& x : {a, b, d})
+      if (overlaps(workspace, needed, x.data, x.span())) return "the workspace overlaps a matrix";
+  }
+  return {};
+}
+
+Matmul problem(const cublasLtMatmulDescOpaque_t& desc, const Layout& a, const Layout& b, const Layout& c,
+               const Layout& d) {
+  return {desc, 0, 0, nullptr, nullptr, nullptr, nullptr, a, b, c, d, 0, 0, 0};
+}
+
+cublasStatus_t check_call(Matmul& p, const cublasLtMatmulAlgo_t* algo, const void* workspace,
+                          std::size_t workspace_bytes, std::string& why) {
+  if (const auto status = check(p); status != CUBLAS_STATUS_SUCCESS) return status;
+  const bool needs_bias = reads_bias(p) || writes_bias(p);
+  if ((uses_aux(p) && p.desc.aux == nullptr) || (needs_bias && p.desc.bias == nullptr))
+    why = "the epilogue needs a bias or a mask";
+  else if (algo != nullptr && algo->data[0] != algorithm_mark)
+    why = "the heuristic did not give the algorithm";
+  else if (algo != nullptr && algo->data[1] > workspace_bytes)
+    why = "the algorithm needs a workspace of " + std::to_string(algo->data[1]) + " bytes";
+  else
+    why = fault_of(p, workspace, algo != nullptr ? algo->data[1] : 0);
+  if (!why.empty()) return CUBLAS_STATUS_INVALID_VALUE;
+  if (algo == nullptr || algo->data[2] == problem_of(p)) return CUBLAS_STATUS_SUCCESS;
+  why = "the heuristic gave the algorithm for other shapes, types or epilogue";
+  return CUBLAS_STATUS_NOT_SUPPORTED;
+}
+
 template <class T>
 cublasStatus_t set(T& field, const void* value, std::size_t bytes) {
   if (value == nullptr || bytes != sizeof(T)) return CUBLAS_STATUS_INVALID_VALUE;
@@ -213,8 +266,17 @@ cublasStatus_t destroy(T* object) {
 
 using namespace simt;
 
-cublasStatus_t cublasLtCreate(cublasLtHandle_t* handle) { return create(handle); }
-cublasStatus_t cublasLtDestroy(cublasLtHandle_t handle) { return destroy(handle); }
+cublasStatus_t cublasLtCreate(cublasLtHandle_t* handle) {
+  if (refuse_unsafe() != cudaSuccess)
+    return status_of(CUBLAS_STATUS_ALLOC_FAILED,
+                     "it allocates, which the capture of a stream does not permit");
+  return create(handle);
+}
+cublasStatus_t cublasLtDestroy(cublasLtHandle_t handle) {
+  if (handle == nullptr || !handle->live) return status_of(CUBLAS_STATUS_NOT_INITIALIZED);
+  handle->live = false;  // the handle stays, so that no later one has its address
+  return CUBLAS_STATUS_SUCCESS;
+}
 cublasStatus_t cublasLtMatmulDescCreate(cublasLtMatmulDesc_t* desc, cublasComputeType_t compute_type,
                                         cudaDataType_t scale_type) {
   return create(desc, compute_type, scale_type);
@@ -238,26 +300,12 @@ cublasStatus_t cublasLtMatmulDescSetAttribute(cublasLtMatmulDesc_t desc,
   if (desc == nullptr) return CUBLAS_STATUS_INVALID_VALUE;
   auto next = *desc;
   cublasStatus_t status = CUBLAS_STATUS_INVALID_VALUE;
-  switch (attribute) {
-    case CUBLASLT_MATMUL_DESC_TRANSA:
-      status = set(next.transpose_a, value, bytes);
-      break;
-    case CUBLASLT_MATMUL_DESC_TRANSB:
-      status = set(next.transpose_b, value, bytes);
-      break;
-    case CUBLASLT_MATMUL_DESC_EPILOGUE:
-      status = set(next.epilogue, value, bytes);
-      break;
-    case CUBLASLT_MATMUL_DESC_BIAS_POINTER:
-      status = set(next.bias, value, bytes);
-      break;
-    case CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER:
-      status = set(next.aux, value, bytes);
-      break;
-    case CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD:
-      status = set(next.aux_ld, value, bytes);
-      break;
-  }
+  if (attribute == CUBLASLT_MATMUL_DESC_TRANSA) status = set(next.transpose_a, value, bytes);
+  if (attribute == CUBLASLT_MATMUL_DESC_TRANSB) status = set(next.transpose_b, value, bytes);
+  if (attribute == CUBLASLT_MATMUL_DESC_EPILOGUE) status = set(next.epilogue, value, bytes);
+  if (attribute == CUBLASLT_MATMUL_DESC_BIAS_POINTER) status = set(next.bias, value, bytes);
+  if (attribute == CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_POINTER) status = set(next.aux, value, bytes);
+  if (attribute == CUBLASLT_MATMUL_DESC_EPILOGUE_AUX_LD) status = set(next.aux_ld, value, bytes);
   if (!is_operation(next.transpose_a) || !is_operation(next.transpose_b) || !is_epilogue(next.epilogue))
     return CUBLAS_STATUS_INVALID_VALUE;
   if (status == CUBLAS_STATUS_SUCCESS) *desc = next;
@@ -294,7 +342,7 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
       preference == nullptr || requested < 1 || results == nullptr || returned == nullptr)
     return CUBLAS_STATUS_INVALID_VALUE;
   *returned = 0;
-  Matmul p{*desc, 0, 0, nullptr, nullptr, nullptr, nullptr, *a, *b, *c, *d, 0, 0, 0};
+  Matmul p = problem(*desc, *a, *b, *c, *d);
   if (check(p) != CUBLAS_STATUS_SUCCESS) return CUBLAS_STATUS_NOT_SUPPORTED;
   // Rows of bf16 that do not start at multiples of 16 bytes are an error of the call.
   if (p.la.type == CUDA_R_16BF && (p.la.ld % 8 != 0 || p.lb.ld % 8 != 0)) return CUBLAS_STATUS_INVALID_VALUE;
@@ -302,6 +350,7 @@ cublasStatus_t cublasLtMatmulAlgoGetHeuristic(cublasLtHandle_t handle, cublasLtM
   found.workspaceSize = std::min<std::size_t>(wanted_workspace, preference->workspace_bytes);
   found.algo.data[0] = algorithm_mark;
   found.algo.data[1] = found.workspaceSize;
+  found.algo.data[2] = problem_of(p);
   found.wavesCount = 1;
   results[0] = found;
   *returned = 1;
@@ -324,39 +373,27 @@ cublasStatus_t cublasLtMatmul(cublasLtHandle_t handle, cublasLtMatmulDesc_t desc
                               cublasLtMatrixLayout_t c_layout, void* d, cublasLtMatrixLayout_t d_layout,
                               const cublasLtMatmulAlgo_t* algo, void* workspace, std::size_t workspace_bytes,
                               cudaStream_t stream) {
-  if (handle == nullptr) return CUBLAS_STATUS_NOT_INITIALIZED;
+  if (handle == nullptr || !handle->live) return status_of(CUBLAS_STATUS_NOT_INITIALIZED);
   if (desc == nullptr || alpha == nullptr || beta == nullptr || a_layout == nullptr || b_layout == nullptr ||
       c_layout == nullptr || d_layout == nullptr || !is_stream(stream))
-    return CUBLAS_STATUS_INVALID_VALUE;
-  Matmul p{*desc,
-           load(alpha, desc->scale, 0),
-           load(beta, desc->scale, 0),
-           a,
-           b,
-           c,
-           d,
-           *a_layout,
-           *b_layout,
-           *c_layout,
-           *d_layout,
-           0,
-           0,
-           0};
-  if (const auto status = check(p); status != CUBLAS_STATUS_SUCCESS) return status;
-  if ((uses_aux(p) && desc->aux == nullptr) || ((reads_bias(p) || writes_bias(p)) && desc->bias == nullptr))
-    return CUBLAS_STATUS_INVALID_VALUE;
-  if (algo != nullptr && algo->data[0] != algorithm_mark) return CUBLAS_STATUS_INVALID_VALUE;
+    return status_of(CUBLAS_STATUS_INVALID_VALUE);
+  if (refuse_queueing(stream) != cudaSuccess) return status_of(CUBLAS_STATUS_EXECUTION_FAILED);
+  Matmul p = problem(*desc, *a_layout, *b_layout, *c_layout, *d_layout);
+  p.alpha = load(alpha, desc->scale, 0);
+  p.beta = load(beta, desc->scale, 0);
+  p.a = a, p.b = b, p.c = c, p.d = d;
+  std::string why;
+  if (const auto status = check_call(p, algo, workspace, workspace_bytes, why);
+      status != CUBLAS_STATUS_SUCCESS)
+    return status_of(status, why);
   const std::size_t needed = algo != nullptr ? algo->data[1] : 0;
-  if (needed > workspace_bytes) return CUBLAS_STATUS_INVALID_VALUE;
   log_library_call("cublasLtMatmul");
   Piece piece =
       product_piece("cublasLtMatmul", {p.m, p.n, p.k, p.ld.batch}, p.la.type, p.ld.type, rounding_of(p));
   if (uses_aux(p)) piece.bytes += double(p.m * p.n) / 8;
   if (p.beta != 0) piece.bytes += double(p.m * p.n * p.ld.batch) * double(size_of(p.ld.type));
   enqueue(stream, std::move(piece), [p, workspace, needed] {
-    require_device(workspace, needed, "cublasLtMatmul", "the workspace");
-    require_ordered(workspace, needed, "cublasLtMatmul");
-    if (needed > 0) std::memset(workspace, 0xff, needed);
+    use_workspace(workspace, needed, "cublasLtMatmul");
     is_double(p) ? compute<double>(p) : compute<float>(p);
   });
   return CUBLAS_STATUS_SUCCESS;

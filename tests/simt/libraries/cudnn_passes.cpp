@@ -116,18 +116,13 @@ void perform(const Work& w) {
 
 bool is_aligned(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer) % 16 == 0; }
 
-bool overlap(const void* a, std::size_t a_bytes, const void* b, std::size_t b_bytes) {
-  const auto x = reinterpret_cast<std::uintptr_t>(a), y = reinterpret_cast<std::uintptr_t>(b);
-  return x < y + b_bytes && y < x + a_bytes;
-}
-
 // Returns whether the result or the workspace shares memory with another array.
 bool overlaps(const Work& w) {
   for (const Matrix* factor : {&w.first, &w.second})
-    if (overlap(w.result.data, w.result.span(), factor->data, factor->span()) ||
-        overlap(w.workspace, w.algorithm.workspace, factor->data, factor->span()))
+    if (simt::overlaps(w.result.data, w.result.span(), factor->data, factor->span()) ||
+        simt::overlaps(w.workspace, w.algorithm.workspace, factor->data, factor->span()))
       return true;
-  return overlap(w.workspace, w.algorithm.workspace, w.result.data, w.result.span());
+  return simt::overlaps(w.workspace, w.algorithm.workspace, w.result.data, w.result.span());
 }
 
 bool draw_split() {
@@ -152,8 +147,7 @@ cudnnStatus_t check_pointers(const PassCall& call, const Algorithm& algorithm) {
 }  // namespace
 
 cudnnStatus_t outside_of_captures() {
-  return refuse_while_capturing() == cudaSuccess ? CUDNN_STATUS_SUCCESS
-                                                 : CUDNN_STATUS_EXECUTION_FAILED_CUDART;
+  return refuse_unsafe() == cudaSuccess ? CUDNN_STATUS_SUCCESS : CUDNN_STATUS_EXECUTION_FAILED_CUDART;
 }
 
 cudnnStatus_t list_algorithms(Pass pass, cudnnHandle_t handle, const Descriptors& d,

@@ -2,32 +2,13 @@
 #include "machine/block.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
-#include <new>
-#include <numeric>
 #include <utility>
 
-constinit thread_local uint3 threadIdx = {0, 0, 0};
-constinit thread_local uint3 blockIdx = {0, 0, 0};
-constinit thread_local dim3 blockDim = {};
-constinit thread_local dim3 gridDim = {};
+#include "checks/sources.h"
+#include "machine/watchdog.h"
 
 namespace simt {
-namespace {
-
-// Is thrown on a fiber's small stack. It becomes a Violation on the host's stack, where a name can be
-// demangled.
-struct Fault {
-  uint3 thread;
-  std::string text;
-  const void* place = nullptr;  // address in the code, if known
-};
-
-// Thrown by a thread that ends inside of a function.
-struct Exit {};
-
-}  // namespace
 
 std::uint64_t Random::next() {
   std::uint64_t z = (state_ += 0x9e3779b97f4a7c15ull);
@@ -48,115 +29,6 @@ int ReadyQueue::pop(Random& random) {
   if (order_ == Order::first) return slots_[std::exchange(head_, (head_ + 1) % capacity)];
   if (order_ == Order::any) std::swap(slots_[last], slots_[(head_ + random.below(count_ + 1)) % capacity]);
   return slots_[last];
-}
-
-void Machine::FreeDeleter::operator()(void* p) const { std::free(p); }
-
-Machine& machine() {
-  thread_local Machine instance;
-  return instance;
-}
-
-void Machine::run(const Grid& grid) {
-  if (running()) fail(current_, "a kernel was launched from inside a kernel");
-  prepare(grid);
-  const std::uint64_t blocks = std::uint64_t(grid.grid.x) * grid.grid.y * grid.grid.z;
-  // Runs block i * step + offset, which visits all blocks if step and the number of blocks have no common
-  // factor.
-  std::uint64_t step = 1, offset = 0;
-  if (seed_ != 0 && blocks > 1) {
-    offset = random_.next() % blocks;
-    do step = 1 + random_.next() % blocks;
-    while (std::gcd(step, blocks) != 1);
-  }
-  for (std::uint64_t i = 0, block = offset; i < blocks; ++i, block = (block + step) % blocks) {
-    start_block(block);
-    run_block();
-    if (error_) abandon();
-    watch_.end_block();
-  }
-  watch_.end_launch();
-  grid_ = nullptr;
-  count_threads(blocks * std::uint64_t(size_));
-}
-
-void Machine::prepare(const Grid& grid) {
-  std::uint64_t version = 0;
-  const std::uint64_t seed = current_seed(&version);
-  if (version != seed_version_) random_.seed(seed);
-  seed_ = seed;
-  seed_version_ = version;
-  void* shared = nullptr;
-  if (grid.shared_bytes > 0 && ::posix_memalign(&shared, 1024, grid.shared_bytes) != 0)
-    throw std::bad_alloc();
-  shared_.reset(shared);
-  watch_.start_launch(grid);
-  watch_.set_shared(shared, grid.shared_bytes);
-  grid_ = &grid;
-  blockDim = grid.block;
-  gridDim = grid.grid;
-  size_ = int(grid.block.x * grid.block.y * grid.block.z);
-  threads_.resize(std::size_t(size_));
-  order_.resize(std::size_t(size_));
-  warps_.resize(std::size_t(size_ + 31) / 32);
-  std::iota(order_.begin(), order_.end(), std::uint16_t(0));
-  uint3 index = {0, 0, 0};
-  for (auto& thread : threads_) {
-    thread.index = index;
-    if (++index.x < grid.block.x) continue;
-    index.x = 0;
-    if (++index.y < grid.block.y) continue;
-    index.y = 0;
-    ++index.z;
-  }
-}
-
-void Machine::start_block(std::uint64_t block) {
-  const std::uint64_t row = block / grid_->grid.x;
-  block_ = block;
-  blockIdx = {unsigned(block % grid_->grid.x), unsigned(row % grid_->grid.y), unsigned(row / grid_->grid.y)};
-  if (shared_ != nullptr) std::memset(shared_.get(), 0xff, grid_->shared_bytes);
-  watch_.start_block();
-  for (auto& thread : threads_) thread.state = State::fresh;
-  for (auto& warp : warps_) warp = {};
-  if (size_ % 32 != 0) warps_.back().returned = ~0u << (size_ % 32);
-  live_ = size_;
-  waiting_ = 0;
-  returned_example_ = waiting_example_ = -1;
-  ready_.clear(seed_ == 0 ? ReadyQueue::Order::first : ReadyQueue::Order(random_.below(3)));
-  wake_block();
-}
-
-// Makes every thread ready, in random order.
-void Machine::wake_block() {
-  if (seed_ != 0)
-    for (std::uint32_t i = std::uint32_t(size_); i > 1; --i)
-      std::swap(order_[i - 1], order_[random_.below(i)]);
-  for (const int thread : order_) ready_.push(thread);
-}
-
-void Machine::run_block() {
-  assigned_ = ready_.pop(random_);
-  active_ = &host_;
-  switch_to(idle_fiber());
-}
-
-// Drops the half-run threads where they stand, after a violation.
-void Machine::abandon() {
-  idle_.clear();
-  for (const auto& fiber : fibers_) {
-    fiber->reset();
-    idle_.push_back(fiber.get());
-  }
-  const void* kernel = std::exchange(grid_, nullptr)->kernel;
-  watch_.end_launch();
-  current_ = -1;
-  try {
-    std::rethrow_exception(std::exchange(error_, nullptr));
-  } catch (const Fault& fault) {
-    const std::string place = fault.place != nullptr ? " (" + describe_place(fault.place) + ")" : "";
-    throw Violation(kernel_name(kernel), blockIdx, fault.thread, fault.text + place);
-  }
 }
 
 Fiber& Machine::idle_fiber() {
@@ -184,30 +56,32 @@ void Machine::fiber_entry() {
 // Runs threads that have not started one after the other on this stack, then lends the stack to one that has
 // to wait.
 void Machine::work() {
-  int thread = assigned_;
-  while (thread >= 0 && !error_) {
-    run_thread(thread);
+  int next = assigned_;
+  while (next >= 0 && !error_) {
+    run_thread(next);
     if (error_) break;
-    thread = next_or_finish();
-    if (thread < 0 || threads_[std::size_t(thread)].state == State::fresh) continue;
+    next = next_or_finish();
+    if (next < 0 || thread(next).state == State::fresh) continue;
     idle_.push_back(active_);
-    return switch_to(*threads_[std::size_t(thread)].fiber);
+    return switch_to(*thread(next).fiber);
   }
   if (!error_) idle_.push_back(active_);
   switch_to(host_);
 }
 
-void Machine::run_thread(int thread) {
-  Thread& t = threads_[std::size_t(thread)];
+void Machine::run_thread(int index) {
+  Thread& t = thread(index);
   t.fiber = active_;
   t.state = State::ready;
-  current_ = thread;
+  t.left = false;
+  current_ = index;
   threadIdx = t.index;
   watching = nullptr;  // until the kernel has started
   try {
     try {
       grid_->body();
     } catch (const Exit&) {
+      thread(current_).left = true;
     }
     watching = nullptr;
     finish_thread(current_);
@@ -217,28 +91,36 @@ void Machine::run_thread(int thread) {
   }
 }
 
-void Machine::finish_thread(int thread) {
-  Thread& t = threads_[std::size_t(thread)];
-  if (!active_->intact()) fail(thread, "the thread needs more stack than the emulator has");
+void Machine::finish_thread(int index) {
+  Thread& t = thread(index);
+  watch_.settle();
+  if (!active_->intact()) fail(index, "the thread needs more stack than the emulator has");
   t.state = State::returned;
-  --live_;
-  returned_example_ = thread;
-  if (waiting_ > 0)
-    fail(thread,
-         "barrier divergence: the thread returned while others wait at a barrier, " + waiting_report());
-  Warp& warp = warps_[std::size_t(thread / 32)];
-  warp.returned |= 1u << (thread % 32);
+  note_change();
+  Block& b = *block_;
+  --b.live;
+  if (b.returned_example < 0 || !t.left) b.returned_example = index;
+  if (b.waiting > 0 && b.waiting == b.live) complete_barrier();
+  const int number = index / 32;
+  Warp& warp = b.warps[std::size_t(number)];
+  warp.returned |= 1u << (index % 32);
   for (unsigned lanes = warp.waiting; lanes != 0; lanes &= lanes - 1) {
-    const int lane = __builtin_ctz(lanes);
-    const Thread& other = threads_[std::size_t(thread / 32 * 32 + lane)];
-    if (other.state == State::in_collective && try_complete(thread / 32, other.mask)) break;
+    const Thread& other = thread(number * 32 + __builtin_ctz(lanes));
+    if (other.state == State::in_collective && try_complete(number, other.mask)) break;
   }
+  answer_active_masks(number, false);
 }
 
-// Returns the next ready thread, or -1 if the block is done. A block that has neither is deadlocked.
+// Returns the next ready thread, or -1 if the block is done or waits for others. A block that has neither is
+// deadlocked.
 int Machine::next_or_finish() {
-  if (!ready_.empty()) return ready_.pop(random_);
-  if (live_ == 0) return -1;
+  Block& b = *block_;
+  if (!b.ready.empty()) return b.ready.pop(random_);
+  if (b.live == 0) return -1;
+  if (at_grid_barrier()) {
+    parks_ = true;
+    return -1;
+  }
   try {
     fail(current_, "deadlock: the thread returned and no other can go on, " + waiting_report());
   } catch (...) {
@@ -250,105 +132,76 @@ int Machine::next_or_finish() {
 // Switches to another thread; returns when this thread has been made ready and is chosen again.
 void Machine::suspend() {
   const int self = current_;
-  if (active_->is_nearly_full()) fail(self, "the thread needs more stack than the emulator has");
-  if (ready_.empty()) fail(self, "deadlock: no thread of the block can go on, " + waiting_report());
-  const int next = ready_.pop(random_);
-  if (next != self) {
-    if (threads_[std::size_t(next)].state == State::fresh) {
+  Block* const own = block_;
+  watch_.settle();
+  if (active_->is_nearly_full()) break_off("the thread needs more stack than the emulator has", nullptr);
+  if (own->ready.empty() && !parks_) {
+    if (!at_grid_barrier())
+      break_off("deadlock: no thread of the block can go on, " + waiting_report(), nullptr);
+    parks_ = true;
+  }
+  if (parks_) {
+    switch_to(host_);
+  } else if (const int next = own->ready.pop(random_); next != self) {
+    if (thread(next).state == State::fresh) {
       assigned_ = next;
       switch_to(idle_fiber());
     } else {
-      switch_to(*threads_[std::size_t(next)].fiber);
+      switch_to(*thread(next).fiber);
     }
   }
   current_ = self;
-  threadIdx = threads_[std::size_t(self)].index;
+  threadIdx = thread(self).index;
   watch(self);
-  threads_[std::size_t(self)].state = State::ready;
+  thread(self).state = State::ready;
 }
 
-void Machine::watch(int thread) {
-  watch_.set_thread(thread, reinterpret_cast<std::uintptr_t>(active_->stack()), active_->stack_size());
+void Machine::watch(int index) {
+  watch_.set_thread(index, reinterpret_cast<std::uintptr_t>(active_->stack()), active_->stack_size());
 }
 
-void Machine::enter(const void* parameters, std::size_t bytes) {
+void Machine::enter(const void* parameters, std::size_t bytes, const void* caller) {
   if (!running()) return;
+  active_->set_base(caller);
   watch_.set_parameters(parameters, bytes);
   watch(current_);
   watching = watch_.wanted() ? &watch_ : nullptr;
 }
 
-void Machine::note_atomic(const void* address, std::size_t bytes, bool adds_floats, const void* place) {
+void Machine::note_atomic(const void* address, std::size_t bytes, AtomicKind kind, Scope scope,
+                          const void* place) {
   if (!running()) return;
   if (!watched) {
-    if (adds_floats && !float_atomics_allowed()) fail(current_, "a floating-point atomic");
-    return;
+    if (kind == AtomicKind::float_update && !float_atomics_allowed())
+      fail(current_, "a floating-point atomic");
+  } else {
+    const Unwatched emulator;
+    if (watch_.wanted())
+      watch_.access(reinterpret_cast<std::uintptr_t>(address), bytes, access_of(kind), place, scope);
   }
+  remember_atomic(address, bytes);
+}
+
+void Machine::note_atomic_done(const void* address, AtomicKind kind, Scope scope, MemoryOrder order) {
+  if (!watched || !running()) return;
   const Unwatched emulator;
-  if (!watch_.wanted()) return;
-  watch_.access(reinterpret_cast<std::uintptr_t>(address), bytes,
-                adds_floats ? AccessKind::float_atomic : AccessKind::atomic, place);
+  watch_.synchronise(reinterpret_cast<std::uintptr_t>(address), access_of(kind), scope, order);
 }
 
-int Machine::barrier(bool predicate, Where where) {
+void Machine::fence(Scope scope) {
+  if (!watched || !running()) return;
   const Unwatched emulator;
-  Thread& self = threads_[std::size_t(current_)];
-  self.state = State::at_barrier;
-  self.predicate = predicate;
-  self.where = where;
-  if (live_ < size_)
-    fail(current_, "barrier divergence: the thread waits at " + describe(where) + " and thread " +
-                       std::to_string(returned_example_) + " of the block has returned");
-  if (waiting_ == 0) {
-    waiting_example_ = current_;
-  } else if (const Where other = threads_[std::size_t(waiting_example_)].where;
-             other.line != where.line || std::strcmp(other.file, where.file) != 0) {
-    fail(current_, "barrier divergence: the thread waits at " + describe(where) + " and thread " +
-                       std::to_string(waiting_example_) + " of the block at " + describe(other));
-  }
-  if (++waiting_ == size_) {
-    waiting_ = 0;
-    count_barrier();
-    watch_.barrier();
-    int votes = 0;
-    for (const auto& thread : threads_) votes += thread.predicate;
-    for (auto& thread : threads_) {
-      thread.result = std::uint64_t(votes);
-      thread.state = State::ready;
-    }
-    wake_block();
-  }
-  suspend();
-  return int(self.result);
+  watch_.settle();
+  watch_.fence(scope);
 }
 
-// Varies the order of arrival with the seed. Every 64th time another thread certainly goes first, so that a
-// loop that waits for another thread's atomic operation ends.
-void Machine::preempt() {
-  const Unwatched emulator;
-  const bool forced = ++preempt_ % 64 == 0;
-  if (ready_.empty() || (!forced && (seed_ == 0 || random_.below(4) != 0))) return;
-  ready_.push_behind(current_);
-  suspend();
-}
-
-unsigned Machine::active_lanes() const {
-  const int first = current_ / 32 * 32;
-  unsigned lanes = 0;
-  for (int i = first; i < std::min(first + 32, size_); ++i) {
-    const State state = threads_[std::size_t(i)].state;
-    if (state == State::fresh || state == State::ready) lanes |= 1u << (i - first);
-  }
-  return lanes;
-}
-
-void Machine::fail(int thread, const std::string& text) const {
+void Machine::fail(int index, const std::string& text) const {
   watching = nullptr;
-  throw Fault{threads_[std::size_t(thread)].index, text};
+  throw Fault{block_->index, thread(index).index, text, nullptr};
 }
 
 void Machine::break_off(const std::string& text, const void* place) {
-  error_ = std::make_exception_ptr(Fault{threads_[std::size_t(current_)].index, text, place});
+  error_ = std::make_exception_ptr(Fault{block_->index, thread(current_).index, text, place});
   for (;;) switch_to(host_);
 }
 
@@ -356,7 +209,7 @@ void Machine::break_off(const std::string& text, const void* place) {
 std::string Machine::waiting_report() const {
   int at_barrier = 0, in_collective = 0;
   const Thread *barrier = nullptr, *collective = nullptr;
-  for (const auto& thread : threads_) {
+  for (const auto& thread : block_->threads) {
     if (thread.state == State::at_barrier) ++at_barrier, barrier = &thread;
     if (thread.state == State::in_collective) ++in_collective, collective = &thread;
   }

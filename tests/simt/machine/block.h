@@ -1,7 +1,9 @@
-// The machine that runs a grid: one block at a time, a fiber for every device thread that has to wait.
+// The machine that runs a grid: its blocks, and a fiber for every device thread that has to wait.
 #pragma once
 #include <array>
+#include <atomic>
 #include <cstdint>
+#include <deque>
 #include <exception>
 #include <memory>
 #include <string>
@@ -31,6 +33,7 @@ class ReadyQueue {
   enum class Order { first, last, any };
   void clear(Order order) { head_ = count_ = 0, order_ = order; }
   bool empty() const { return count_ == 0; }
+  unsigned size() const { return count_; }
   void push(int thread) { slots_[(head_ + count_++) % capacity] = std::uint16_t(thread); }
   // Adds a thread at the end that is served last.
   void push_behind(int thread);
@@ -43,46 +46,119 @@ class ReadyQueue {
   Order order_ = Order::first;
 };
 
+enum class State : std::uint8_t {
+  fresh,
+  ready,
+  at_barrier,
+  in_collective,
+  in_active_mask,
+  in_grid_barrier,
+  returned
+};
+
+struct Thread {
+  uint3 index;
+  Fiber* fiber;
+  State state;
+  bool predicate;  // this thread's argument of the barrier
+  // What a lane gives to a collective, and what it receives from it.
+  Collective kind;
+  unsigned mask;
+  int operand, width;
+  std::uint64_t value, result;
+  Where where;                              // of the wait
+  std::uint64_t calls;                      // identifies the calls that led there
+  std::uint64_t* all;                       // receives the values of all lanes, if the collective gives them
+  std::array<std::uintptr_t, 2> waits_for;  // what it read when it could give way
+  bool left;                                // the thread ended inside of a function, by exit_thread
+};
+
+struct Warp {
+  unsigned waiting = 0;   // lanes in a collective
+  unsigned asking = 0;    // lanes in __activemask
+  unsigned returned = 0;  // lanes that returned or that the block does not have
+};
+
+// Is thrown on a fiber's small stack. It becomes a Violation on the host's stack, where a name can be
+// demangled.
+struct Fault {
+  uint3 block, thread;
+  std::string text;
+  const void* place = nullptr;  // address in the code, if known
+};
+
+// Thrown by a thread that ends inside of a function.
+struct Exit {};
+
+// A block that has begun and not ended.
+struct Block {
+  std::uint64_t number = 0, launch = 0;
+  uint3 index = {};
+  std::vector<Thread> threads;
+  std::vector<Warp> warps;
+  ReadyQueue ready;
+  int live = 0, waiting = 0;  // threads that have not returned; those at the barrier
+  int returned_example = -1, waiting_example = -1;
+  unsigned idle = 0;  // how often a thread gave way in vain since the block resumed
+
+  struct FreeDeleter {
+    void operator()(void* p) const;
+  };
+  std::unique_ptr<void, FreeDeleter> shared;
+  // While other blocks run: what the watch knows, and a copy of the static shared variables.
+  std::unique_ptr<Watch::Parked> watch;
+  std::vector<std::pair<std::uintptr_t, std::vector<char>>> statics;
+};
+
 class Machine {
  public:
   void run(const Grid& grid);
-  int barrier(bool predicate, Where where);
+  int barrier(bool predicate, Where where, std::uint64_t calls);
+  void grid_barrier(Where where);
+  // `all` receives the values of all lanes, by lane, or is null.
   std::uint64_t collective(Collective kind, unsigned mask, std::uint64_t value, int operand, int width,
-                           Where where);
-  unsigned active_lanes() const;
+                           Where where, std::uint64_t calls, std::uint64_t* all = nullptr);
+  unsigned active_lanes(Where where, std::uint64_t calls);
+  // Varies the order of arrival with the seed.
   void preempt();
+  // Lets other threads run, because the caller has read memory `reads` times, at last at that address, and
+  // may wait for a change.
+  void give_way(unsigned reads, std::uintptr_t at);
+  // Notes that memory changed, or time, so that a thread that waits may go on.
+  void note_change() {
+    changes_.store(changes_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
   [[noreturn]] void fail(int thread, const std::string& text) const;
   // Fails inside a load or store, which no exception can pass through: the thread ends where it stands.
   [[noreturn]] void break_off(const std::string& text, const void* place);
-  void enter(const void* parameters, std::size_t bytes);
-  void note_atomic(const void* address, std::size_t bytes, bool adds_floats, const void* place);
+  // `caller` is the frame of the function that calls the kernel.
+  void enter(const void* parameters, std::size_t bytes, const void* caller);
+  void note_atomic(const void* address, std::size_t bytes, AtomicKind kind, Scope scope, const void* place);
+  void note_atomic_done(const void* address, AtomicKind kind, Scope scope, MemoryOrder order);
+  void fence(Scope scope);
   bool running() const { return grid_ != nullptr; }
   int current() const { return current_; }
-  void* shared() const { return shared_.get(); }
+  void* shared() const { return block_ == nullptr ? nullptr : block_->shared.get(); }
+  const Grid* grid() const { return grid_; }
+  const Fiber* fiber() const { return active_; }
+  // Fails for the watchdog, from a signal handler in the kernel.
+  [[noreturn]] void stop_hang();
+  // For the watchdog's thread.
+  std::string describe_hang() const;
+  std::uint64_t changes() const { return changes_.load(std::memory_order_relaxed) + watch_.writes(); }
 
  private:
-  enum class State : std::uint8_t { fresh, ready, at_barrier, in_collective, returned };
-  struct Thread {
-    uint3 index;
-    Fiber* fiber;
-    State state;
-    bool predicate;  // this thread's argument of the barrier
-    // What a lane gives to a collective, and what it receives from it.
-    Collective kind;
-    unsigned mask;
-    int operand, width;
-    std::uint64_t value, result;
-    Where where;  // of the wait
-  };
-  struct Warp {
-    unsigned waiting = 0;   // lanes in a collective
-    unsigned returned = 0;  // lanes that returned or that the block does not have
-  };
-
   void prepare(const Grid& grid);
-  void start_block(std::uint64_t block);
+  std::uint64_t next_number();
+  Block* next_parked();
+  std::unique_ptr<Block> new_block();
+  void start_block(std::uint64_t number);
+  void resume_block(Block& block);
+  void park_block();
+  void retire_block();
   void run_block();
-  void abandon();
+  [[noreturn]] void abandon();
+  bool may_start() const { return begun_ < blocks_ && resident_.size() < most_resident_; }
 
   static void fiber_entry();
   void work();
@@ -94,29 +170,55 @@ class Machine {
   Fiber& idle_fiber();
   void watch(int thread);
 
+  void wait_in_vain(unsigned reads);
+  [[noreturn]] void report_hang();
+  void remember_atomic(const void* address, std::size_t bytes);
+  void compare_atomic();
+
   void wake_block();
+  void complete_barrier();
+  void check_same_barrier(const Thread& self, const Thread& other) const;
+  void check_returned(const std::string& text) const;
+  bool at_grid_barrier() const;
+  [[noreturn]] void refuse_grid_barrier();
   bool try_complete(int warp, unsigned mask);
+  void check_lanes(int warp, unsigned lanes) const;
   void finish_collective(int warp, unsigned lanes);
   void finish_matrix(int warp, unsigned lanes);
+  bool answer_active_masks(int warp, bool spinning);
   std::uint64_t shuffled(int warp, int lane, unsigned lanes) const;
   int source_lane(const Thread& thread, int lane) const;
   std::string waiting_report() const;
+  Thread& thread(int index) const { return block_->threads[std::size_t(index)]; }
 
   const Grid* grid_ = nullptr;
   int size_ = 0;  // number of threads in a block
-  std::uint64_t block_ = 0;
-  std::vector<Thread> threads_;
-  std::vector<Warp> warps_;
+  std::uint64_t launch_ = 0;
   std::vector<std::uint16_t> order_;
-  ReadyQueue ready_;
   Random random_;
   std::uint64_t seed_ = 0, seed_version_ = 0;
 
-  int live_ = 0, waiting_ = 0;  // threads that have not returned; those at the barrier
-  int returned_example_ = -1, waiting_example_ = -1;
+  std::uint64_t blocks_ = 0, step_ = 1, offset_ = 0;  // of the order in which blocks begin
+  std::uint64_t begun_ = 0, ended_ = 0, most_resident_ = 1;
+  std::vector<bool> has_begun_;  // by number, once a block was parked
+  std::uint64_t lowest_ = 0;     // all blocks below have begun
+  Block* block_ = nullptr;       // that runs
+  std::vector<std::unique_ptr<Block>> resident_, spare_;
+  std::deque<Block*> parked_;
+  bool parks_ = false;                 // the block stops, because it waits for others
+  bool starts_ = false;                // a new block goes before those that wait
+  std::uint64_t at_grid_barrier_ = 0;  // blocks
+
   int current_ = -1;
   int assigned_ = -1;     // the thread that an idle fiber starts with
   unsigned preempt_ = 0;  // preemption points passed
+
+  std::atomic<std::uint64_t> changes_ = 0;
+  std::uint64_t seen_changes_ = 0, vain_ = 0;  // reads since then
+  // The latest atomic operation, and what was there before it.
+  const void* atomic_ = nullptr;
+  std::uint64_t atomic_before_ = 0;
+  std::size_t atomic_bytes_ = 0;
 
   Fiber host_;
   std::vector<std::unique_ptr<Fiber>> fibers_;
@@ -124,11 +226,6 @@ class Machine {
   Fiber* active_ = nullptr;
   std::exception_ptr error_;
   Watch watch_;
-
-  struct FreeDeleter {
-    void operator()(void* p) const;
-  };
-  std::unique_ptr<void, FreeDeleter> shared_;
 };
 
 // Returns the machine of the calling host thread.

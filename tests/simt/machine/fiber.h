@@ -25,6 +25,9 @@ class Fiber {
   bool intact() const;
   // Returns whether less than an eighth of the stack is left. The fiber itself has to ask.
   bool is_nearly_full() const;
+  // The frame that called the kernel.
+  void set_base(const void* frame) { base_ = frame; }
+  const void* base() const { return base_; }
   const char* stack() const { return stack_; }
   std::size_t stack_size() const { return bytes_; }
   // Leaves `from` and continues in `to`; returns when something switches back to `from`.
@@ -38,6 +41,7 @@ class Fiber {
   char* stack_ = nullptr;  // low end
   std::size_t bytes_ = 0, colour_ = 0;
   void (*entry_)() = nullptr;
+  const void* base_ = nullptr;
   void* fake_stack_ = nullptr;  // of AddressSanitizer
   const void* sanitizer_stack_ = nullptr;
   std::size_t sanitizer_bytes_ = 0;

@@ -71,10 +71,10 @@ std::string multiply(LaneMatrices* const (&warp)[lanes]) {
 
 // Finishes a matrix function, to which all lanes of the warp must have come.
 void Machine::finish_matrix(int warp, unsigned present) {
-  Thread* const first = &threads_[std::size_t(warp * lanes)];
+  Thread* const first = &thread(warp * lanes);
   const Thread& one = first[std::countr_zero(present)];
   const auto refuse = [&](const std::string& text) {
-    fail(int(&one - threads_.data()),
+    fail(int(&one - block_->threads.data()),
          std::string(name_of(one.kind)) + " at " + describe(one.where) + ": " + text);
   };
   if (present != ~0u)

@@ -1,5 +1,6 @@
 // How a program that catches no Violation ends: with one report and an exit code.
 #pragma once
+#include <cstdint>
 #include <string>
 
 #include "simt/runtime_api.h"
@@ -10,14 +11,24 @@ namespace simt {
 const char* check_of(const std::string& text);
 // Returns whether the check is on: all are, unless the environment variable SIMT_CHECK lists some.
 bool is_wanted(const char* check);
+bool is_listed(const char* check);
+// Returns whether a Violation ends the program, because simt++ made it.
+bool ends_programs();
+// Returns the exit code of a program with a report: 66, or SIMT_ERROR_EXITCODE.
+int error_exit_code();
 
-// Prints the message and how to replay it, and appends it to the file that SIMT_REPORT names.
-void report(const std::string& text);
+// Prints the message and how to replay it, and appends it to the file that SIMT_REPORT names. If no check is
+// given, the message's words say which it is of.
+void report(const std::string& text, const char* check = nullptr);
 // Ends the program with a report, if simt++ compiled it (simt::end_at_violation); otherwise returns.
 void end_if_wanted(const std::string& text);
 
-// Keeps the error of a call until the program looks at it; one that is left at the end is reported.
-void note_error(cudaError_t error);
-void error_was_seen();
+// Returns whether faults in how a program uses CUDA's interface are reported: in programs made by simt++, or
+// if SIMT_API is 1; never if it is 0.
+bool reports_use();
+// Reports such a fault with the line that made the call. The program continues, and its exit code is that of
+// a fault if it would be 0.
+void report_use(const char* check, const std::string& text);
+std::uint64_t reported_uses();
 
 }  // namespace simt

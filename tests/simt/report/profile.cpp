@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <cstdio>
 #include <cstdlib>
 #include <map>
 #include <mutex>
@@ -22,14 +23,18 @@ struct Profiles {
   std::mutex mutex;
   bool on = false;
   std::map<std::string, KernelProfile> kernels;
+  std::map<std::pair<const void*, const void*>, PlaceProfile> places;  // by kernel and place
+  std::map<const void*, Grid> grids;                                   // the last launch of each kernel
   // For each sector of device memory, the number of the launch that touched it last. `started` is the first
   // number since profile(true).
   std::uint32_t* latest = nullptr;
   std::uint32_t launch = 0, started = 0;
   std::uint64_t touched = 0;  // sectors since then
 
-  // Returns whether the launch did not touch the sector before.
+  // Returns whether the launch did not touch the sector before. Variables and pinned memory have no sectors
+  // here.
   bool touch(std::uintptr_t number) {
+    if (!arena().holds(number * sector)) return false;
     std::uint32_t& last = latest[number - arena().base / sector];
     touched += last < started;
     return std::exchange(last, launch) != launch;
@@ -47,6 +52,8 @@ void profile(bool on) {
   profiles().on = on;
   if (!on) return;
   profiles().kernels.clear();
+  profiles().places.clear();
+  profiles().grids.clear();
   profiles().touched = 0;
   profiles().started = ++profiles().launch;
   if (profiles().latest == nullptr)
@@ -91,6 +98,12 @@ void Profiler::start_launch(const Grid& grid) {
   counts_.launches = 1;
   counts_.blocks = std::uint64_t(grid.grid.x) * grid.grid.y * grid.grid.z;
   name_ = kernel_name(grid.kernel);
+  kernel_ = grid.kernel;
+  {
+    const std::lock_guard lock(profiles().mutex);
+    Grid& last = profiles().grids[kernel_] = grid;
+    last.body = {};
+  }
   waits_.assign(std::size_t(threads_), {});
   block_waits_ = 0;
   warps_.assign(std::size_t(threads_ + 31) / 32, {});
@@ -198,7 +211,7 @@ void Profiler::flush() {
     for (const Access& access : warp.accesses) {
       const auto [found, fresh] =
           index_.try_emplace(key_of(access, lanes[access.lane]), std::uint32_t(requests_.size()));
-      if (fresh) requests_.push_back({0, access.bytes, access.write, access.shared, {}});
+      if (fresh) requests_.push_back({access.place, 0, access.bytes, access.write, access.shared, {}});
       Request& request = requests_[found->second];
       request.lanes |= 1u << access.lane;
       request.at[access.lane] = access.at;
@@ -259,6 +272,7 @@ void Profiler::count(const Warp& warp, const Request& request) {
     for (unsigned first = 0; first < 32; first += together)
       needed += (request.lanes >> first & (together == 32 ? ~0u : (1u << together) - 1)) != 0;
     const std::uint64_t took = wavefronts(request);
+    note_place(request, took, needed * ((request.bytes + 15) / 16));
     ++counts_.shared_requests;
     counts_.shared_wavefronts += took;
     counts_.bank_conflicts += took - std::min(took, needed * ((request.bytes + 15) / 16));
@@ -266,11 +280,90 @@ void Profiler::count(const Warp& warp, const Request& request) {
   }
   const std::uint64_t touched = sectors(request);
   for (const std::uintptr_t number : touched_) counts_.bytes_touched += sector * profiles().touch(number);
+  note_place(request, touched, (bytes + sector - 1) / sector);
   auto& side = request.write ? counts_.stores : counts_.loads;
   ++side.requests;
   side.sectors += touched;
   side.bytes_requested += bytes;
   side.bytes_moved += touched * sector;
+}
+
+void Profiler::note_place(const Request& request, std::uint64_t passes, std::uint64_t needed) {
+  PlaceProfile& place = profiles().places[{kernel_, request.place}];
+  place.write = request.write;
+  place.shared = request.shared;
+  place.bytes = request.bytes;
+  ++place.requests;
+  place.passes += passes;
+  place.needed += needed;
+  if (passes <= place.worst) return;
+  place.worst = passes;
+  place.lanes = request.lanes;
+  place.at = request.at;
+}
+
+namespace {
+
+void write_kernel(std::FILE* file, const Grid& grid, const KernelProfile& k) {
+  const auto name = kernel_name(grid.kernel);
+  std::fprintf(file, "kernel\t%s\t%s", name.c_str(), kernel_symbol(grid.kernel).c_str());
+  for (const std::uint64_t value : {k.launches,
+                                    k.blocks,
+                                    std::uint64_t(grid.block.x) * grid.block.y * grid.block.z,
+                                    std::uint64_t(grid.shared_bytes),
+                                    k.loads.requests,
+                                    k.loads.sectors,
+                                    k.loads.bytes_requested,
+                                    k.loads.bytes_moved,
+                                    k.stores.requests,
+                                    k.stores.sectors,
+                                    k.stores.bytes_requested,
+                                    k.stores.bytes_moved,
+                                    k.shared_requests,
+                                    k.shared_wavefronts,
+                                    k.bank_conflicts,
+                                    k.barriers,
+                                    k.instructions,
+                                    k.partial_instructions,
+                                    k.bytes_touched,
+                                    k.load_waits})
+    std::fprintf(file, "\t%llu", static_cast<unsigned long long>(value));
+  std::fputc('\n', file);
+}
+
+// Addresses count from the first sector or row of banks that the request touches.
+void write_place(std::FILE* file, const void* kernel, const void* place, const PlaceProfile& p) {
+  std::uintptr_t first = ~std::uintptr_t(0);
+  for (unsigned rest = p.lanes; rest != 0; rest &= rest - 1)
+    first = std::min(first, p.at[std::size_t(std::countr_zero(rest))]);
+  first -= first % (banks * bank_bytes);
+  const auto number = [](std::uint64_t value) { return static_cast<unsigned long long>(value); };
+  const std::string name = kernel_name(kernel), where = describe_place(place);
+  std::fprintf(file, "place\t%s\t%s\t%s %s\t%u\t%llu\t%llu\t%llu\t%llu", name.c_str(), where.c_str(),
+               p.shared ? "shared" : "device", p.write ? "store" : "load", p.bytes, number(p.requests),
+               number(p.passes), number(p.needed), number(p.worst));
+  for (unsigned lane = 0; lane < 32; ++lane)
+    if ((p.lanes >> lane & 1) != 0) std::fprintf(file, "\t%u:%llu", lane, number(p.at[lane] - first));
+  std::fputc('\n', file);
+}
+
+}  // namespace
+
+void start_profile_file() {
+  if (std::getenv("SIMT_PROFILE") == nullptr) return;
+  profile(true);
+  std::atexit(write_profile_file);
+}
+
+void write_profile_file() {
+  const char* const path = std::getenv("SIMT_PROFILE");
+  std::FILE* const file = path != nullptr ? std::fopen(path, "w") : nullptr;
+  if (file == nullptr) return;
+  const std::lock_guard lock(profiles().mutex);
+  for (const auto& [kernel, grid] : profiles().grids)
+    write_kernel(file, grid, profiles().kernels[kernel_name(kernel)]);
+  for (const auto& [key, place] : profiles().places) write_place(file, key.first, key.second, place);
+  std::fclose(file);
 }
 
 KernelProfile& KernelProfile::operator+=(const KernelProfile& other) {

@@ -21,6 +21,10 @@ class Profiler {
   void end_launch();
   void barrier();
   void end_block();
+  // Counts what the block did until now; another block runs next.
+  void leave_block() {
+    if (on_) flush();
+  }
   bool on() const { return on_; }
   void global(int thread, std::uintptr_t at, std::size_t bytes, bool write, const void* place) {
     if (!on_) return;
@@ -33,6 +37,7 @@ class Profiler {
 
  private:
   struct Request {
+    const void* place = nullptr;
     std::uint32_t lanes = 0;
     std::uint32_t bytes = 0;
     bool write = false, shared = false;
@@ -79,6 +84,7 @@ class Profiler {
   void find_meetings(const Warp& warp);
   Key key_of(const Access& access, Lane& lane);
   void count(const Warp& warp, const Request& request);
+  void note_place(const Request& request, std::uint64_t passes, std::uint64_t needed);
   std::uint64_t sectors(const Request& request);
   std::uint64_t wavefronts(const Request& request);
 
@@ -93,7 +99,25 @@ class Profiler {
   std::vector<std::uintptr_t> touched_;  // sectors or words of the request that is counted
   KernelProfile counts_;
   std::string name_;
+  const void* kernel_ = nullptr;
 };
+
+// What all requests from one place of a kernel did, and the one that took the most passes.
+struct PlaceProfile {
+  bool write = false, shared = false;
+  std::uint32_t bytes = 0;  // of a lane
+  std::uint64_t requests = 0;
+  std::uint64_t passes = 0;  // sectors of device memory, wavefronts of shared memory
+  std::uint64_t needed = 0;  // the fewest that these bytes fit into
+  std::uint64_t worst = 0;
+  std::uint32_t lanes = 0;
+  std::array<std::uintptr_t, 32> at = {};
+};
+
+// Starts a profile that is written to the file which the environment variable SIMT_PROFILE names, if it does.
+void start_profile_file();
+// Writes it; simt-run makes a table and a page of it.
+void write_profile_file();
 
 // Notes that a copy or a library uses the bytes.
 void profile_bytes(const void* pointer, std::size_t bytes);

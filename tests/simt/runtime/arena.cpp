@@ -1,6 +1,7 @@
 // Implements device memory: a reserved range that a protection key or mprotect closes to the host, and its
 // shadow.
 #include <sys/mman.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,15 +15,23 @@
 #include <string>
 
 #include "checks/shadow.h"
+#include "checks/watch.h"
+#include "report/ending.h"
 #include "runtime/pinned.h"
 #include "runtime/runtime.h"
 
 namespace simt {
 namespace {
 
-constexpr std::size_t reserved = std::size_t(2) * most_device_capacity;
-constexpr std::size_t first_window = std::size_t(256) << 20;  // no reuse before this many bytes
-constexpr std::size_t alignment = 256, gap = 256;
+constexpr std::size_t reserved = std::size_t(4) * most_device_capacity;
+constexpr std::size_t first_window = std::size_t(512) << 20;  // no reuse before this many bytes
+constexpr std::size_t alignment = 256;
+
+// The bytes that stay free behind an allocation: an index that is wrong by the size of its own array meets
+// nothing.
+std::size_t gap_behind(std::size_t bytes) {
+  return std::clamp(2 * bytes, std::size_t(16) << 10, std::size_t(1) << 20);
+}
 
 std::uint64_t time_counter = 1;
 
@@ -44,15 +53,47 @@ void tell(const char* text) {
   if (::write(STDERR_FILENO, text, std::strlen(text)) < 0) std::_Exit(134);
 }
 
-void on_fault(int signal, siginfo_t* info, void*) {
-  Space& s = space();
-  const auto at = reinterpret_cast<std::uintptr_t>(info->si_addr);
-  if (const char* const pinned = pinned_fault(info->si_addr); pinned != nullptr) {
-    tell(pinned);
-    tell("\n");
-    std::signal(SIGABRT, SIG_DFL);
-    std::abort();
+// Ends the program, whose own code made the access at `place`. It is not inside of a call of the C library
+// that the report needs, so a report may be printed here.
+[[noreturn]] void end_by_fault(const std::string& text, const void* place) {
+  end_if_wanted(text + " (" + describe_place(place) + ")");
+  tell((text + "\n").c_str());
+  std::signal(SIGABRT, SIG_DFL);
+  std::abort();
+}
+
+constexpr greg_t trap_flag = 0x100, page_was_written = 2;  // of the processor's flags; of the fault's code
+struct sigaction previous_trap = {};
+
+// The instruction that pinned_open_once let pass has been executed.
+void on_trap(int signal, siginfo_t*, void* context) {
+  if (!pinned_close_again()) {
+    ::sigaction(signal, &previous_trap, nullptr);
+    return;
   }
+  static_cast<ucontext_t*>(context)->uc_mcontext.gregs[REG_EFL] &= ~trap_flag;
+}
+
+void step_over(ucontext_t& context) {
+  struct sigaction action = {};
+  action.sa_sigaction = on_trap;
+  action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+  struct sigaction before = {};
+  ::sigaction(SIGTRAP, &action, &before);
+  if ((before.sa_flags & SA_SIGINFO) == 0 || before.sa_sigaction != on_trap) previous_trap = before;
+  context.uc_mcontext.gregs[REG_EFL] |= trap_flag;
+}
+
+void on_fault(int signal, siginfo_t* info, void* context) {
+  Space& s = space();
+  auto& state = *static_cast<ucontext_t*>(context);
+  const auto at = reinterpret_cast<std::uintptr_t>(info->si_addr);
+  // A place is a return address, which is behind its instruction.
+  const auto* const place = reinterpret_cast<const char*>(state.uc_mcontext.gregs[REG_RIP]) + 1;
+  const bool writes = (state.uc_mcontext.gregs[REG_ERR] & page_was_written) != 0;
+  if (const char* const pinned = pinned_fault(info->si_addr, writes); pinned != nullptr)
+    end_by_fault(pinned, place);
+  if (pinned_open_once(info->si_addr)) return step_over(state);
   if (!s.arena.holds(at)) {  // not ours: the instruction runs again under the previous handler
     ::sigaction(signal, &s.previous, nullptr);
     return;
@@ -63,14 +104,12 @@ void on_fault(int signal, siginfo_t* info, void*) {
   if (found)
     std::snprintf(text, sizeof text,
                   "host code touched device memory %p, byte %zu of an allocation of %zu bytes, "
-                  "outside a copy\n",
+                  "outside a copy",
                   info->si_addr, std::size_t(at - std::prev(next)->first), std::prev(next)->second);
   else
-    std::snprintf(text, sizeof text, "host code touched device memory %p, in no allocation, outside a copy\n",
+    std::snprintf(text, sizeof text, "host code touched device memory %p, in no allocation, outside a copy",
                   info->si_addr);
-  tell(text);
-  std::signal(SIGABRT, SIG_DFL);
-  std::abort();
+  end_by_fault(text, place);
 }
 
 void watch_faults(Space& s) {
@@ -78,7 +117,7 @@ void watch_faults(Space& s) {
   ::sigaction(SIGSEGV, nullptr, &now_installed);
   if ((now_installed.sa_flags & SA_SIGINFO) != 0 && now_installed.sa_sigaction == on_fault) return;
   s.previous = now_installed;
-  static char stack[16384];
+  static char stack[65536];
   stack_t alternate = {};
   if (::sigaltstack(nullptr, &alternate) == 0 && (alternate.ss_flags & SS_DISABLE) != 0) {
     alternate.ss_sp = stack;
@@ -133,13 +172,13 @@ thread_local int depth = 0;
 // Returns the first gap in the window, at `from` or after it, that holds `bytes`; 0 if there is none.
 std::uintptr_t find_gap(const Space& s, std::uintptr_t from, std::size_t bytes) {
   const auto round = [](std::uintptr_t at) { return (at + alignment - 1) / alignment * alignment; };
+  const auto behind = [](const auto& block) { return block.first + block.second + gap_behind(block.second); };
   std::uintptr_t at = round(from);
   auto next = s.live.lower_bound(at);
-  if (next != s.live.begin())
-    at = std::max(at, round(std::prev(next)->first + std::prev(next)->second + gap));
-  for (; next != s.live.end() && next->first < at + bytes + gap; ++next)
-    at = round(next->first + next->second + gap);
-  return at + bytes + gap <= s.arena.base + s.window ? at : 0;
+  if (next != s.live.begin()) at = std::max(at, round(behind(*std::prev(next))));
+  for (; next != s.live.end() && next->first < at + bytes + gap_behind(bytes); ++next)
+    at = round(behind(*next));
+  return at + bytes + gap_behind(bytes) <= s.arena.base + s.window ? at : 0;
 }
 
 }  // namespace
@@ -149,6 +188,8 @@ std::uint64_t tick() { return ++time_counter; }
 
 const Arena& arena() { return space().arena; }
 
+void report_faults() { watch_faults(space()); }
+
 void* arena_allocate(std::size_t bytes) {
   Space& s = space();
   if (s.arena.bytes == 0) {
@@ -157,10 +198,12 @@ void* arena_allocate(std::size_t bytes) {
   }
   watch_faults(s);
   for (;;) {
-    std::uintptr_t at = find_gap(s, std::max(s.cursor, s.arena.base), bytes);
-    if (at == 0) at = find_gap(s, s.arena.base, bytes);
+    const std::uintptr_t lowest =
+        s.arena.base + gap_behind(0);  // an index below the first block stays in the arena
+    std::uintptr_t at = find_gap(s, std::max(s.cursor, lowest), bytes);
+    if (at == 0) at = find_gap(s, lowest, bytes);
     if (at != 0) {
-      s.cursor = at + bytes + gap;
+      s.cursor = at + bytes + gap_behind(bytes);
       s.live[at] = bytes;
       return reinterpret_cast<void*>(at);
     }

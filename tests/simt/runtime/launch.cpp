@@ -31,6 +31,8 @@ void configure(dim3 grid, dim3 block, std::size_t shared, cudaStream_t stream) {
   configurations().push_back(config);
 }
 
+bool on_device() { return machine().running(); }
+
 __attribute__((noinline)) const void* called_from_host() {
   return machine().running() ? nullptr : __builtin_return_address(0);
 }

@@ -1,9 +1,12 @@
-// Protects pinned pages from the host by mprotect while copies use them.
+// Protects pinned and managed pages from the host by mprotect while queued work uses them.
 #include "runtime/pinned.h"
 
 #include <sys/mman.h>
 
+#include <algorithm>
+#include <array>
 #include <cstdlib>
+#include <cstring>
 #include <map>
 
 #include "checks/shadow.h"
@@ -12,15 +15,19 @@ namespace simt {
 namespace {
 
 constexpr std::size_t page = 4096;
+constexpr std::size_t reserved = std::size_t(4) << 30;
 
 struct User {
   std::uint32_t stream;
   std::uint64_t count;
-  bool target;
+  bool target, kernel = false;
+  std::uintptr_t begin = 0, end = ~std::uintptr_t(0);
+  bool meets(std::uintptr_t at, bool writes) const { return at >= begin && at < end && (target || writes); }
 };
 struct Pages {
   std::size_t bytes;
   std::vector<User> users;
+  bool read = false, written = false;  // by the kernel that runs now
 };
 
 // Is never destroyed, because buffers with static storage may be freed last.
@@ -31,6 +38,10 @@ std::map<std::uintptr_t, Pages>& blocks() {
 
 int open_copies = 0;
 std::size_t used_blocks = 0;
+std::vector<std::uintptr_t> touched;  // blocks
+// Blocks that are open for one instruction, which has at most two operands in memory.
+thread_local std::array<std::uintptr_t, 4> opened = {};
+thread_local std::size_t opened_count = 0;
 
 void protect(std::uintptr_t at, const Pages& block) {
   int access = PROT_READ | PROT_WRITE;
@@ -45,42 +56,123 @@ void protect_used() {
     if (!block.users.empty()) protect(at, block);
 }
 
-std::map<std::uintptr_t, Pages>::iterator find(const void* pointer) {
-  const auto at = reinterpret_cast<std::uintptr_t>(pointer);
+std::map<std::uintptr_t, Pages>::iterator find(std::uintptr_t at) {
   auto next = blocks().upper_bound(at);
   if (next == blocks().begin()) return blocks().end();
   --next;
   return at < next->first + next->second.bytes ? next : blocks().end();
 }
+std::map<std::uintptr_t, Pages>::iterator find(const void* pointer) {
+  return find(reinterpret_cast<std::uintptr_t>(pointer));
+}
+
+void add_user(std::map<std::uintptr_t, Pages>::iterator block, const User& user) {
+  used_blocks += block->second.users.empty();
+  block->second.users.push_back(user);
+  protect(block->first, block->second);
+}
+
+void* map_pages(std::size_t bytes) {
+  void* memory = ::mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return memory == MAP_FAILED ? nullptr : memory;
+}
+
+Arena make_arena() {
+  Arena arena;
+  void* const memory = watched ? map_pages(reserved) : nullptr;
+  void* const cells = memory != nullptr ? map_pages(reserved / 4 * sizeof(Cell)) : nullptr;
+  if (cells == nullptr) return arena;
+  ::mprotect(cells, reserved / 4 * sizeof(Cell), PROT_READ | PROT_WRITE);
+  arena.base = reinterpret_cast<std::uintptr_t>(memory);
+  arena.bytes = reserved;
+  arena.cells = static_cast<Cell*>(cells);
+  return arena;
+}
+
+// Returns a free place behind `from`, with a page that nobody may touch on both sides; 0 if there is none.
+std::uintptr_t find_place(std::uintptr_t from, std::size_t size) {
+  std::uintptr_t at = from;
+  for (auto next = blocks().lower_bound(from); next != blocks().end() && next->first < at + size + page;
+       ++next)
+    at = next->first + next->second.bytes + page;
+  return at + size + page <= reachable().base + reserved ? at : 0;
+}
 
 }  // namespace
 
+const Arena& reachable() {
+  static const Arena instance = make_arena();
+  return instance;
+}
+
 void* pinned_allocate(std::size_t bytes) {
-  if (!watched) {
+  if (reachable().bytes == 0) {
     void* memory = nullptr;
     return ::posix_memalign(&memory, 256, bytes) == 0 ? memory : nullptr;
   }
+  report_faults();
+  static std::uintptr_t cursor = reachable().base + page;
   const std::size_t size = (bytes + page - 1) / page * page;
-  void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) return nullptr;
-  blocks()[reinterpret_cast<std::uintptr_t>(memory)] = {size, {}};
+  std::uintptr_t at = find_place(cursor, size);
+  if (at == 0) at = find_place(reachable().base + page, size);
+  void* const memory = reinterpret_cast<void*>(at);
+  if (at == 0 || ::mprotect(memory, size, PROT_READ | PROT_WRITE) != 0) return nullptr;
+  cursor = at + size + page;
+  blocks()[at] = {.bytes = size, .users = {}};
+  shadow_accept(memory, bytes, true);
   return memory;
 }
 
-void pinned_free(void* pointer, std::size_t) {
-  if (!watched) return std::free(pointer);
+void pinned_free(void* pointer, std::size_t bytes) {
+  if (reachable().bytes == 0) return std::free(pointer);
   const auto found = find(pointer);
   used_blocks -= !found->second.users.empty();
-  ::munmap(pointer, found->second.bytes);
+  shadow_extent(pointer, 0, bytes, false);
+  ::mprotect(pointer, found->second.bytes, PROT_NONE);
+  ::madvise(pointer, found->second.bytes, MADV_DONTNEED);
   blocks().erase(found);
 }
 
-void pinned_in_use(void* pointer, bool target, const CUstream_st& stream) {
-  const auto found = find(pointer);
-  if (found == blocks().end()) return;
-  used_blocks += found->second.users.empty();
-  found->second.users.push_back({stream.number, stream.queued, target});
-  protect(found->first, found->second);
+void pinned_in_use(const PinnedUse& use, const CUstream_st& stream) {
+  const auto found = find(use.pointer);
+  const auto begin = reinterpret_cast<std::uintptr_t>(use.pointer);
+  if (found != blocks().end())
+    add_user(found, {stream.number, stream.queued, use.target, false, begin, begin + use.bytes});
+}
+
+void pinned_touched(std::uintptr_t at, bool writes) {
+  static thread_local std::pair<std::uintptr_t, Pages*> last = {0, nullptr};
+  if (touched.empty() || last.second == nullptr || at - last.first >= last.second->bytes) {
+    const auto found = find(at);
+    if (found == blocks().end()) return;
+    last = {found->first, &found->second};
+  }
+  Pages& block = *last.second;
+  if (!block.read && !block.written) touched.push_back(last.first);
+  (writes ? block.written : block.read) = true;
+}
+
+void pinned_kernel_ran() {
+  if (touched.empty()) return;
+  const order::Stamp kernel = order::running();
+  for (const std::uintptr_t at : touched) {
+    const auto found = blocks().find(at);
+    if (found == blocks().end()) continue;
+    if (!order::host_waited_for(kernel.stream, kernel.count))
+      add_user(found, {kernel.stream, kernel.count, found->second.written, true});
+    found->second.read = found->second.written = false;
+  }
+  touched.clear();
+}
+
+bool holds_pinned_pointer(const void* parameters, std::size_t bytes) {
+  if (blocks().empty()) return false;
+  for (std::size_t i = 0; i + sizeof(void*) <= bytes; i += sizeof(void*)) {
+    std::uintptr_t value;
+    std::memcpy(&value, static_cast<const char*>(parameters) + i, sizeof value);
+    if (reachable().holds(value) && find(value) != blocks().end()) return true;
+  }
+  return false;
 }
 
 void pinned_release() {
@@ -94,10 +186,35 @@ void pinned_release() {
   }
 }
 
-const char* pinned_fault(const void* at) {
+const char* pinned_fault(const void* at, bool writes) {
+  if (!reachable().holds(reinterpret_cast<std::uintptr_t>(at))) return nullptr;
   const auto found = find(at);
-  if (found == blocks().end() || found->second.users.empty()) return nullptr;
+  if (found == blocks().end())
+    return "host code touched pinned or managed memory out of bounds or after its end";
+  const auto meets = [&](const User& user) {
+    return user.meets(reinterpret_cast<std::uintptr_t>(at), writes);
+  };
+  const auto& users = found->second.users;
+  if (std::none_of(users.begin(), users.end(), meets)) return nullptr;
+  if (std::any_of(users.begin(), users.end(), [&](const User& user) { return user.kernel && meets(user); }))
+    return "host code touched managed or mapped memory that a queued kernel uses, without waiting for the "
+           "kernel";
   return "host code touched pinned memory that a queued copy uses, without waiting for the copy";
+}
+
+bool pinned_open_once(const void* at) {
+  const auto found = find(at);
+  if (found == blocks().end() || found->second.users.empty() || opened_count == opened.size()) return false;
+  opened[opened_count++] = found->first;
+  return ::mprotect(reinterpret_cast<void*>(found->first), found->second.bytes, PROT_READ | PROT_WRITE) == 0;
+}
+
+bool pinned_close_again() {
+  if (opened_count == 0) return false;
+  while (opened_count > 0)
+    if (const auto found = blocks().find(opened[--opened_count]); found != blocks().end())
+      protect(found->first, found->second);
+  return true;
 }
 
 OpenPinned::OpenPinned() {

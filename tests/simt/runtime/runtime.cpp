@@ -1,16 +1,14 @@
-// Implements devices, errors, function attributes and the checks of a launch.
+// Implements launches and their checks, function attributes and occupancy.
 #include "runtime/runtime.h"
 
 #include <algorithm>
-#include <cstdio>
 #include <map>
 
-#include "report/ending.h"
+#include "checks/globals.h"
+#include "runtime/pinned.h"
 
 namespace simt {
 namespace {
-
-thread_local cudaError_t last_error = cudaSuccess;
 
 std::map<const void*, std::size_t>& raised_limits() {
   static std::map<const void*, std::size_t> limits;
@@ -31,58 +29,28 @@ cudaError_t check_shape(const dim3& grid, const dim3& block) {
   return grid_fits && block_fits && !empty ? cudaSuccess : cudaErrorInvalidConfiguration;
 }
 
-struct ErrorText {
-  cudaError_t error;
-  const char *name, *text;
-};
-constexpr ErrorText error_texts[] = {
-    {cudaSuccess, "cudaSuccess", "no error"},
-    {cudaErrorInvalidValue, "cudaErrorInvalidValue", "invalid argument"},
-    {cudaErrorMemoryAllocation, "cudaErrorMemoryAllocation", "out of memory"},
-    {cudaErrorInvalidConfiguration, "cudaErrorInvalidConfiguration", "invalid configuration argument"},
-    {cudaErrorInvalidMemcpyDirection, "cudaErrorInvalidMemcpyDirection", "invalid copy direction for memcpy"},
-    {cudaErrorInvalidDeviceFunction, "cudaErrorInvalidDeviceFunction", "invalid device function"},
-    {cudaErrorNoDevice, "cudaErrorNoDevice", "no CUDA-capable device is detected"},
-    {cudaErrorInvalidDevice, "cudaErrorInvalidDevice", "invalid device ordinal"},
-    {cudaErrorInvalidResourceHandle, "cudaErrorInvalidResourceHandle", "invalid resource handle"},
-    {cudaErrorNotReady, "cudaErrorNotReady", "device not ready"},
-    {cudaErrorIllegalAddress, "cudaErrorIllegalAddress", "an illegal memory access was encountered"},
-    {cudaErrorLaunchOutOfResources, "cudaErrorLaunchOutOfResources",
-     "too many resources requested for launch"},
-    {cudaErrorLaunchFailure, "cudaErrorLaunchFailure", "unspecified launch failure"},
-    {cudaErrorNotSupported, "cudaErrorNotSupported", "operation not supported"},
-    {cudaErrorStreamCaptureUnsupported, "cudaErrorStreamCaptureUnsupported",
-     "operation not permitted when stream is capturing"},
-    {cudaErrorStreamCaptureInvalidated, "cudaErrorStreamCaptureInvalidated",
-     "operation failed due to a previous error during capture"},
-    {cudaErrorStreamCaptureUnmatched, "cudaErrorStreamCaptureUnmatched",
-     "the operation was not made on the stream that began the capture"},
-    {cudaErrorStreamCaptureUnjoined, "cudaErrorStreamCaptureUnjoined",
-     "capture ended with a forked stream that was not joined"},
-    {cudaErrorStreamCaptureIsolation, "cudaErrorStreamCaptureIsolation",
-     "dependency created on uncaptured work in another stream"},
-    {cudaErrorStreamCaptureImplicit, "cudaErrorStreamCaptureImplicit",
-     "operation would make the legacy stream depend on a capturing blocking stream"},
-    {cudaErrorCapturedEvent, "cudaErrorCapturedEvent",
-     "operation not permitted on an event last recorded in a capturing stream"},
-    {cudaErrorUnknown, "cudaErrorUnknown", "unknown error"},
-};
+constexpr std::size_t most_parameter_bytes = 32764;
 
-const ErrorText* text_of(cudaError_t error) {
-  const auto* found = std::find_if(std::begin(error_texts), std::end(error_texts),
-                                   [=](const auto& t) { return t.error == error; });
-  return found == std::end(error_texts) ? nullptr : found;
+// Checks what the kernel itself asks for: its launch bounds, and its static shared memory beside the dynamic.
+cudaError_t check_resources(const cudaLaunchConfig_t& config, const void* kernel) {
+  const auto [x, y, z] = uint3(config.blockDim);
+  const auto [fixed, bound] = kernel_limits(kernel);
+  if (bound > 0 && std::uint64_t(x) * y * z > std::uint64_t(bound)) return cudaErrorInvalidValue;
+  const std::size_t limit = shared_limit(kernel);
+  if (config.dynamicSmemBytes > limit) return cudaErrorInvalidValue;
+  const std::size_t most = limit > std::size_t(shared_default) ? shared_optin : shared_default;
+  return fixed + config.dynamicSmemBytes > most ? cudaErrorInvalidValue : cudaSuccess;
+}
+
+void check_parameters(const void* kernel, const void* parameters, std::size_t bytes) {
+  if (bytes > most_parameter_bytes)
+    throw Violation(kernel_name(kernel), {}, {},
+                    "the parameters have " + std::to_string(bytes) + " bytes, at most " +
+                        std::to_string(most_parameter_bytes) + " are possible");
+  require_exposed(parameters, bytes);
 }
 
 }  // namespace
-
-cudaError_t result(cudaError_t error) {
-  if (error != cudaSuccess) {
-    last_error = error;
-    note_error(error);
-  }
-  return error;
-}
 
 std::size_t shared_limit(const void* kernel) {
   const std::lock_guard lock(runtime_mutex());
@@ -90,159 +58,72 @@ std::size_t shared_limit(const void* kernel) {
   return found == raised_limits().end() ? std::size_t(shared_default) : found->second;
 }
 
-cudaError_t launch(const cudaLaunchConfig_t& config, const void* kernel, std::function<void()> body) {
-  if (kernel == nullptr) return result(cudaErrorInvalidDeviceFunction);
-  if (!is_stream(config.stream)) return result(cudaErrorInvalidResourceHandle);
-  if (config.numAttrs != 0) return result(cudaErrorNotSupported);
+cudaError_t prepare_launch(const cudaLaunchConfig_t& config, const void* kernel, std::function<void()> body,
+                           Grid& grid, Piece& piece) {
+  if (kernel == nullptr) return cudaErrorInvalidDeviceFunction;
   if (const cudaError_t error = check_shape(config.gridDim, config.blockDim); error != cudaSuccess)
-    return result(error);
-  if (config.dynamicSmemBytes > shared_limit(kernel)) return result(cudaErrorInvalidValue);
-  log_kernel(kernel);
+    return error;
+  if (const cudaError_t error = check_resources(config, kernel); error != cudaSuccess) return error;
+  bool cooperative = false;
+  for (unsigned i = 0; i < config.numAttrs; ++i)
+    if (const auto& a = config.attrs[i]; a.id == cudaLaunchAttributeCooperative)
+      cooperative = a.val.cooperative != 0;
+  if (cooperative)
+    if (const auto error =
+            check_cooperative(kernel, config.gridDim, config.blockDim, config.dynamicSmemBytes);
+        error != cudaSuccess)
+      return error;
   const auto [gx, gy, gz] = uint3(config.gridDim);
   const auto [bx, by, bz] = uint3(config.blockDim);
-  enqueue(config.stream,
-          {.kind = Piece::Kind::kernel,
+  piece = {.kind = Piece::Kind::kernel,
            .name = kernel_name(kernel),
            .blocks = std::uint64_t(gx) * gy * gz,
            .threads = std::uint64_t(bx) * by * bz,
-           .shared_bytes = config.dynamicSmemBytes},
-          [grid = Grid{kernel, config.gridDim, config.blockDim, config.dynamicSmemBytes, std::move(body)}] {
-            run_grid(grid);
-          });
+           .shared_bytes = config.dynamicSmemBytes};
+  grid = Grid{kernel, config.gridDim, config.blockDim, config.dynamicSmemBytes, cooperative, std::move(body)};
+  return cudaSuccess;
+}
+
+cudaError_t launch(const cudaLaunchConfig_t& config, const void* kernel, std::function<void()> body,
+                   const void* parameters, std::size_t parameter_bytes) {
+  const auto fail = [&](cudaError_t error) { return refuse(error, "kernel " + kernel_name(kernel)); };
+  if (!is_stream(config.stream)) return fail(cudaErrorInvalidResourceHandle);
+  if (const cudaError_t error = refuse_queueing(config.stream); error != cudaSuccess) return fail(error);
+  Grid grid;
+  Piece piece;
+  if (const cudaError_t error = prepare_launch(config, kernel, std::move(body), grid, piece);
+      error != cudaSuccess)
+    return fail(error);
+  check_parameters(kernel, parameters, parameter_bytes);
+  log_kernel(kernel);
+  const TaskId task = enqueue(config.stream, std::move(piece), [grid = std::move(grid)] { run_grid(grid); },
+                              {.kernel = kernel});
+  // What it does to memory of the host decides what the host may do before it waits.
+  if (task != 0 && holds_pinned_pointer(parameters, parameter_bytes)) finish(task);
   return result(cudaSuccess);
+}
+
+cudaError_t check_cooperative(const void* kernel, dim3 grid, dim3 block, std::size_t dynamic_shared_bytes) {
+  int blocks = 0;
+  const int threads = int(block.x * block.y * block.z);
+  const auto error =
+      cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel, threads, dynamic_shared_bytes);
+  if (error != cudaSuccess) return error;
+  const std::uint64_t wanted = std::uint64_t(grid.x) * grid.y * grid.z;
+  return wanted > std::uint64_t(blocks) * multiprocessors ? cudaErrorCooperativeLaunchTooLarge : cudaSuccess;
 }
 
 }  // namespace simt
 
 using namespace simt;
 
-const char* cudaGetErrorName(cudaError_t error) {
-  error_was_seen();
-  const auto* found = text_of(error);
-  return found != nullptr ? found->name : "unrecognized error code";
-}
-const char* cudaGetErrorString(cudaError_t error) {
-  error_was_seen();
-  const auto* found = text_of(error);
-  return found != nullptr ? found->text : "unrecognized error code";
-}
-cudaError_t cudaGetLastError() {
-  error_was_seen();
-  return std::exchange(last_error, cudaSuccess);
-}
-cudaError_t cudaPeekAtLastError() {
-  error_was_seen();
-  return last_error;
-}
-
-cudaError_t cudaGetDeviceCount(int* count) {
-  if (count == nullptr) return result(cudaErrorInvalidValue);
-  *count = 1;
-  return result(cudaSuccess);
-}
-cudaError_t cudaSetDevice(int device) { return result(device == 0 ? cudaSuccess : cudaErrorInvalidDevice); }
-cudaError_t cudaGetDevice(int* device) {
-  if (device == nullptr) return result(cudaErrorInvalidValue);
-  *device = 0;
-  return result(cudaSuccess);
-}
-
-cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
-  if (properties == nullptr) return result(cudaErrorInvalidValue);
-  if (device != 0) return result(cudaErrorInvalidDevice);
-  cudaDeviceProp p = {};
-  std::snprintf(p.name, sizeof p.name, "SIMT emulator");
-  p.totalGlobalMem = device_capacity();
-  p.sharedMemPerBlock = shared_default;
-  p.sharedMemPerBlockOptin = shared_optin;
-  p.sharedMemPerMultiprocessor = shared_per_multiprocessor;
-  p.reservedSharedMemPerBlock = 1024;
-  p.regsPerBlock = 65536;
-  p.warpSize = 32;
-  p.maxThreadsPerBlock = max_threads;
-  p.maxThreadsDim[0] = p.maxThreadsDim[1] = max_threads;
-  p.maxThreadsDim[2] = 64;
-  p.maxGridSize[0] = 0x7fffffff;
-  p.maxGridSize[1] = p.maxGridSize[2] = 65535;
-  p.major = 9;
-  p.multiProcessorCount = multiprocessors;
-  p.memoryBusWidth = 64;
-  p.l2CacheSize = 1 << 20;
-  p.maxThreadsPerMultiProcessor = max_threads_per_multiprocessor;
-  p.maxBlocksPerMultiProcessor = max_blocks_per_multiprocessor;
-  p.memoryPoolsSupported = 1;
-  *properties = p;
-  return result(cudaSuccess);
-}
-
-cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device) {
-  if (value == nullptr) return result(cudaErrorInvalidValue);
-  cudaDeviceProp p;
-  if (const cudaError_t error = cudaGetDeviceProperties(&p, device); error != cudaSuccess) return error;
-  switch (attribute) {
-    case cudaDevAttrMaxThreadsPerBlock:
-      *value = p.maxThreadsPerBlock;
-      break;
-    case cudaDevAttrMaxSharedMemoryPerBlock:
-      *value = int(p.sharedMemPerBlock);
-      break;
-    case cudaDevAttrWarpSize:
-      *value = p.warpSize;
-      break;
-    case cudaDevAttrMultiProcessorCount:
-      *value = p.multiProcessorCount;
-      break;
-    case cudaDevAttrL2CacheSize:
-      *value = p.l2CacheSize;
-      break;
-    case cudaDevAttrMaxThreadsPerMultiProcessor:
-      *value = p.maxThreadsPerMultiProcessor;
-      break;
-    case cudaDevAttrComputeCapabilityMajor:
-      *value = p.major;
-      break;
-    case cudaDevAttrComputeCapabilityMinor:
-      *value = p.minor;
-      break;
-    case cudaDevAttrMaxSharedMemoryPerMultiprocessor:
-      *value = int(p.sharedMemPerMultiprocessor);
-      break;
-    case cudaDevAttrMaxSharedMemoryPerBlockOptin:
-      *value = int(p.sharedMemPerBlockOptin);
-      break;
-    case cudaDevAttrMemoryPoolsSupported:
-      *value = p.memoryPoolsSupported;
-      break;
-    default:
-      return result(cudaErrorInvalidValue);
-  }
-  return result(cudaSuccess);
-}
-
-cudaError_t cudaRuntimeGetVersion(int* version) {
-  if (version == nullptr) return result(cudaErrorInvalidValue);
-  *version = CUDART_VERSION;
-  return result(cudaSuccess);
-}
-cudaError_t cudaDriverGetVersion(int* version) { return cudaRuntimeGetVersion(version); }
-
-cudaError_t cudaDeviceGetDefaultMemPool(cudaMemPool_t* pool, int device) {
-  static char default_pool;
-  if (pool == nullptr) return result(cudaErrorInvalidValue);
-  if (device != 0) return result(cudaErrorInvalidDevice);
-  *pool = reinterpret_cast<cudaMemPool_t>(&default_pool);
-  return result(cudaSuccess);
-}
-cudaError_t cudaMemPoolSetAttribute(cudaMemPool_t pool, cudaMemPoolAttr attribute, void* value) {
-  const bool known = pool != nullptr && value != nullptr && attribute == cudaMemPoolAttrReleaseThreshold;
-  return result(known ? cudaSuccess : cudaErrorInvalidValue);
-}
-
 cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute, int value) {
   if (kernel == nullptr) return result(cudaErrorInvalidDeviceFunction);
   if (attribute == cudaFuncAttributePreferredSharedMemoryCarveout)
     return result(value >= -1 && value <= 100 ? cudaSuccess : cudaErrorInvalidValue);
-  if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize || value < 0 || value > shared_optin)
+  const std::size_t fixed = kernel_limits(kernel).static_shared_bytes;
+  if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize || value < 0 ||
+      std::size_t(value) + fixed > std::size_t(shared_optin))
     return result(cudaErrorInvalidValue);
   const std::lock_guard lock(runtime_mutex());
   raised_limits()[kernel] = std::size_t(value);
@@ -253,7 +134,9 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* ke
   if (attributes == nullptr) return result(cudaErrorInvalidValue);
   if (kernel == nullptr) return result(cudaErrorInvalidDeviceFunction);
   *attributes = {};
-  attributes->maxThreadsPerBlock = max_threads;
+  const auto [fixed, bound] = kernel_limits(kernel);
+  attributes->maxThreadsPerBlock = bound > 0 ? bound : max_threads;
+  attributes->sharedSizeBytes = fixed;
   attributes->numRegs = 32;
   attributes->ptxVersion = attributes->binaryVersion = 90;
   attributes->maxDynamicSharedSizeBytes = int(shared_limit(kernel));
@@ -263,11 +146,58 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* ke
 cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const void* kernel, int block_size,
                                                           std::size_t dynamic_shared_bytes) {
   if (blocks == nullptr || block_size <= 0) return result(cudaErrorInvalidValue);
+  note_size_asked();
   if (kernel == nullptr) return result(cudaErrorInvalidDeviceFunction);
   *blocks = 0;
   if (block_size > max_threads || dynamic_shared_bytes > shared_limit(kernel)) return result(cudaSuccess);
   const int threads = (block_size + 31) / 32 * 32;
-  const int by_shared = int(std::size_t(shared_per_multiprocessor) / (dynamic_shared_bytes + 1024));
+  const auto [fixed, bound] = kernel_limits(kernel);
+  if (bound > 0 && block_size > bound) return result(cudaSuccess);
+  const std::size_t shared = fixed + dynamic_shared_bytes;
+  const int by_shared = int(std::size_t(shared_per_multiprocessor) / (shared + 1024));
   *blocks = std::min({max_threads_per_multiprocessor / threads, max_blocks_per_multiprocessor, by_shared});
   return result(cudaSuccess);
+}
+
+cudaError_t cudaFuncSetCacheConfig(const void* kernel, cudaFuncCache config) {
+  if (kernel == nullptr) return result(cudaErrorInvalidDeviceFunction);
+  const bool known = config >= cudaFuncCachePreferNone && config <= cudaFuncCachePreferEqual;
+  return result(known ? cudaSuccess : cudaErrorInvalidValue);
+}
+
+cudaError_t cudaOccupancyMaxPotentialBlockSize(int* grid_size, int* block_size, const void* kernel,
+                                               std::size_t dynamic_shared_bytes, int limit) {
+  if (grid_size == nullptr || block_size == nullptr) return result(cudaErrorInvalidValue);
+  int best = 0;
+  for (int threads = limit > 0 ? std::min(limit, max_threads) / 32 * 32 : max_threads; threads > 0;
+       threads -= 32) {
+    int blocks = 0;
+    const auto error =
+        cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel, threads, dynamic_shared_bytes);
+    if (error != cudaSuccess) return error;
+    if (blocks * threads <= best) continue;
+    best = blocks * threads;
+    *block_size = threads;
+    *grid_size = blocks * multiprocessors;
+  }
+  return result(best > 0 ? cudaSuccess : cudaErrorInvalidValue);
+}
+
+cudaError_t cudaLaunchKernel(const void* kernel, dim3 grid, dim3 block, void** args,
+                             std::size_t dynamic_shared_bytes, cudaStream_t stream) {
+  auto body = bind_arguments(kernel, args);
+  if (!body)
+    return refuse(cudaErrorInvalidDeviceFunction, "the types of the kernel's parameters are not known");
+  return launch({grid, block, dynamic_shared_bytes, stream, nullptr, 0}, kernel, std::move(body));
+}
+
+cudaError_t cudaLaunchCooperativeKernel(const void* kernel, dim3 grid, dim3 block, void** args,
+                                        std::size_t dynamic_shared_bytes, cudaStream_t stream) {
+  auto body = bind_arguments(kernel, args);
+  if (!body)
+    return refuse(cudaErrorInvalidDeviceFunction, "the types of the kernel's parameters are not known");
+  cudaLaunchAttribute cooperative{};
+  cooperative.id = cudaLaunchAttributeCooperative;
+  cooperative.val.cooperative = 1;
+  return launch({grid, block, dynamic_shared_bytes, stream, &cooperative, 1}, kernel, std::move(body));
 }

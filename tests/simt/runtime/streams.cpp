@@ -1,9 +1,10 @@
 // Implements streams and events: work waits in one graph of dependencies and runs at once or, in late mode,
 // when it must.
-#include <chrono>
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "checks/shadow.h"
 #include "machine/block.h"
@@ -19,12 +20,14 @@ struct Task {
   std::function<void()> work;
   order::Stamp stamp;
   std::size_t piece = 0;  // its number in a trace
+  bool deferred = false;  // it meets other processes, or follows work that does
 };
 
 struct Queues {
   CUstream_st legacy;
   std::set<cudaStream_t> streams;
-  std::set<cudaEvent_t> events;
+  CUstream_st destroyed;  // whose work the legacy stream still has to follow
+  std::vector<TaskId> destroyed_last;
   std::map<TaskId, Task> pending;
   TaskId next = 1;
   bool late = false;
@@ -44,15 +47,11 @@ Queues& queues() {
   return *instance;
 }
 
-double now_milliseconds() {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now().time_since_epoch())
-      .count();
-}
-
-// Picks a random task, so that streams overtake each other.
+// Picks the next task; a random one if streams overtake each other.
 TaskId any_pending() {
   auto& pending = queues().pending;
   auto chosen = pending.begin();
+  if (runs_in_order()) return chosen->first;
   std::advance(chosen, long(queues().random.below(std::uint32_t(pending.size()))));
   return chosen->first;
 }
@@ -61,19 +60,30 @@ void run_task(TaskId id);
 
 // Runs a task. If it fails, the work queued after it never runs, as on a device whose context is lost.
 void perform(TaskId id) {
-  const auto node = queues().pending.extract(id);
+  auto& q = queues();
+  const auto node = q.pending.extract(id);
   const OpenArena open;
-  order::begin(node.mapped().stamp, queues().pending.empty());
+  order::begin(node.mapped().stamp, q.pending.empty());
   set_running_piece(node.mapped().piece);
   try {
     node.mapped().work();
   } catch (...) {
-    queues().pending.clear();
+    q.pending.clear();
     throw;
   }
 }
 
+void run_earlier(TaskId id) {
+  auto& pending = queues().pending;
+  for (auto next = pending.begin(); next != pending.end() && next->first < id;) {
+    const TaskId current = next->first;
+    if (!next->second.deferred) perform(current);
+    next = pending.upper_bound(current);
+  }
+}
+
 void run_task(TaskId id) {
+  if (runs_in_order()) run_earlier(id);
   for (;;) {
     const auto found = queues().pending.find(id);
     if (found == queues().pending.end()) return;
@@ -87,7 +97,25 @@ void run_task(TaskId id) {
 
 }  // namespace
 
+namespace {
+
+bool per_thread_default = false;
+
+CUstream_st& stream_of_thread() {
+  thread_local CUstream_st* own = nullptr;
+  if (own == nullptr || !queues().streams.contains(own)) queues().streams.insert(own = new CUstream_st);
+  return *own;
+}
+
+}  // namespace
+
+bool runs_in_order() { return watched && checking; }
+
+bool use_per_thread_default_stream() { return per_thread_default = true; }
+
 CUstream_st& stream_of(cudaStream_t stream) {
+  const std::lock_guard lock(runtime_mutex());
+  if (stream == cudaStreamPerThread || (stream == nullptr && per_thread_default)) return stream_of_thread();
   return stream == nullptr || stream == cudaStreamLegacy ? queues().legacy : *stream;
 }
 
@@ -98,32 +126,40 @@ std::recursive_mutex& runtime_mutex() {
 
 bool is_stream(cudaStream_t stream) {
   const std::lock_guard lock(runtime_mutex());
-  return stream == nullptr || stream == cudaStreamLegacy || queues().streams.contains(stream);
+  return stream == nullptr || stream == cudaStreamLegacy || stream == cudaStreamPerThread ||
+         queues().streams.contains(stream);
 }
-bool is_event(cudaEvent_t event) { return queues().events.contains(event); }
 bool is_done(TaskId task) { return !queues().pending.contains(task); }
 
-TaskId enqueue(cudaStream_t stream, Piece piece, std::function<void()> work, std::size_t behind) {
+TaskId enqueue(cudaStream_t stream, Piece piece, std::function<void()> work, const Details& details) {
   const std::lock_guard lock(runtime_mutex());
   auto& q = queues();
   CUstream_st& target = stream_of(stream);
-  if (target.capture != nullptr) return capture(target, std::move(piece), std::move(work), behind), 0;
-  Task task{{target.last, behind}, std::move(work), {}};
+  if (target.capture != nullptr) return capture(target, std::move(piece), std::move(work), details), 0;
+  Task task{{target.last, details.behind}, std::move(work), {}};
   target.clock.join(order::host());
   if (&target == &q.legacy) {
     for (const auto other : q.streams)
       if (other->blocking) task.after.push_back(other->last), target.clock.join(other->clock);
+    target.clock.join(q.destroyed.clock);
+    task.after.insert(task.after.end(), q.destroyed_last.begin(), q.destroyed_last.end());
+    q.destroyed_last.clear();
   } else if (target.blocking) {
     task.after.push_back(q.legacy.last);
     target.clock.join(q.legacy.clock);
   }
   target.clock.set(target.number, ++target.queued);
   task.stamp = {target.number, target.queued, target.clock};
+  const auto meets = [&](TaskId other) { return !is_done(other) && q.pending.at(other).deferred; };
+  task.deferred = details.deferred || std::any_of(task.after.begin(), task.after.end(), meets);
   const TaskId id = q.next++;
   task.piece = note_piece(std::move(piece), id, task.after, target);
   target.last = id;
   q.pending.emplace(id, std::move(task));
-  if (!q.late) run_task(id);
+  for (const PinnedUse& use : details.pinned) pinned_in_use(use, target);
+  const auto& after = q.pending.at(id).after;
+  const bool waits = std::any_of(after.begin(), after.end(), [](TaskId other) { return !is_done(other); });
+  if (!q.late && !details.deferred && !waits) run_task(id);
   return id;
 }
 
@@ -131,7 +167,7 @@ void finish(TaskId task) {
   const std::lock_guard lock(runtime_mutex());
   const OpenArena open;  // opened once for all tasks
   while (!is_done(task)) {
-    if (queues().random.below(4) == 0) run_task(any_pending());
+    if (!runs_in_order() && queues().random.below(4) == 0) run_task(any_pending());
     run_task(task);
   }
 }
@@ -169,14 +205,48 @@ void set_late(bool late) {
   if (!late) finish_all();
 }
 
+namespace {
+
+// The work that is queued still runs. The handle stays, so that no later one has its address.
+void forget_stream(cudaStream_t stream) {
+  if (stream->blocking) {
+    queues().destroyed.clock.join(stream->clock);
+    queues().destroyed_last.push_back(stream->last);
+  }
+  queues().streams.erase(stream);
+  stream->clock = {};
+}
+
+// Notes host code that runs on a stream. It may touch the pinned memory of copies that come before it.
+void queue_host(cudaStream_t stream, std::function<void()> function) {
+  const Details details{.type = cudaGraphNodeTypeHost};
+  enqueue(
+      stream, {.name = "host function"},
+      [function = std::move(function)] {
+        const OpenPinned open;
+        call_host(function);
+      },
+      details);
+}
+
+}  // namespace
+
+void forget_streams() {
+  while (!queues().streams.empty()) forget_stream(*queues().streams.begin());
+}
+
 }  // namespace simt
 
 using namespace simt;
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags) {
+  return cudaStreamCreateWithPriority(stream, flags, 0);
+}
+cudaError_t cudaStreamCreateWithPriority(cudaStream_t* stream, unsigned flags, int priority) {
   const std::lock_guard lock(runtime_mutex());
   if (stream == nullptr || flags > cudaStreamNonBlocking) return result(cudaErrorInvalidValue);
-  *stream = new CUstream_st{.blocking = flags != cudaStreamNonBlocking};
+  *stream =
+      new CUstream_st{.blocking = flags != cudaStreamNonBlocking, .priority = std::clamp(priority, -5, 0)};
   queues().streams.insert(*stream);
   return result(cudaSuccess);
 }
@@ -186,11 +256,10 @@ cudaError_t cudaStreamCreate(cudaStream_t* stream) {
 
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   const std::lock_guard lock(runtime_mutex());
-  if (!queues().streams.contains(stream)) return result(cudaErrorInvalidResourceHandle);
+  if (!queues().streams.contains(stream))
+    return refuse(cudaErrorInvalidResourceHandle, "the stream does not exist, or was destroyed");
   if (const cudaError_t error = refuse_where_captured(stream); error != cudaSuccess) return result(error);
-  finish(stream->last);
-  queues().streams.erase(stream);
-  delete stream;
+  forget_stream(stream);
   return result(cudaSuccess);
 }
 
@@ -215,93 +284,44 @@ cudaError_t cudaStreamQuery(cudaStream_t stream) {
   return cudaErrorNotReady;
 }
 
-cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags) {
+cudaError_t cudaStreamGetPriority(cudaStream_t stream, int* priority) {
+  if (!is_stream(stream)) return result(cudaErrorInvalidResourceHandle);
+  if (priority == nullptr) return result(cudaErrorInvalidValue);
+  *priority = stream_of(stream).priority;
+  return result(cudaSuccess);
+}
+cudaError_t cudaStreamGetFlags(cudaStream_t stream, unsigned* flags) {
+  if (!is_stream(stream)) return result(cudaErrorInvalidResourceHandle);
+  if (flags == nullptr) return result(cudaErrorInvalidValue);
+  *flags = stream_of(stream).blocking ? cudaStreamDefault : cudaStreamNonBlocking;
+  return result(cudaSuccess);
+}
+cudaError_t cudaStreamGetId(cudaStream_t stream, unsigned long long* id) {
+  if (!is_stream(stream)) return result(cudaErrorInvalidResourceHandle);
+  if (id == nullptr) return result(cudaErrorInvalidValue);
+  *id = stream_of(stream).number;
+  return result(cudaSuccess);
+}
+cudaError_t cudaStreamGetDevice(cudaStream_t stream, int* device) {
+  if (!is_stream(stream)) return result(cudaErrorInvalidResourceHandle);
+  return cudaGetDevice(device);
+}
+
+cudaError_t cudaLaunchHostFunc(cudaStream_t stream, cudaHostFn_t function, void* data) {
   const std::lock_guard lock(runtime_mutex());
-  if (!is_stream(stream) || !is_event(event)) return result(cudaErrorInvalidResourceHandle);
-  if (flags != 0) return result(cudaErrorInvalidValue);
-  if (event->capture != nullptr || stream_of(stream).capture != nullptr)
-    return result(wait_in_capture(stream, event));
-  stream_of(stream).clock.join(event->clock);
-  note_wait(stream_of(stream), event->task);
-  const bool done = is_done(event->task);
-  if (done && !is_traced()) return result(cudaSuccess);
-  const TaskId id = enqueue(stream, {}, [] {});
-  if (!done) queues().pending.at(id).after.push_back(event->task);
+  if (!is_stream(stream)) return result(cudaErrorInvalidResourceHandle);
+  if (function == nullptr) return result(cudaErrorInvalidValue);
+  if (const cudaError_t error = refuse_queueing(stream); error != cudaSuccess) return result(error);
+  queue_host(stream, [=] { function(data); });
   return result(cudaSuccess);
 }
 
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags) {
+cudaError_t cudaStreamAddCallback(cudaStream_t stream, cudaStreamCallback_t callback, void* data,
+                                  unsigned flags) {
   const std::lock_guard lock(runtime_mutex());
-  if (event == nullptr || flags > (cudaEventBlockingSync | cudaEventDisableTiming))
-    return result(cudaErrorInvalidValue);
-  *event = new CUevent_st{.timing = (flags & cudaEventDisableTiming) == 0};
-  queues().events.insert(*event);
-  return result(cudaSuccess);
-}
-cudaError_t cudaEventCreate(cudaEvent_t* event) { return cudaEventCreateWithFlags(event, cudaEventDefault); }
-
-// Work that still has to pass a destroyed event is not affected.
-cudaError_t cudaEventDestroy(cudaEvent_t event) {
-  const std::lock_guard lock(runtime_mutex());
-  if (!is_event(event)) return result(cudaErrorInvalidResourceHandle);
-  queues().events.erase(event);
-  delete event;
-  return result(cudaSuccess);
-}
-
-cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
-  const std::lock_guard lock(runtime_mutex());
-  if (!is_stream(stream) || !is_event(event)) return result(cudaErrorInvalidResourceHandle);
-  if (record_in_capture(event, stream)) return result(cudaSuccess);
-  event->recorded = true;
-  event->task = enqueue(stream, {}, [event] {
-    if (is_event(event)) event->milliseconds = now_milliseconds();
-  });
-  event->clock = stream_of(stream).clock;
-  return result(cudaSuccess);
-}
-
-cudaError_t cudaEventSynchronize(cudaEvent_t event) {
-  const std::lock_guard lock(runtime_mutex());
-  if (!is_event(event)) return result(cudaErrorInvalidResourceHandle);
-  if (event->capture != nullptr) return result(cudaErrorCapturedEvent);
-  note_host_wait(event->task);
-  finish(event->task);
-  host_waited_for(event->clock);
-  return result(cudaSuccess);
-}
-
-cudaError_t cudaEventQuery(cudaEvent_t event) {
-  const std::lock_guard lock(runtime_mutex());
-  if (!is_event(event)) return result(cudaErrorInvalidResourceHandle);
-  if (event->capture != nullptr) return result(cudaErrorCapturedEvent);
-  if (is_done(event->task)) {
-    host_waited_for(event->clock);
-    return result(cudaSuccess);
-  }
-  progress();
-  return cudaErrorNotReady;
-}
-
-cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEvent_t end) {
-  const std::lock_guard lock(runtime_mutex());
-  if (!is_event(start) || !is_event(end)) return result(cudaErrorInvalidResourceHandle);
-  if (milliseconds == nullptr) return result(cudaErrorInvalidValue);
-  if (!start->recorded || !end->recorded || !start->timing || !end->timing)
-    return result(cudaErrorInvalidResourceHandle);
-  if (!is_done(start->task) || !is_done(end->task)) return cudaErrorNotReady;
-  *milliseconds = float(end->milliseconds - start->milliseconds);
-  return result(cudaSuccess);
-}
-
-cudaError_t cudaDeviceSynchronize() {
-  if (const cudaError_t error = refuse_while_capturing(); error != cudaSuccess) return result(error);
-  {
-    const std::lock_guard lock(runtime_mutex());
-    note_host_wait_for_all();
-  }
-  finish_all();
-  order::host_waited_for_all();
-  pinned_release();
+  if (!is_stream(stream)) return result(cudaErrorInvalidResourceHandle);
+  if (callback == nullptr || flags != 0) return result(cudaErrorInvalidValue);
+  if (const cudaError_t error = refuse_where_captured(stream); error != cudaSuccess) return result(error);
+  queue_host(stream, [=] { callback(stream, cudaSuccess, data); });
   return result(cudaSuccess);
 }

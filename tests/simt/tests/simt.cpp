@@ -172,7 +172,6 @@ TEST_CASE("simt: dynamic shared memory of every block") {
 }
 
 TEST_CASE("simt: atomic operations lose no update and a thread may spin on one") {
-  simt::allow_float_atomics(true);
   for (const auto seed : seeds) {
     simt::set_seed(seed);
     const DeviceArray<int> counters(std::vector<int>{0, -5, 5}), flag(std::vector<int>{0});
@@ -185,7 +184,6 @@ TEST_CASE("simt: atomic operations lose no update and a thread may spin on one")
     REQUIRE(run(spin, 1, 64, 0, flag.data) == cudaSuccess);
     CHECK(flag.host()[0] == 2);
   }
-  simt::allow_float_atomics(false);
 }
 
 TEST_CASE("simt: votes and shuffles of parts of a warp") {
@@ -212,7 +210,10 @@ TEST_CASE("simt: barrier divergence and deadlocks are reported, and the machine 
   const DeviceArray<int> x(64);
   for (const auto seed : seeds) {
     simt::set_seed(seed);
+    CHECK(run(early_return, 2, 64, 0, x.data) == cudaSuccess);
+    ::setenv("SIMT_EXITED", "refuse", 1);
     const auto returned = violation(early_return, 2, 64, x.data);
+    ::unsetenv("SIMT_EXITED");
     holds(returned, "early_return, block (");
     holds(returned, "barrier divergence");
     holds(returned, "simt.cpp:");

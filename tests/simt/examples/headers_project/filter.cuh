@@ -24,7 +24,8 @@ __global__ void blur(const T* __restrict__ in, T* __restrict__ out, int n) {
 template <int Radius, typename T>
 void run_blur(const T* in, T* out, int n, cudaStream_t stream = nullptr) {
   constexpr int threads = 64;
-  blur<Radius><<<(n + threads - 1) / threads, threads, (threads + 2 * Radius) * sizeof(T), stream>>>(in, out, n);
+  blur<Radius>
+      <<<(n + threads - 1) / threads, threads, (threads + 2 * Radius) * sizeof(T), stream>>>(in, out, n);
 }
 
 }  // namespace filters

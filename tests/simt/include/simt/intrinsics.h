@@ -7,30 +7,37 @@
 
 #include "simt/machine.h"
 
-inline void __syncthreads(simt::Where where = simt::Where::current()) { simt::block_barrier(false, where); }
-inline int __syncthreads_count(int predicate, simt::Where where = simt::Where::current()) {
+// Barriers and collectives are inlined always, so that their return addresses tell calls apart.
+#define SIMT_MEETING inline __attribute__((always_inline))
+SIMT_MEETING void __syncthreads(simt::Where where = simt::Where::current()) {
+  simt::block_barrier(false, where);
+}
+SIMT_MEETING int __syncthreads_count(int predicate, simt::Where where = simt::Where::current()) {
   return simt::block_barrier(predicate != 0, where);
 }
-inline int __syncthreads_or(int predicate, simt::Where where = simt::Where::current()) {
+SIMT_MEETING int __syncthreads_or(int predicate, simt::Where where = simt::Where::current()) {
   return simt::block_barrier(predicate != 0, where) != 0;
 }
-inline int __syncthreads_and(int predicate, simt::Where where = simt::Where::current()) {
+SIMT_MEETING int __syncthreads_and(int predicate, simt::Where where = simt::Where::current()) {
   return simt::block_barrier(predicate == 0, where) == 0;
 }
 
-inline void __syncwarp(unsigned mask = 0xffffffffu, simt::Where where = simt::Where::current()) {
+SIMT_MEETING void __syncwarp(unsigned mask = 0xffffffffu, simt::Where where = simt::Where::current()) {
   simt::warp_collective(simt::Collective::syncwarp, mask, 0, 0, 32, where);
 }
-inline unsigned __ballot_sync(unsigned mask, int predicate, simt::Where where = simt::Where::current()) {
+SIMT_MEETING unsigned __ballot_sync(unsigned mask, int predicate,
+                                    simt::Where where = simt::Where::current()) {
   return unsigned(simt::warp_collective(simt::Collective::ballot, mask, predicate != 0, 0, 32, where));
 }
-inline int __any_sync(unsigned mask, int predicate, simt::Where where = simt::Where::current()) {
+SIMT_MEETING int __any_sync(unsigned mask, int predicate, simt::Where where = simt::Where::current()) {
   return __ballot_sync(mask, predicate, where) != 0;
 }
-inline int __all_sync(unsigned mask, int predicate, simt::Where where = simt::Where::current()) {
+SIMT_MEETING int __all_sync(unsigned mask, int predicate, simt::Where where = simt::Where::current()) {
   return __ballot_sync(mask, predicate == 0, where) == 0;
 }
-inline unsigned __activemask() { return simt::active_lanes(); }
+SIMT_MEETING unsigned __activemask(simt::Where where = simt::Where::current()) {
+  return simt::active_lanes(where);
+}
 
 namespace simt {
 
@@ -78,8 +85,9 @@ T __shfl_xor_sync(unsigned mask, T value, int lane_mask, int width = 32,
   return simt::shuffle(simt::Collective::shfl_xor, mask, value, lane_mask, width, where);
 }
 
-inline void __threadfence() { simt::preemption_point(); }
-inline void __threadfence_block() { simt::preemption_point(); }
+inline void __threadfence() { simt::memory_fence(simt::Scope::device); }
+inline void __threadfence_system() { simt::memory_fence(simt::Scope::device); }
+inline void __threadfence_block() { simt::memory_fence(simt::Scope::block); }
 
 template <class T>
 T __ldg(const T* p) {

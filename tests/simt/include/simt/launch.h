@@ -6,6 +6,8 @@
 #ifdef SIMT_REWRITTEN
 #undef __global__
 #define __global__ __global__
+#undef __host__
+#define __host__ __host__
 #undef __shared__
 #define __shared__ __shared__
 #endif
@@ -15,6 +17,9 @@ namespace simt {
 // Keeps the configuration of the launch `kernel<<<grid, block, shared, stream>>>(...)` for the call that
 // follows.
 void configure(dim3 grid, dim3 block, std::size_t shared = 0, cudaStream_t stream = nullptr);
+
+// Returns whether a device thread calls, for functions of both sides that ask for __CUDA_ARCH__.
+bool on_device();
 
 // Is called by each kernel first. Returns null in a device thread; on the host it returns the place of the
 // call.

@@ -60,9 +60,13 @@ void set_device_capacity(std::size_t bytes);
 
 // -- what tests and pools tell and ask the access checks; the README says what these find --
 
-// Makes floating-point atomicAdd legal or (by default) a Violation.
+// Makes floating-point atomicAdd legal (initially, unless SIMT_FLOAT_ATOMICS=0) or a Violation.
 void allow_float_atomics(bool allowed);
 bool float_atomics_allowed();
+// Makes it legal (initially, unless SIMT_SAME_VALUES=0) or a Violation that threads of one launch write the
+// same value to the same bytes, and nothing orders them.
+void allow_same_values(bool allowed);
+bool same_values_allowed();
 
 // Makes `bytes` bytes of this device allocation exist from now on, in the order of the stream; none of them
 // is written, and the rest of the allocation does not exist. It is for pools that hand out blocks again, and
@@ -127,13 +131,18 @@ enum class Collective : std::uint8_t {
   shfl,
   shfl_up,
   shfl_down,
-  shfl_xor
+  shfl_xor,
+  match,
+  reduce
 };
 // Waits for the lanes of `mask`. shfl* return the bits of the lane's source, ballot the lanes with value !=
 // 0. Matrix functions need all 32 lanes: load and store pass address, leading dimension and element size, a
 // product passes its LaneMatrices.
 std::uint64_t warp_collective(Collective kind, unsigned mask, std::uint64_t value, int operand, int width,
                               Where where);
+
+// Does the same, and gives every lane the values of all of them, by lane. Returns the lanes that met.
+unsigned warp_gather(Collective kind, unsigned mask, std::uint64_t value, std::uint64_t* all, Where where);
 
 // What a lane gives to a product of matrices, and d = a b + c, which it receives. Depth 8 means tf32.
 struct LaneMatrices {
@@ -153,8 +162,16 @@ constexpr MatrixElement matrix_element(int lane, int slot, int slots) {
   return {lane / 4 + 8 * (slot / 2 % 2), 2 * (lane % 4) + slot % 2 + 8 * (slot / 4)};
 }
 
-// Lanes of the caller's warp that have neither returned nor wait somewhere.
-unsigned active_lanes();
+// Waits until no other lane of the warp can come here; returns those that came.
+unsigned active_lanes(Where where);
+
+// Waits for all blocks of a grid; one thread of each calls it.
+void grid_barrier(Where where);
+// Returns whether the grid was launched so that its blocks may wait for each other.
+bool is_cooperative();
+
+// Returns the time after `nanoseconds` of sleep. Time passes only here.
+std::uint64_t device_clock(unsigned nanoseconds);
 
 // Ends the calling thread, as a return from the kernel does.
 [[noreturn]] void exit_thread();
@@ -165,8 +182,17 @@ void preemption_point();
 // Starts the body of a kernel; from then on its accesses are checked. It may read its parameters.
 void enter_kernel(const void* parameters, std::size_t bytes);
 
+// Whom a fence or an atomic operation holds for: the threads of the block, or all of the system's.
+enum class Scope : std::uint8_t { block, device };
+// CUDA's own atomic functions have no order. They order what is behind a fence, and a load in them acquires.
+enum class MemoryOrder : std::uint8_t { unspecified, relaxed, acquire, release, acquire_release };
+enum class AtomicKind : std::uint8_t { read, write, update, float_update };
+
 // Is called before an atomic operation on the address by the code at `place`.
-void atomic_access(const void* address, std::size_t bytes, bool adds_floats, const void* place);
+void atomic_access(const void* address, std::size_t bytes, AtomicKind kind, Scope scope, const void* place);
+// Is called when the operation is done; `kind` is read if it has stored nothing.
+void atomic_done(const void* address, AtomicKind kind, Scope scope, MemoryOrder order);
+void memory_fence(Scope scope);
 
 // Stops the calling thread with a Violation.
 [[noreturn]] void device_violation(const char* text, int number, const char* rest);
@@ -175,6 +201,8 @@ void atomic_access(const void* address, std::size_t bytes, bool adds_floats, con
 
 // Returns a kernel's name for reports: demangled, without return type, parameters and anonymous namespaces.
 std::string kernel_name(const void* kernel);
+// Returns its mangled name; empty if the symbol table has none.
+std::string kernel_symbol(const void* kernel);
 // Shortens `each_element<a::Lift<float> >`, written with its namespaces, to `each_element<Lift>`.
 std::string short_name(const std::string& kernel);
 
@@ -182,6 +210,7 @@ struct Grid {
   const void* kernel = nullptr;
   dim3 grid, block;
   std::size_t shared_bytes = 0;
+  bool cooperative = false;
   std::function<void()> body;  // runs one thread
 };
 void run_grid(const Grid& grid);

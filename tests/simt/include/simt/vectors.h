@@ -1,54 +1,37 @@
-// Qualifiers, built-in vector types and index variables of device code.
+// Built-in vector types with CUDA's alignments, and index variables of device code.
 #pragma once
+#include "simt/qualifiers.h"
 
-#define __global__
-#define __device__
-#define __host__
-#define __constant__
-// Blocks run one at a time on an OS thread, so one instance per OS thread is one instance per block.
-#define __shared__ static thread_local
-#define __launch_bounds__(...)
-#define __grid_constant__
-#define __forceinline__ inline __attribute__((always_inline))
-#define __align__(n) __attribute__((aligned(n)))
-
-struct int2 {
-  int x, y;
-};
-struct int4 {
-  int x, y, z, w;
-} __align__(16);
-struct uint2 {
-  unsigned x, y;
-};
-struct uint3 {
-  unsigned x, y, z;
-};
-struct uint4 {
-  unsigned x, y, z, w;
-} __align__(16);
-struct __align__(8) float2 {
-  float x, y;
-};
-struct float3 {
-  float x, y, z;
-};
-struct __align__(16) float4 {
-  float x, y, z, w;
-};
-struct __align__(16) double2 {
-  double x, y;
-};
-
-inline int2 make_int2(int x, int y) { return {x, y}; }
-inline int4 make_int4(int x, int y, int z, int w) { return {x, y, z, w}; }
-inline uint2 make_uint2(unsigned x, unsigned y) { return {x, y}; }
-inline uint3 make_uint3(unsigned x, unsigned y, unsigned z) { return {x, y, z}; }
-inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) { return {x, y, z, w}; }
-inline float2 make_float2(float x, float y) { return {x, y}; }
-inline float3 make_float3(float x, float y, float z) { return {x, y, z}; }
-inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
-inline double2 make_double2(double x, double y) { return {x, y}; }
+#define SIMT_VECTORS(name, T, two, four)                                \
+  struct name##1 {                                                      \
+    T x;                                                                \
+  };                                                                    \
+  struct __align__(two) name##2 {                                       \
+    T x, y;                                                             \
+  };                                                                    \
+  struct name##3 {                                                      \
+    T x, y, z;                                                          \
+  };                                                                    \
+  struct __align__(four) name##4 {                                      \
+    T x, y, z, w;                                                       \
+  };                                                                    \
+  constexpr name##1 make_##name##1(T x) { return {x}; }                 \
+  constexpr name##2 make_##name##2(T x, T y) { return {x, y}; }         \
+  constexpr name##3 make_##name##3(T x, T y, T z) { return {x, y, z}; } \
+  constexpr name##4 make_##name##4(T x, T y, T z, T w) { return {x, y, z, w}; }
+SIMT_VECTORS(char, signed char, 2, 4)
+SIMT_VECTORS(uchar, unsigned char, 2, 4)
+SIMT_VECTORS(short, short, 4, 8)
+SIMT_VECTORS(ushort, unsigned short, 4, 8)
+SIMT_VECTORS(int, int, 8, 16)
+SIMT_VECTORS(uint, unsigned, 8, 16)
+SIMT_VECTORS(long, long, 16, 16)
+SIMT_VECTORS(ulong, unsigned long, 16, 16)
+SIMT_VECTORS(longlong, long long, 16, 16)
+SIMT_VECTORS(ulonglong, unsigned long long, 16, 16)
+SIMT_VECTORS(float, float, 8, 16)
+SIMT_VECTORS(double, double, 16, 16)
+#undef SIMT_VECTORS
 
 struct dim3 {
   unsigned x, y, z;

@@ -9,11 +9,12 @@ __global__ void add_norms(const float* x, float* result, int rows, int columns) 
 }
 }  // namespace
 
-void distances(const float* x, float* result, int rows, int columns, cublasHandle_t handle, cudaStream_t stream) {
+void distances(const float* x, float* result, int rows, int columns, cublasHandle_t handle,
+               cudaStream_t stream) {
   const float minus_two = -2.0f, zero = 0.0f;
   cublasSetStream(handle, stream);
-  cublasSgemm(handle, CUBLAS_OP_T, CUBLAS_OP_N, rows, rows, columns, &minus_two, x, columns, x, columns, &zero, result,
-              rows);
+  cublasSgemm(handle, CUBLAS_OP_T, CUBLAS_OP_N, rows, rows, columns, &minus_two, x, columns, x, columns,
+              &zero, result, rows);
   const dim3 block{16, 16}, grid((rows + 15) / 16, (rows + 15) / 16);
   add_norms<<<grid, block, 0, stream>>>(x, result, rows, columns);
 }

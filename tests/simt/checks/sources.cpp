@@ -1,0 +1,161 @@
+// Implements chains of calls by frame pointers, and looks into the source for returns.
+#include "checks/sources.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <mutex>
+#include <regex>
+#include <unordered_map>
+#include <vector>
+
+#include "checks/watch.h"
+
+namespace simt {
+namespace {
+
+constexpr std::size_t most_frames = 16;
+
+using Chain = std::vector<const void*>;
+
+struct Chains {
+  std::mutex mutex;
+  std::unordered_map<std::uint64_t, Chain> known;
+  std::map<std::pair<std::uint64_t, std::uint64_t>, bool> same;
+};
+Chains& chains() {
+  static auto* const instance = new Chains;
+  return *instance;
+}
+
+Chain chain_of(std::uint64_t calls) {
+  const std::lock_guard lock(chains().mutex);
+  const auto found = chains().known.find(calls);
+  return found == chains().known.end() ? Chain() : found->second;
+}
+
+// Returns the lines of addr2line for the address: `path:12`, from the innermost inlined function out.
+std::vector<std::string> lines_of(const void* address) {
+  char command[128];
+  std::snprintf(command, sizeof command, "addr2line -i -e /proc/%d/exe 0x%x 2>/dev/null", int(::getpid()),
+                unsigned(short_place(address)));
+  std::vector<std::string> lines;
+  std::FILE* const pipe = ::popen(command, "r");
+  if (pipe == nullptr) return lines;
+  char line[4096];
+  while (std::fgets(line, sizeof line, pipe) != nullptr) {
+    std::string text = line;
+    text.erase(std::min(text.find_first_of(" \n"), text.size()));  // the rest names a discriminator
+    if (!text.starts_with("??") && !text.ends_with("?")) lines.push_back(text);
+  }
+  ::pclose(pipe);
+  return lines;
+}
+
+struct Line {
+  std::string file;
+  int number = 0;
+};
+Line parse(const std::string& text) {
+  const std::size_t colon = text.rfind(':');
+  if (colon == std::string::npos) return {};
+  return {text.substr(0, colon), std::atoi(text.c_str() + colon + 1)};
+}
+
+// Returns whether the lines [first, last] hold `return;`, outside comments.
+bool has_return(const std::string& file, int first, int last) {
+  std::ifstream in(file);
+  if (!in) return true;
+  std::string text, line;
+  for (int number = 1; number <= last && std::getline(in, line); ++number) {
+    if (number < first) continue;
+    text += line.substr(0, line.find("//")) + "\n";
+  }
+  text = std::regex_replace(text, std::regex(R"(/\*[^*]*\*+([^/*][^*]*\*+)*/)"), "");
+  return std::regex_search(text, std::regex(R"(\breturn\s*;)"));
+}
+
+bool search_return(const void* kernel, Where where, std::uint64_t calls) {
+  const auto start_lines = lines_of(static_cast<const char*>(kernel) + 1);
+  if (start_lines.empty()) return true;
+  const auto name = [](const std::string& path) { return path.substr(path.rfind('/') + 1); };
+  const Line start = parse(start_lines.back());
+  Line wait = {where.file, where.line};
+  if (const Chain chain = chain_of(calls); chain.size() > 1) {
+    // The last address is in the launch's code, the one before in the kernel.
+    // A kernel that the compiler split names its own first line last.
+    const auto lines = lines_of(static_cast<const char*>(chain[chain.size() - 2]) - 1);
+    for (const std::string& text : lines)
+      if (const Line line = parse(text); name(line.file) == name(start.file)) {
+        wait = line;
+        break;
+      }
+  }
+  if (name(wait.file) != name(start.file) || wait.number < start.number) return true;
+  return has_return(start.file, start.number, wait.number);
+}
+
+}  // namespace
+
+std::uint64_t calls_from(const void* frame, const void* end) {
+  if (!watched || end == nullptr) return 0;
+  const void* chain[most_frames];
+  std::size_t count = 0;
+  std::uint64_t hash = 0;
+  for (auto at = static_cast<const void* const*>(frame); at < end && count < most_frames;) {
+    chain[count++] = at[1];
+    hash = (hash ^ reinterpret_cast<std::uintptr_t>(at[1])) * 0x9e3779b97f4a7c15u;
+    hash ^= hash >> 29;
+    const auto* const next = static_cast<const void* const*>(at[0]);
+    if (next <= at) break;
+    at = next;
+  }
+  thread_local std::uint64_t latest = 0;
+  if (hash == latest) return hash;
+  latest = hash;
+  const std::lock_guard lock(chains().mutex);
+  auto& known = chains().known[hash];
+  if (known.empty()) known.assign(chain, chain + count);
+  return hash;
+}
+
+bool is_same_call(std::uint64_t a, std::uint64_t b) {
+  if (a == b) return true;
+  {
+    const std::lock_guard lock(chains().mutex);
+    const auto found = chains().same.find({a, b});
+    if (found != chains().same.end()) return found->second;
+  }
+  const Chain x = chain_of(a), y = chain_of(b);
+  bool same = x.size() == y.size();
+  for (std::size_t i = 0; same && i < x.size(); ++i)
+    same = x[i] == y[i] ||
+           lines_of(static_cast<const char*>(x[i]) - 1) == lines_of(static_cast<const char*>(y[i]) - 1);
+  const std::lock_guard lock(chains().mutex);
+  return chains().same[{a, b}] = same;
+}
+
+std::string describe_calls(std::uint64_t calls) {
+  std::string text;
+  const Chain chain = chain_of(calls);
+  for (std::size_t i = 0; i + 1 < chain.size(); ++i)
+    text += (i == 0 ? "" : ", called at ") + describe_place(chain[i]);
+  return text;
+}
+
+bool may_return_before(const void* kernel, Where where, std::uint64_t calls) {
+  const char* const exited = std::getenv("SIMT_EXITED");
+  if (exited != nullptr && std::string(exited) == "arrive") return true;
+  if (exited != nullptr && std::string(exited) == "refuse") return false;
+  static std::mutex mutex;
+  static std::map<std::pair<const void*, std::uint64_t>, bool> cache;
+  const std::lock_guard lock(mutex);
+  const auto [found, fresh] = cache.try_emplace({kernel, calls ^ std::uint64_t(where.line)}, true);
+  if (fresh) found->second = search_return(kernel, where, calls);
+  return found->second;
+}
+
+}  // namespace simt

@@ -1,0 +1,37 @@
+// Qualifiers of functions and variables.
+#pragma once
+
+#define __global__
+#define __host__
+#define __grid_constant__
+#define CUDARTAPI
+#define __forceinline__ inline __attribute__((always_inline))
+#define __noinline__  // libstdc++ writes the word inside of its own attributes
+#define __align__(n) __attribute__((aligned(n)))
+// Blocks run one at a time on an OS thread, so one instance per OS thread is one instance per block.
+#define __shared__ static thread_local
+
+#if defined(__GNUC__) && !defined(__clang__)
+// Variables with these attributes get sections of their own, by which the emulator knows them; one of the two
+// fits, and functions have neither.
+#pragma GCC diagnostic ignored "-Wattributes"
+#define __device__ __attribute__((noinit, persistent))
+#define __constant__ __attribute__((noinit, persistent))
+#define __managed__ __attribute__((abi_tag("managed")))
+// Asks for `threads` instructions that do nothing, before the function. They never run; their number tells
+// the emulator the bound.
+#define __launch_bounds__(threads, ...) \
+  __attribute__((patchable_function_entry(int(threads) + 0, int(threads) + 0)))
+#else
+#define __device__
+#define __constant__
+#define __managed__
+#define __launch_bounds__(...)
+#endif
+
+#ifdef __CUDACC__
+// Nothing is an extended lambda here: lambdas for the device are ordinary ones.
+#define __nv_is_extended_device_lambda_closure_type(type) false
+#define __nv_is_extended_host_device_lambda_closure_type(type) false
+#define __nv_is_extended_device_lambda_with_preserved_return_type(type) false
+#endif

@@ -1,0 +1,123 @@
+// Barriers of a block and of a grid, and the judgement of threads that have returned before one.
+#include <cstring>
+
+#include "checks/sources.h"
+#include "machine/block.h"
+
+namespace simt {
+
+int Machine::barrier(bool predicate, Where where, std::uint64_t calls) {
+  const Unwatched emulator;
+  Block& b = *block_;
+  Thread& self = thread(current_);
+  self.state = State::at_barrier;
+  self.predicate = predicate;
+  self.where = where;
+  self.calls = calls;
+  if (b.waiting == 0)
+    b.waiting_example = current_;
+  else
+    check_same_barrier(self, thread(b.waiting_example));
+  if (++b.waiting == b.live)
+    complete_barrier();
+  else
+    answer_active_masks(current_ / 32, false);
+  suspend();
+  return int(thread(current_).result);
+}
+
+void Machine::check_same_barrier(const Thread& self, const Thread& other) const {
+  const bool same_line =
+      self.where.line == other.where.line && std::strcmp(self.where.file, other.where.file) == 0;
+  if (same_line && is_same_call(self.calls, other.calls)) return;
+  const auto describe_wait = [&](const Thread& t) {
+    return same_line ? describe_calls(t.calls) : describe(t.where);
+  };
+  fail(current_, "barrier divergence: the thread waits at " + describe_wait(self) + " and thread " +
+                     std::to_string(block_->waiting_example) + " of the block at " + describe_wait(other));
+}
+
+// Lets all threads continue that have not returned.
+void Machine::complete_barrier() {
+  Block& b = *block_;
+  if (b.live < size_)
+    check_returned("barrier divergence: the thread returned while others wait at a barrier, ");
+  b.waiting = 0;
+  count_barrier();
+  watch_.barrier(b.live);
+  int votes = 0;
+  for (const auto& t : b.threads) votes += t.state == State::at_barrier && t.predicate;
+  for (auto& t : b.threads) {
+    if (t.state != State::at_barrier) continue;
+    t.result = std::uint64_t(votes);
+    t.state = State::ready;
+  }
+  wake_block();
+}
+
+// Makes every thread ready that has not returned, in random order.
+void Machine::wake_block() {
+  Block& b = *block_;
+  if (seed_ != 0)
+    for (std::uint32_t i = std::uint32_t(size_); i > 1; --i)
+      std::swap(order_[i - 1], order_[random_.below(i)]);
+  for (const int index : order_)
+    if (b.live == size_ || thread(index).state != State::returned) b.ready.push(index);
+}
+
+// Fails if threads returned that had to come to the barrier. The hardware counts those as arrived, and a
+// program may mean that: its source then has a return statement before the barrier.
+void Machine::check_returned(const std::string& text) const {
+  const Block& b = *block_;
+  const Thread& waiting = thread(b.waiting_example);
+  if (thread(b.returned_example).left) return;
+  if (may_return_before(grid_->kernel, waiting.where, waiting.calls)) return;
+  fail(b.returned_example, text + waiting_report());
+}
+
+// One thread of each block comes here.
+void Machine::grid_barrier(Where where) {
+  const Unwatched emulator;
+  if (!grid_->cooperative)
+    fail(current_,
+         "a barrier of the grid at " + describe(where) + " needs a launch by cudaLaunchCooperativeKernel");
+  Thread& self = thread(current_);
+  self.state = State::in_grid_barrier;
+  self.where = where;
+  note_change();
+  if (++at_grid_barrier_ == blocks_) {
+    at_grid_barrier_ = 0;
+    watch_.grid_barrier();
+    for (const auto& block : resident_)
+      for (std::size_t i = 0; i < block->threads.size(); ++i)
+        if (block->threads[i].state == State::in_grid_barrier) {
+          block->threads[i].state = State::ready;
+          block->ready.push(int(i));
+        }
+  }
+  suspend();
+}
+
+// Returns whether a thread of the block waits for the whole grid.
+bool Machine::at_grid_barrier() const {
+  for (const auto& t : block_->threads)
+    if (t.state == State::in_grid_barrier) return true;
+  return false;
+}
+
+// Fails because every block that has begun waits at a barrier of the grid, and no other can come.
+void Machine::refuse_grid_barrier() {
+  block_ = parked_.front();
+  int index = 0;
+  while (index + 1 < size_ && thread(index).state != State::in_grid_barrier) ++index;
+  const Where where = thread(index).where;
+  error_ = std::make_exception_ptr(Fault{block_->index, thread(index).index,
+                                         "deadlock: the thread waits for the grid at " + describe(where) +
+                                             ", where " + std::to_string(at_grid_barrier_) + " of " +
+                                             std::to_string(blocks_) + " blocks have come, and " +
+                                             std::to_string(ended_) + " have ended",
+                                         nullptr});
+  abandon();
+}
+
+}  // namespace simt

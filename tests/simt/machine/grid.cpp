@@ -1,0 +1,228 @@
+// Runs the blocks of a grid: one to its end, unless it waits for another one, which then runs meanwhile.
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <numeric>
+#include <utility>
+
+#include "machine/block.h"
+#include "machine/watchdog.h"
+#include "runtime/runtime.h"
+
+constinit thread_local uint3 threadIdx = {0, 0, 0};
+constinit thread_local uint3 blockIdx = {0, 0, 0};
+constinit thread_local dim3 blockDim = {};
+constinit thread_local dim3 gridDim = {};
+
+namespace simt {
+
+void Block::FreeDeleter::operator()(void* p) const { std::free(p); }
+
+Machine& machine() {
+  thread_local Machine instance;
+  return instance;
+}
+
+void Machine::run(const Grid& grid) {
+  if (running()) fail(current_, "a kernel was launched from inside a kernel");
+  prepare(grid);
+  const Guarded guarded(*this);
+  while (ended_ < blocks_) {
+    if (Block* const parked = next_parked()) {
+      resume_block(*parked);
+    } else {
+      start_block(next_number());
+    }
+    run_block();
+    if (error_) abandon();
+    if (std::exchange(parks_, false)) {
+      park_block();
+      starts_ = true;
+    } else {
+      retire_block();
+      starts_ = false;
+    }
+  }
+  watch_.end_launch();
+  grid_ = nullptr;
+  count_threads(blocks_ * std::uint64_t(size_));
+}
+
+void Machine::prepare(const Grid& grid) {
+  std::uint64_t version = 0;
+  const std::uint64_t seed = current_seed(&version);
+  if (version != seed_version_) random_.seed(seed);
+  seed_ = seed;
+  seed_version_ = version;
+  grid_ = &grid;
+  ++launch_;
+  blockDim = grid.block;
+  gridDim = grid.grid;
+  size_ = int(grid.block.x * grid.block.y * grid.block.z);
+  order_.resize(std::size_t(size_));
+  std::iota(order_.begin(), order_.end(), std::uint16_t(0));
+  watch_.start_launch(grid);
+  blocks_ = std::uint64_t(grid.grid.x) * grid.grid.y * grid.grid.z;
+  atomic_ = nullptr;
+  starts_ = false;
+  begun_ = ended_ = lowest_ = at_grid_barrier_ = 0;
+  has_begun_.clear();
+  most_resident_ = most_resident_blocks(grid);
+  // Block i * step + offset visits all blocks if step and the number of blocks have no common factor.
+  step_ = 1;
+  offset_ = 0;
+  if (seed_ != 0 && blocks_ > 1) {
+    offset_ = random_.next() % blocks_;
+    do step_ = 1 + random_.next() % blocks_;
+    while (std::gcd(step_, blocks_) != 1);
+  }
+}
+
+// Once a block waits for others, the lowest ones begin first, as on a device.
+std::uint64_t Machine::next_number() {
+  if (resident_.empty()) {
+    if (has_begun_.empty()) return (begun_ * step_ % blocks_ + offset_) % blocks_;
+  } else if (has_begun_.empty()) {
+    has_begun_.resize(blocks_);
+    for (std::uint64_t i = 0; i < begun_; ++i) has_begun_[(i * step_ % blocks_ + offset_) % blocks_] = true;
+  }
+  while (has_begun_[lowest_]) ++lowest_;
+  return lowest_;
+}
+
+// Returns the block that resumes, or null if a new one starts. After a block had to wait, a new one goes
+// first; after a block ended, one that waits.
+Block* Machine::next_parked() {
+  if (may_start() && (starts_ || parked_.empty())) return nullptr;
+  for (std::size_t i = 0; i < parked_.size(); ++i) {
+    Block* const block = parked_.front();
+    parked_.pop_front();
+    if (!block->ready.empty()) return block;
+    parked_.push_back(block);
+  }
+  if (may_start()) return nullptr;
+  refuse_grid_barrier();
+}
+
+std::unique_ptr<Block> Machine::new_block() {
+  std::unique_ptr<Block> block;
+  if (spare_.empty()) {
+    block = std::make_unique<Block>();
+  } else {
+    block = std::move(spare_.back());
+    spare_.pop_back();
+    if (block->launch == launch_) return block;
+  }
+  block->launch = launch_;
+  block->threads.resize(std::size_t(size_));
+  block->warps.resize(std::size_t(size_ + 31) / 32);
+  uint3 index = {0, 0, 0};
+  for (auto& thread : block->threads) {
+    thread.index = index;
+    if (++index.x < grid_->block.x) continue;
+    index.x = 0;
+    if (++index.y < grid_->block.y) continue;
+    index.y = 0;
+    ++index.z;
+  }
+  void* shared = nullptr;
+  if (grid_->shared_bytes > 0 && ::posix_memalign(&shared, 1024, grid_->shared_bytes) != 0)
+    throw std::bad_alloc();
+  block->shared.reset(shared);
+  return block;
+}
+
+void Machine::start_block(std::uint64_t number) {
+  resident_.push_back(new_block());
+  block_ = resident_.back().get();
+  ++begun_;
+  note_change();
+  if (!has_begun_.empty()) has_begun_[number] = true;
+  const std::uint64_t row = number / grid_->grid.x;
+  Block& b = *block_;
+  b.number = number;
+  b.index = {unsigned(number % grid_->grid.x), unsigned(row % grid_->grid.y), unsigned(row / grid_->grid.y)};
+  blockIdx = b.index;
+  watch_.set_shared(b.shared.get(), grid_->shared_bytes);
+  if (b.shared != nullptr) std::memset(b.shared.get(), 0xff, grid_->shared_bytes);
+  watch_.start_block(number);
+  for (auto& thread : b.threads) thread.state = State::fresh;
+  for (auto& warp : b.warps) warp = {};
+  if (size_ % 32 != 0) b.warps.back().returned = ~0u << (size_ % 32);
+  b.live = size_;
+  b.waiting = 0;
+  b.idle = 0;
+  b.returned_example = b.waiting_example = -1;
+  b.ready.clear(seed_ == 0 ? ReadyQueue::Order::first : ReadyQueue::Order(random_.below(3)));
+  wake_block();
+}
+
+// Static shared variables have one place for all blocks, so that those of a parked block are kept elsewhere.
+void Machine::park_block() {
+  Block& b = *block_;
+  b.statics.clear();
+  for (const auto& [begin, end, name] : watch_.used_statics())
+    b.statics.emplace_back(
+        begin, std::vector<char>(reinterpret_cast<const char*>(begin), reinterpret_cast<const char*>(end)));
+  b.watch = watch_.park_block();
+  compare_atomic();
+  parked_.push_back(&b);
+  block_ = nullptr;
+}
+
+void Machine::resume_block(Block& block) {
+  block_ = &block;
+  block.idle = 0;
+  for (const auto& [begin, bytes] : block.statics)
+    std::memcpy(reinterpret_cast<void*>(begin), bytes.data(), bytes.size());
+  blockIdx = block.index;
+  watch_.set_shared(block.shared.get(), grid_->shared_bytes);
+  watch_.resume_block(*block.watch);
+}
+
+void Machine::retire_block() {
+  watch_.end_block();
+  ++ended_;
+  const auto found = std::find_if(resident_.begin(), resident_.end(),
+                                  [this](const auto& block) { return block.get() == block_; });
+  spare_.push_back(std::move(*found));
+  *found = std::move(resident_.back());
+  resident_.pop_back();
+  block_ = nullptr;
+}
+
+void Machine::run_block() {
+  const int next = block_->ready.pop(random_);
+  active_ = &host_;
+  if (thread(next).state == State::fresh) {
+    assigned_ = next;
+    switch_to(idle_fiber());
+  } else {
+    switch_to(*thread(next).fiber);
+  }
+}
+
+// Drops the half-run threads where they stand, after a violation.
+void Machine::abandon() {
+  idle_.clear();
+  for (const auto& fiber : fibers_) {
+    fiber->reset();
+    idle_.push_back(fiber.get());
+  }
+  resident_.clear();
+  parked_.clear();
+  parks_ = false;
+  block_ = nullptr;
+  const void* kernel = std::exchange(grid_, nullptr)->kernel;
+  watch_.end_launch();
+  current_ = -1;
+  try {
+    std::rethrow_exception(std::exchange(error_, nullptr));
+  } catch (const Fault& fault) {
+    const std::string place = fault.place != nullptr ? " (" + describe_place(fault.place) + ")" : "";
+    throw Violation(kernel_name(kernel), fault.block, fault.thread, fault.text + place);
+  }
+}
+
+}  // namespace simt

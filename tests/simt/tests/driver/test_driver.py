@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+"""Tests simt++ and simt-run: syntax, several sources, flags, errors, exit codes, reports, the profile, a CMake project.
+
+usage: test_driver.py FOLDER [--all] [--thrust]   (FOLDER holds bin/simt++)"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import xml.etree.ElementTree as xml
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(HERE))
+failed = 0
+
+
+def expect(right, *about):
+    global failed
+    if not right:
+        failed += 1
+        print("FAILED:", *about)
+
+
+def run(*command, env=None, **keywords):
+    done = subprocess.run(command, capture_output=True, text=True, env=dict(os.environ, **(env or {})), check=False, **keywords)
+    return done.returncode, done.stdout, done.stderr
+
+
+def test_syntax(simtxx, folder):
+    """Two sources are compiled apart with nvcc's flags, and linked."""
+    flags = ["-arch=sm_90", "-gencode", "arch=compute_90,code=sm_90", "--expt-relaxed-constexpr", "--extended-lambda", "-lineinfo",
+             "-rdc=true", "-Xcompiler", "-Wall,-fopenmp", "-std=c++17", "-O1", "-use_fast_math", "--ptxas-options=-v"]
+    for name in ("syntax", "other", "sides"):
+        code, _, errors = run(simtxx, *flags, "-MD", "-MF", f"{name}.d", "-c", f"{HERE}/{name}.cu", "-o", f"{name}.o", cwd=folder)
+        expect(code == 0, name, errors)
+    expect("syntax.cuh" in open(f"{folder}/syntax.d").read(), "the dependencies lack the header")
+    code, _, errors = run(simtxx, "syntax.o", "other.o", "sides.o", "-o", "syntax", "-lcudart", "-lcublas", "-L/usr/local/cuda/lib64", cwd=folder)
+    expect(code == 0, errors)
+    code, out, errors = run(f"{folder}/syntax")
+    lines = sorted(out.split("\n"))
+    expect(code == 0, code, errors)
+    for line in ("4 6 4 1 9 1 42 36", "host 101 3", "5 7 kernel<<<1, 2>>>(x)<raw <<<a>>>(b)8", "hello from block 0 of 2", "hello from block 1 of 2"):
+        expect(line in lines, "no line", line, "in", out, errors)
+
+
+def test_errors(simtxx, folder):
+    """Errors of the compiler and of simt++ name the user's file and line."""
+    source = f"{folder}/wrong.cu"
+    for text, wanted in (("#include <cstdio>\n__global__ void k(int* x) {}\nint main() {\n  k<<<1,\n    1>>>(1.5f);\n}\n", "wrong.cu:5:"),
+                         ("int main() {\n\n  <<<1, 1>>>(0);\n}\n", "wrong.cu:3: <<< has no kernel"),
+                         ("__global__ void k();\nint main() { k<<<1, 1>>>; }\n", "wrong.cu:2: a launch needs >>>"),
+                         ("__global__ int x;\n", "wrong.cu:1: a __global__ function has no parameters")):
+        with open(source, "w") as file:
+            file.write(text)
+        code, _, errors = run(simtxx, source, "-o", f"{folder}/wrong")
+        expect(code != 0 and wanted in errors, "expected", wanted, "in", errors)
+    code, _, errors = run(simtxx, "-ptx", source)
+    expect(code == 1 and "-ptx" in errors, errors)
+    code, _, errors = run(simtxx, f"{folder}/absent.cu")
+    expect(code == 1 and "no such file" in errors, errors)
+
+
+def test_reports(simtxx, simt_run, folder):
+    """One report with place and replay, exit codes, JUnit and SARIF."""
+    program = f"{folder}/reports"
+    code, _, errors = run(simtxx, f"{ROOT}/corpus/exercises/3_moving_average.cu", "-o", program)
+    expect(code == 0, errors)
+    code, _, errors = run(program, env={"SIMT_SEED": "3"})
+    expect(code == 66 and "simt: bounds: average, block (" in errors and "3_moving_average.cu:" in errors, code, errors)
+    expect("--replay 6 (SIMT_SEED=3 SIMT_LATE=0)" in errors, errors)
+    code, _, errors = run(simt_run, "--error-exitcode", "9", "--schedules", "4", "--junit", "j.xml", "--sarif", "s.json", program, cwd=folder)
+    expect(code == 9 and "4 of 4 schedules have a report; replay the first with --replay 0" in errors, code, errors)
+    suite = xml.parse(f"{folder}/j.xml").getroot()
+    expect(suite.get("tests") == "4" and suite.get("failures") == "4", suite.attrib)
+    expect(suite[0][0].get("type") == "bounds", suite[0][0].attrib)
+    with open(f"{folder}/s.json") as file:
+        results = json.load(file)["runs"][0]["results"]
+    expect(results and results[0]["ruleId"] == "bounds", results)
+    place = results[0]["locations"][0]["physicalLocation"]
+    expect(place["artifactLocation"]["uri"] == "3_moving_average.cu" and place["region"]["startLine"] in range(10, 25), place)
+    code, _, errors = run(simt_run, "--check", "speed", program)
+    expect(code == 2 and "given speed" in errors, errors)
+
+
+def test_failed_call(simtxx, simt_run, folder):
+    """A failed call is reported, and turns only the exit code of success; a time limit is a report."""
+    source = f"{folder}/failed.cu"
+    with open(source, "w") as file:
+        file.write("#include <unistd.h>\n#include <cstdlib>\n__global__ void k() {}\nint main(int n, char** argv) {\n  k<<<1, 2000>>>();\n"
+                   "  if (n > 2) sleep(60);\n  return n > 1 ? std::atoi(argv[1]) : 0;\n}\n")
+    code, _, errors = run(simtxx, source, "-o", f"{folder}/failed")
+    expect(code == 0, errors)
+    code, _, errors = run(f"{folder}/failed")
+    expect(code == 66 and "cudaErrorInvalidConfiguration" in errors and "failed.cu:" in errors, code, errors)
+    for switch in ({"SIMT_CHECK": "race,bounds"}, {"SIMT_API": "0"}):
+        code, _, errors = run(f"{folder}/failed", env=switch)
+        expect(code == 0 and errors == "", switch, code, errors)
+    expect(run(f"{folder}/failed", "5")[0] == 5, "the program's own exit code is lost")
+    code, _, errors = run(simt_run, "--check", "race", "--timeout", "1", f"{folder}/failed", "0", "x")
+    expect(code == 66 and "longer than 1 s" in errors, code, errors)
+
+
+def test_tour(simtxx, simt_run, folder):
+    """The long example runs right under four schedules, and its profile has a row and pictures for each kernel."""
+    code, _, errors = run(simtxx, f"{ROOT}/examples/tour.cu", "-o", f"{folder}/tour")
+    expect(code == 0, errors)
+    code, out, errors = run(simt_run, "--schedules", "4", f"{folder}/tour")
+    expect(code == 0 and out.count(" right\n") == 24, code, out, errors)
+    code, out, errors = run(simt_run, "--profile", "page.html", f"{folder}/tour", cwd=folder)
+    page = open(f"{folder}/page.html").read()
+    expect(code == 0 and "matrix_product" in out, code, out, errors)
+    expect(page.count("<svg") > 20 and "tour.cu:" in page and "bank" in page, "the page lacks pictures")
+
+
+def test_project(folder, name, toolchain):
+    build = f"{folder}/{name}"
+    for command in (("cmake", "-S", f"{ROOT}/examples/{name}", "-B", build, f"-DCMAKE_TOOLCHAIN_FILE={toolchain}"),
+                    ("cmake", "--build", build), ("ctest", "--test-dir", build, "--output-on-failure")):
+        code, out, errors = run(*command)
+        expect(code == 0, *command, out, errors)
+
+
+def test_thrust(simtxx, folder):
+    code, _, errors = run(simtxx, "-O1", f"{HERE}/thrust.cu", "-o", f"{folder}/thrust")
+    expect(code == 0, errors[:3000])
+    code, out, errors = run(f"{folder}/thrust")
+    expect(code == 0 and out == "1 499500\n8001 8128\n", code, out, errors)
+
+
+def main(arguments):
+    bin_folder = os.path.join(os.path.abspath(arguments[0]), "bin")
+    simtxx, simt_run = os.path.join(bin_folder, "simt++"), os.path.join(bin_folder, "simt-run")
+    toolchain = os.path.join(bin_folder, "..", "lib", "cmake", "simt", "toolchain.cmake")
+    with tempfile.TemporaryDirectory(prefix="simt-driver") as folder:
+        test_syntax(simtxx, folder)
+        test_errors(simtxx, folder)
+        test_reports(simtxx, simt_run, folder)
+        test_failed_call(simtxx, simt_run, folder)
+        test_tour(simtxx, simt_run, folder)
+        for name in ("library_project", "saxpy_project", "headers_project")[:3 if "--all" in arguments else 1]:
+            test_project(folder, name, toolchain)
+        if "--thrust" in arguments:
+            test_thrust(simtxx, folder)
+    print("failed" if failed else "all right")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
