@@ -4,13 +4,13 @@
 #include <cstdlib>
 #include <vector>
 
-#define CHECK(call)                                                                             \
-  do {                                                                                          \
-    cudaError_t error = (call);                                                                 \
-    if (error != cudaSuccess) {                                                                 \
-      std::fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, cudaGetErrorString(error));       \
-      std::exit(1);                                                                             \
-    }                                                                                           \
+#define CHECK(call)                                                                       \
+  do {                                                                                    \
+    cudaError_t error = (call);                                                           \
+    if (error != cudaSuccess) {                                                           \
+      std::fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, cudaGetErrorString(error)); \
+      std::exit(1);                                                                       \
+    }                                                                                     \
   } while (0)
 
 __global__ void smooth(const float* __restrict__ in, float* __restrict__ out, int n) {

@@ -1,17 +1,17 @@
 // expect: bounds out of bounds
-// A stencil that reads one element before and one behind its row. Hardware: the neighbour of the first and last element
-// belongs to another allocation, or to none.
+// A stencil that reads one element before and one behind its row. Hardware: the neighbour of the first and
+// last element belongs to another allocation, or to none.
 #include <cstdio>
 #include <cstdlib>
 #include <vector>
 
-#define CHECK(call)                                                                             \
-  do {                                                                                          \
-    cudaError_t error = (call);                                                                 \
-    if (error != cudaSuccess) {                                                                 \
-      std::fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, cudaGetErrorString(error));       \
-      std::exit(1);                                                                             \
-    }                                                                                           \
+#define CHECK(call)                                                                       \
+  do {                                                                                    \
+    cudaError_t error = (call);                                                           \
+    if (error != cudaSuccess) {                                                           \
+      std::fprintf(stderr, "%s:%d: %s\n", __FILE__, __LINE__, cudaGetErrorString(error)); \
+      std::exit(1);                                                                       \
+    }                                                                                     \
   } while (0)
 
 __global__ void smooth(const float* __restrict__ in, float* __restrict__ out, int n) {

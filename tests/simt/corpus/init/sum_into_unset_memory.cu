@@ -1,6 +1,6 @@
 // expect: init never written
-// A sum by atomics into memory that nobody cleared. Hardware: cudaMalloc does not clear, so the sum begins with what the
-// memory held before.
+// A sum by atomics into memory that nobody cleared. Hardware: cudaMalloc does not clear, so the sum begins
+// with what the memory held before.
 #include <cstdio>
 
 __global__ void count_even(const int* x, int n, int* count) {

@@ -9,7 +9,8 @@ __global__ void histogram(const unsigned char* data, unsigned* counts, size_t n)
   __shared__ unsigned local[bins];
   for (int b = threadIdx.x; b < bins; b += blockDim.x) local[b] = 0;
   __syncthreads();
-  for (size_t i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += size_t(gridDim.x) * blockDim.x) atomicAdd(&local[data[i]], 1u);
+  for (size_t i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += size_t(gridDim.x) * blockDim.x)
+    atomicAdd(&local[data[i]], 1u);
   __syncthreads();
   for (int b = threadIdx.x; b < bins; b += blockDim.x) atomicAdd(&counts[b], local[b]);
 }

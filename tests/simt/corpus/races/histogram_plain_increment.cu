@@ -1,6 +1,6 @@
 // expect: race data race
-// A histogram in shared memory whose counts are incremented without an atomic. Hardware: two threads that meet in one
-// bin read the same count, and one increment is lost.
+// A histogram in shared memory whose counts are incremented without an atomic. Hardware: two threads that
+// meet in one bin read the same count, and one increment is lost.
 #include <cstdio>
 #include <vector>
 
@@ -10,7 +10,8 @@ __global__ void histogram(const unsigned char* data, unsigned* counts, size_t n)
   __shared__ unsigned local[bins];
   for (int b = threadIdx.x; b < bins; b += blockDim.x) local[b] = 0;
   __syncthreads();
-  for (size_t i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += size_t(gridDim.x) * blockDim.x) ++local[data[i]];
+  for (size_t i = blockIdx.x * blockDim.x + threadIdx.x; i < n; i += size_t(gridDim.x) * blockDim.x)
+    ++local[data[i]];
   __syncthreads();
   for (int b = threadIdx.x; b < bins; b += blockDim.x) atomicAdd(&counts[b], local[b]);
 }

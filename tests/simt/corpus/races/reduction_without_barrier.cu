@@ -1,6 +1,6 @@
 // expect: race data race
-// A tree reduction in shared memory whose steps have no barrier between them. Hardware: warps of a block run in any
-// order, so a step may read a partial sum that another warp has not written yet.
+// A tree reduction in shared memory whose steps have no barrier between them. Hardware: warps of a block run
+// in any order, so a step may read a partial sum that another warp has not written yet.
 #include <cstdio>
 #include <vector>
 

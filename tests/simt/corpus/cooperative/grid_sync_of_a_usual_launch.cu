@@ -1,0 +1,23 @@
+// expect: sync cooperative|Cooperative
+// A grid may meet only if it was launched cooperatively.
+#include <cooperative_groups.h>
+#include <cstdio>
+
+__global__ void phases(int* x) {
+  x[blockIdx.x * 8 + threadIdx.x] = 1;
+  cooperative_groups::this_grid().sync();
+  x[blockIdx.x * 8 + threadIdx.x] += 1;
+}
+
+int main() {
+  const int n = 64;
+  int* x;
+  cudaMalloc(&x, n * sizeof(int));
+  cudaMemset(x, 0, n * sizeof(int));
+  phases<<<8, 8>>>(x);
+  int host[n];
+  const cudaError_t error = cudaMemcpy(host, x, sizeof host, cudaMemcpyDeviceToHost);
+  std::printf("%s %g\n", cudaGetErrorString(error), double(host[0]));
+  cudaFree(x);
+  return error == cudaSuccess ? 0 : 1;
+}

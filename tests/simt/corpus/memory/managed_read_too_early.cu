@@ -1,0 +1,21 @@
+// expect: order managed or mapped memory
+// The host reads managed memory while the kernel may still run. Hardware: old values, or a fault on older
+// devices.
+#include <cstdio>
+
+__global__ void twice(int* x, int n) {
+  int i = blockIdx.x * blockDim.x + threadIdx.x;
+  if (i < n) x[i] *= 2;
+}
+
+int main() {
+  const int n = 256;
+  int* x;
+  cudaMallocManaged(&x, n * sizeof(int));
+  for (int i = 0; i < n; ++i) x[i] = i;
+  twice<<<2, 128>>>(x, n);
+  long sum = 0;
+  for (int i = 0; i < n; ++i) sum += x[i];
+  std::printf("%ld\n", sum);
+  cudaFree(x);
+}

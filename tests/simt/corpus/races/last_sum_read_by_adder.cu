@@ -1,0 +1,24 @@
+// expect: race (updated|read) it
+// Thread 0 reads the sum while other threads may still have to add to it; its own atomicAdd orders nothing.
+#include <cstdio>
+
+__global__ void total(const int* x, int* sum, int* out) {
+  atomicAdd(sum, x[threadIdx.x]);
+  if (threadIdx.x == 0) *out = *sum;
+}
+
+int main() {
+  int *x, *sum, *out;
+  cudaMalloc(&x, 128 * sizeof(int));
+  cudaMalloc(&sum, sizeof(int));
+  cudaMalloc(&out, sizeof(int));
+  cudaMemset(x, 0, 128 * sizeof(int));
+  cudaMemset(sum, 0, sizeof(int));
+  total<<<1, 128>>>(x, sum, out);
+  cudaError_t error = cudaDeviceSynchronize();
+  if (error != cudaSuccess) printf("%s\n", cudaGetErrorString(error));
+  cudaFree(x);
+  cudaFree(sum);
+  cudaFree(out);
+  return error == cudaSuccess ? 0 : 1;
+}

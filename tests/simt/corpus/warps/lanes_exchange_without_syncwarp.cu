@@ -1,0 +1,23 @@
+// expect: race|init data race|never written
+// Lanes of a warp exchange values through shared memory without __syncwarp. Since Volta lanes need not run in
+// lockstep.
+#include <cstdio>
+
+__global__ void reverse(int* x) {
+  __shared__ int tile[32];
+  tile[threadIdx.x] = int(threadIdx.x);
+  x[threadIdx.x] = tile[31 - threadIdx.x];
+}
+
+int main() {
+  const int n = 64;
+  int* x;
+  cudaMalloc(&x, n * sizeof(int));
+  cudaMemset(x, 0, n * sizeof(int));
+  reverse<<<1, 32>>>(x);
+  int host[n];
+  const cudaError_t error = cudaMemcpy(host, x, sizeof host, cudaMemcpyDeviceToHost);
+  std::printf("%s %g\n", cudaGetErrorString(error), double(host[0]));
+  cudaFree(x);
+  return error == cudaSuccess ? 0 : 1;
+}
