@@ -86,8 +86,8 @@ struct Images {
 
 // Makes one object per key and thread, because making a primitive compiles code.
 template <class Made, class... Parts>
-Made& kept(const std::array<Index, 12>& key, const Parts&... parts) {
-  thread_local std::map<std::array<Index, 12>, Made> made;
+Made& kept(const std::array<Index, 10>& key, const Parts&... parts) {
+  thread_local std::map<std::array<Index, 10>, Made> made;
   const auto found = made.find(key);
   return found != made.end() ? found->second : made.try_emplace(key, parts...).first->second;
 }
@@ -106,19 +106,10 @@ struct Layout {
   Desc result(Type type, Tag tag, Index of) const {
     return {{of, outputs, out().height, out().width}, type, tag};
   }
-  std::array<Index, 12> key() const {
-    return {images.channels,
-            images.size.height,
-            images.size.width,
-            images.border.height,
-            images.border.width,
-            images.circular,
-            outputs,
-            count,
-            kernel.height,
-            kernel.width,
-            0,
-            0};
+  std::array<Index, 10> key() const {
+    return {images.channels,     images.size.height, images.size.width, images.border.height,
+            images.border.width, images.circular,    outputs,           count,
+            kernel.height,       kernel.width};
   }
 };
 
@@ -228,6 +219,19 @@ struct WeightAdjoint {
     unpack = copy(packed, weights);
     pass = Pass(described);
   }
+  // dw from the first `given` images of a set; zeros stand for the others.
+  void operator()(Index given, const float* x, const float* dy, Bf16* images, Bf16* dys, float* dw) {
+    const Index of_image = layout.images.elements(), of_dy = layout.result_elements(), count = layout.count;
+    for (Index n = 0; n < given; ++n) {
+      layout.images.copy_in(fill, x + n * layout.images.plain_elements(), images + n * of_image);
+      run(fill_dy, dy_plain, dy + n * of_dy, dy_inside, dys + n * of_dy);
+    }
+    std::fill(images + given * of_image, images + count * of_image, Bf16(0));
+    std::fill(dys + given * of_dy, dys + count * of_dy, Bf16(0));
+    run(pass, {{DNNL_ARG_SRC, at(layout.images.whole(count), images)},
+               {DNNL_ARG_DIFF_DST, at(layout.result(Type::bf16, Tag::nhwc, count), dys)},
+               {DNNL_ARG_DIFF_WEIGHTS, at(packed, dw)}});
+  }
 };
 
 }  // namespace
@@ -264,34 +268,21 @@ void conv2d_weight_adjoint_bf16(const Conv2dShape& s, const float* y, const floa
   WeightAdjoint& first = kept<WeightAdjoint>(l.key(), l);
   const Index of_weights = lines(Index(first.packed.get_size())) / Index(sizeof(float)),
               of_set = of_weights + s.out_channels;
-  const Index places = s.out_height() * s.out_width(), of_image = l.images.elements(),
-              of_dy = l.result_elements();
+  const Index places = s.out_height() * s.out_width(), of_dy = l.result_elements();
   const Buffer memory_of_sums(Device::cpu, std::size_t(sets * of_set) * sizeof(float));
   auto* const sums = static_cast<float*>(memory_of_sums.data());
-  const Index image_bytes = lines(count * of_image * Index(sizeof(Bf16)));
-  with_scratch(sets, image_bytes + lines(count * of_dy * Index(sizeof(Bf16))),
-               [&](Index set, std::byte* own) {
-                 WeightAdjoint& pass = kept<WeightAdjoint>(l.key(), l);
-                 auto* const images = reinterpret_cast<Bf16*>(own);
-                 auto* const dys = reinterpret_cast<Bf16*>(own + image_bytes);
-                 float* const to = sums + set * of_set;
-                 std::fill_n(to + of_weights, s.out_channels, 0.0f);
-                 for (Index i = 0; i < count; ++i) {
-                   const Index n = set * count + i;
-                   if (n >= s.batch) {  // the last set may have fewer images than the pass
-                     std::fill_n(images + i * of_image, of_image, Bf16(0));
-                     std::fill_n(dys + i * of_dy, of_dy, Bf16(0));
-                     continue;
-                   }
-                   l.images.copy_in(pass.fill, x + n * l.images.plain_elements(), images + i * of_image);
-                   run(pass.fill_dy, pass.dy_plain, y + n * of_dy, pass.dy_inside, dys + i * of_dy);
-                   for (Index o = 0; o < s.out_channels && dbias != nullptr; ++o)
-                     to[of_weights + o] += conv2d_tile::sum_row(y + n * of_dy + o * places, places);
-                 }
-                 run(pass.pass, {{DNNL_ARG_SRC, at(l.images.whole(count), images)},
-                                 {DNNL_ARG_DIFF_DST, at(l.result(Type::bf16, Tag::nhwc, count), dys)},
-                                 {DNNL_ARG_DIFF_WEIGHTS, at(pass.packed, to)}});
-               });
+  const Index image_bytes = lines(count * l.images.elements() * Index(sizeof(Bf16)));
+  with_scratch(
+      sets, image_bytes + lines(count * of_dy * Index(sizeof(Bf16))), [&](Index set, std::byte* own) {
+        const Index n = set * count;
+        float* const to = sums + set * of_set;
+        kept<WeightAdjoint>(l.key(), l)(std::min(count, s.batch - n), x + n * l.images.plain_elements(),
+                                        y + n * of_dy, reinterpret_cast<Bf16*>(own),
+                                        reinterpret_cast<Bf16*>(own + image_bytes), to);
+        std::fill_n(to + of_weights, s.out_channels, 0.0f);
+        for (Index row = 0; row < std::min(count, s.batch - n) * s.out_channels && dbias != nullptr; ++row)
+          to[of_weights + row % s.out_channels] += conv2d_tile::sum_row(y + n * of_dy + row * places, places);
+      });
   for (Index set = 1; set < sets; ++set)
 #pragma GCC ivdep
     for (Index i = 0; i < of_set; ++i) sums[i] += sums[set * of_set + i];

@@ -14,8 +14,8 @@ struct CsvColumns {
   std::string x, y;
   std::string by = {};  // a series for each of its values; empty: one series
 };
-// Reads a file with a row of names and adds its series to the chart; a value that is not a number becomes a gap.
-// Throws Error, with the names, if a column is missing, and with the line if a row has another length.
+// Reads a file with a row of names and adds its series to the chart; a value that is not a number becomes a
+// gap. Throws Error, with the names, if a column is missing, and with the line if a row has another length.
 void add_csv(Chart& chart, const std::filesystem::path& path, const CsvColumns& columns, Look look);
 
 }  // namespace stillpoint::drawing

@@ -149,7 +149,7 @@ TEST_CASE("a document survives its JSON, and a damaged one is refused by name", 
   }
   for (const Json& other : {Json(), Json::array(), Json{{"rows", Json::array()}}})
     CHECK_THAT(error_text([&] { read_document(other, "old.json"); }),
-               mentions("old.json", "no result of the bench"));
+               mentions("old.json", "not a result of the bench"));
   Json later = json;
   later["format_version"] = 99;
   CHECK_THAT(error_text([&] { read_document(later, "old.json"); }), mentions("format version 99"));

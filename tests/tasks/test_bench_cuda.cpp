@@ -72,14 +72,15 @@ TEST_CASE("the counts of a training step do not depend on the order of blocks an
 TEST_CASE("a row on CUDA is timed as it is, as a replayed graph, and with a flushed cache", "[cuda][bench]") {
   const auto measured = [](bool asks) {
     int prepared = 0, runs = 0;
-    const Workload sum{.name = "op/sum", .make = [&](const Sizes&, Device device) {
-                         const Tensor a = Tensor::full({1000}, 1, {DType::float32, device});
-                         const Tensor one = Tensor::full({1}, 1, {DType::float32, device});
-                         return Call{.work = {.flops = 1000, .nominal_flops = 1000, .bytes = 12000},
-                                     .before = [&] { ++prepared; },
-                                     .run = [&, a, one] { affine(a, asks ? one.item() : ++runs, 0); }};
-                       }};
-    Measurement m({.workload = &sum, .device = Device::cuda});
+    const Workload sum{
+        .name = "op/sum", .summary = "", .usual = {}, .axes = {}, .make = [&](const Sizes&, Device device) {
+          const Tensor a = Tensor::full({1000}, 1, {DType::float32, device});
+          const Tensor one = Tensor::full({1}, 1, {DType::float32, device});
+          return Call{.work = {.flops = 1000, .nominal_flops = 1000, .bytes = 12000},
+                      .before = [&] { ++prepared; },
+                      .run = [&, a, one] { affine(a, asks ? one.item() : ++runs, 0); }};
+        }};
+    Measurement m({.workload = &sum, .sizes = {}, .device = Device::cuda});
     m.warm_up(0.01);
     m.round(0.01);
     CHECK(prepared > runs);  // a replay is prepared, too, and does not run the host's part of the call
