@@ -62,7 +62,8 @@ void look(Ward& ward) {
   ::pthread_kill(ward.thread, signal_number);
   if (now - ward.since < 2 * ward.patience) return;
   // The kernel runs without hooks, so that its thread cannot be dropped.
-  report(ward.machine->describe_hang());
+  // The kernel's thread may hold the lock that a report needs.
+  std::fprintf(stderr, "simt: sync: %s\n", ward.machine->describe_hang().c_str());
   std::_Exit(ends_programs() ? error_exit_code() : 134);
 }
 

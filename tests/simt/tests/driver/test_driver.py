@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Tests simt++ and simt-run: syntax, several sources, flags, errors, exit codes, reports, the profile, a CMake project.
 
-usage: test_driver.py FOLDER [--all] [--thrust]   (FOLDER holds bin/simt++)"""
+usage: test_driver.py FOLDER [--all]   (FOLDER holds bin/simt++)"""
 import json
 import os
 import subprocess
@@ -120,13 +120,6 @@ def test_project(folder, name, toolchain):
         expect(code == 0, *command, out, errors)
 
 
-def test_thrust(simtxx, folder):
-    code, _, errors = run(simtxx, "-O1", f"{HERE}/thrust.cu", "-o", f"{folder}/thrust")
-    expect(code == 0, errors[:3000])
-    code, out, errors = run(f"{folder}/thrust")
-    expect(code == 0 and out == "1 499500\n8001 8128\n", code, out, errors)
-
-
 def main(arguments):
     bin_folder = os.path.join(os.path.abspath(arguments[0]), "bin")
     simtxx, simt_run = os.path.join(bin_folder, "simt++"), os.path.join(bin_folder, "simt-run")
@@ -139,8 +132,6 @@ def main(arguments):
         test_tour(simtxx, simt_run, folder)
         for name in ("library_project", "saxpy_project", "headers_project")[:3 if "--all" in arguments else 1]:
             test_project(folder, name, toolchain)
-        if "--thrust" in arguments:
-            test_thrust(simtxx, folder)
     print("failed" if failed else "all right")
     return 1 if failed else 0
 
