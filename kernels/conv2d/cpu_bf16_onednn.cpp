@@ -5,12 +5,12 @@
 #include "kernels/conv2d/conv2d_tile.h"
 #include "kernels/gemm/gemm_bf16.h"
 #include "kernels/gemm/gemm_cpu.h"
+#include "kernels/gemm/onednn.h"
 #include "kernels/host/pool.h"
 #if STILLPOINT_ONEDNN
 #include <array>
 #include <cstring>
 #include <map>
-#include <oneapi/dnnl/dnnl.hpp>
 #endif
 
 namespace stillpoint::kernels {
@@ -31,25 +31,18 @@ using Tag = dnnl::memory::format_tag;
 using Desc = dnnl::memory::desc;
 using dnnl::memory;
 
-dnnl::engine& engine() {
-  static dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
-  return cpu;
-}
-
-memory at(const Desc& desc, const void* data) { return {desc, engine(), const_cast<void*>(data)}; }
-
 dnnl::reorder copy(const Desc& from, const Desc& to) {
-  return dnnl::reorder(dnnl::reorder::primitive_desc(engine(), from, engine(), to));
+  return dnnl::reorder(dnnl::reorder::primitive_desc(onednn_cpu(), from, onednn_cpu(), to));
 }
 
 void run(dnnl::primitive& primitive, const std::unordered_map<int, memory>& arguments) {
-  dnnl::stream stream(engine());
+  dnnl::stream stream(onednn_cpu());
   primitive.execute(stream, arguments);
   stream.wait();
 }
 
 void run(dnnl::reorder& reorder, const Desc& from, const void* source, const Desc& to, void* target) {
-  run(reorder, {{DNNL_ARG_FROM, at(from, source)}, {DNNL_ARG_TO, at(to, target)}});
+  run(reorder, {{DNNL_ARG_FROM, onednn_memory(from, source)}, {DNNL_ARG_TO, onednn_memory(to, target)}});
 }
 
 // Images (C,H,W) in float32, and the same in bf16 with a border and the channels last.
@@ -121,9 +114,9 @@ dnnl::convolution_forward::primitive_desc describe_forward(const Layout& l, Type
   const Desc x = l.images.whole(l.count), w = l.weights(Type::bf16, Tag::any),
              bias{{l.outputs}, Type::f32, Tag::x}, y = l.result(of_result, Tag::nhwc, l.count);
 #if DNNL_VERSION_MAJOR >= 3
-  return {engine(), kind, algorithm, x, w, bias, y, one, none, none};
+  return {onednn_cpu(), kind, algorithm, x, w, bias, y, one, none, none};
 #else
-  return {{kind, algorithm, x, w, bias, y, one, none, none}, engine()};
+  return {{kind, algorithm, x, w, bias, y, one, none, none}, onednn_cpu()};
 #endif
 }
 
@@ -150,10 +143,10 @@ struct Correlation {
   void operator()(const float* x, const void* w, const float* b, Bf16* image, float* channels_last,
                   float* to) {
     layout.images.copy_in(fill, x, image);
-    run(pass, {{DNNL_ARG_SRC, at(layout.images.whole(1), image)},
-               {DNNL_ARG_WEIGHTS, at(packed, w)},
-               {DNNL_ARG_BIAS, at(bias, b)},
-               {DNNL_ARG_DST, at(result, channels_last)}});
+    run(pass, {{DNNL_ARG_SRC, onednn_memory(layout.images.whole(1), image)},
+               {DNNL_ARG_WEIGHTS, onednn_memory(packed, w)},
+               {DNNL_ARG_BIAS, onednn_memory(bias, b)},
+               {DNNL_ARG_DST, onednn_memory(result, channels_last)}});
     run(finish, result, channels_last, y, to);
   }
 };
@@ -211,9 +204,9 @@ struct WeightAdjoint {
     const auto forward = describe_forward(l, Type::bf16);
     using Pass = dnnl::convolution_backward_weights;
 #if DNNL_VERSION_MAJOR >= 3
-    const Pass::primitive_desc described(engine(), algorithm, x, dw, dy, one, none, none, forward);
+    const Pass::primitive_desc described(onednn_cpu(), algorithm, x, dw, dy, one, none, none, forward);
 #else
-    const Pass::primitive_desc described({algorithm, x, dw, dy, one, none, none}, engine(), forward);
+    const Pass::primitive_desc described({algorithm, x, dw, dy, one, none, none}, onednn_cpu(), forward);
 #endif
     packed = described.diff_weights_desc();
     unpack = copy(packed, weights);
@@ -228,9 +221,9 @@ struct WeightAdjoint {
     }
     std::fill(images + given * of_image, images + count * of_image, Bf16(0));
     std::fill(dys + given * of_dy, dys + count * of_dy, Bf16(0));
-    run(pass, {{DNNL_ARG_SRC, at(layout.images.whole(count), images)},
-               {DNNL_ARG_DIFF_DST, at(layout.result(Type::bf16, Tag::nhwc, count), dys)},
-               {DNNL_ARG_DIFF_WEIGHTS, at(packed, dw)}});
+    run(pass, {{DNNL_ARG_SRC, onednn_memory(layout.images.whole(count), images)},
+               {DNNL_ARG_DIFF_DST, onednn_memory(layout.result(Type::bf16, Tag::nhwc, count), dys)},
+               {DNNL_ARG_DIFF_WEIGHTS, onednn_memory(packed, dw)}});
   }
 };
 

@@ -1,10 +1,10 @@
 // Products of bf16 operands by oneDNN, which uses AMX or AVX-512 BF16.
 #include "kernels/gemm/gemm_bf16.h"
 #include "kernels/gemm/gemm_cpu.h"
+#include "kernels/gemm/onednn.h"
 #if STILLPOINT_ONEDNN
 #include <array>
 #include <map>
-#include <oneapi/dnnl/dnnl.hpp>
 #endif
 
 namespace stillpoint::kernels {
@@ -15,11 +15,6 @@ namespace {
 using Type = dnnl::memory::data_type;
 using Strides = dnnl::memory::dims;
 
-dnnl::engine& engine() {
-  static dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
-  return cpu;
-}
-
 struct Primitive {
   dnnl::memory::desc a, b, bias, c;
   dnnl::matmul matmul;
@@ -27,11 +22,11 @@ struct Primitive {
 
 dnnl::matmul::primitive_desc describe(const Primitive& p, const dnnl::primitive_attr& attributes) {
 #if DNNL_VERSION_MAJOR >= 3
-  return p.bias ? dnnl::matmul::primitive_desc(engine(), p.a, p.b, p.bias, p.c, attributes)
-                : dnnl::matmul::primitive_desc(engine(), p.a, p.b, p.c, attributes);
+  return p.bias ? dnnl::matmul::primitive_desc(onednn_cpu(), p.a, p.b, p.bias, p.c, attributes)
+                : dnnl::matmul::primitive_desc(onednn_cpu(), p.a, p.b, p.c, attributes);
 #else
   const auto desc = p.bias ? dnnl::matmul::desc(p.a, p.b, p.bias, p.c) : dnnl::matmul::desc(p.a, p.b, p.c);
-  return dnnl::matmul::primitive_desc(desc, attributes, engine());
+  return dnnl::matmul::primitive_desc(desc, attributes, onednn_cpu());
 #endif
 }
 
@@ -102,13 +97,11 @@ dnnl::memory::desc packed_layout(const Bf16Product& product) {
 void multiply_bf16(const Bf16Product& product, const Bf16* a, const void* b, const float* bias, void* c) {
   use_one_onednn_thread();
   Primitive& p = primitive(product, bias != nullptr);
-  dnnl::stream stream(engine());
-  const auto memory = [](const dnnl::memory::desc& desc, const void* data) {
-    return dnnl::memory(desc, engine(), const_cast<void*>(data));
-  };
-  std::unordered_map<int, dnnl::memory> arguments{
-      {DNNL_ARG_SRC, memory(p.a, a)}, {DNNL_ARG_WEIGHTS, memory(p.b, b)}, {DNNL_ARG_DST, memory(p.c, c)}};
-  if (bias != nullptr) arguments.emplace(DNNL_ARG_BIAS, memory(p.bias, bias));
+  dnnl::stream stream(onednn_cpu());
+  std::unordered_map<int, dnnl::memory> arguments{{DNNL_ARG_SRC, onednn_memory(p.a, a)},
+                                                  {DNNL_ARG_WEIGHTS, onednn_memory(p.b, b)},
+                                                  {DNNL_ARG_DST, onednn_memory(p.c, c)}};
+  if (bias != nullptr) arguments.emplace(DNNL_ARG_BIAS, onednn_memory(p.bias, bias));
   p.matmul.execute(stream, arguments);
   stream.wait();
 }
@@ -118,10 +111,10 @@ std::size_t packed_bf16_bytes(const Bf16Product& product) { return packed_layout
 void pack_bf16(const Bf16Product& product, const float* w, void* to) {
   use_one_onednn_thread();
   const HostGemm& g = product.shape;
-  const dnnl::memory from({{g.k, g.n}, Type::f32, strides(g.transpose_b, g.ldb)}, engine(),
+  const dnnl::memory from({{g.k, g.n}, Type::f32, strides(g.transpose_b, g.ldb)}, onednn_cpu(),
                           const_cast<float*>(w)),
-      packed(packed_layout(product), engine(), to);
-  dnnl::stream stream(engine());
+      packed(packed_layout(product), onednn_cpu(), to);
+  dnnl::stream stream(onednn_cpu());
   dnnl::reorder(from, packed)
       .execute(stream, const_cast<dnnl::memory&>(from), const_cast<dnnl::memory&>(packed));
   stream.wait();

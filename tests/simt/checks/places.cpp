@@ -151,24 +151,13 @@ std::string file_name(const std::string& line) {
   return place.substr(0, place.find(' '));
 }
 
-// Returns the lines of the inlined functions around the address, from the innermost out, without the
-// emulator's own.
-std::string ask_addr2line(std::uintptr_t offset) {
-  char command[128];
-  std::snprintf(command, sizeof command, "addr2line -i -e /proc/%d/exe 0x%zx 2>/dev/null", int(::getpid()),
-                std::size_t(offset));
-  std::FILE* const pipe = ::popen(command, "r");
-  if (pipe == nullptr) return {};
+// Joins the lines around the place, from the innermost out, without the emulator's own.
+std::string joined_lines(std::uint32_t place) {
   std::string text;
-  char line[1024];
-  for (int lines = 0; std::fgets(line, sizeof line, pipe) != nullptr;) {
-    std::string place = line;
-    while (!place.empty() && place.back() == '\n') place.pop_back();
-    if (place.find("simt/include/") != std::string::npos || place.starts_with("??") || place.ends_with("?"))
-      continue;
-    if (lines++ < 4) text += (text.empty() ? "" : ", called at ") + file_name(place);
-  }
-  ::pclose(pipe);
+  int lines = 0;
+  for (const std::string& line : lines_at(place))
+    if (line.find("simt/include/") == std::string::npos && lines++ < 4)
+      text += (text.empty() ? "" : ", called at ") + file_name(line);
   return text;
 }
 
@@ -245,13 +234,30 @@ std::uint32_t short_place(const void* place) {
 }
 
 // A return address is one byte past the call, so that its line may be the next one's.
+std::vector<std::string> lines_at(std::uint32_t place) {
+  char command[128];
+  std::snprintf(command, sizeof command, "addr2line -i -e /proc/%d/exe 0x%x 2>/dev/null", int(::getpid()),
+                unsigned(place));
+  std::vector<std::string> lines;
+  std::FILE* const pipe = ::popen(command, "r");
+  if (pipe == nullptr) return lines;
+  char line[4096];
+  while (std::fgets(line, sizeof line, pipe) != nullptr) {
+    std::string text = line;
+    text.erase(std::min(text.find_first_of(" \n"), text.size()));  // the rest names a discriminator
+    if (!text.starts_with("??") && !text.ends_with("?")) lines.push_back(text);
+  }
+  ::pclose(pipe);
+  return lines;
+}
+
 std::string describe_place(std::uint32_t place) {
   static std::mutex mutex;
   static auto& cache = *new std::map<std::uint32_t, std::string>;  // lives on, for reports at the exit
   const std::lock_guard lock(mutex);
   const auto found = cache.find(place);
   if (found != cache.end()) return found->second;
-  std::string text = ask_addr2line(place - 1);
+  std::string text = joined_lines(place - 1);
   if (text.empty()) {
     char offset[32];
     std::snprintf(offset, sizeof offset, "code offset 0x%x", place);

@@ -1,9 +1,6 @@
 // Implements chains of calls by frame pointers, and looks into the source for returns.
 #include "checks/sources.h"
 
-#include <unistd.h>
-
-#include <cstdio>
 #include <cstdlib>
 #include <fstream>
 #include <map>
@@ -37,23 +34,7 @@ Chain chain_of(std::uint64_t calls) {
   return found == chains().known.end() ? Chain() : found->second;
 }
 
-// Returns the lines of addr2line for the address: `path:12`, from the innermost inlined function out.
-std::vector<std::string> lines_of(const void* address) {
-  char command[128];
-  std::snprintf(command, sizeof command, "addr2line -i -e /proc/%d/exe 0x%x 2>/dev/null", int(::getpid()),
-                unsigned(short_place(address)));
-  std::vector<std::string> lines;
-  std::FILE* const pipe = ::popen(command, "r");
-  if (pipe == nullptr) return lines;
-  char line[4096];
-  while (std::fgets(line, sizeof line, pipe) != nullptr) {
-    std::string text = line;
-    text.erase(std::min(text.find_first_of(" \n"), text.size()));  // the rest names a discriminator
-    if (!text.starts_with("??") && !text.ends_with("?")) lines.push_back(text);
-  }
-  ::pclose(pipe);
-  return lines;
-}
+std::vector<std::string> lines_of(const void* address) { return lines_at(short_place(address)); }
 
 struct Line {
   std::string file;

@@ -219,6 +219,8 @@ std::uint32_t short_place(const void* place);
 // Returns `file.cu:12, called at file.cu:90, in f<float>`, as far as it is known.
 std::string describe_place(const void* place);
 std::string describe_place(std::uint32_t place);
+// Returns the lines of the functions inlined at a place, `path:12`, from the innermost out, by addr2line.
+std::vector<std::string> lines_at(std::uint32_t place);
 
 // Returns the variable that holds the address; empty if there is none.
 StaticShared static_shared_at(std::uintptr_t at);

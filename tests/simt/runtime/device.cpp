@@ -26,7 +26,7 @@ cudaDeviceProp properties_of_device() {
   p.totalGlobalMem = device_capacity();
   p.sharedMemPerBlock = shared_default;
   p.sharedMemPerBlockOptin = shared_optin;
-  p.sharedMemPerMultiprocessor = 228 << 10;
+  p.sharedMemPerMultiprocessor = shared_per_multiprocessor;
   p.reservedSharedMemPerBlock = 1024;
   p.totalConstMem = 65536;
   p.memPitch = 0x7fffffff;
@@ -42,8 +42,8 @@ cudaDeviceProp properties_of_device() {
   p.multiProcessorCount = multiprocessors;
   p.memoryBusWidth = 64;
   p.l2CacheSize = 1 << 20;
-  p.maxThreadsPerMultiProcessor = 2048;
-  p.maxBlocksPerMultiProcessor = 32;
+  p.maxThreadsPerMultiProcessor = max_threads_per_multiprocessor;
+  p.maxBlocksPerMultiProcessor = max_blocks_per_multiprocessor;
   p.memoryPoolsSupported = p.cooperativeLaunch = p.clusterLaunch = p.canMapHostMemory = 1;
   p.concurrentKernels = p.unifiedAddressing = p.streamPrioritiesSupported = 1;
   p.globalL1CacheSupported = p.localL1CacheSupported = p.managedMemory = p.concurrentManagedAccess = 1;

@@ -16,9 +16,6 @@ std::map<const void*, std::size_t>& raised_limits() {
 }
 
 constexpr int max_threads = 1024;
-constexpr int max_threads_per_multiprocessor = 2048;
-constexpr int max_blocks_per_multiprocessor = 32;
-constexpr int shared_per_multiprocessor = 228 << 10;
 
 cudaError_t check_shape(const dim3& grid, const dim3& block) {
   const bool grid_fits = grid.x <= 0x7fffffffu && grid.y <= 65535 && grid.z <= 65535;
@@ -173,12 +170,9 @@ cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const voi
   if (kernel == nullptr) return result(cudaErrorInvalidDeviceFunction);
   *blocks = 0;
   if (block_size > max_threads || dynamic_shared_bytes > shared_limit(kernel)) return result(cudaSuccess);
-  const int threads = (block_size + 31) / 32 * 32;
   const auto [fixed, bound] = kernel_limits(kernel);
   if (bound > 0 && block_size > bound) return result(cudaSuccess);
-  const std::size_t shared = fixed + dynamic_shared_bytes;
-  const int by_shared = int(std::size_t(shared_per_multiprocessor) / (shared + 1024));
-  *blocks = std::min({max_threads_per_multiprocessor / threads, max_blocks_per_multiprocessor, by_shared});
+  *blocks = blocks_per_multiprocessor(block_size, fixed + dynamic_shared_bytes);
   return result(cudaSuccess);
 }
 

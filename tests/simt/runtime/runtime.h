@@ -171,5 +171,10 @@ std::size_t device_capacity();
 inline constexpr int shared_default = 48 << 10;
 inline constexpr int shared_optin = 227 << 10;
 inline constexpr int multiprocessors = 4;
+inline constexpr int max_threads_per_multiprocessor = 2048;
+inline constexpr int max_blocks_per_multiprocessor = 32;
+inline constexpr int shared_per_multiprocessor = 228 << 10;
+// Returns how many blocks of `threads` threads with so much shared memory, static and dynamic, fit on one.
+int blocks_per_multiprocessor(int threads, std::size_t shared_bytes);
 
 }  // namespace simt
