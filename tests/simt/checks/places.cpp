@@ -80,7 +80,7 @@ void read_symbol(const ElfW(Sym) & symbol, const std::string& name, Program& pro
   const auto type = symbol.st_info & 0xf;
   if (type == STT_TLS && name.starts_with("_ZZ") && !name.starts_with("_ZZN4simt"))
     program.variables.push_back({symbol.st_value, symbol.st_value + symbol.st_size, name});
-  if (type == STT_TLS && name.starts_with("_ZGV"))
+  if (type == STT_TLS && name.starts_with("_ZGV") && !name.starts_with("_ZGVZN4simt"))
     program.guards.push_back({symbol.st_value, symbol.st_value + symbol.st_size});
   const std::uintptr_t at = program.bias + symbol.st_value;
   const bool managed = name.find("B7managed") != std::string::npos;
