@@ -1,10 +1,11 @@
 """Runs the first hour on a GPU: checks, times and counters of one NVIDIA GPU, in at most eight minutes, without a network.
 
-    python3 bench/gpu_hour.py [--program STILLPOINT --tests FOLDER] [--folder gpu-hour] [--limit 480] [--only PART...]
+    python3 bench/gpu_hour.py [FOLDER] [--program STILLPOINT --tests FOLDER] [--limit 480] [--only PART...]
 
-Without --program it first builds one, in build/gpu. The steps run one after another, the most instructive first. Each has
-its own time limit and verdict: passed, failed, out of time, no GPU, not installed. The folder gets `summary.md`, which is
-rewritten after every step, and a log of each step. docs/gpu.md says how to read the results.
+Without --program it first builds one, in build/gpu, for the GPU that it finds. The steps run one after another, the most
+instructive first. Each has its own time limit and verdict: passed, failed, out of time, no GPU, not installed, no data. The
+folder gets `summary.md`, which is rewritten after every step, and a log of each step. docs/gpu.md says how to read the
+results.
 """
 import argparse
 import csv
@@ -14,6 +15,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -26,6 +28,8 @@ PREDICTED = {("step/copy-memory/sim-single", 1, "float32"): 0.27, ("step/copy-me
              ("step/pixels/sim-single", 65536, "float32"): 2.2, ("step/pixels/sim-single", 65536, "tf32"): 0.95,
              ("step/pixels/sim-single", 65536, "bf16"): 1.4, ("step/cifar/sim-single", 128, "float32"): 1.05,
              ("step/cifar/sim-single", 512, "float32"): 3.5}
+# Seconds of a step's limit that a program has to write its results when its time is over.
+GRACE = 5
 # The counts and modelled times of single steps, which `stillpoint bench --device emulated --format json` wrote.
 EMULATED = ROOT / "docs/results/emulated-steps.json"
 # Peers of `stillpoint bench`, and the module by which each can run on a GPU.
@@ -47,12 +51,22 @@ def short(kernel):
     return f"{outer}<{re.sub(r'[<,>].*', '', inner)}>" if outer in ("each_element", "each_warp_row", "tile_product") and inner else outer
 
 
-def clocks():
-    """The clocks of the first GPU's processors and memory, as in "1980 MHz, 3201 MHz"."""
+def ask_gpu(what):
+    """Returns what nvidia-smi answers for the first GPU, or an empty text without a GPU."""
     if shutil.which("nvidia-smi") is None:
         return ""
-    done = subprocess.run(["nvidia-smi", "--query-gpu=clocks.sm,clocks.mem", "--format=csv,noheader"], capture_output=True, text=True)
-    return done.stdout.partition("\n")[0]
+    done = subprocess.run(["nvidia-smi", "--query-gpu=" + what, "--format=csv,noheader"], capture_output=True, text=True)
+    return done.stdout.partition("\n")[0] if done.returncode == 0 else ""
+
+
+def clocks():
+    """Returns the clocks of the first GPU's processors and memory, as in "1980 MHz, 3201 MHz"."""
+    return ask_gpu("clocks.sm,clocks.mem")
+
+
+def lacks(tool):
+    """Returns the verdict of a step whose tool this machine lacks, or an empty text."""
+    return "" if shutil.which(tool) else f"not installed: {tool}"
 
 
 def emulated_rows():
@@ -96,7 +110,7 @@ class Hour:
         self.machine, self.gpu = "", True
         self.folder = pathlib.Path(options.folder).resolve()
         self.begun = time.monotonic()
-        self.rows, self.measured, self.clocks, self.counters = [], [], [], []
+        self.rows, self.measured, self.clocks, self.counters, self.tables = [], [], [], [], []
         if self.folder.exists() and any(self.folder.iterdir()):
             sys.exit(f"gpu_hour: given the folder {self.folder}, which holds files, expected a new or an empty one, name another")
         (self.folder / "logs").mkdir(parents=True, exist_ok=True)
@@ -106,15 +120,15 @@ class Hour:
     def left(self):
         return self.options.limit - (time.monotonic() - self.begun)
 
-    def step(self, name, seconds, command, *, gpu=True, tool=None, environment=None):
-        """Runs a command. Returns the verdict, and what the command printed."""
+    def step(self, name, seconds, command, *, gpu=True, lacking="", environment=None):
+        """Runs a command, unless the verdict `lacking` is given. Returns the verdict, and what the command printed."""
         if self.options.only and not any(part in name for part in self.options.only):
             return "not asked for", ""
         if gpu and not self.gpu:
             return self.note(name, "no GPU", 0), ""
-        if tool is not None and shutil.which(tool) is None:
-            return self.note(name, f"not installed: {tool}", 0), ""
-        if self.left() < 10:
+        if lacking:
+            return self.note(name, lacking, 0), ""
+        if self.left() < 2 * GRACE:
             return self.note(name, "no time left", 0), ""
         start = time.monotonic()
         log = self.folder / "logs" / (re.sub(r"\W+", "-", name) + ".txt")
@@ -122,13 +136,26 @@ class Hour:
             process = subprocess.Popen([str(c) for c in command], stdout=out, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
                                        cwd=self.work, env={**os.environ, **(environment or {})}, start_new_session=True)
             try:
-                code = process.wait(min(seconds, self.left()))
+                code = process.wait(min(seconds, self.left()) - GRACE)
                 verdict = "passed" if code == 0 else f"failed: exit code {code}"
             except subprocess.TimeoutExpired:
-                os.killpg(process.pid, 9)
-                process.wait()
+                self.stop(process)
                 verdict = "out of time"
         return self.note(name, verdict, time.monotonic() - start), log.read_text(errors="replace")
+
+    @staticmethod
+    def stop(process):
+        """Ends a process, which may write what it has so far, and all that it started."""
+        process.terminate()
+        try:
+            process.wait(GRACE)
+        except subprocess.TimeoutExpired:
+            pass
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        process.wait()
 
     def note(self, name, verdict, seconds):
         self.rows.append((name, verdict, seconds))
@@ -140,7 +167,7 @@ class Hour:
         lines = ["# The first hour on a GPU", "", f"`{time.strftime('%Y-%m-%d %H:%M')}`, {time.monotonic() - self.begun:.0f} s of "
                  f"{self.options.limit} s", "", "```", self.machine.strip(), "```", "", "| step | verdict | seconds |", "|---|---|---:|"]
         lines += [f"| {name} | {verdict} | {seconds:.1f} |" for name, verdict, seconds in self.rows]
-        lines += self.peaks() + self.step_times() + self.clock_rates() + self.counters
+        lines += self.peaks() + self.step_times() + self.clock_rates() + self.counters + self.tables
         (self.folder / "summary.md").write_text("\n".join(lines) + "\n")
 
     def peaks(self):
@@ -239,27 +266,36 @@ class Hour:
         for tool in ("memcheck", "racecheck", "initcheck", "synccheck"):
             self.step(f"compute-sanitizer {tool}", 40, ["compute-sanitizer", "--tool", tool, "--kernel-name", "kns=stillpoint",
                                                         "--error-exitcode", "9", self.program, *small, "--run", self.work / tool],
-                      tool="compute-sanitizer")
+                      lacking=lacks("compute-sanitizer"))
         for workload, kernels in (("step/copy-memory/sim-single", 80), ("step/copy-memory/deq", 300)):
             name = "counters of " + workload
             verdict, printed = self.step(name, 45, ["ncu", "--clock-control", "none", "--graph-profiling", "node", "--metrics",
                                                     ",".join(PROFILED), "--csv", "-s", "100", "-c", kernels, self.program, "bench",
-                                                    workload, "--device", "cuda", "--seconds", "0.001", "--rounds", "1"], tool="ncu")
+                                                    workload, "--device", "cuda", "--seconds", "0.001", "--rounds", "1"], lacking=lacks("ncu"))
             if verdict == "passed":
                 self.counters += beside_the_emulator(workload, printed, emulated_rows())
                 self.write_summary()
 
     def reproduce(self):
-        data = ["--data", self.options.data] if self.options.data else []
-        self.step("table 3, full length", 150, [self.program, "reproduce", "table3", "--seeds", "1", "--device", "cuda", "--budget", "2",
-                                                *data, "--folder", self.work / "table3"])
-        self.step("table 2, SIMs", 90, [self.program, "reproduce", "table2", "--only", "sim", "--seeds", "1", "--device", "cuda",
-                                        "--budget", "1", *data, "--folder", self.work / "table2"])
+        data = pathlib.Path(self.options.data or os.environ.get("STILLPOINT_DATA", "")).resolve()
+        for table, parts, name, seconds, words in (
+                ("table3", ("natural", "text"), "table 3, 2,000 steps a picture", 150, []),
+                ("table2", ("mnist", "fashion-mnist", "cifar10", "svhn"), "table 2, SIMs, shortened", 90,
+                 ["--only", "sim", "--budget", "1"])):
+            folder = self.work / table
+            found = any((data / part).is_dir() for part in parts)
+            self.step(name, seconds, [self.program, "reproduce", table, "--seeds", "1", "--device", "cuda", *words, "--data", data,
+                                      "--folder", folder], lacking="" if found else f"no data: {' or '.join(parts)}")
+            if (page := folder / f"{table}.md").exists():
+                self.tables += ["", *page.read_text().splitlines()]
+                self.write_summary()
 
     def build(self):
-        self.step("configuration", 60, ["cmake", "--preset", "gpu", "-S", ROOT], gpu=False, tool="cmake")
+        architecture = ask_gpu("compute_cap").replace(".", "")  # machine code for one GPU takes a third of the time of three
+        chosen = [f"-DCMAKE_CUDA_ARCHITECTURES={architecture}-real"] if architecture else []
+        self.step("configuration", 60, ["cmake", "--preset", "gpu", "-S", ROOT, *chosen], gpu=False, lacking=lacks("cmake"))
         self.step("build", 270, ["cmake", "--build", ROOT / "build/gpu", "--target", "stillpoint", "test_cuda", "test_cuda_tasks"],
-                  gpu=False, tool="cmake")
+                  gpu=False, lacking=lacks("cmake"))
         if not self.program.exists():
             sys.exit(f"gpu_hour: no program was built; see {self.folder / 'logs'}")
 
@@ -278,9 +314,9 @@ class Hour:
 
 def main():
     p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("folder", nargs="?", default="gpu-hour", help="for the summary and the logs; default: gpu-hour")
     p.add_argument("--program", help="stillpoint, built with CUDA; default: build it first")
     p.add_argument("--tests", help="the folder of test_cuda and test_cuda_tasks")
-    p.add_argument("--folder", default="gpu-hour", help="for the summary and the logs; default: gpu-hour")
     p.add_argument("--data", help="folder of real data for tables 2 and 3")
     p.add_argument("--limit", type=float, default=480, help="seconds in all; default: 480")
     p.add_argument("--only", nargs="+", default=[], metavar="PART", help="only steps whose name contains one of these")

@@ -33,7 +33,7 @@ RUN = """#!/bin/sh
 here=$(cd "$(dirname "$0")" && pwd)
 nvidia=$(python3 -c 'import glob, os, sys
 print(":".join(sorted({os.path.dirname(f) for p in sys.path for f in glob.glob(p + "/nvidia/*/lib/lib*.so.*")})))')
-LD_LIBRARY_PATH=$here/lib:$nvidia:/usr/local/cuda/lib64:$LD_LIBRARY_PATH
+LD_LIBRARY_PATH=$nvidia:/usr/local/cuda/lib64:$LD_LIBRARY_PATH
 CMAKE_PREFIX_PATH=$here/overlay
 export LD_LIBRARY_PATH CMAKE_PREFIX_PATH
 if [ "${1:-}" = build ]; then

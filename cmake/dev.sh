@@ -8,7 +8,7 @@
 #   cmake/dev.sh tidy [--all | COMMIT]           clang-tidy over what differs from main or COMMIT, or over all
 #   cmake/dev.sh package                         a tested .deb and .tar.gz for any processor with AVX2
 #   cmake/dev.sh speed [OPTIONS OF bench/speed_tables.py]   measures the tables of docs/results.md beside PyTorch and JAX
-#   cmake/dev.sh gpu [OPTIONS OF bench/gpu_hour.py]   the first hour on a GPU: checks and times, in gpu-hour/summary.md
+#   cmake/dev.sh gpu [FOLDER] [OPTIONS OF bench/gpu_hour.py]   the first hour on a GPU: checks and times, in FOLDER/summary.md
 #   cmake/dev.sh pack [OPTIONS OF bench/gpu_pack.py]  packs the same, to carry it to a machine without a network
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -120,7 +120,9 @@ case "$command" in
     exec python3 bench/gpu_hour.py "$@" ;;
   pack)
     # matio is left out, because the libraries that it needs are larger than all others together.
-    cmake --preset gpu -B build/pack -DSTILLPOINT_NATIVE=OFF -DMATIO_LIBRARY= "-DCMAKE_CUDA_ARCHITECTURES=80-real;90-real;100-real"
+    # The programs find the libraries that are packed with them; other programs of that machine do not.
+    cmake --preset gpu -B build/pack -DSTILLPOINT_NATIVE=OFF -DMATIO_LIBRARY= '-DCMAKE_BUILD_RPATH=$ORIGIN/../lib' \
+      -DCMAKE_EXE_LINKER_FLAGS=-Wl,--disable-new-dtags "-DCMAKE_CUDA_ARCHITECTURES=80-real;90-real;100-real"
     cmake --build build/pack --target stillpoint test_cuda test_cuda_tasks
     exec python3 bench/gpu_pack.py --build build/pack "$@" ;;
   test)

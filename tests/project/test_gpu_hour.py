@@ -63,6 +63,22 @@ def check_peers(hour):
     assert hour.rows[-1][:2] == ("step: beside PyTorch and JAX", "not installed: torch, jax"), hour.rows
 
 
+def check_verdicts(hour):
+    """A step whose time is over may save what it has, and a step that cannot run says why."""
+    slow = ["sh", "-c", "trap 'echo saved; exit 3' TERM; echo begun; sleep 60 & wait"]
+    with mock.patch.object(gpu_hour, "GRACE", 1):
+        assert hour.step("slow", 2, slow) == ("out of time", "begun\nsaved\n")
+    assert hour.rows[-1][2] < 30, hour.rows
+    assert hour.step("wrong", 60, ["sh", "-c", "exit 3"])[0] == "failed: exit code 3"
+    assert hour.step("without", 60, ["false"], lacking=gpu_hour.lacks("no-such-tool"))[0] == "not installed: no-such-tool"
+    hour.reproduce()
+    assert [verdict for _, verdict, _ in hour.rows[-2:]] == ["no data: natural or text", "no data: mnist or fashion-mnist or cifar10 or svhn"]
+    hour.gpu = False
+    assert hour.step("on a GPU", 60, ["false"])[0] == "no GPU"
+    summary = (hour.folder / "summary.md").read_text()
+    assert "| slow | out of time |" in summary and "| on a GPU | no GPU | 0.0 |" in summary, summary
+
+
 def main():
     lines = gpu_hour.beside_the_emulator("step/a", CSV, ROWS)
     lift, = (line for line in lines if "each_element<Lift>" in line)
@@ -72,7 +88,8 @@ def main():
     assert "(500)" not in "".join(gpu_hour.beside_the_emulator("step/b", CSV, ROWS))
 
     with tempfile.TemporaryDirectory() as folder:
-        hour = gpu_hour.Hour(types.SimpleNamespace(program="x", tests="x", folder=folder + "/hour", limit=10, only=[], data=None))
+        hour = gpu_hour.Hour(types.SimpleNamespace(program="x", tests="x", folder=folder + "/hour", limit=100, only=[],
+                                                   data=folder))
         assert hour.peaks() == [] and hour.step_times() == []
         row = {"workload": "step/copy-memory/deq", "batch": 1, "precision": "float32", "program": "stillpoint", "ms": 4.0,
                "replayed_ms": 3.0, "cold_ms": None, "roof_share": 0.5, "roof_gflops": 50000, "roof_gbytes": 4000}
@@ -85,6 +102,7 @@ def main():
         hour.clocks = [("monDEQ", "345 MHz, 3201 MHz", "1980 MHz, 3201 MHz")]
         assert "| monDEQ | 345 MHz, 3201 MHz | 1980 MHz, 3201 MHz |" in hour.clock_rates(), hour.clock_rates()
         check_peers(hour)
+        check_verdicts(hour)
         check_carried(pathlib.Path(folder))
 
 
