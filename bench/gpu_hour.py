@@ -253,7 +253,7 @@ class Hour:
         """Times the frameworks of this Python beside ours on the GPU, a workload at a time, because they compile for long."""
         peers = [name for name, module in PEERS.items() if importlib.util.find_spec(module)]
         if not peers:
-            self.note("step: beside PyTorch and JAX", "not installed: torch, jax", 0)
+            self.step("step: beside PyTorch and JAX", 0, [], lacking="not installed: torch, jax")
             return
         for workload in ("step/copy-memory/sim-single", "step/copy-memory/deq", "step/pixels/sim-rff", "step/cifar/sim-single"):
             self.bench(f"{workload} beside {', '.join(peers)}", 60, workload, "--peer", ",".join(peers), "--python", sys.executable,

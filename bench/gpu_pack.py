@@ -33,7 +33,13 @@ RUN = """#!/bin/sh
 here=$(cd "$(dirname "$0")" && pwd)
 nvidia=$(python3 -c 'import glob, os, sys
 print(":".join(sorted({os.path.dirname(f) for p in sys.path for f in glob.glob(p + "/nvidia/*/lib/lib*.so.*")})))')
-LD_LIBRARY_PATH=$nvidia:/usr/local/cuda/lib64:$LD_LIBRARY_PATH
+# Only those packed libraries are used that this machine lacks, so that its other programs keep their own.
+rm -rf "$here/lacking"
+mkdir "$here/lacking"
+for library in "$here"/lib/*; do
+  PATH=$PATH:/usr/sbin:/sbin ldconfig -p | grep -q "^[[:space:]]*${library##*/} " || ln -s "$library" "$here/lacking/"
+done
+LD_LIBRARY_PATH=$here/lacking:$nvidia:/usr/local/cuda/lib64:$LD_LIBRARY_PATH
 CMAKE_PREFIX_PATH=$here/overlay
 export LD_LIBRARY_PATH CMAKE_PREFIX_PATH
 if [ "${1:-}" = build ]; then

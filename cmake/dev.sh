@@ -120,9 +120,7 @@ case "$command" in
     exec python3 bench/gpu_hour.py "$@" ;;
   pack)
     # matio is left out, because the libraries that it needs are larger than all others together.
-    # The programs find the libraries that are packed with them; other programs of that machine do not.
-    cmake --preset gpu -B build/pack -DSTILLPOINT_NATIVE=OFF -DMATIO_LIBRARY= '-DCMAKE_BUILD_RPATH=$ORIGIN/../lib' \
-      -DCMAKE_EXE_LINKER_FLAGS=-Wl,--disable-new-dtags "-DCMAKE_CUDA_ARCHITECTURES=80-real;90-real;100-real"
+    cmake --preset gpu -B build/pack -DSTILLPOINT_NATIVE=OFF -DMATIO_LIBRARY= "-DCMAKE_CUDA_ARCHITECTURES=80-real;90-real;100-real"
     cmake --build build/pack --target stillpoint test_cuda test_cuda_tasks
     exec python3 bench/gpu_pack.py --build build/pack "$@" ;;
   test)

@@ -38,6 +38,9 @@ def check_carried(folder):
     for name, target in OVERLAY.items():
         assert (folder / "overlay" / target).read_text() == name
     (folder / "run.sh").write_text(gpu_pack.RUN)
+    (folder / "lib").mkdir()
+    for name in ("libc.so.6", "libnowhere.so.6"):
+        (folder / "lib" / name).touch()
     (folder / "source/bench").mkdir(parents=True)
     (folder / "source/bench/gpu_hour.py").write_text("import os, sys; print(sys.argv[1:], os.environ['CMAKE_PREFIX_PATH'])")
 
@@ -47,6 +50,7 @@ def check_carried(folder):
     assert "--program" in carried and "bin/stillpoint" in carried and "'--limit', '9'" in carried, carried
     assert "--program" not in built and "'build'" not in built and "'--limit', '9'" in built, built
     assert built.rstrip().endswith(f"{folder}/overlay"), built
+    assert [library.name for library in (folder / "lacking").iterdir()] == ["libnowhere.so.6"]
 
 
 def check_peers(hour):
