@@ -3,6 +3,7 @@
 #include <string>
 
 #include "engine/config.h"
+#include "models/cost/cost.h"
 #include "models/layers.h"
 #include "solvers/fixed_point/equilibrium.h"
 
@@ -118,6 +119,7 @@ struct DeqTransformer {
   DeqValue value(const Tensor& ids, const Tensor& probe = {}) const;
   Tensor operator()(const Tensor& ids) const { return value(ids).logits; }
   Tensor logits(const Tensor& z) const;
+  Cost cost(const Tensor& ids, const Evaluations& solved) const;
 
   template <class P>
   void params(P& p) {

@@ -53,6 +53,7 @@ struct ImageSim {
   ImageSim(Initializer& init, const Shape& image, Index channels, const HeadConfig& config, Index classes,
            bool two_tier);
   Tensor operator()(const Tensor& x, bool training = false) const { return head(phi(x, training), {}); }
+  Cost cost(const Tensor& x, const Evaluations& solved) const;
   template <class P>
   void params(P& p) {
     p("phi", phi);

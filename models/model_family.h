@@ -12,6 +12,7 @@
 #include "engine/config.h"
 #include "engine/init.h"
 #include "engine/params.h"
+#include "models/cost/cost.h"
 #include "solvers/fixed_point/fixed_point.h"
 
 namespace stillpoint {
@@ -48,15 +49,22 @@ class Model {
   virtual void before_step(Index /*step*/, Index /*steps_per_epoch*/, const Tensor& /*x*/) {}
   // Returns what the solvers did in the latest train() and its gradient. Empty if the model has no solvers.
   virtual std::optional<SolverReports> reports() const { return {}; }
+  // Returns what train(x) and its gradient compute if the solves evaluate f so often. Empty if nobody counted
+  // it.
+  virtual std::optional<Cost> cost(const Tensor& /*x*/, const Evaluations& /*solved*/) const { return {}; }
 };
 
-// A struct with params(p) and operator()(x) as a Model.
+// A struct with params(p), operator()(x) and, if it counts its work, cost(x, solved) as a Model.
 template <class M>
 class ModelOf : public Model {
  public:
   explicit ModelOf(M model) : model_(std::move(model)) {}
   ParamList params() override { return params_of(model_); }
   Tensor operator()(const Tensor& x) const override { return model_(x); }
+  std::optional<Cost> cost(const Tensor& x, const Evaluations& solved) const override {
+    if constexpr (requires { model_.cost(x, solved); }) return model_.cost(x, solved);
+    return {};
+  }
   const M& get() const { return model_; }
 
  protected:
@@ -70,9 +78,32 @@ struct ModelShape {
   std::string channels = {};  // the setting of an image task; empty: the model's own
 };
 
+// The usual channels of a model of grey and of colour images, "16,32,60" for tiers.
+struct ImageChannels {
+  std::string grey = {}, colour = {};
+  const std::string& of(Index colours) const { return colours == 1 ? grey : colour; }
+};
+
 // These settings do something only if one of `owners`, settings of text, has one of `values`.
 struct SettingUse {
   std::vector<std::string> settings, owners, values;
+};
+
+// How `stillpoint bench` makes a model: its sizes are the values of settings. A row can change a size only if
+// the model names a setting of it.
+struct Benchmark {
+  std::string row = {};                 // the name of its rows; empty: the model's own
+  std::string sim = {};                 // the SIM whose time divides that of this model; empty: none
+  Index batch = 0;                      // of a training step; 0: that of the data
+  double eps = 1e-8, clip = 0;          // of Adam in the paper's training
+  Json settings = Json::object();       // that differ from the defaults
+  std::vector<std::string> width = {};  // the default of the first is the usual width
+  ImageChannels channels = {};          // of images: the usual width, unless they are tiers
+  // Settings of the solves; `checks` is 0 if the evaluations are fixed, and 1 if a tolerance ends the solve.
+  std::vector<std::string> methods = {}, evaluations = {}, tolerances = {}, checks = {};
+  Index usual_evaluations = 0;
+  // Factors of initial values, so that the solves end at rounding.
+  std::vector<std::pair<std::string, double>> scaled = {};
 };
 
 // What a model is, once for every task and command. Config is a struct with fields(f); models of a family
@@ -86,6 +117,7 @@ struct ModelRow {
   std::vector<std::string> ignored = {};  // fields that this model does not use
   std::vector<SettingUse> uses = {};      // fields that depend on others
   Json small = Json::object();            // settings with which the self-test's steps are short
+  Benchmark bench = {};
 };
 
 // Lists the fields of a Config without their types.
@@ -140,14 +172,16 @@ class ModelFamily {
   // Throws Error if another model has its name, or a field of the same name with another type.
   template <class Config>
   void add(const ModelRow<Config>& row) {
-    add({row.name, row.summary, row.ignored, row.uses, row.small,
+    add({row.name, row.summary, row.ignored, row.uses, row.small, row.bench,
          std::make_unique<ConfiguredModelOf<Config>>(row)});
   }
   std::vector<std::string> names() const;
   std::string summary() const;  // of all
+  const std::string& summary(const std::string& model) const { return kind(model).summary; }
   // Returns on which models and settings the models' settings depend.
   std::vector<SettingUse> uses() const;
   const Json& small(const std::string& model) const { return kind(model).small; }
+  const Benchmark& bench(const std::string& model) const { return kind(model).bench; }
 
  private:
   friend class ModelSettings;
@@ -156,6 +190,7 @@ class ModelFamily {
     std::vector<std::string> ignored;
     std::vector<SettingUse> uses;
     Json small;
+    Benchmark bench;
     std::shared_ptr<ConfiguredModel> defaults;
   };
   void add(Kind kind);

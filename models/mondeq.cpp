@@ -93,8 +93,9 @@ std::vector<Index> parse_channels(const std::string& channels) {
   }
 }
 
-std::string image_channels(const ModelShape& shape, const char* grey, const char* colour, bool tiers) {
-  const std::string channels = !shape.channels.empty() ? shape.channels : shape.input[0] == 1 ? grey : colour;
+std::string image_channels(const ModelShape& shape, const ImageChannels& usual) {
+  const bool tiers = parse_channels(usual.grey).size() > 1;
+  const std::string channels = shape.channels.empty() ? usual.of(shape.input[0]) : shape.channels;
   require(tiers == (parse_channels(channels).size() > 1), "image model: given channels ", channels,
           ", expected ", tiers ? "several numbers, as in 16,32,60" : "one number",
           ", change channels or model");
@@ -289,6 +290,7 @@ class MonDeqModel : public ModelOf<ConvMonDeq> {
   // The solver asks the device during the solve whether it has converged, which a graph cannot record.
   ModelFacts facts() const override { return {.solves = true, .recordable = false}; }
   Value train(const Tensor& x, const Tensor&) override {
+    reports_ = {};  // frees its memory first, so that every recorded step uses the same memory
     const MonDeqValue value = model_.value(x);
     reports_ = {value.solution.forward, value.solution.adjoint};
     return {value.logits, {}};
@@ -311,13 +313,14 @@ class MonDeqModel : public ModelOf<ConvMonDeq> {
   SolverReports reports_;
 };
 
-ModelRow<MonDeqModelConfig> mondeq(const char* name, const char* summary, bool tiers) {
+// With these channels the paper's models have the parameters of its Table 2.
+ModelRow<MonDeqModelConfig> mondeq(const char* name, const char* summary, const ImageChannels& usual) {
+  const bool tiers = parse_channels(usual.grey).size() > 1;
   return {.name = name,
           .summary = summary,
           .make =
               [=](Initializer& init, const ModelShape& shape, MonDeqModelConfig config) {
-                config.mondeq.channels = tiers ? image_channels(shape, "16,32,32", "16,32,60", true)
-                                               : image_channels(shape, "56", "81");
+                config.mondeq.channels = image_channels(shape, usual);
                 return std::make_unique<MonDeqModel>(
                     ConvMonDeq(init, config.mondeq, shape.input[0], shape.input[1], shape.outputs), config);
               },
@@ -327,14 +330,21 @@ ModelRow<MonDeqModelConfig> mondeq(const char* name, const char* summary, bool t
                     {"batch", 2},
                     {"tolerance", 0.0},
                     {"max_iterations", 3},
-                    {"tune_alpha", false}}};
+                    {"tune_alpha", false}},
+          .bench = {.sim = "sim",
+                    .channels = usual,
+                    .methods = {"splitting"},
+                    .evaluations = {"max_iterations"},
+                    .tolerances = {"tolerance"},
+                    .checks = {"check_every"},
+                    .usual_evaluations = 10}};
 }
 
 }  // namespace
 
 void add_mondeqs(ModelFamily& family) {
-  family.add(mondeq("mondeq-single", "monDEQ of a single convolution", false));
-  family.add(mondeq("mondeq-multi", "monDEQ of more than one tier", true));
+  family.add(mondeq("mondeq-single", "monDEQ of a single convolution", {"56", "81"}));
+  family.add(mondeq("mondeq-multi", "monDEQ of more than one tier", {"16,32,32", "16,32,60"}));
 }
 
 }  // namespace stillpoint

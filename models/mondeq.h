@@ -4,12 +4,14 @@
 #include <string>
 
 #include "engine/config.h"
+#include "models/cost/cost.h"
 #include "models/layers.h"
 #include "solvers/monotone/monotone_inverse.h"
 
 namespace stillpoint {
 
 class ModelFamily;
+struct ImageChannels;
 struct ModelShape;
 
 struct MonDeqConfig {
@@ -36,10 +38,9 @@ struct MonDeqConfig {
 };
 // "16,32,60" -> {16,32,60}. Throws Error unless the text is a list of positive numbers separated by commas.
 std::vector<Index> parse_channels(const std::string& channels);
-// Returns the channels that a model of images is given, or those with which the paper's models of grey and of
-// colour images have the parameters of its Table 2. Throws Error unless there is one number, or more than one
-// for tiers.
-std::string image_channels(const ModelShape& shape, const char* grey, const char* colour, bool tiers = false);
+// Returns the channels that a model of images is given, or its usual ones. Throws Error unless there is one
+// number, or more than one if the usual ones are tiers.
+std::string image_channels(const ModelShape& shape, const ImageChannels& usual);
 
 // The result of one evaluation of a model.
 struct MonDeqValue {
@@ -103,6 +104,7 @@ struct ConvMonDeq {
   ConvMap map(const Tensor& x) const;
   std::shared_ptr<const SplittingOperator> splitting_operator(const ConvMap& f) const;
   SplittingOptions splitting() const;
+  Cost cost(const Tensor& x, const Evaluations& solved) const;
   // Returns the iterations of the forward solve with step size alpha, for tuned_step_size.
   Index iterations(const Tensor& x, double alpha) const;
 

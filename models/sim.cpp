@@ -115,11 +115,18 @@ ModelRow<SequenceSimConfig> sequence_sim(const char* name, const char* summary, 
                 return std::make_unique<ModelOf<SequenceSim>>(
                     SequenceSim(init, config.tcn, config.head, shape.outputs, two_tier));
               },
-          .ignored = two_tier ? std::vector<std::string>{} : only_psi};
+          .ignored = two_tier ? std::vector<std::string>{} : only_psi,
+          .bench = {.row = two_tier ? "sim-two" : "sim-single",
+                    .batch = two_tier ? 10 : 1,
+                    .eps = 1e-5,
+                    .clip = 1,
+                    .width = two_tier ? std::vector<std::string>{"d_phi", "d_psi", "hidden"}
+                                      : std::vector<std::string>{"d_phi", "hidden"}}};
 }
 
 ModelRow<CoordinateSimConfig> coordinate_sim(const char* name, const char* summary,
-                                             std::vector<std::string> ignored) {
+                                             std::vector<std::string> ignored,
+                                             std::vector<std::string> width) {
   return {.name = name,
           .summary = summary,
           .make =
@@ -127,7 +134,11 @@ ModelRow<CoordinateSimConfig> coordinate_sim(const char* name, const char* summa
                 return std::make_unique<ModelOf<CoordinateSim>>(
                     CoordinateSim(init, name, config.phi_hidden, config.head));
               },
-          .ignored = std::move(ignored)};
+          .ignored = std::move(ignored),
+          .bench = {.row = text("sim-", name),
+                    .eps = 1e-5,
+                    .settings = {{"bandwidth", 0.1}},
+                    .width = std::move(width)}};
 }
 
 }  // namespace
@@ -137,16 +148,18 @@ void add_sequence_sims(ModelFamily& family) {
   family.add(sequence_sim("two", "two-tier SIM", true));
   family.add<TcnConfig>({.name = "tcn",
                          .summary = "only the TCN",
-                         .make = [](Initializer& init, const ModelShape& shape, const TcnConfig& config) {
-                           return std::make_unique<ModelOf<SequenceTcn>>(
-                               SequenceTcn(init, config, shape.outputs));
-                         }});
+                         .make =
+                             [](Initializer& init, const ModelShape& shape, const TcnConfig& config) {
+                               return std::make_unique<ModelOf<SequenceTcn>>(
+                                   SequenceTcn(init, config, shape.outputs));
+                             },
+                         .bench = {.eps = 1e-5, .clip = 1, .width = {"tcn_channels"}}});
 }
 
 void add_coordinate_sims(ModelFamily& family) {
-  family.add(coordinate_sim("single", "single-tier SIM", only_psi));
-  family.add(coordinate_sim("two", "two-tier SIM", {}));
-  family.add(coordinate_sim("rff", "RFF-only SIM", only_phi));
+  family.add(coordinate_sim("single", "single-tier SIM", only_psi, {"phi_hidden", "d_phi", "hidden"}));
+  family.add(coordinate_sim("two", "two-tier SIM", {}, {"phi_hidden", "d_phi", "d_psi", "hidden"}));
+  family.add(coordinate_sim("rff", "RFF-only SIM", only_phi, {"d_psi", "hidden"}));
 }
 
 }  // namespace stillpoint

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "engine/config.h"
+#include "models/cost/cost.h"
 #include "models/layers.h"
 #include "models/tcn.h"
 
@@ -107,6 +108,7 @@ struct SequenceSim {
   SequenceSim(Initializer& init, const TcnConfig& tcn, const HeadConfig& config, Index outputs,
               bool two_tier);
   Tensor operator()(const Tensor& x) const;
+  Cost cost(const Tensor& x, const Evaluations& solved) const;
   template <class P>
   void params(P& p) {
     p("phi", phi);
@@ -122,6 +124,7 @@ struct SequenceTcn {
   SequenceTcn() = default;
   SequenceTcn(Initializer& init, const TcnConfig& config, Index outputs);
   Tensor operator()(const Tensor& x) const;
+  Cost cost(const Tensor& x, const Evaluations& solved) const;
   template <class P>
   void params(P& p) {
     p("tcn", tcn);
@@ -147,6 +150,7 @@ struct CoordinateSim {
   // kind is "single", "two" or "rff"; phi_hidden is the width of phi's hidden layers.
   CoordinateSim(Initializer& init, const std::string& kind, Index phi_hidden, const HeadConfig& config);
   Tensor operator()(const Tensor& x) const;
+  Cost cost(const Tensor& x, const Evaluations& solved) const;
   // Returns the unfolded chain: phi's layers, then the head's.
   std::vector<HeadLayer> layers() const { return head.layers(phi_layers()); }
   template <class P>

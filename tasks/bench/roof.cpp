@@ -10,7 +10,7 @@
 
 #include "engine/ops.h"
 #include "kernels/stopwatch/stopwatch.h"
-#include "tasks/bench/workloads/networks.h"
+#include "tasks/bench/workloads/calls.h"
 #include "tasks/process/clock.h"
 
 namespace stillpoint::bench {

@@ -7,6 +7,7 @@
 #include "engine/params.h"
 #include "engine/tensor.h"
 #include "kernels/gemm/gemm.h"
+#include "models/cost/cost.h"
 
 namespace stillpoint::bench {
 
@@ -26,11 +27,6 @@ struct Work {
   double flops = 0;          // what is executed: products with a border of zeros do not count
   double nominal_flops = 0;  // the same call as the paper's formulas state it, without folding
   double bytes = 0;          // the least that memory has to move: each array read or written once
-};
-
-// How often a call evaluated f, in the forward and the backward solve.
-struct Evaluations {
-  double forward = 0, backward = 0;
 };
 
 // A workload at one size on one device, ready to run.

@@ -1,6 +1,6 @@
 // What rows of kernels share: their arrays and the work of a call.
 #pragma once
-#include "tasks/bench/workloads/networks.h"
+#include "tasks/bench/workloads/calls.h"
 
 namespace stillpoint::bench {
 

@@ -1,6 +1,7 @@
 // Kernels that no op calls by itself: products, updates, random fills, statistics and counts.
 #include "kernels/gemm/gemm_batched.h"
 
+#include "engine/ops.h"
 #include "kernels/batch_norm/batch_norm.h"
 #include "kernels/predictions/predictions.h"
 #include "kernels/random/random.h"

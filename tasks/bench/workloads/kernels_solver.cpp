@@ -4,8 +4,8 @@
 #include "kernels/root_solver/history.h"
 #include "kernels/root_solver/reversible_step.h"
 #include "kernels/root_solver/root_state.h"
+#include "models/cost/solver_costs.h"
 #include "solvers/monotone/frequency_grid.h"
-#include "tasks/bench/workloads/cost.h"
 #include "tasks/bench/workloads/families.h"
 #include "tasks/bench/workloads/kernel_call.h"
 

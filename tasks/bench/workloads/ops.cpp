@@ -3,8 +3,8 @@
 
 #include "engine/cases/op_cases.h"
 #include "kernels/random/random.h"
+#include "tasks/bench/workloads/calls.h"
 #include "tasks/bench/workloads/families.h"
-#include "tasks/bench/workloads/networks.h"
 
 namespace stillpoint::bench {
 namespace {

@@ -1,9 +1,9 @@
 // Solver workloads of the DEQ: an evaluation, a product with J^T, whole solves, and the steps by themselves.
 #include <cmath>
 
-#include "tasks/bench/workloads/cost.h"
+#include "models/cost/solver_costs.h"
+#include "tasks/bench/workloads/calls.h"
 #include "tasks/bench/workloads/families.h"
-#include "tasks/bench/workloads/networks.h"
 
 namespace stillpoint::bench {
 namespace {
@@ -109,28 +109,6 @@ Call steps(const Sizes& s, Device device) {
 }
 
 }  // namespace
-
-Call solve_call(const Sizes& s, const std::function<PendingReport()>& solve, bool backward,
-                const std::function<Work(double evaluations)>& work) {
-  const auto report = std::make_shared<PendingReport>();
-  const auto run = [report, solve] {
-    *report = {};
-    *report = solve();
-  };
-  double evaluations = double(s.evaluations);
-  if (s.tolerance > 0) {
-    run();
-    evaluations = double(report->read().steps);
-  }
-  return {.work = work(evaluations),
-          .examples = s.batch,
-          .run = run,
-          .loss = [report] { return report->read().residual; },
-          .solved = [report, backward]() -> Evaluations {
-            const double steps = double(report->read().steps);
-            return backward ? Evaluations{0, steps} : Evaluations{steps, 0};
-          }};
-}
 
 void add_root_solvers(std::vector<Workload>& workloads) {
   const Axes once{.batch = true, .length = true, .width = true};

@@ -1,13 +1,13 @@
 // Solver workloads of monDEQs: what a pass builds, one iteration of the splitting, and whole solves.
-#include "tasks/bench/workloads/cost.h"
+#include "models/cost/solver_costs.h"
+#include "tasks/bench/workloads/calls.h"
 #include "tasks/bench/workloads/families.h"
-#include "tasks/bench/workloads/image_sets.h"
-#include "tasks/bench/workloads/networks.h"
+#include "tasks/bench/workloads/problems.h"
 
 namespace stillpoint::bench {
 namespace {
 
-// A splitting with its operator. channels: empty for one convolution of `width` channels.
+// A splitting with its operator.
 struct SplittingCase {
   MonDeqConfig config;
   std::shared_ptr<ConvMonDeq> model;
@@ -17,11 +17,16 @@ struct SplittingCase {
   SplittingOptions options;
 };
 
-SplittingCase splitting_case(const ImageSet& set, const std::string& channels, const Sizes& s,
-                             Device device) {
+// `tiers` are the channels of more than one; empty for one convolution of the sizes' width.
+SplittingCase splitting_case(const ImageSet& set, const std::string& tiers, const Sizes& s, Device device) {
   SplittingCase c;
-  c.config = mondeq_config(channels.empty() ? std::to_string(s.width) : channels, s);
-  c.model = mondeq_model(set, c.config, s, device);
+  c.config = {.channels = tiers.empty() ? std::to_string(s.width) : tiers,
+              .solver = s.solver,
+              .tolerance = s.tolerance,
+              .max_iterations = evaluations_of(s),
+              .check_every = s.tolerance > 0 ? 1 : 0};
+  Initializer init(0, {DType::float32, device});
+  c.model = std::make_shared<ConvMonDeq>(init, c.config, set.colours, s.length);
   c.x = set.images(s, device);
   const Recording off(false);
   const ConvMap f = c.model->map(c.x);
@@ -61,22 +66,22 @@ Call solve(const SplittingCase& c, const Sizes& s, Device device, bool adjoint) 
       });
 }
 
-void add_rows(std::vector<Workload>& workloads, const ImageSet& set, const std::string& channels) {
-  Axes axes{.batch = true, .length = true, .width = channels.empty()};
+void add_rows(std::vector<Workload>& workloads, const ImageSet& set, const std::string& model) {
+  const std::string channels = image_models().bench(model).channels.of(set.colours),
+                    tiers = channels.find(',') == channels.npos ? "" : channels;
+  Axes axes{.batch = true, .length = true, .width = tiers.empty()};
   axes.solvers = {"peaceman-rachford", "forward-backward"};
   Sizes usual;
   usual.batch = 128;
   usual.length = set.side;
-  usual.width = channels.empty() ? set.mondeq : 0;
+  usual.width = tiers.empty() ? parse_channels(channels)[0] : 0;
   usual.evaluations = 1;
   usual.solver = axes.solvers[0];
-  const std::string prefix = "solver/" + set.name + (channels.empty() ? "/mondeq-single/" : "/mondeq-multi/");
-  workloads.push_back(
-      {prefix + "setup", "W, V and the injection of a pass", usual, axes, "",
-       [=](const Sizes& s, Device d) { return setup(splitting_case(set, channels, s, d), s); }});
-  const auto make = [set, channels](bool adjoint) {
-    return
-        [=](const Sizes& s, Device d) { return solve(splitting_case(set, channels, s, d), s, d, adjoint); };
+  const std::string prefix = "solver/" + set.name + "/" + model + "/";
+  workloads.push_back({prefix + "setup", "W, V and the injection of a pass", usual, axes, "",
+                       [=](const Sizes& s, Device d) { return setup(splitting_case(set, tiers, s, d), s); }});
+  const auto make = [set, tiers](bool adjoint) {
+    return [=](const Sizes& s, Device d) { return solve(splitting_case(set, tiers, s, d), s, d, adjoint); };
   };
   workloads.push_back({prefix + "iteration", "one iteration of the splitting", usual, axes, "", make(false)});
   usual.evaluations = 10;
@@ -90,7 +95,7 @@ void add_rows(std::vector<Workload>& workloads, const ImageSet& set, const std::
 
 void add_splittings(std::vector<Workload>& workloads) {
   for (const ImageSet& set : image_sets())
-    for (const std::string& channels : {std::string(), set.tiers}) add_rows(workloads, set, channels);
+    for (const char* const model : {"mondeq-single", "mondeq-multi"}) add_rows(workloads, set, model);
 }
 
 }  // namespace stillpoint::bench

@@ -1,13 +1,13 @@
-// Counts the arithmetic of networks and root solvers.
-#include "tasks/bench/workloads/cost.h"
-
+// Counts the arithmetic of models and root solvers.
 #include <algorithm>
 #include <cmath>
 
 #include "engine/cases/op_counts.h"
+#include "models/cost/solver_costs.h"
 #include "models/fold.h"
+#include "models/image_sim.h"
 
-namespace stillpoint::bench {
+namespace stillpoint {
 namespace {
 
 // Multiply-adds of a 3 x 3 convolution per pair of channels, without those on the border of zeros.
@@ -34,6 +34,48 @@ Cost position_cost(const std::vector<HeadLayer>& layers, bool input_needs_gradie
   return cost;
 }
 
+// The blocks of x (batch,in,length). x needs no gradient.
+Cost tcn_cost(const Tcn& tcn, Index batch, Index length) {
+  Cost cost;
+  for (const TcnBlock& block : tcn.blocks) {
+    const Shape& v = block.conv1.v.shape();
+    const double c = double(v[0]), from = double(v[1]), output = c * double(length);
+    const double taps = causal_products(length, v[2], block.dilation);
+    const bool first = &block == tcn.blocks.data();
+    // The second activation is kept beside the output, for the sign of its ReLU.
+    cost = cost + map_cost(from * c * taps, output, !first) + map_cost(c * c * taps, 2 * output);
+    if (block.down.w.defined()) cost = cost + map_cost(from * output, 0, !first);
+  }
+  return double(batch) * cost;
+}
+
+// A chain of layers on so many positions, folded as SimHead does it.
+Cost chain_cost(const std::vector<HeadLayer>& layers, bool fold, Index positions, Device device,
+                bool input_needs_gradient) {
+  const Cost whole = position_cost(layers, input_needs_gradient);
+  Cost cost = fold && folding_pays(layers, positions, device)
+                  ? position_cost(fold_linear_runs(layers), input_needs_gradient)
+                  : whole;
+  cost.forward.nominal = whole.forward.executed;
+  cost.backward.nominal = whole.backward.executed;
+  return double(positions) * cost;
+}
+
+// phi of images (colours,height,width), up to its linear map to d features. The images need no gradient.
+Cost image_lift_cost(const ImageLift& phi, const Tensor& images) {
+  const Index height = images.dim(2), width = images.dim(3);
+  const double c = double(phi.convs[0].w.dim(0)), d = double(phi.lift.w.dim(0)),
+               large = double(height * width), small = double(height / 2 * (width / 2)),
+               cells = double(height / 4 * (width / 4));
+  const double over_large = window_products(height, width),
+               over_small = window_products(height / 2, width / 2);
+  // Each convolution leaves its output, and batch norm with ReLU and pooling its own.
+  return double(images.dim(0)) *
+         (map_cost(double(images.dim(1)) * c * over_large, 2 * c * large, false) +
+          map_cost(c * c * over_large, c * (large + small)) + map_cost(c * c * over_small, 2 * c * small) +
+          map_cost(c * c * over_small, c * (small + cells)) + map_cost(c * cells * d, d));
+}
+
 }  // namespace
 
 Pass operator+(const Pass& a, const Pass& b) {
@@ -49,42 +91,6 @@ Cost operator*(double n, const Cost& a) { return {n * a.forward, n * a.backward,
 Cost map_cost(double multiply_adds, double output, bool input_needs_gradient) {
   const double back = multiply_adds * (input_needs_gradient ? 2 : 1);
   return {{multiply_adds, multiply_adds}, {back, back}, output};
-}
-
-Cost tcn_cost(const TcnConfig& config, Index in, Index batch, Index length) {
-  Cost cost;
-  const double c = double(config.channels), output = c * double(length);
-  for (Index i = 0; i < config.blocks; ++i) {
-    const double from = i == 0 ? double(in) : c, taps = causal_products(length, config.taps, Index(1) << i);
-    // The second activation is kept beside the output, for the sign of its ReLU.
-    cost = cost + map_cost(from * c * taps, output, i > 0) + map_cost(c * c * taps, 2 * output);
-    if (from != c) cost = cost + map_cost(from * output, 0, i > 0);
-  }
-  return double(batch) * cost;
-}
-
-Cost chain_cost(const std::vector<HeadLayer>& layers, bool fold, Index positions, Device device,
-                bool input_needs_gradient) {
-  const Cost whole = position_cost(layers, input_needs_gradient);
-  Cost cost = fold && folding_pays(layers, positions, device)
-                  ? position_cost(fold_linear_runs(layers), input_needs_gradient)
-                  : whole;
-  cost.forward.nominal = whole.forward.executed;
-  cost.backward.nominal = whole.backward.executed;
-  return double(positions) * cost;
-}
-
-Cost image_lift_cost(const Shape& image, Index channels, Index d, Index batch) {
-  const Index height = image[1], width = image[2];
-  const double c = double(channels), large = double(height * width), small = double(height / 2 * (width / 2)),
-               cells = double(height / 4 * (width / 4));
-  const double over_large = window_products(height, width),
-               over_small = window_products(height / 2, width / 2);
-  // Each convolution leaves its output, and batch norm with ReLU and pooling its own.
-  return double(batch) *
-         (map_cost(double(image[0]) * c * over_large, 2 * c * large, false) +
-          map_cost(c * c * over_large, c * (large + small)) + map_cost(c * c * over_small, 2 * c * small) +
-          map_cost(c * c * over_small, c * (small + cells)) + map_cost(c * cells * double(d), double(d)));
 }
 
 Pass root_solver_pass(const std::string& method, double state, double evaluations) {
@@ -115,9 +121,11 @@ Cost deq_cell_cost(const DeqConfig& c, Index batch, Index length) {
           n * l * (7 * d + double(c.heads) + double(c.inner))};
 }
 
-Cost deq_cost(const DeqConfig& c, Index tokens, Index batch, Index length, const Evaluations& solved) {
-  const double n = double(batch), l = double(length), d = double(c.d), v = double(tokens), state = n * l * d;
-  const Cost f = deq_cell_cost(c, batch, length);
+Cost DeqTransformer::cost(const Tensor& ids, const Evaluations& solved) const {
+  const DeqConfig& c = config_;
+  const double n = double(ids.dim(0)), l = double(ids.dim(1)), d = double(c.d), v = double(embedding.dim(0)),
+               state = n * l * d;
+  const Cost f = deq_cell_cost(c, ids.dim(0), ids.dim(1));
   // The evaluation at the solution is recorded, and the last product with J^T also reaches the parameters.
   Cost cost{(solved.forward + 1) * f.forward + root_solver_pass(c.solver, state, solved.forward),
             (solved.backward + 1) * f.backward + root_solver_pass(c.adjoint_solver, state, solved.backward),
@@ -128,18 +136,30 @@ Cost deq_cost(const DeqConfig& c, Index tokens, Index batch, Index length, const
          map_cost(n * l * d * v, n * l * v);
 }
 
-Work work_of(const Pass& pass, double floats) {
-  return {2 * pass.executed, 2 * pass.nominal, 4 * (floats + 2 * pass.history)};
+Cost SequenceSim::cost(const Tensor& x, const Evaluations&) const {
+  const Index positions = x.dim(0) * x.dim(2);
+  Cost cost =
+      tcn_cost(phi.tcn, x.dim(0), x.dim(2)) +
+      chain_cost(head.layers({phi.lift.layer(Activation::identity)}), head.fold, positions, x.device(), true);
+  cost.kept += double(positions * phi.lift.w.dim(1));  // in the order of positions
+  return cost;
 }
 
-Work training_work(const Cost& cost, double parameters, double data) {
-  // Parameters, gradients and both moments are read and written.
-  const double floats = data + 8 * parameters + 2 * cost.kept;
-  return work_of(cost.forward + cost.backward, floats);
+Cost SequenceTcn::cost(const Tensor& x, const Evaluations&) const {
+  const double positions = double(x.dim(0) * x.dim(2)), channels = double(out.w.dim(1)),
+               outputs = double(out.w.dim(0));
+  Cost cost =
+      tcn_cost(tcn, x.dim(0), x.dim(2)) + map_cost(positions * channels * outputs, positions * outputs);
+  cost.kept += positions * channels;
+  return cost;
 }
 
-Work evaluation_work(const Cost& cost, double parameters, double data, double output) {
-  return work_of(cost.forward, data + parameters + output);
+Cost CoordinateSim::cost(const Tensor& x, const Evaluations&) const {
+  return chain_cost(layers(), head.fold, x.dim(0), x.device(), false);
 }
 
-}  // namespace stillpoint::bench
+Cost ImageSim::cost(const Tensor& x, const Evaluations&) const {
+  return image_lift_cost(phi, x) + chain_cost(head.layers({}), head.fold, x.dim(0), x.device(), true);
+}
+
+}  // namespace stillpoint

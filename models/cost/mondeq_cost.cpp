@@ -1,9 +1,9 @@
 // Counts the arithmetic of monotone networks on images.
 #include <cmath>
 
-#include "tasks/bench/workloads/cost.h"
+#include "models/cost/solver_costs.h"
 
-namespace stillpoint::bench {
+namespace stillpoint {
 namespace {
 
 // Sizes of one tier: c channels on n x n places with f frequencies; c2 channels of the next tier, or 0.
@@ -153,27 +153,29 @@ Pass splitting_pass(const MonDeqConfig& config, Index side, Index batch, Device 
   return pass;
 }
 
-Cost mondeq_cost(const MonDeqConfig& config, Index colours, Index side, Index batch, Device device,
-                 const Evaluations& solved) {
-  const std::vector<Tier> tiers = tiers_of(config, side);
+Cost ConvMonDeq::cost(const Tensor& x, const Evaluations& solved) const {
+  const Index batch = x.dim(0), side = x.dim(2);
+  const Device device = x.device();
+  const std::vector<Tier> sizes = tiers_of(config_, side);
   const double samples = double(batch);
-  const Tier &first = tiers.front(), &last = tiers.back();
+  const Tier &first = sizes.front(), &last = sizes.back();
   Cost cost;
-  add(cost.forward, splitting_setup(config, side));
-  add(cost.forward, splitting_pass(config, side, batch, device, false), solved.forward);
-  add(cost.forward, product(tiers, samples, device));
-  add(cost.backward, splitting_pass(config, side, batch, device, true), solved.backward);
-  add(cost.backward, product_gradient(tiers, samples, device));
-  cost.kept = 3 * splitting_state(config, side, batch);  // z at the solution, W z + b, and the output
-  cost = cost + map_cost(9 * samples * double(colours) * first.c * first.places(), 0, false);
+  add(cost.forward, splitting_setup(config_, side));
+  add(cost.forward, splitting_pass(config_, side, batch, device, false), solved.forward);
+  add(cost.forward, product(sizes, samples, device));
+  add(cost.backward, splitting_pass(config_, side, batch, device, true), solved.backward);
+  add(cost.backward, product_gradient(sizes, samples, device));
+  cost.kept = 3 * splitting_state(config_, side, batch);  // z at the solution, W z + b, and the output
+  cost = cost + map_cost(9 * samples * double(x.dim(1)) * first.c * first.places(), 0, false);
   double cells = last.places();
-  if (tiers.size() == 1) {  // a sum over each cell, which is executed as a product with a matrix of cells
+  if (sizes.size() == 1) {  // a sum over each cell, which is executed as a product with a matrix of cells
     cells = double((last.n / 4) * (last.n / 4));
     Cost pooling = map_cost(samples * last.c * last.places() * cells, samples * last.c * cells, false);
     pooling.forward.nominal = pooling.backward.nominal = 0;
     cost = cost + pooling;
   }
-  return cost + map_cost(samples * last.c * cells * 10, samples * 10);
+  const double classes = double(out.w.dim(0));
+  return cost + map_cost(samples * last.c * cells * classes, samples * classes);
 }
 
-}  // namespace stillpoint::bench
+}  // namespace stillpoint
