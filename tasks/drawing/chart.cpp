@@ -12,6 +12,7 @@
 #include "tasks/drawing/lettering.h"
 #include "tasks/drawing/scale.h"
 #include "tasks/drawing/style.h"
+#include "tasks/io/numbers.h"
 
 namespace stillpoint::drawing {
 namespace {

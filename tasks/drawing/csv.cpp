@@ -10,7 +10,7 @@
 #include "engine/io/files.h"
 #include "engine/words.h"
 #include "kernels/device/error.h"
-#include "tasks/drawing/scale.h"
+#include "tasks/io/numbers.h"
 
 namespace stillpoint::drawing {
 namespace {

@@ -3,11 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <utility>
 
 #include "tasks/drawing/lettering.h"
 #include "tasks/drawing/scale.h"
+#include "tasks/io/numbers.h"
 
 namespace stillpoint::drawing {
 namespace {
@@ -73,9 +73,7 @@ void write_label(HtmlWriter& out, double x, double y, const char* anchor, const 
 }  // namespace
 
 std::string place(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f", value);
-  std::string out = text;
+  std::string out = format_fixed(value, 1);
   if (out.ends_with(".0")) out.resize(out.size() - 2);
   return out == "-0" ? "0" : out;
 }

@@ -3,54 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
-#include <cstdlib>
 
-#include "kernels/device/error.h"
+#include "tasks/io/numbers.h"
 
 namespace stillpoint::drawing {
-namespace {
-
-std::string fixed(double value, int decimals) {
-  char text[64];
-  std::snprintf(text, sizeof text, "%.*f", decimals, value);
-  return text;
-}
-
-std::string superscript(int exponent) {
-  static const char* const digits[] = {"⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹"};
-  std::string out = exponent < 0 ? "⁻" : "";
-  for (const char c : std::to_string(std::abs(exponent))) out += digits[c - '0'];
-  return out;
-}
-
-// Writes mantissa·10ⁿ, without a mantissa of 1.
-std::string scientific(double value, int digits) {
-  char number[64];
-  std::snprintf(number, sizeof number, "%.*e", digits - 1, value);
-  char* end = nullptr;
-  const std::string whole = number, mantissa = whole.substr(0, whole.find('e'));
-  const int exponent = int(std::strtol(whole.c_str() + whole.find('e') + 1, &end, 10));
-  std::string trimmed = mantissa;
-  if (trimmed.find('.') != std::string::npos) {
-    trimmed.erase(trimmed.find_last_not_of('0') + 1);
-    if (trimmed.back() == '.') trimmed.pop_back();
-  }
-  const std::string sign = trimmed.starts_with('-') ? "−" : "", size = trimmed.substr(trimmed[0] == '-');
-  return text(sign, size == "1" ? "" : size + "·", "10", superscript(exponent));
-}
-
-// Writes "1234.5" as "1,234.5", with a minus sign instead of a hyphen.
-std::string with_commas(std::string number) {
-  const bool negative = number.starts_with('-');
-  if (negative) number.erase(0, 1);
-  const std::size_t point = std::min(number.find('.'), number.size());
-  for (std::size_t at = point; at > 3; at -= 3) number.insert(at - 3, 1, ',');
-  return negative ? "−" + number : number;
-}
-
-}  // namespace
-
 std::vector<double> linear_ticks(double low, double high, std::size_t most) {
   if (!(high > low)) return {low};
   if (!std::isfinite(high - low)) return {};
@@ -104,21 +60,10 @@ std::vector<std::string> tick_labels(const std::vector<double>& ticks, bool log)
       while (decimals < 6 &&
              std::abs(other * std::pow(10.0, decimals) - std::round(other * std::pow(10.0, decimals))) > 1e-6)
         ++decimals;
-    labels.push_back(tick == 0 ? "0" : plain ? with_commas(fixed(tick, decimals)) : scientific(tick, 4));
+    labels.push_back(tick == 0 ? "0"
+                               : typeset(plain ? format_fixed(tick, decimals) : format_scientific(tick, 4)));
   }
   return labels;
-}
-
-std::string grouped(long long number) { return with_commas(std::to_string(number)); }
-
-std::string readable(double value) {
-  if (!std::isfinite(value)) return "–";
-  if (value == 0) return "0";
-  if (value == std::round(value) && std::abs(value) < 1e9) return grouped(static_cast<long long>(value));
-  const double size = std::abs(value);
-  if (size < 1e-4 || size >= 1e6) return scientific(value, 4);
-  const int before = int(std::floor(std::log10(size))) + 1;
-  return with_commas(fixed(value, std::max(0, 4 - before)));
 }
 
 bool spans_decades(const std::vector<double>& values) {

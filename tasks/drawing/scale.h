@@ -15,11 +15,6 @@ std::vector<double> log_ticks(double low, double high, std::size_t most);
 // logarithmic: 5,000; 0.25; 2e-5 as 2·10⁻⁵.
 std::vector<std::string> tick_labels(const std::vector<double>& ticks, bool log);
 
-// 80,466
-std::string grouped(long long number);
-// Four significant digits: 5,064; 0.9933; 1.2·10⁻⁵; a dash for a value that is not finite.
-std::string readable(double value);
-
 // Returns whether an axis should be logarithmic: all finite values are positive and span two decades or more.
 bool spans_decades(const std::vector<double>& values);
 

@@ -5,74 +5,39 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
-#include <cmath>
-#include <cstdio>
 #include <cstdlib>
 #include <limits>
 #include <vector>
 
 #include "kernels/device/error.h"
+#include "tasks/io/numbers.h"
 
 namespace stillpoint {
 namespace {
 
-constexpr double kTerminalInterval = 0.1;  // seconds
-
-std::string printed(const char* format, auto... values) {
-  std::array<char, 400> buffer;  // a double has up to 309 digits before its point
-  std::snprintf(buffer.data(), buffer.size(), format, values...);
-  return buffer.data();
-}
-
-// Keeps trailing zeros, so that the width of a changing number is steady, but removes a point at the end.
-std::string significant(int digits, double value) {
-  std::string number = printed("%#.*g", digits, value);
-  if (number.back() == '.') number.pop_back();
-  return number;
-}
+constexpr double terminal_interval = 0.1;  // seconds
 
 }  // namespace
 
-std::string format_duration(double seconds) {
-  if (!std::isfinite(seconds) || seconds < 0) return "?";
-  if (seconds > 1e9) return "years";
-  const auto s = static_cast<long long>(std::llround(seconds));
-  if (s < 60) return printed("%lld s", s);
-  if (s < 3600) return printed("%lld:%02lld", s / 60, s % 60);
-  if (s < 86400) return printed("%lld:%02lld:%02lld", s / 3600, s / 60 % 60, s % 60);
-  return printed("%lld d %02lld:%02lld", s / 86400, s / 3600 % 24, s / 60 % 60);
-}
-
-std::string steady_number(double value) { return significant(4, value); }
-
-std::string format_fixed(double value, int decimals) { return printed("%.*f", decimals, value); }
-
-std::string format_rate(double per_second) {
-  if (!std::isfinite(per_second)) return printed("%g", per_second);
-  // From these limits on, three digits round up to the next unit.
-  if (per_second >= 999.5e3) return significant(3, per_second / 1e6) + "M";
-  if (per_second >= 999.5) return significant(3, per_second / 1e3) + "k";
-  if (per_second >= 9.95) return format_fixed(per_second, 0);
-  return format_fixed(per_second, per_second >= 0.995 ? 1 : 2);
-}
-
 std::string format_progress(const ProgressState& state, int width) {
-  const std::string total = std::to_string(state.total), step = std::to_string(state.step);
-  const std::string pad(total.size() - std::min(total.size(), step.size()), ' ');
+  const auto padded = [](std::string number, std::size_t columns) {
+    return number.insert(0, columns - std::min(columns, number.size()), ' ');
+  };
+  const std::string total = std::to_string(state.total);
   const double percent =
       state.total > 0 ? 100.0 * static_cast<double>(state.step) / static_cast<double>(state.total) : 100.0;
-  std::vector<std::string> fields{pad + step + "/" + total, printed("%5.1f%%", percent),
-                                  "loss " + steady_number(state.loss)};
-  if (!state.metric_name.empty()) fields.push_back(state.metric_name + " " + steady_number(state.metric));
+  std::vector<std::string> fields{padded(std::to_string(state.step), total.size()) + "/" + total,
+                                  padded(format_fixed(percent, 1), 5) + "%",
+                                  "loss " + format_digits(state.loss)};
+  if (!state.metric_name.empty()) fields.push_back(state.metric_name + " " + format_digits(state.metric));
   fields.push_back(format_duration(state.seconds_left) + " left");
   fields.push_back(format_rate(state.examples_per_second) + " examples/s");
   std::string line;
-  const auto columns = static_cast<std::size_t>(std::max(width, 0));
+  const auto room = static_cast<std::size_t>(std::max(width, 0));
   for (const std::string& field : fields) {
     const std::string next = line.empty() ? field : line + "  " + field;
-    if (next.size() > columns) break;
+    if (next.size() > room) break;
     line = next;
   }
   return line;
@@ -122,7 +87,7 @@ void Progress::update(std::int64_t step, double loss, std::string_view metric_na
             .seconds_left = steps > 0 ? (now - start_) / steps * left : -1};
   has_state_ = true;
   shown_ = false;
-  if (now - drawn_at_ < (options_.terminal ? kTerminalInterval : options_.plain_interval)) return;
+  if (now - drawn_at_ < (options_.terminal ? terminal_interval : options_.plain_interval)) return;
   drawn_at_ = now;
   draw();
 }

@@ -17,15 +17,6 @@ struct ProgressState {
   double seconds_left = -1;  // negative: not known yet
 };
 
-// 7 s, 3:05, 1:02:03, 2 d 03:04; "?" for a negative or non-finite number.
-std::string format_duration(double seconds);
-// For lines that are redrawn or logged: four digits of steady width, in ASCII; 0.1235, 12.35, 1.235e-05, nan.
-// Other text takes drawing::readable.
-std::string steady_number(double value);
-// A number of decimals: 12.30.
-std::string format_fixed(double value, int decimals);
-// 0.52, 8.3, 123, 4.57k, 1.23M (decimal thousands and millions).
-std::string format_rate(double per_second);
 // Returns the fields that fit into `width` columns, in ASCII without a line end; drops those on the right.
 std::string format_progress(const ProgressState& state, int width);
 

@@ -7,7 +7,7 @@
 
 #include "engine/io/checkpoint.h"
 #include "tasks/data/scale_image.h"
-#include "tasks/io/progress.h"
+#include "tasks/io/numbers.h"
 #include "tasks/process/processes.h"
 #include "tasks/training/content.h"
 #include "tasks/training/solver_metrics.h"

@@ -10,11 +10,10 @@
 #include <cstring>
 
 #include "kernels/device/error.h"
+#include "tasks/process/clock.h"
 
 namespace stillpoint {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::milliseconds one_hand{500};  // two signals within this time count as one request
 constexpr std::size_t stack_bytes = 1024 * 1024;    // not the usual 8 MB; holds thread-local variables, too

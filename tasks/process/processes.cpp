@@ -7,7 +7,7 @@
 #include <csignal>
 
 #include "engine/io/input_file.h"
-#include "tasks/io/progress.h"
+#include "tasks/io/numbers.h"
 #include "tasks/process/clock.h"
 #include "tasks/process/interrupt.h"
 

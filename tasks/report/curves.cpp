@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "tasks/drawing/chart.h"
-#include "tasks/drawing/scale.h"
+#include "tasks/io/numbers.h"
 #include "tasks/report/sections.h"
 
 namespace stillpoint::report {

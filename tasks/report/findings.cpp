@@ -4,8 +4,7 @@
 
 #include "tasks/data/scale_image.h"
 #include "tasks/drawing/chart.h"
-#include "tasks/drawing/scale.h"
-#include "tasks/io/progress.h"
+#include "tasks/io/numbers.h"
 #include "tasks/report/sections.h"
 #include "tasks/spectra/spectrum_files.h"
 

@@ -3,8 +3,7 @@
 #include <cmath>
 
 #include "tasks/drawing/chart.h"
-#include "tasks/drawing/scale.h"
-#include "tasks/io/progress.h"
+#include "tasks/io/numbers.h"
 #include "tasks/report/sections.h"
 #include "tasks/settings/registry.h"
 

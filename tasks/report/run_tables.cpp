@@ -3,11 +3,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <numeric>
 
 #include "tasks/drawing/chart.h"
-#include "tasks/drawing/scale.h"
+#include "tasks/io/numbers.h"
 
 namespace stillpoint::report {
 namespace {
@@ -32,19 +31,11 @@ void write_head(HtmlWriter& out, const std::string& corner, const std::vector<Ta
 }
 
 // Returns the style attribute for a cell's heat, from 0 to 1.
-std::string heat(double share) {
-  char text[32];
-  std::snprintf(text, sizeof text, "--heat:%.3f", std::clamp(share, 0.0, 1.0));
-  return text;
-}
+std::string heat(double share) { return "--heat:" + format_fixed(std::clamp(share, 0.0, 1.0), 3); }
 
 double total(const std::vector<double>& row) { return std::accumulate(row.begin(), row.end(), 0.0); }
 
-std::string percent(double share) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.1f %%", 100 * share);
-  return std::isfinite(share) ? text : "–";
-}
+std::string percent(double share) { return std::isfinite(share) ? format_fixed(100 * share, 1) + " %" : "–"; }
 
 // Returns the largest share of a row that was predicted as one wrong class.
 double largest_miss(const Confusion& confusion) {

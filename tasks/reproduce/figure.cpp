@@ -7,10 +7,9 @@
 #include "engine/io/files.h"
 #include "solvers/koopman/systems.h"
 #include "tasks/drawing/chart.h"
-#include "tasks/drawing/scale.h"
 #include "tasks/io/image.h"
 #include "tasks/io/metrics.h"
-#include "tasks/io/progress.h"
+#include "tasks/io/numbers.h"
 #include "tasks/reproduce/runner.h"
 #include "tasks/spectra/spectrum_command.h"
 #include "tasks/training/train.h"
@@ -49,10 +48,9 @@ double last_loss(const drawing::Series& curve) { return curve.y.empty() ? NAN : 
 std::string row_of(const Job& job, const drawing::Series& by_time, const drawing::Series& by_epoch) {
   const double epochs = by_epoch.x.empty() ? 0 : by_epoch.x.back(),
                seconds = by_time.x.empty() ? 0 : by_time.x.back();
-  return "| " + job.cell->model + " | " + drawing::readable(epochs) + " | " + format_duration(seconds) +
-         " | " + format_duration(epochs > 0 ? seconds / epochs : -1) + " | " +
-         drawing::readable(last_loss(by_epoch)) + " | `" +
-         string_of(attempt_of(job), "command", (job.folder / attempt_name).string()) + "` |\n";
+  return "| " + job.cell->model + " | " + readable(epochs) + " | " + format_duration(seconds) + " | " +
+         format_duration(epochs > 0 ? seconds / epochs : -1) + " | " + readable(last_loss(by_epoch)) +
+         " | `" + string_of(attempt_of(job), "command", (job.folder / attempt_name).string()) + "` |\n";
 }
 
 }  // namespace
@@ -75,7 +73,7 @@ void write_spectra(const fs::path& folder, std::ostream& out) {
     const Json found = read_json_file(path);
     const auto count = [&](const char* name) { return whole_number_of(found, name, path); };
     markdown += text("| ", std::string(system.name), " | ", string_of(found, "case", path), " | ",
-                     count("features"), " | ", drawing::readable(number_of(found, "radius", path)), " | ",
+                     count("features"), " | ", readable(number_of(found, "radius", path)), " | ",
                      count("on_circle"), " | ", count("at_one"), " |\n");
     pictures += text("![Eigenvalues of ", std::string(system.name), "](fig2/", std::string(system.name),
                      "/spectrum.svg)\n");

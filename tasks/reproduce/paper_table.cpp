@@ -3,12 +3,11 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <map>
 #include <set>
 
 #include "engine/io/files.h"
-#include "tasks/io/progress.h"
+#include "tasks/io/numbers.h"
 #include "tasks/reproduce/runner.h"
 #include "tasks/training/train.h"
 
@@ -107,15 +106,9 @@ std::vector<Cell> cells_of(const PaperTable& table, const std::vector<Job>& jobs
   return cells;
 }
 
-std::string scientific(double value) {
-  char buffer[64];
-  std::snprintf(buffer, sizeof buffer, "%.2e", value);
-  return buffer;
-}
-
 std::string paper_value(const PaperTable& table, const PaperCell& cell) {
   if (std::isnan(cell.value)) return "";
-  if (table.summary == Summary::median) return scientific(cell.value);
+  if (table.summary == Summary::median) return format_scientific(cell.value, 3);
   const int digits = table.summary == Summary::pictures ? 2 : 1;
   return format_fixed(cell.value, digits) + " ± " + format_fixed(cell.deviation, digits);
 }
@@ -124,8 +117,10 @@ std::string own_value(const PaperTable& table, const Cell& cell) {
   if (cell.runs.empty()) return "not run";
   const Statistic s = cell.statistic(table.summary);
   if (table.summary != Summary::median) return format_fixed(s.mean, 2) + " ± " + format_fixed(s.deviation, 2);
-  return scientific(s.median) +
-         (cell.runs.size() > 1 ? " (" + scientific(s.least) + " to " + scientific(s.most) + ")" : "");
+  return format_scientific(s.median, 3) +
+         (cell.runs.size() > 1
+              ? " (" + format_scientific(s.least, 3) + " to " + format_scientific(s.most, 3) + ")"
+              : "");
 }
 
 // Returns the smallest and the largest number of epochs among the runs.

@@ -8,7 +8,7 @@
 #include <thread>
 
 #include "engine/io/files.h"
-#include "tasks/io/progress.h"
+#include "tasks/io/numbers.h"
 #include "tasks/process/clock.h"
 #include "tasks/process/interrupt.h"
 #include "tasks/process/processes.h"

@@ -6,8 +6,7 @@
 #include <thread>
 
 #include "engine/io/files.h"
-#include "tasks/drawing/scale.h"
-#include "tasks/io/progress.h"
+#include "tasks/io/numbers.h"
 #include "tasks/process/clock.h"
 #include "tasks/process/interrupt.h"
 #include "tasks/process/processes.h"
@@ -86,7 +85,7 @@ void Runner::end(const ProcessEnd& end) {
   write_atomically(run.job->folder / attempt_name, attempt.dump(2) + "\n");
   out_ << "[" << ended_ << "/" << total_ << "] " << shown(run.job->name()) << ": ";
   if (run.job->finished()) {
-    out_ << "test " << run.job->table->metric << " " << drawing::readable(run.job->test_metric()) << " after "
+    out_ << "test " << run.job->table->metric << " " << readable(run.job->test_metric()) << " after "
          << format_duration(seconds) << std::endl;
     return;
   }

@@ -4,7 +4,6 @@
 #include <fnmatch.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <functional>
 #include <iomanip>
@@ -14,7 +13,8 @@
 
 #include "engine/cases/op_check.h"
 #include "kernels/device/library_plans.h"
-#include "tasks/io/progress.h"
+#include "tasks/io/numbers.h"
+#include "tasks/process/clock.h"
 #include "tasks/selftest/selftest_models.h"
 #include "tasks/training/training_step.h"
 
@@ -203,7 +203,6 @@ void time_models(const SelftestRequest& request, Report& report) {
 
 FirstSteps first_steps(const TaskKind& kind, const Json& config, Device device, Index steps, bool recorded,
                        kernels::Communicator& group) {
-  using Clock = std::chrono::steady_clock;
   const TrainConfig train = kind.train_config(config);
   const std::unique_ptr<Task> task = kind.make(config, device);
   const ParamList params = task->params();
@@ -215,7 +214,7 @@ FirstSteps first_steps(const TaskKind& kind, const Json& config, Device device, 
   for (Index i = 0; i < steps; ++i) {
     const auto start = Clock::now();
     const TrainingStep::Result result = step.run(i, train.lr);
-    times.push_back(std::chrono::duration<double, std::milli>(Clock::now() - start).count());
+    times.push_back(1e3 * seconds_since(start));
     run.losses.push_back(result.loss);
     run.grad_norms.push_back(result.grad_norm);
   }

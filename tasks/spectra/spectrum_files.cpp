@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "engine/io/files.h"
-#include "tasks/drawing/scale.h"
+#include "tasks/io/numbers.h"
 
 namespace stillpoint {
 namespace {
@@ -48,7 +48,7 @@ drawing::Chart eigenvalue_chart(const std::string& title,
       series.y.push_back(lambda.imag());
       series.titles.push_back(described(lambda));
     }
-    series.note = drawing::grouped(std::int64_t(series.x.size()));
+    series.note = grouped(std::int64_t(series.x.size()));
     if (!series.x.empty()) chart.series.push_back(std::move(series));
   }
   return chart;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "kernels/device/library_plans.h"
+#include "tasks/io/numbers.h"
 #include "tasks/process/version.h"
 #include "tasks/training/run.h"
 
@@ -13,7 +14,7 @@ namespace {
 std::string format_metrics(const Metrics& metrics) {
   std::string out;
   for (const auto& [name, value] : metrics)
-    out += (out.empty() ? "" : ", ") + name + " " + steady_number(value);
+    out += (out.empty() ? "" : ", ") + name + " " + format_digits(value);
   return out;
 }
 

@@ -6,6 +6,7 @@
 
 #include "engine/io/checkpoint.h"
 #include "kernels/gemm/gemm.h"
+#include "tasks/io/numbers.h"
 #include "tasks/process/processes.h"
 #include "tasks/training/content.h"
 #include "tasks/training/run.h"

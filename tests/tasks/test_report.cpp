@@ -11,6 +11,7 @@
 #include "tasks/drawing/html.h"
 #include "tasks/drawing/scale.h"
 #include "tasks/io/image.h"
+#include "tasks/io/numbers.h"
 #include "tasks/report/report.h"
 #include "tasks/report/run_tables.h"
 #include "tests/support/catch.h"
@@ -124,6 +125,9 @@ TEST_CASE("report: ticks are round and within the axis", "[report]") {
   CHECK(tick_labels({-1, 1}, false) == std::vector<std::string>{"−1", "1"});
   CHECK(readable(0.99331) == "0.9933");
   CHECK(readable(80466) == "80,466");
+  CHECK(readable(-1234.56) == "−1,235");
+  CHECK(readable(0.0005) == "0.0005000");
+  CHECK(readable(2.5e7 + 0.5) == "2.5·10⁷");
   CHECK(readable(1.2e-5) == "1.2·10⁻⁵");
   CHECK(readable(NAN) == "–");
 }

@@ -10,6 +10,7 @@
 #include "engine/io/crc32c.h"
 #include "engine/io/files.h"
 #include "tasks/io/metrics.h"
+#include "tasks/io/numbers.h"
 #include "tasks/io/progress.h"
 #include "tasks/io/tensorboard.h"
 #include "tests/support/catch.h"
@@ -246,11 +247,11 @@ TEST_CASE("progress: durations, numbers and rates", "[progress]") {
   CHECK(format_duration(-1) == "?");
   CHECK(format_duration(INFINITY) == "?");
   CHECK(format_duration(1e30) == "years");
-  CHECK(steady_number(0.12345) == "0.1235");
-  CHECK(steady_number(1234.4) == "1234");
-  CHECK(steady_number(0) == "0.000");
-  CHECK(steady_number(1.2346e-7) == "1.235e-07");
-  CHECK(steady_number(NAN) == "nan");
+  CHECK(format_digits(0.12345) == "0.1235");
+  CHECK(format_digits(1234.4) == "1234");
+  CHECK(format_digits(0) == "0.000");
+  CHECK(format_digits(1.2346e-7) == "1.235e-07");
+  CHECK(format_digits(NAN) == "nan");
   CHECK(format_rate(0.516) == "0.52");
   CHECK(format_rate(8.34) == "8.3");
   CHECK(format_rate(9.96) == "10");

@@ -6,7 +6,7 @@
 #include <iomanip>
 
 #include "tasks/bench/sweep.h"
-#include "tasks/drawing/scale.h"
+#include "tasks/io/numbers.h"
 
 namespace stillpoint::bench {
 namespace {
@@ -35,9 +35,8 @@ bool compare(std::ostream& out, const Document& old, const Document& now, double
       const double ratio = row.ms.median / before.ms.median;
       const bool certain = beyond_noise(before.ms, row.ms), bad = certain && ratio > 1 + worse;
       slower += bad;
-      out << std::left << std::setw(44) << row.workload << std::right << " "
-          << drawing::readable(before.ms.median) << " -> " << drawing::readable(row.ms.median) << " ms, "
-          << drawing::readable(ratio) << " of before"
+      out << std::left << std::setw(44) << row.workload << std::right << " " << readable(before.ms.median)
+          << " -> " << readable(row.ms.median) << " ms, " << readable(ratio) << " of before"
           << (bad                    ? ": SLOWER"
               : certain && ratio < 1 ? ": faster"
               : certain              ? ": slower"
@@ -48,7 +47,7 @@ bool compare(std::ostream& out, const Document& old, const Document& now, double
           "--compare: given a run that holds none of these rows, expected the same workloads, sizes, "
           "device, threads and precision, measure the same rows");
   out << pairs << (pairs == 1 ? " row" : " rows") << " in both runs, " << slower << " slower by more than "
-      << drawing::readable(worse * 100) << " % beyond noise\n";
+      << readable(worse * 100) << " % beyond noise\n";
   return slower == 0;
 }
 

@@ -9,7 +9,7 @@
 #include "engine/words.h"
 #include "kernels/device/error.h"
 #include "tasks/drawing/chart.h"
-#include "tasks/drawing/scale.h"
+#include "tasks/io/numbers.h"
 
 namespace stillpoint::bench {
 namespace {
@@ -117,8 +117,8 @@ void add_points(Chart& chart, const Document& document) {
     series.x.push_back(row.intensity());
     series.y.push_back(row.gflops());
     series.names.emplace_back();
-    series.titles.push_back(text(name, ", batch ", row.sizes.batch, ": ", drawing::readable(row.gflops()),
-                                 " GFLOP/s at ", drawing::readable(row.intensity()), " FLOP/byte"));
+    series.titles.push_back(text(name, ", batch ", row.sizes.batch, ": ", readable(row.gflops()),
+                                 " GFLOP/s at ", readable(row.intensity()), " FLOP/byte"));
     if (k == fastest.size()) fastest.push_back({&series - chart.series.data(), point});
     if (series.y[point] > series.y[fastest[k].second]) fastest[k].second = point;
   }
@@ -139,13 +139,12 @@ void add_roofs(Chart& chart, const std::vector<BestRoof>& roofs) {
   }
   for (const BestRoof& roof : roofs) {
     const double corner = roof.gflops / roof.gbytes;
-    chart.series.push_back(
-        {.label = roof.name,
-         .note = text(drawing::readable(roof.gflops), " GFLOP/s, ", drawing::readable(roof.gbytes), " GB/s"),
-         .style = chart.series.size(),
-         .look = Look::limit,
-         .x = {low, corner, high},
-         .y = {low * roof.gbytes, roof.gflops, roof.gflops}});
+    chart.series.push_back({.label = roof.name,
+                            .note = text(readable(roof.gflops), " GFLOP/s, ", readable(roof.gbytes), " GB/s"),
+                            .style = chart.series.size(),
+                            .look = Look::limit,
+                            .x = {low, corner, high},
+                            .y = {low * roof.gbytes, roof.gflops, roof.gflops}});
   }
 }
 
@@ -173,7 +172,7 @@ std::vector<Chart> by_batch(const Document& document, const std::string& what, c
   }
   for (Chart& chart : charts) {
     std::sort(chart.x.ticks.begin(), chart.x.ticks.end());
-    for (Series& series : chart.series) series.note = drawing::readable(series.y.back());
+    for (Series& series : chart.series) series.note = readable(series.y.back());
   }
   return charts;
 }

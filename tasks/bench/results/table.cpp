@@ -7,7 +7,7 @@
 
 #include "engine/words.h"
 #include "tasks/bench/sweep.h"
-#include "tasks/drawing/scale.h"
+#include "tasks/io/numbers.h"
 
 namespace stillpoint::bench {
 namespace {
@@ -19,7 +19,7 @@ struct Column {
   bool left = false;   // aligned left
 };
 
-std::string number(double value) { return std::isfinite(value) ? drawing::readable(value) : std::string(); }
+std::string number(double value) { return std::isfinite(value) ? readable(value) : std::string(); }
 
 std::string percent(double value) {
   return std::isfinite(value) ? text(std::lround(value * 100), " %") : std::string();
