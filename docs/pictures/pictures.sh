@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes the pictures of measurements, with $STILLPOINT or build/no-cuda/stillpoint, and Chromium for PNG files:
-#   docs/pictures/pictures.sh fig2                  fig2-SYSTEM.svg, Fig. 2 of the paper
+#   docs/pictures/pictures.sh fig2                  fig2/SYSTEM.svg, Fig. 2 of the paper
 #   docs/pictures/pictures.sh search [CSV]          search-SEED.svg, of bench/search_curves.py's searches "NAME SEED"
 #   docs/pictures/pictures.sh report RUN...         report.png, of a report on these runs
 #   docs/pictures/pictures.sh results IMAGE SINGLE TWO   results.png and loss.svg, of runs of image-regression and copy-memory
@@ -17,7 +17,8 @@ screenshot() {  # HTML PNG WIDTH HEIGHT
 
 fig2() {
   "$stillpoint" reproduce fig2 --folder "$work"
-  for system in "$work"/fig2/*/; do cp "$system/spectrum.svg" "$folder/fig2-$(basename "$system").svg"; done
+  mkdir -p "$folder/fig2"
+  for system in "$work"/fig2/*/; do cp "$system/spectrum.svg" "$folder/fig2/$(basename "$system").svg"; done
 }
 
 search() {

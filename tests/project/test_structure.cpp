@@ -134,18 +134,32 @@ TEST_CASE("only a task's own files, the registry, the paper's tables and workloa
   for (const std::string& path : naming) CHECK(path.starts_with("tasks/paper/"));
 }
 
-TEST_CASE("no two headers share a base name, and no folder holds more than 20 files", "[structure]") {
+TEST_CASE("no two headers share a base name", "[structure]") {
   std::map<std::string, std::string> seen;
-  std::map<std::string, int> files;
   for (const std::string& folder : layers)
     for (const auto& entry : fs::recursive_directory_iterator(root / folder)) {
-      if (!entry.is_regular_file()) continue;
-      const std::string path = fs::relative(entry.path(), root).string();
-      ++files[fs::path(path).parent_path().string()];
       if (entry.path().extension() != ".h") continue;
+      const std::string path = fs::relative(entry.path(), root).string();
       const auto [first, is_new] = seen.emplace(entry.path().filename().string(), path);
       INFO(path << " and " << first->second);
       CHECK(is_new);
+    }
+}
+
+TEST_CASE("no folder holds more than 20 files, and no source more than 400 lines", "[structure]") {
+  const std::set<std::string> sources{".h", ".cpp", ".cu", ".py", ".sh", ".cmake", ".txt"};
+  std::map<std::string, int> files;
+  std::vector<std::string> folders = layers;
+  folders.insert(folders.end(), {"bench", "cmake", "docs", "tests"});
+  for (const std::string& folder : folders)
+    for (const auto& entry : fs::recursive_directory_iterator(root / folder)) {
+      const std::string path = fs::relative(entry.path(), root).string();
+      if (!entry.is_regular_file() || path.find("__pycache__") != path.npos) continue;
+      ++files[fs::path(path).parent_path().string()];
+      if (!sources.contains(entry.path().extension())) continue;
+      const std::string content = read_file(entry.path());
+      INFO(path);
+      CHECK(std::count(content.begin(), content.end(), '\n') <= 400);
     }
   for (const auto& [folder, count] : files) {
     INFO(folder);

@@ -7,6 +7,7 @@ import logging
 import os
 import pathlib
 import random
+import shlex
 import shutil
 import signal
 import sqlite3
@@ -27,20 +28,6 @@ SPACE = {"metric": "loss", "direction": "minimize", "trials": 10, "grace": 1, "r
          "settings": {"epochs": 8}, "draws": {"lr": {"log_uniform": [1e-4, 0.1]}, "batch": {"choice": [1, 2, 4]}}}
 SMALL = {"blank": 5, "train_sequences": 8, "valid_sequences": 4, "test_sequences": 1, "tcn_blocks": 1, "tcn_channels": 4,
          "d_phi": 4, "hidden": 4}
-PRELOADED = '''#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <time.h>
-#include <sys/time.h>
-int clock_gettime(clockid_t id, struct timespec* t) {
-  int code = ((int (*)(clockid_t, struct timespec*))dlsym(RTLD_NEXT, "clock_gettime"))(id, t);
-  if (id == CLOCK_REALTIME) t->tv_sec += 86400;
-  return code;
-}
-time_t time(time_t* t) { struct timespec now; clock_gettime(CLOCK_REALTIME, &now); if (t) *t = now.tv_sec; return now.tv_sec; }
-int gettimeofday(struct timeval* t, void* zone) {
-  struct timespec now; clock_gettime(CLOCK_REALTIME, &now); t->tv_sec = now.tv_sec; t->tv_usec = now.tv_nsec / 1000; return 0;
-}
-'''  # a clock that is a day ahead
 
 
 class Case(unittest.TestCase):
@@ -263,8 +250,7 @@ class Searches(Case):
         self.assertEqual(steps, sorted(set(steps)))
 
     def test_a_clock_that_is_a_day_ahead_steals_no_trial(self):
-        (self.root / "clock.c").write_text(PRELOADED)
-        if subprocess.run(["cc", "-shared", "-fPIC", "-o", "clock.so", "clock.c"], cwd=self.root).returncode != 0:
+        if subprocess.run(["cc", "-shared", "-fPIC", "-o", "clock.so", HERE / "clock_ahead.c"], cwd=self.root).returncode != 0:
             self.skipTest("no C compiler")
         first = self.start(2, scheduler="none", train_sequences=400)
         self.wait_for(lambda: (self.folder / "00000/checkpoint.safetensors").exists())
@@ -285,8 +271,8 @@ class Searches(Case):
         tune_it = [str(word) for word in self.command(6, "--workers=2", "--patience=3", f"--storage={self.url.replace('search/', '')}",
                                                       scheduler="none", tcn_channels=40)]
         script = f"""mount -t tmpfs -o size=8000k none search && head -c 7850000 /dev/zero > search/filler
-            {shlex_join(tune_it)}; echo "code $?"; df search | tail -1; rm search/filler
-            {shlex_join(tune_it)}; echo "code $?"; tail -n 3 search/*.log"""
+            {shlex.join(tune_it)}; echo "code $?"; df search | tail -1; rm search/filler
+            {shlex.join(tune_it)}; echo "code $?"; tail -n 3 search/*.log"""
         done = subprocess.run(["unshare", "-rm", "sh", "-c", script], cwd=self.root, env=self.environment, text=True,
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=200)
         self.assertIn("code 75", done.stdout)
@@ -395,10 +381,6 @@ class OnPostgres(Case):
         self.assertIn("the server has not answered for 2 s", output)
         self.search(2, scheduler="none", train_sequences=200)
         self.check_ended(2)
-
-
-def shlex_join(words):
-    return " ".join(f"'{word}'" for word in words)
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ struct LaunchCost {
   double sum() const { return launching + working + waiting; }
   LaunchCost& operator+=(const LaunchCost& other);
 };
-// `in_l2` tells whether the working set stays in the L2 cache.
+// `in_l2` says whether the working set stays in the L2 cache.
 LaunchCost cost_of(const Launch& launch, const Gpu& gpu, bool in_l2);
 
 struct Traced {
