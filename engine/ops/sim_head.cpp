@@ -13,7 +13,7 @@ using Tensors = std::vector<Tensor>;
 
 // The inputs are x, then each layer's w and, if it has one, b; `plan` remembers which layer has what. The
 // layout of what forward saves depends on the precision, so backward has to run in the same one.
-struct Plan {
+struct ChainLayout {
   kernels::Precision precision = kernels::precision();
   std::vector<Activation> activations;
   std::vector<bool> has_bias;
@@ -28,7 +28,7 @@ Tensors inputs_of(const Tensor& x, const std::vector<HeadLayer>& layers) {
   return inputs;
 }
 
-std::vector<HeadLayer> layers_of(const Plan& plan, const Tensors& inputs) {
+std::vector<HeadLayer> layers_of(const ChainLayout& plan, const Tensors& inputs) {
   std::vector<HeadLayer> layers;
   std::size_t next = 1;
   for (std::size_t l = 0; l < plan.activations.size(); ++l) {
@@ -69,7 +69,7 @@ Index checked_width(const Tensor& x, const std::vector<HeadLayer>& layers) {
   return width;
 }
 
-Tensors fused_vjp(const VjpContext& c, const Plan& plan, const Tensor& saved) {
+Tensors fused_vjp(const VjpContext& c, const ChainLayout& plan, const Tensor& saved) {
   const kernels::ScopedPrecision as_forward(plan.precision);
   Tensors gradients;
   for (std::size_t i = 0; i < c.inputs.size(); ++i)
@@ -101,7 +101,7 @@ Tensor sim_head(const Tensor& x, const std::vector<HeadLayer>& layers) {
       differentiated ? Tensor::empty({kernels::sim_head_saved_size(x.dim(0), chain, x.device())}, x.options())
                      : Tensor();
   kernels::sim_head_forward(x.dim(0), chain, x.array(), y.array(), array_or_null(saved));
-  Plan plan;
+  ChainLayout plan;
   for (const HeadLayer& layer : layers) {
     plan.activations.push_back(layer.activation);
     plan.has_bias.push_back(layer.b.defined());

@@ -3,6 +3,7 @@
 #include "kernels/losses/softmax_xent.h"
 
 #include <limits>
+#include <numbers>
 
 #include "kernels/launch/launch.h"
 #include "kernels/launch/simd.h"
@@ -71,7 +72,7 @@ inline simd::Vector<float> exponential_of_negative(simd::Vector<float> x) {
   constexpr float round = 12582912.0f;  // 1.5 * 2^23: adding it rounds to an integer
   const simd::Vector<float> least = simd::splat(-87.0f);
   const simd::Vector<float> limited = x < least ? least : x;
-  const simd::Vector<float> n = (limited * 1.44269504f + round) - round;
+  const simd::Vector<float> n = (limited * std::numbers::log2e_v<float> + round) - round;
   const simd::Vector<float> r = (limited - n * 0.693145752f) - n * 1.42860677e-6f;  // log 2 in two parts
   simd::Vector<float> series = r * (1.0f / 5040) + 1.0f / 720;
   series = series * r + 1.0f / 120;

@@ -2,13 +2,14 @@
 #pragma once
 #include <cmath>
 #include <limits>
+#include <numbers>
 
 #include "kernels/launch/launch.h"
 #include "kernels/relative_attention/relative_attention_cuda.h"
 
 namespace stillpoint::kernels {
 
-inline constexpr double log2_e = 1.4426950408889634;
+inline constexpr double log2_e = std::numbers::log2e;
 
 // A block owns `tile` queries, keys or distances of one head. `splits` threads share each one's sum over the
 // other side. That side comes in tiles, too, so that their differences lie in a window of 2 tile - 1 rows.

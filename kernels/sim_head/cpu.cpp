@@ -8,7 +8,7 @@
 namespace stillpoint::kernels {
 namespace {
 
-using chain::columns;
+using sim_head_cpu::columns;
 using tile::padded;
 
 constexpr Index ceil_div(Index a, Index b) { return (a + b - 1) / b; }
@@ -32,7 +32,7 @@ struct Layer {
 };
 
 template <class T>
-struct Plan {
+struct CpuPlan {
   std::vector<Layer<T>> layers;
   Index positions, tile, tiles;
   Index widest = 0;  // padded channels of the widest tile, including x
@@ -55,8 +55,8 @@ const T* pointer_or_null(const Array& a) {
 // Tiles depend only on the shape and come in pairs if possible: sums are the same with any number of threads.
 // A tile's inputs and outputs of one layer fill about half of L1 (narrow) or of L2.
 template <class T>
-Plan<T> make_plan(Index positions, const std::vector<SimHeadLayer>& layers) {
-  Plan<T> plan;
+CpuPlan<T> make_plan(Index positions, const std::vector<SimHeadLayer>& layers) {
+  CpuPlan<T> plan;
   plan.positions = positions;
   plan.widest = padded<T>(layers.front().in);
   for (const SimHeadLayer& l : layers) {
@@ -74,7 +74,7 @@ Plan<T> make_plan(Index positions, const std::vector<SimHeadLayer>& layers) {
 
 // Packs w^T (forward) or w (backward) of every layer, and the biases.
 template <class T>
-void pack_weights(Plan<T>& plan, bool forward) {
+void pack_weights(CpuPlan<T>& plan, bool forward) {
   Index size = 0;
   for (const Layer<T>& l : plan.layers)
     size += forward ? padded<T>(l.out) * (l.in + 1) : l.out * padded<T>(l.in);
@@ -108,7 +108,7 @@ class Scratch {
     Index size;
     T* tile(int which) const { return first + which * size; }
   };
-  Scratch(const Plan<T>& plan, int tiles, int slots)
+  Scratch(const CpuPlan<T>& plan, int tiles, int slots)
       : size_(plan.tile * plan.widest),
         tiles_(tiles),
         buffer_(Device::cpu, std::size_t(size_ * tiles * slots) * sizeof(T)) {}
@@ -128,15 +128,16 @@ void layer_forward(const Layer<T>& l, Index n, const T* in, T* p, T* z) {
   const auto rectify = [add](auto v, Index offset, Index channel) {
     return simd::relu<T>(add(v, offset, channel));
   };
-  if (l.activation == Activation::relu) return chain::multiply(n, l.in, in, l.panels, l.out, z, rectify);
+  if (l.activation == Activation::relu)
+    return sim_head_cpu::multiply(n, l.in, in, l.panels, l.out, z, rectify);
   const bool lifted = l.activation == Activation::fourier;
-  chain::multiply(n, l.in, in, l.panels, l.out, lifted ? p : z, add);
-  if (lifted) chain::lift(n, l.out, p, z);
+  sim_head_cpu::multiply(n, l.in, in, l.panels, l.out, lifted ? p : z, add);
+  if (lifted) sim_head_cpu::lift(n, l.out, p, z);
 }
 
 template <class T>
 void forward(Index positions, const std::vector<SimHeadLayer>& layers, const T* x, T* y, T* saved) {
-  Plan<T> plan = make_plan<T>(positions, layers);
+  CpuPlan<T> plan = make_plan<T>(positions, layers);
   pack_weights(plan, true);
   const int slots = slots_for(plan.tiles, plan.multiply_adds >= threaded_from);
   const Scratch<T> all(plan, 3, slots);
@@ -145,14 +146,14 @@ void forward(Index positions, const std::vector<SimHeadLayer>& layers, const T* 
     const auto scratch = all[slot];
     const Index n = plan.count(t), width = plan.layers[std::size_t(last)].width;
     T *in = scratch.tile(0), *spare = scratch.tile(1);
-    chain::to_tile(n, plan.layers[0].in, x + plan.first(t) * plan.layers[0].in, in);
+    sim_head_cpu::to_tile(n, plan.layers[0].in, x + plan.first(t) * plan.layers[0].in, in);
     for (Index l = 0; l <= last; ++l) {
       T* const out = saved != nullptr && l < last ? plan.saved_tile(saved, t, l) : spare;
       layer_forward(plan.layers[std::size_t(l)], n, in, scratch.tile(2), out);
       spare = out == spare ? in : spare;
       in = out;
     }
-    chain::from_tile(n, width, in, y + plan.first(t) * width);
+    sim_head_cpu::from_tile(n, width, in, y + plan.first(t) * width);
   });
 }
 
@@ -160,13 +161,13 @@ void forward(Index positions, const std::vector<SimHeadLayer>& layers, const T* 
 template <class T>
 T* last_activation(const Layer<T>& l, Index n, const T* y, T* z, T* g, T* e) {
   if (l.activation == Activation::identity) return g;
-  chain::to_tile(n, l.width, y, z);
+  sim_head_cpu::to_tile(n, l.width, y, z);
   if (l.activation == Activation::fourier) {
-    chain::lift_adjoint(n, l.out, z, g, e);
+    sim_head_cpu::lift_adjoint(n, l.out, z, g, e);
     return e;
   }
   for (Index i = 0; i < n * padded<T>(l.width); i += simd::width<T>)
-    simd::store(g + i, chain::gated<T>(simd::load(g + i), simd::load(z + i)));
+    simd::store(g + i, sim_head_cpu::gated<T>(simd::load(g + i), simd::load(z + i)));
   return g;
 }
 
@@ -175,17 +176,19 @@ template <class T>
 void layer_backward(const Layer<T>& upper, const Layer<T>& lower, Index n, const T* e, const T* z, T* g,
                     T* out) {
   const auto keep = [](auto v, Index, Index) { return v; };
-  const auto gate = [z](auto v, Index offset, Index) { return chain::gated<T>(v, simd::load(z + offset)); };
+  const auto gate = [z](auto v, Index offset, Index) {
+    return sim_head_cpu::gated<T>(v, simd::load(z + offset));
+  };
   if (lower.activation == Activation::relu)
-    return chain::multiply(n, upper.out, e, upper.panels, upper.in, out, gate);
+    return sim_head_cpu::multiply(n, upper.out, e, upper.panels, upper.in, out, gate);
   const bool lifted = lower.activation == Activation::fourier;
-  chain::multiply(n, upper.out, e, upper.panels, upper.in, lifted ? g : out, keep);
-  if (lifted) chain::lift_adjoint(n, lower.out, z, g, out);
+  sim_head_cpu::multiply(n, upper.out, e, upper.panels, upper.in, lifted ? g : out, keep);
+  if (lifted) sim_head_cpu::lift_adjoint(n, lower.out, z, g, out);
 }
 
 template <class T>
 struct Backward {
-  Plan<T> plan;
+  CpuPlan<T> plan;
   const T *x, *y, *dy;
   T *saved, *dx;
 
@@ -194,17 +197,17 @@ struct Backward {
     const Index n = plan.count(t), first = plan.first(t), last = plan.size() - 1;
     const Layer<T>& top = plan.layers[std::size_t(last)];
     T* const g = scratch.tile(0);
-    chain::to_tile(n, top.width, dy + first * top.width, g);
+    sim_head_cpu::to_tile(n, top.width, dy + first * top.width, g);
     T* e = last_activation(top, n, y + first * top.width, scratch.tile(2), g, scratch.tile(1));
     T* spare = e == g ? scratch.tile(1) : g;
     for (Index l = last; l >= 0; --l) {
       const Layer<T>& layer = plan.layers[std::size_t(l)];
       T* const z = l > 0 ? plan.saved_tile(saved, t, l - 1) : scratch.tile(2);
       if (layer.trained()) {
-        if (l == 0) chain::to_tile(n, layer.in, x + first * layer.in, z);
+        if (l == 0) sim_head_cpu::to_tile(n, layer.in, x + first * layer.in, z);
         const Index row = padded<T>(layer.in);
         T* const dw = slab + layer.partial;
-        chain::weight_gradient(n, layer.out, layer.in, e, z, dw, row, dw + layer.out * row, add);
+        sim_head_cpu::weight_gradient(n, layer.out, layer.in, e, z, dw, row, dw + layer.out * row, add);
       }
       if (!layer.below) return;
       if (l == 0) break;
@@ -212,22 +215,22 @@ struct Backward {
       std::swap(e, spare);
     }
     const Layer<T>& bottom = plan.layers[0];
-    chain::multiply(n, bottom.out, e, bottom.panels, bottom.in, spare,
-                    [](auto v, Index, Index) { return v; });
-    chain::from_tile(n, bottom.in, spare, dx + first * bottom.in);
+    sim_head_cpu::multiply(n, bottom.out, e, bottom.panels, bottom.in, spare,
+                           [](auto v, Index, Index) { return v; });
+    sim_head_cpu::from_tile(n, bottom.in, spare, dx + first * bottom.in);
   }
 };
 
 template <class T>
-void reduce(const Plan<T>& plan, Index slabs, const T* partials) {
+void reduce(const CpuPlan<T>& plan, Index slabs, const T* partials) {
   for (const Layer<T>& l : plan.layers) {
     const Index row = padded<T>(l.in), stride = plan.partial_size;
     const T* const from = partials + l.partial;
-    if (l.db != nullptr) chain::sum_slabs(slabs, stride, l.out, from + l.out * row, l.db);
+    if (l.db != nullptr) sim_head_cpu::sum_slabs(slabs, stride, l.out, from + l.out * row, l.db);
     if (l.dw == nullptr) continue;
     parallel_ranges(l.out, 1, slabs * l.out * l.in >= threaded_from, [&](Index begin, Index end) {
       for (Index o = begin; o < end; ++o)
-        chain::sum_slabs(slabs, stride, l.in, from + o * row, l.dw + o * l.in);
+        sim_head_cpu::sum_slabs(slabs, stride, l.in, from + o * row, l.dw + o * l.in);
     });
   }
 }
@@ -237,7 +240,7 @@ constexpr Index most_slabs = 32;
 
 template <class T>
 void backward(Backward<T>& b) {
-  Plan<T>& plan = b.plan;
+  CpuPlan<T>& plan = b.plan;
   bool below = b.dx != nullptr;
   for (Layer<T>& l : plan.layers) {
     l.below = below;

@@ -42,13 +42,13 @@ struct Layer {
   }
 };
 
-struct Plan {
+struct Bf16Plan {
   std::vector<Layer> layers;
   Index positions, tile, tiles;
   Index widest = 0, saved_row = 0, partial_size = 0;
   Buffer packed;
 
-  Plan(Index n, const std::vector<SimHeadLayer>& chain)
+  Bf16Plan(Index n, const std::vector<SimHeadLayer>& chain)
       : positions(n), tile(ceil_div(n, 2 * ceil_div(n, 2 * wanted_tile))), tiles(ceil_div(n, tile)) {
     widest = chain.front().in;
     for (const SimHeadLayer& l : chain) {
@@ -95,7 +95,7 @@ struct Plan {
 // The scratch of a slot: tiles that can hold any layer in bf16, and one in float32.
 class Scratch {
  public:
-  Scratch(const Plan& plan, int slots)
+  Scratch(const Bf16Plan& plan, int slots)
       : tile_(aligned(std::size_t(plan.tile * plan.widest) * sizeof(Bf16))),
         buffer_(Device::cpu, std::size_t(slots) * slot_bytes()) {}
   Bf16* tile(int slot, int which) const {
@@ -114,33 +114,33 @@ class Scratch {
 
 // z = act(in w^T + b), in bf16 or float32. `in` is float32 for a layer that multiplies in it; p is scratch.
 template <class Z>
-void layer_forward(const Plan& plan, const Layer& l, Index n, const void* in, float* p, Z* z) {
+void layer_forward(const Bf16Plan& plan, const Layer& l, Index n, const void* in, float* p, Z* z) {
   const bool lifted = l.activation == Activation::fourier;
   if (l.in_float32) {
     const float *const x = static_cast<const float*>(in), *const w = static_cast<const float*>(l.packed);
     if (l.activation == Activation::relu)
-      chain_bf16::multiply_shallow<true>(n, l.in, l.out, x, w, l.b, z);
+      sim_head_bf16::multiply_shallow<true>(n, l.in, l.out, x, w, l.b, z);
     else if (lifted)
-      chain_bf16::multiply_shallow<false>(n, l.in, l.out, x, w, l.b, p);
+      sim_head_bf16::multiply_shallow<false>(n, l.in, l.out, x, w, l.b, p);
     else
-      chain_bf16::multiply_shallow<false>(n, l.in, l.out, x, w, l.b, z);
+      sim_head_bf16::multiply_shallow<false>(n, l.in, l.out, x, w, l.b, z);
   } else {
     Bf16Product product = l.forward(n, plan.tile);
     product.rounded = !lifted && sizeof(Z) == sizeof(Bf16);
     multiply_bf16(product, static_cast<const Bf16*>(in), l.packed, l.b, lifted ? static_cast<void*>(p) : z);
   }
-  if (lifted) chain_bf16::lift(n, l.out, p, z);
+  if (lifted) sim_head_bf16::lift(n, l.out, p, z);
 }
 
 // e (n,out) = dL/dp of the last layer from its output and the output's gradient.
 void last_activation(const Layer& l, Index n, const float* y, const float* dy, Bf16* e) {
-  if (l.activation == Activation::fourier) return chain_bf16::lift_adjoint(n, l.out, y, dy, e);
-  if (l.activation == Activation::relu) return chain_bf16::gate(n * l.width, y, dy, e);
-  chain_bf16::convert(n * l.width, dy, e);
+  if (l.activation == Activation::fourier) return sim_head_bf16::lift_adjoint(n, l.out, y, dy, e);
+  if (l.activation == Activation::relu) return sim_head_bf16::gate(n * l.width, y, dy, e);
+  sim_head_bf16::convert(n * l.width, dy, e);
 }
 
 struct Backward {
-  Plan plan;
+  Bf16Plan plan;
   const float *x, *y, *dy;
   Bf16* saved;
   float* dx;
@@ -151,8 +151,8 @@ struct Backward {
     Bf16Product product = layer.backward(n, plan.tile);
     product.rounded = lower.activation != Activation::fourier;
     multiply_bf16(product, e, layer.packed, nullptr, product.rounded ? static_cast<void*>(out) : g);
-    if (!product.rounded) return chain_bf16::lift_adjoint(n, lower.out, z, g, out);
-    if (lower.activation == Activation::relu) chain_bf16::gate(n * lower.width, z, out);
+    if (!product.rounded) return sim_head_bf16::lift_adjoint(n, lower.out, z, g, out);
+    if (lower.activation == Activation::relu) sim_head_bf16::gate(n * lower.width, z, out);
   }
 
   // Adds the tile's part of every gradient to a slab, or starts the slab with it.
@@ -167,12 +167,12 @@ struct Backward {
       Bf16* const z = l > 0 ? plan.saved_tile(saved, t, l - 1) : scratch.tile(slot, 2);
       if (layer.trained()) {
         float* const dw = slab + layer.partial;
-        if (l == 0 && !layer.in_float32) chain_bf16::convert(n * layer.in, input, z);
+        if (l == 0 && !layer.in_float32) sim_head_bf16::convert(n * layer.in, input, z);
         if (layer.in_float32)
-          chain_bf16::shallow_gradient(n, layer.out, layer.in, e, input, dw, add);
+          sim_head_bf16::shallow_gradient(n, layer.out, layer.in, e, input, dw, add);
         else
           multiply_bf16(layer.gradient(n, add), e, z, nullptr, dw);
-        chain_bf16::sum_columns(n, layer.out, e, dw + layer.out * layer.in, add);
+        sim_head_bf16::sum_columns(n, layer.out, e, dw + layer.out * layer.in, add);
       }
       if (!layer.below) return;
       if (l > 0) {
@@ -186,7 +186,7 @@ struct Backward {
 };
 
 void run(Backward& b) {
-  Plan& plan = b.plan;
+  Bf16Plan& plan = b.plan;
   bool below = b.dx != nullptr;
   for (Layer& l : plan.layers) {
     l.below = below;
@@ -208,10 +208,10 @@ void run(Backward& b) {
   for (const Layer& l : plan.layers) {
     const Index size = l.out * l.in, stride = plan.partial_size;
     const float* const from = partials + l.partial;
-    if (l.db != nullptr) chain::sum_slabs(slabs, stride, l.out, from + size, l.db);
+    if (l.db != nullptr) sim_head_cpu::sum_slabs(slabs, stride, l.out, from + size, l.db);
     if (l.dw == nullptr) continue;
     parallel_ranges(size, 4096, true, [&](Index begin, Index end) {
-      chain::sum_slabs(slabs, stride, end - begin, from + begin, l.dw + begin);
+      sim_head_cpu::sum_slabs(slabs, stride, end - begin, from + begin, l.dw + begin);
     });
   }
 }
@@ -226,12 +226,12 @@ bool sim_head_in_bf16(const std::vector<SimHeadLayer>& layers) {
 }
 
 std::int64_t sim_head_saved_size_bf16(std::int64_t positions, const std::vector<SimHeadLayer>& layers) {
-  return (positions * Plan(std::max<Index>(positions, 1), layers).saved_row + 1) / 2;
+  return (positions * Bf16Plan(std::max<Index>(positions, 1), layers).saved_row + 1) / 2;
 }
 
 void sim_head_forward_bf16(std::int64_t positions, const std::vector<SimHeadLayer>& layers, const Array& x,
                            const Array& y, const Array& saved) {
-  Plan plan(positions, layers);
+  Bf16Plan plan(positions, layers);
   plan.pack(true);
   const int slots = slots_for(plan.tiles);
   const Scratch scratch(plan, slots);
@@ -241,7 +241,7 @@ void sim_head_forward_bf16(std::int64_t positions, const std::vector<SimHeadLaye
     const Index n = plan.count(t), inputs = plan.layers[0].in;
     const void* in = x.as<float>() + plan.first(t) * inputs;
     if (!plan.layers[0].in_float32) {
-      chain_bf16::convert(n * inputs, static_cast<const float*>(in), scratch.tile(slot, 2));
+      sim_head_bf16::convert(n * inputs, static_cast<const float*>(in), scratch.tile(slot, 2));
       in = scratch.tile(slot, 2);
     }
     for (Index l = 0; l < last; ++l) {
@@ -256,7 +256,7 @@ void sim_head_forward_bf16(std::int64_t positions, const std::vector<SimHeadLaye
 
 void sim_head_backward_bf16(std::int64_t positions, const std::vector<SimHeadLayer>& layers, const Array& x,
                             const Array& y, const Array& saved, const Array& dy, const SimHeadGrads& grads) {
-  Backward b{Plan(positions, layers),
+  Backward b{Bf16Plan(positions, layers),
              x.as<float>(),
              y.as<float>(),
              dy.as<float>(),

@@ -6,7 +6,7 @@
 #include "kernels/launch/register_tile.h"
 #include "kernels/launch/simd_math.h"
 
-namespace stillpoint::kernels::chain_bf16 {
+namespace stillpoint::kernels::sim_head_bf16 {
 
 using Floats = simd::Vector<float>;
 inline constexpr Index lanes = simd::width<float>;
@@ -100,4 +100,4 @@ inline void gate(Index count, const float* z, const float* g, Bf16* e) {
   for (Index i = 0; i < count; ++i) e[i] = to_bf16(z[i] > 0 ? g[i] : 0.0f);
 }
 
-}  // namespace stillpoint::kernels::chain_bf16
+}  // namespace stillpoint::kernels::sim_head_bf16

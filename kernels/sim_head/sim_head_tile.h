@@ -10,7 +10,7 @@
 // tiles is then contiguous for every product of the chain: forward (positions by channels), backward (the
 // same), and weight gradient (channels by channels, summed over positions). Channels past `width` in the last
 // panel have no meaning.
-namespace stillpoint::kernels::chain {
+namespace stillpoint::kernels::sim_head_cpu {
 
 using simd::Vector;
 using tile::columns;
@@ -172,4 +172,4 @@ inline Vector<T> gated(Vector<T> v, Vector<T> z) {
   return z > Vector<T>{} ? v : Vector<T>{};
 }
 
-}  // namespace stillpoint::kernels::chain
+}  // namespace stillpoint::kernels::sim_head_cpu

@@ -212,7 +212,7 @@ TEST_CASE("the Jacobian's penalty lowers the Jacobian", "[deq]") {
   const Tensor z = value.solution.z.detach();
   const auto penalty = [&](double step) {
     DeqTransformer moved = model;
-    moved.qkv.v = affine(model.qkv.v.detach() - affine(g[3], step, 0), 1, 0);
+    moved.qkv.v = clone(model.qkv.v.detach() - affine(g[3], step, 0));
     return 2.5 * [&] {
       const DeqCell f = moved.cell(ids);
       const Tensor at = z.variable();

@@ -111,7 +111,7 @@ TEST_CASE("a damped step is taken back to the bit", "[solvers]") {
       const auto drawn = [&](std::uint64_t seed) {
         return Tensor::from(draw_values({{n}, Draw::nonzero}, seed, true), {n}, options);
       };
-      const Tensor start = drawn(1), high = affine(start, 1, 0), low = Tensor::zeros({n}, options);
+      const Tensor start = drawn(1), high = clone(start), low = Tensor::zeros({n}, options);
       const kernels::TwoWord state{high.array(), low.array()};
       std::vector<Tensor> f;
       for (Index k = 0; k < steps; ++k) f.push_back(drawn(std::uint64_t(2 + k)));
