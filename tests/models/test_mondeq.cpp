@@ -286,8 +286,7 @@ TEST_CASE("the implicit gradient of a dense map is that of finite differences", 
   const auto loss = [&] { return sum(square(model(x))); };
   const std::vector<Tensor> params = params_of(model).tensors(), g = grad(loss(), params);
   for (std::size_t i = 0; i < params.size(); ++i) {
-    const Tensor direction = random(params[i].shape(), 40 + i, real()),
-                 before = clone(params[i].detach());
+    const Tensor direction = random(params[i].shape(), 40 + i, real()), before = clone(params[i].detach());
     double ends[2];
     constexpr double h = 1e-6;
     for (const int side : {0, 1}) {
