@@ -124,7 +124,8 @@ void warn_of_others(const Document& document, int beside, std::ostream& err) {
                                   [](const Row& r) { return r.others >= bench::quiet_below; });
   if (loud > 0 && beside == 0)
     err << program_name() << ": other programs used the cores during " << loud << " of "
-        << document.rows.size() << " rows, so these times are not those of a quiet machine; see \"others\"\n";
+        << document.rows.size()
+        << " rows, so these times are not those of a quiet machine; see the column \"others' cores\"\n";
 }
 
 }  // namespace
