@@ -16,3 +16,4 @@
 #include "simt/runtime_api.h"
 #include "simt/vectors.h"
 #include "simt/warp_functions.h"
+#include "texture_indirect_functions.h"

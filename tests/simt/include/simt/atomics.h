@@ -32,6 +32,16 @@ __attribute__((noinline, no_sanitize("thread"))) T atomic_exchange_if(T* address
   return old;
 }
 
+// Does f(*address), which returns whether it stored anything, as one atomic operation.
+template <class T, class F>
+__attribute__((noinline, no_sanitize("thread"))) void ordered_access(T* address, AtomicKind kind, Scope scope,
+                                                                     MemoryOrder order, F f) {
+  preemption_point();
+  atomic_access(address, sizeof(T), kind, scope, __builtin_return_address(0));
+  const bool stored = f(*address);
+  atomic_done(address, kind == AtomicKind::update && !stored ? AtomicKind::read : kind, scope, order);
+}
+
 }  // namespace simt
 
 // Each function exists for the device, the block and the system.

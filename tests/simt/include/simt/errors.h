@@ -40,6 +40,8 @@
   X(cudaErrorInvalidKernelImage, 200, "device kernel image is invalid") \
   X(cudaErrorMapBufferObjectFailed, 205, "mapping of buffer object failed") \
   X(cudaErrorUnmapBufferObjectFailed, 206, "unmapping of buffer object failed") \
+  X(cudaErrorArrayIsMapped, 207, "array is mapped") \
+  X(cudaErrorAlreadyMapped, 208, "resource already mapped") \
   X(cudaErrorNoKernelImageForDevice, 209, "no kernel image is available for execution on the device") \
   X(cudaErrorECCUncorrectable, 214, "uncorrectable ECC error encountered") \
   X(cudaErrorUnsupportedLimit, 215, "limit is not supported on this architecture") \

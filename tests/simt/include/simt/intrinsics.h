@@ -94,6 +94,12 @@ T __ldg(const T* p) {
   return *p;
 }
 
+// There is one address space here: these are for inline PTX, which does not exist.
+inline std::size_t __cvta_generic_to_shared(const void* p) { return reinterpret_cast<std::size_t>(p); }
+inline std::size_t __cvta_generic_to_global(const void* p) { return reinterpret_cast<std::size_t>(p); }
+inline void* __cvta_shared_to_generic(std::size_t p) { return reinterpret_cast<void*>(p); }
+inline void* __cvta_global_to_generic(std::size_t p) { return reinterpret_cast<void*>(p); }
+
 inline int __popc(unsigned x) { return std::popcount(x); }
 inline int __popcll(unsigned long long x) { return std::popcount(x); }
 inline int __clz(int x) { return std::countl_zero(unsigned(x)); }

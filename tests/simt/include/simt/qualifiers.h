@@ -20,8 +20,12 @@
 #define __managed__ __attribute__((abi_tag("managed")))
 // Asks for `threads` instructions that do nothing, before the function. They never run; their number tells
 // the emulator the bound.
-#define __launch_bounds__(threads, ...) \
-  __attribute__((patchable_function_entry(int(threads) + 0, int(threads) + 0)))
+#define __launch_bounds__(...) \
+  __attribute__((              \
+      patchable_function_entry(simt::launch_threads(__VA_ARGS__), simt::launch_threads(__VA_ARGS__))))
+namespace simt {
+constexpr int launch_threads(long threads, long = 0, long = 0) { return int(threads); }
+}  // namespace simt
 #else
 #define __device__
 #define __constant__

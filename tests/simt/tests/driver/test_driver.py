@@ -4,6 +4,7 @@
 usage: test_driver.py FOLDER [--all]   (FOLDER holds bin/simt++)"""
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,10 @@ import xml.etree.ElementTree as xml
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
+# The texels -1 to 4 of a row of red, green and black, by address mode: wrap, mirror, border.
+RED, GREEN, BLACK = "1,0,0.2", "0,1,0.4", "0,0,0.0"
+TEXELS = [" ".join(row) for row in ([BLACK, RED, GREEN] * 2, [RED, RED, GREEN, BLACK, BLACK, GREEN],
+                                    [BLACK, RED, GREEN] + [BLACK] * 3)]
 failed = 0
 
 
@@ -112,6 +117,30 @@ def test_tour(simtxx, simt_run, folder):
     expect(page.count("<svg") > 20 and "tour.cu:" in page and "bank" in page, "the page lacks pictures")
 
 
+def check_program(simtxx, folder, name, *flags, lines, fault):
+    """Compiles a program, which prints the lines, and which has a fault if it is given an argument."""
+    program = f"{folder}/{name}"
+    code, _, errors = run(simtxx, *flags, f"{HERE}/{name}.cu", "-o", program)
+    expect(code == 0, errors)
+    for seed in "0", "1":
+        code, out, errors = run(program, env={"SIMT_SEED": seed, "SIMT_LATE": seed})
+        expect(code == 0 and [line.strip() for line in out.strip().split("\n")] == lines, name, seed, code, out, errors)
+        code, _, errors = run(program, "1", env={"SIMT_SEED": seed, "SIMT_LATE": seed})
+        expect(code == 66 and re.search(fault, errors), name, seed, code, errors)
+
+
+def test_cccl(simtxx, folder):
+    """Thrust and CUB run by NVIDIA's own headers, if these are installed."""
+    if json.load(open(os.path.join(os.path.dirname(simtxx), "simt.json")))["cub"]:
+        check_program(simtxx, folder, "cccl", "-O0", fault="data race: thread .* read it at block_exchange.cuh",
+                      lines=["thrust 1 4498500 8995500500 1500", "scan 0 4495501", "max 2999", "blocks 391937 392960", "warps 496 3568"])
+
+
+def test_textures(simtxx, folder):
+    check_program(simtxx, folder, "textures", fault="bounds: from_linear.* a freed allocation of 480 bytes",
+                  lines=["linear 0 0 204", "filtered 25.25 127.25 519", *TEXELS])
+
+
 def test_project(folder, name, toolchain):
     build = f"{folder}/{name}"
     for command in (("cmake", "-S", f"{ROOT}/examples/{name}", "-B", build, f"-DCMAKE_TOOLCHAIN_FILE={toolchain}"),
@@ -130,6 +159,8 @@ def main(arguments):
         test_reports(simtxx, simt_run, folder)
         test_failed_call(simtxx, simt_run, folder)
         test_tour(simtxx, simt_run, folder)
+        test_cccl(simtxx, folder)
+        test_textures(simtxx, folder)
         for name in ("library_project", "saxpy_project", "headers_project")[:3 if "--all" in arguments else 1]:
             test_project(folder, name, toolchain)
     print("failed" if failed else "all right")

@@ -7,3 +7,7 @@
 #include_next <cuda/std/__cccl/compiler.h>
 #pragma pop_macro("__NVCC__")
 #pragma pop_macro("__CUDACC__")
+
+// Thrust has no algorithms for the device unless some compiler of CUDA is there.
+#undef _CCCL_HAS_CUDA_COMPILER
+#define _CCCL_HAS_CUDA_COMPILER() 1
