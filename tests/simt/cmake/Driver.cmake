@@ -10,8 +10,9 @@ function(json_list name)  # a CMake list as a JSON list
   set(${name} "[${text}]" PARENT_SCOPE)
 endfunction()
 
-# Writes FILE for headers below the folder `include` and the library in the folder `library`.
-function(write_simt_json file include cccl forwards library)
+# Writes FILE for headers below the folder `include`, the library in the folder `library`, and the folder `toolkit`, which
+# CMake takes for CUDA's.
+function(write_simt_json file include cccl forwards library toolkit)
   set(folders ${include} ${forwards})
   set(definitions)
   if(watched)
@@ -35,7 +36,7 @@ function(write_simt_json file include cccl forwards library)
   json_list(watched ${watched})
   json_list(cub ${with_cub})
   json_list(link ${link})
-  file(GENERATE OUTPUT ${file} CONTENT "{\"cxx\": \"${CMAKE_CXX_COMPILER}\",\n \"include\": ${folders},\n \"system\": ${system},\n \"definitions\": ${definitions},\n \"watched\": ${watched},\n \"cub\": ${cub},\n \"link\": ${link}}\n")
+  file(GENERATE OUTPUT ${file} CONTENT "{\"cxx\": \"${CMAKE_CXX_COMPILER}\",\n \"include\": ${folders},\n \"system\": ${system},\n \"definitions\": ${definitions},\n \"watched\": ${watched},\n \"cub\": ${cub},\n \"toolkit\": \"${toolkit}\",\n \"link\": ${link}}\n")
 endfunction()
 
 # Headers that are cuda_runtime.h here. Their own ones, of a toolkit that is installed, declare the same names otherwise.
@@ -46,10 +47,17 @@ foreach(header builtin_types channel_descriptor cuda_device_runtime_api cuda_pro
   file(CONFIGURE OUTPUT ${simt_forwards}/${header}.h CONTENT "#pragma once\n#include <cuda_runtime.h>\n")
 endforeach()
 
+# A folder with headers and empty libraries, in which CMake's own FindCUDAToolkit finds what it looks for.
+set(simt_toolkit ${simt_BINARY_DIR}/toolkit/simt)
+foreach(library cuda cudart cudart_static cudadevrt cublas cublasLt cufft curand cusolver nvToolsExt)
+  file(WRITE ${simt_toolkit}/lib64/lib${library}.a "!<arch>\n")
+endforeach()
+file(CREATE_LINK ${simt_SOURCE_DIR}/include ${simt_toolkit}/include SYMBOLIC)
+
 set(simt_bin ${simt_BINARY_DIR}/bin)
 foreach(tool simt++ simt-run)
   configure_file(driver/${tool} ${simt_bin}/${tool} COPYONLY)
 endforeach()
 write_simt_json(${simt_bin}/simt.json ${simt_SOURCE_DIR}/include ${simt_SOURCE_DIR}/cccl ${simt_forwards}
-  $<TARGET_FILE:simt>)
+  $<TARGET_FILE:simt> ${simt_toolkit})
 file(COPY cmake/toolchain.cmake cmake/modules DESTINATION ${simt_BINARY_DIR}/lib/cmake/simt)
