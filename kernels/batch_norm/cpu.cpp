@@ -7,7 +7,7 @@
 
 #include "kernels/host/pool.h"
 #include "kernels/host/threads.h"
-#include "kernels/launch/simd.h"
+#include "kernels/launch/simd_lanes.h"
 
 namespace stillpoint::kernels {
 namespace {
@@ -68,35 +68,6 @@ template <class T, int pool, class F>
   }
 }
 
-// Loads the first n lanes; the others are 0.
-template <class T>
-Vector<T> load_part(const T* p, Index n) {
-  if (n >= width<T>) return simd::load(p);
-  T values[width<T>] = {};
-  std::copy_n(p, std::max<Index>(n, 0), values);
-  return simd::load(values);
-}
-template <class T>
-void store_part(T* p, Vector<T> v, Index n) {
-  if (n >= width<T>) return simd::store(p, v);
-  T values[width<T>];
-  simd::store(values, v);
-  std::copy_n(values, std::max<Index>(n, 0), p);
-}
-
-// Returns lanes 0, 2, 4, ... of a and b, or 1, 3, 5, ...; `interleave` undoes both.
-template <int odd, class V, int... I>
-V every_second(V a, V b, std::integer_sequence<int, I...>) {
-  return __builtin_shufflevector(a, b, (2 * I + odd)...);
-}
-template <int half, class V, int... I>
-V interleave(V even, V odd, std::integer_sequence<int, I...>) {
-  constexpr int lanes = sizeof...(I);
-  return __builtin_shufflevector(even, odd, (half * lanes / 2 + I / 2 + I % 2 * lanes)...);
-}
-template <class T>
-using LaneSequence = std::make_integer_sequence<int, simd::width<T>>;
-
 // The places of a vector of windows, row by row: one vector per place of a window.
 template <class T, int pool>
 struct Windows {
@@ -104,23 +75,25 @@ struct Windows {
 
   void load(const T* x, Index row, Index count) {
     if constexpr (pool == 1) {
-      at[0] = load_part(x, count);
+      at[0] = simd::load_part(x, count);
     } else {
       for (int a = 0; a < 2; ++a, x += row) {
-        const Vector<T> low = load_part(x, 2 * count), high = load_part(x + width<T>, 2 * count - width<T>);
-        at[2 * a] = every_second<0>(low, high, LaneSequence<T>{});
-        at[2 * a + 1] = every_second<1>(low, high, LaneSequence<T>{});
+        const Vector<T> low = simd::load_part(x, 2 * count),
+                        high = simd::load_part(x + width<T>, 2 * count - width<T>);
+        at[2 * a] = simd::every_second<0>(low, high, simd::LaneSequence<T>{});
+        at[2 * a + 1] = simd::every_second<1>(low, high, simd::LaneSequence<T>{});
       }
     }
   }
   void store(T* x, Index row, Index count) const {
     if constexpr (pool == 1) {
-      store_part(x, at[0], count);
+      simd::store_part(x, at[0], count);
     } else {
       for (int a = 0; a < 2; ++a, x += row) {
-        store_part(x, interleave<0>(at[2 * a], at[2 * a + 1], LaneSequence<T>{}), 2 * count);
-        store_part(x + width<T>, interleave<1>(at[2 * a], at[2 * a + 1], LaneSequence<T>{}),
-                   2 * count - width<T>);
+        simd::store_part(x, simd::interleave<0>(at[2 * a], at[2 * a + 1], simd::LaneSequence<T>{}),
+                         2 * count);
+        simd::store_part(x + width<T>, simd::interleave<1>(at[2 * a], at[2 * a + 1], simd::LaneSequence<T>{}),
+                         2 * count - width<T>);
       }
     }
   }
@@ -170,7 +143,7 @@ void values(const BatchNormShape& s, const BatchNormChannels<T>& channels, const
     T* const out = y + r * outputs;
     each_vector<T, pool>(s, [&](const Lanes& lanes) {
       const auto z = normalised<T, pool>(channel, in + lanes.place, s.width, lanes.open);
-      store_part(out + lanes.output, simd::relu<T>(largest<T, pool>(z, channel).value), lanes.open);
+      simd::store_part(out + lanes.output, simd::relu<T>(largest<T, pool>(z, channel).value), lanes.open);
     });
   });
 }
@@ -186,7 +159,7 @@ void plane_gradients(const BatchNormShape& s, const BatchNormChannels<T>& channe
     each_vector<T, pool>(s, [&](const Lanes& lanes) {
       const auto z = normalised<T, pool>(channel, in + lanes.place, s.width, lanes.open);
       const Largest<T> best = largest<T, pool>(z, channel);
-      const Vector<T> through = only<T>(load_part(of + lanes.output, lanes.open), lanes);
+      const Vector<T> through = only<T>(simd::load_part(of + lanes.output, lanes.open), lanes);
       const Vector<T> m = best.value > Vector<T>{} ? through : Vector<T>{};
       total += m;
       along += m * best.z;
@@ -226,7 +199,7 @@ void input_gradient(const BatchNormShape& s, const BatchNormChannels<T>& channel
     each_vector<T, pool>(s, [&](const Lanes& lanes) {
       const auto z = normalised<T, pool>(channel, in + lanes.place, s.width, lanes.open);
       const Largest<T> best = largest<T, pool>(z, channel);
-      const Vector<T> through = load_part(of + lanes.output, lanes.open);
+      const Vector<T> through = simd::load_part(of + lanes.output, lanes.open);
       const Vector<T> m = best.value > Vector<T>{} ? through : Vector<T>{};
       Windows<T, pool> d;
       for (int k = 0; k < pool * pool; ++k) {

@@ -4,6 +4,7 @@
 
 #include "kernels/device/array.h"
 #include "kernels/launch/register_tile.h"
+#include "kernels/launch/simd_lanes.h"
 
 namespace stillpoint::kernels::conv2d_tile {
 
@@ -21,9 +22,7 @@ constexpr Index spread(Index elements) {
 
 template <class T>
 inline void copy_row(const T* from, Index n, T* to) {
-  Index i = 0;
-  for (; i + width<T> <= n; i += width<T>) simd::store(to + i, simd::load(from + i));
-  for (; i < n; ++i) to[i] = from[i];
+  for (Index i = 0; i < n; i += width<T>) simd::store_part(to + i, simd::load_part(from + i, n - i), n - i);
 }
 
 template <class T>

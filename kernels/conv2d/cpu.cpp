@@ -4,6 +4,7 @@
 #include "kernels/conv2d/conv2d_adjoint_cpu.h"
 #include "kernels/conv2d/conv2d_bf16.h"
 #include "kernels/conv2d/conv2d_correlation.h"
+#include "kernels/conv2d/conv2d_winograd.h"
 
 namespace stillpoint::kernels {
 namespace {
@@ -92,6 +93,9 @@ void conv2d_cpu(const Conv2dShape& s, const Array& x, const Array& w, const Arra
   if (conv2d_in_bf16(s, y.dtype))
     return conv2d_bf16(s, x.as<float>(), w.as<float>(), bias.data != nullptr ? bias.as<float>() : nullptr,
                        y.as<float>());
+  if (conv2d_by_winograd(s, y.dtype))
+    return conv2d_winograd(s, x.as<float>(), w.as<float>(), bias.data != nullptr ? bias.as<float>() : nullptr,
+                           y.as<float>());
   dispatch_real(y.dtype, "conv2d", [&](auto zero) {
     using T = decltype(zero);
     forward<T>(s, x.as<T>(), w.as<T>(), bias.data != nullptr ? bias.as<T>() : nullptr, y.as<T>());
@@ -102,6 +106,8 @@ void conv2d_data_adjoint_cpu(const Conv2dShape& s, const Array& y, const Array& 
   if (x.size == 0) return;
   if (conv2d_in_bf16(s, x.dtype) && adjoint_is_correlation(s))
     return conv2d_data_adjoint_bf16(s, y.as<float>(), w.as<float>(), x.as<float>());
+  if (conv2d_by_winograd(s, x.dtype))
+    return conv2d_data_adjoint_winograd(s, y.as<float>(), w.as<float>(), x.as<float>());
   dispatch_real(x.dtype, "conv2d_data_adjoint", [&](auto zero) {
     using T = decltype(zero);
     if (adjoint_is_correlation(s)) return reversed<T>(s, y.as<T>(), w.as<T>(), x.as<T>());

@@ -52,12 +52,6 @@ struct WeightAdjoint {
   Index slice() const { return set * (image.elements() + s.out_channels * y_stride); }
 };
 
-// Not inline: simd::sum takes an address, for which g++ would keep the caller's accumulators in memory.
-template <class T>
-[[gnu::noinline]] T sum_lanes(Vector<T> v) {
-  return simd::sum<T>(v);
-}
-
 // Copies y (Co,Ho,Wo) with x's pitch, and adds each channel's sum to dbias.
 template <class T>
 void fill_outputs(const WeightAdjoint<T>& k, const T* y, T* memory, T* dbias) {
@@ -93,15 +87,7 @@ void correlate_tile(const WeightAdjoint<T>& k, Index images, const T* x, const T
 #pragma GCC unroll 8
   for (int o = 0; o < O; ++o)
 #pragma GCC unroll 3
-    for (int i = 0; i < Taps; ++i) to[o * row + i] += sum_lanes<T>(acc[o][i]);
-}
-
-// Calls f(std::integral_constant<int, n>) for n in 1..most.
-template <int most, class F>
-void with_count(Index n, F f) {
-  if constexpr (most > 1)
-    if (n < most) return with_count<most - 1>(n, f);
-  f(std::integral_constant<int, most>{});
+    for (int i = 0; i < Taps; ++i) to[o * row + i] += simd::sum<T>(acc[o][i]);
 }
 
 template <class T>
@@ -113,8 +99,8 @@ void correlate_set(const WeightAdjoint<T>& k, Index images, const T* x, const T*
     const Index count = (k.s.out_channels - o + left - 1) / left;
     for (Index first = 0; first < row; first += tile_taps) {
       const Index some = std::min<Index>(tile_taps, row - first);
-      with_count<tile_outputs>(count, [&](auto outputs) {
-        with_count<tile_taps>(some, [&](auto width_of_tile) {
+      tile::with_count<tile_outputs>(count, [&](auto outputs) {
+        tile::with_count<tile_taps>(some, [&](auto width_of_tile) {
           correlate_tile<T, outputs, width_of_tile>(k, images, x, y + o * k.y_stride, k.offsets + first,
                                                     dw + o * row + first);
         });

@@ -57,6 +57,14 @@ inline void store_some(T* p, Vector<T> v, Index n) {
   for (Index i = 0; i < std::min<Index>(n, simd::width<T>); ++i) p[i] = v[i];
 }
 
+// Calls f(std::integral_constant<int, n>) for n in 1..most.
+template <int most, class F>
+inline void with_count(Index n, F&& f) {
+  if constexpr (most > 1)
+    if (n < most) return with_count<most - 1>(n, f);
+  f(std::integral_constant<int, most>{});
+}
+
 // Calls f(std::integral_constant<int, R>, first) for blocks of R <= `rows` neighbouring rows, nearly equal in
 // size: a tile of one or two rows would wait for its own sums.
 template <class F>

@@ -57,13 +57,16 @@ inline Vector<T> relu(Vector<T> v) {
   return v < Vector<T>{} ? Vector<T>{} : v;
 }
 // Returns the sum over the lanes: adds halves down to 16 bytes, and then their even lanes to their odd ones.
+// It takes no address, for which g++ would keep the caller's vectors in memory.
 template <class T, int lanes = width<T>>
 inline T sum(typename VectorOf<T, lanes>::type v) {
-  if constexpr (lanes * sizeof(T) > 16) {
-    typename VectorOf<T, lanes / 2>::type low, high;
-    std::memcpy(&low, &v, sizeof low);
-    std::memcpy(&high, reinterpret_cast<const char*>(&v) + sizeof low, sizeof high);
-    return sum<T, lanes / 2>(low + high);
+  if constexpr (lanes == 16) {
+    return sum<T, 8>(__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
+                     __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15));
+  } else if constexpr (lanes == 8) {
+    return sum<T, 4>(__builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7));
+  } else if constexpr (lanes * sizeof(T) == 32) {
+    return sum<T, 2>(__builtin_shufflevector(v, v, 0, 1) + __builtin_shufflevector(v, v, 2, 3));
   } else if constexpr (lanes == 4) {
     return (v[0] + v[2]) + (v[1] + v[3]);
   } else {

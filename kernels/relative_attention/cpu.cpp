@@ -173,24 +173,26 @@ void backward_queries(const Head<T, E>& head, HeadGradients<T, E>& grads, Index 
   }
   Vector<T> qw[Q][E], dq[Q][E]{};
   for (int q = 0; q < Q; ++q) head.query(i + q, head.b_w, T(1), qw[q]);
-  for (Index j = 0; j < end; j += lanes<T>)  // dk_j += dS_ij (q_i + b_w), dq_i += dS_ij (k_j + r_{i-j})
+  for (Index j = 0; j < end; j += lanes<T>) {  // dk_j += dS_ij (q_i + b_w), dq_i += dS_ij (k_j + r_{i-j})
+    Vector<T> ds[Q];
+    for (int q = 0; q < Q; ++q) ds[q] = simd::load_kept(a[q] + j);
     for (int c = 0; c < E; ++c) {
       const Vector<T> key = simd::load(head.k[c] + j);
       Vector<T> dk = simd::load(grads.k[c] + j);
       for (int q = 0; q < Q; ++q) {
-        const Vector<T> ds = simd::load(a[q] + j);
-        dk += ds * qw[q][c];
-        dq[q][c] += ds * (Parameters ? key : key + simd::load(head.r[c] + head.shift(i + q) + j));
+        dk += ds[q] * qw[q][c];
+        dq[q][c] += ds[q] * (Parameters ? key : key + simd::load(head.r[c] + head.shift(i + q) + j));
       }
       simd::store(grads.k[c] + j, dk);
     }
+  }
   Vector<T> by_distance[Q][E]{};
   if constexpr (Parameters)
     for (int q = 0; q < Q; ++q) {  // dr_{i-j} += dS_ij (q_i + b_r)
       Vector<T> qr[E];
       head.query(i + q, head.b_r, T(1), qr);
       for (Index j = 0; j < end; j += lanes<T>) {
-        const Vector<T> ds = simd::load(a[q] + j);
+        const Vector<T> ds = simd::load_kept(a[q] + j);
         for (int c = 0; c < E; ++c) {
           T* const dr = grads.r[c] + head.shift(i + q) + j;
           by_distance[q][c] += ds * simd::load(head.r[c] + head.shift(i + q) + j);

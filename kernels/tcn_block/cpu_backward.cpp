@@ -71,7 +71,7 @@ inline void correlate_rows(const T* g, const T* x, Index stride, Index begin, In
     Vector<T> xs[I];
 #pragma GCC unroll 2
     for (int i = 0; i < I; ++i) xs[i] = simd::load_kept(x + i * stride + t);
-#pragma GCC unroll 5
+#pragma GCC unroll 10
     for (int o = 0; o < O; ++o) {
       const Vector<T> go = simd::load_kept(g + o * stride + t);
 #pragma GCC unroll 2
@@ -82,17 +82,16 @@ inline void correlate_rows(const T* g, const T* x, Index stride, Index begin, In
 
 // dw[o][i][tap] (+)= sum_t g[o][t] x[i][t - lag dilation] for a tile of outputs and inputs.
 template <class T, int O, int I>
-inline void correlate_tile(const T* g, const T* x, Index stride, const TcnBlockShape& s, T* dw, bool add) {
-  for (Index lag = 0; lag < s.taps; ++lag) {
-    Vector<T> acc[O][I] = {};
-    const Index shift = lag * s.dilation;
-    correlate_rows<T, O, I>(g, x - shift, stride, shift / width<T> * width<T>, s.length, acc);
-    T* to = dw + s.taps - 1 - lag;
-#pragma GCC unroll 5
-    for (int o = 0; o < O; ++o, to += s.in_channels * s.taps)
+void correlate_tile(const T* g, const T* x, Index stride, const TcnBlockShape& s, Index lag, T* dw,
+                    bool add) {
+  Vector<T> acc[O][I] = {};
+  const Index shift = lag * s.dilation;
+  correlate_rows<T, O, I>(g, x - shift, stride, shift / width<T> * width<T>, s.length, acc);
+  T* to = dw + s.taps - 1 - lag;
+#pragma GCC unroll 10
+  for (int o = 0; o < O; ++o, to += s.in_channels * s.taps)
 #pragma GCC unroll 2
-      for (int i = 0; i < I; ++i) to[i * s.taps] = (add ? to[i * s.taps] : T(0)) + simd::sum<T>(acc[o][i]);
-  }
+    for (int i = 0; i < I; ++i) to[i * s.taps] = (add ? to[i * s.taps] : T(0)) + simd::sum<T>(acc[o][i]);
 }
 
 // Computes the weight adjoint of one convolution for one sample; `s` holds its inputs, taps and dilation.
@@ -101,14 +100,15 @@ void correlate(const Team& team, const TcnBlockShape& s, const Rows<T>& g, const
                bool add) {
   const ChannelTiles tiles(s.channels);
   const Index pairs = (s.in_channels + 1) / 2;
-  for (Index item = team.rank; item < tiles.count * pairs; item += team.size) {
-    const Index tile = item % tiles.count, o = tiles.begin(tile), i = item / tiles.count * 2;
-    with_constant(tiles.width(tile), [&](auto n) {
+  for (Index item = team.rank; item < tiles.count * pairs * s.taps; item += team.size) {
+    const Index lag = item % s.taps, tile = item / s.taps % tiles.count, o = tiles.begin(tile),
+                i = item / s.taps / tiles.count * 2;
+    tile::with_count<tile_channels>(tiles.width(tile), [&](auto n) {
       T* const to = dw + (o * s.in_channels + i) * s.taps;
       if (i + 1 < s.in_channels)
-        correlate_tile<T, n, 2>(g[o], x[i], g.stride, s, to, add);
+        correlate_tile<T, n, 2>(g[o], x[i], g.stride, s, lag, to, add);
       else
-        correlate_tile<T, n, 1>(g[o], x[i], g.stride, s, to, add);
+        correlate_tile<T, n, 1>(g[o], x[i], g.stride, s, lag, to, add);
     });
   }
 }

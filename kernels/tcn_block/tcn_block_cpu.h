@@ -7,7 +7,7 @@
 
 #include "kernels/host/pool.h"
 #include "kernels/host/threads.h"
-#include "kernels/launch/simd.h"
+#include "kernels/launch/register_tile.h"
 #include "kernels/tcn_block/tcn_block.h"
 
 namespace stillpoint::kernels::tcn_block_cpu {
@@ -16,9 +16,13 @@ using simd::Vector;
 template <class T>
 inline constexpr Index width = simd::width<T>;
 
-// A register tile is up to 5 channels by 2 vectors of time: 10 accumulators, and 7 loads for 10 fused
-// products.
+// A register tile is up to 5 channels by 2 vectors of time, 10 accumulators and 7 loads for 10 fused
+// products, or twice as many channels if there are 32 registers.
+#if defined(__AVX512F__) || defined(__aarch64__)
+inline constexpr int tile_channels = 10;
+#else
 inline constexpr int tile_channels = 5;
+#endif
 inline constexpr int tile_vectors = 2;
 template <class T>
 inline constexpr Index tile_steps = tile_vectors* width<T>;
@@ -102,24 +106,6 @@ struct ChannelTiles {
   Index width(Index tile) const { return tile < wider ? size + 1 : size; }
 };
 
-// Calls f(std::integral_constant<int, n>) for n in 1..tile_channels.
-template <class F>
-inline void with_constant(Index n, F&& f) {
-  static_assert(tile_channels == 5);
-  switch (n) {
-    case 1:
-      return f(std::integral_constant<int, 1>{});
-    case 2:
-      return f(std::integral_constant<int, 2>{});
-    case 3:
-      return f(std::integral_constant<int, 3>{});
-    case 4:
-      return f(std::integral_constant<int, 4>{});
-    default:
-      return f(std::integral_constant<int, 5>{});
-  }
-}
-
 // Normalised weights of a map in -> out with `taps` lags; lag l is tap taps - 1 - l.
 template <class T>
 struct Weights {
@@ -195,7 +181,7 @@ inline void accumulate(Tile<T, O>& tile, const Weights<T>& weights, const T* w, 
     const T *row = x, *wi = w;
     for (Index i = 0; i < weights.in; ++i, row += x_stride, wi += in_stride) {
       const Vector<T> x0 = simd::load_kept(row), x1 = simd::load_kept(row + width<T>);
-#pragma GCC unroll 5
+#pragma GCC unroll 10
       for (int o = 0; o < O; ++o) {
         const Vector<T> wo = simd::splat(wi[o * out_stride]);
         acc.v[o][0] += wo * x0;
@@ -219,7 +205,7 @@ void convolve(const Team& team, Index length, const Weights<T>& w, const Rows<T>
     while (step < 0 && lags < w.taps && t + tile_steps < T >> lags * -step) ++lags;
     while (step > 0 && lags > 1 && t + (lags - 1) * step >= length) --lags;
     const Index o = tiles.begin(tile);
-    with_constant(tiles.width(tile), [&](auto n) {
+    tile::with_count<tile_channels>(tiles.width(tile), [&](auto n) {
       Tile<T, n> out{};
       accumulate(out, w, w.first_lag(o), in[0] + t, in.stride, lags, step);
       finish(o, t, out);
@@ -232,7 +218,7 @@ void convolve(const Team& team, Index length, const Weights<T>& w, const Rows<T>
 
 template <class T, int O>
 inline void store_tile(T* out, Index stride, const Tile<T, O>& tile) {
-#pragma GCC unroll 5
+#pragma GCC unroll 10
   for (int o = 0; o < O; ++o)
 #pragma GCC unroll 2
     for (int k = 0; k < tile_vectors; ++k) simd::store(out + o * stride + k * width<T>, tile.v[o][k]);
@@ -254,7 +240,7 @@ inline void store_tile(T* out, Index stride, Index steps, const Tile<T, O>& tile
 // Calls f(channel, vector) for every vector of a tile.
 template <int O, class F>
 inline void each_vector(F f) {
-#pragma GCC unroll 5
+#pragma GCC unroll 10
   for (int o = 0; o < O; ++o)
 #pragma GCC unroll 2
     for (int k = 0; k < tile_vectors; ++k) f(o, k);

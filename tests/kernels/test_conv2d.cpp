@@ -2,12 +2,14 @@
 // counts.
 #include "kernels/conv2d/conv2d.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <random>
 
 #include "kernels/conv2d/conv2d_bf16.h"
 #include "kernels/conv2d/conv2d_cpu.h"
+#include "kernels/conv2d/conv2d_winograd.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/gemm/gemm_cpu.h"
 #include "kernels/host/pool.h"
@@ -219,10 +221,38 @@ TEST_CASE("a bf16 convolution takes its bias, and does not depend on the number 
   kernels::set_thread_count(before);
 }
 
+TEST_CASE("Winograd's convolutions agree with plain loops, and can be switched off", "[conv2d]") {
+  for (const Conv2dShape& s : {Conv2dShape{2, 17, 38, 6, 34, 3, 3, 1, 1, false},
+                               {3, 24, 16, 14, 28, 3, 3, 1, 1, false},
+                               {1, 38, 25, 16, 16, 3, 3, 1, 1, false},
+                               {4, 16, 16, 2, 2, 3, 3, 1, 1, false}}) {
+    INFO(kernels::describe_conv2d("by Winograd's products", s));
+    if (!kernels::conv2d_by_winograd(s, DType::float32)) continue;  // the CPU has no AVX-512
+    Problem<float> in(s);
+    Oracle expected = oracle(in);
+    const Results<float> found = run(in);
+    const Results<float> direct = [&] {
+      const kernels::ScopedWinograd off(false);
+      return run(in);
+    }();
+    CHECK(found.y != direct.y);
+    CHECK(found.x != direct.x);
+    CHECK(found.w == direct.w);
+    check_close("conv2d without", direct.y, expected.y, double(9 * s.in_channels));
+    // A product of sums of a tile's elements rounds by the largest of them.
+    for (Sums* const sums : {&expected.y, &expected.x})
+      std::fill(sums->size.begin(), sums->size.end(),
+                *std::max_element(sums->size.begin(), sums->size.end()));
+    check_close("conv2d", found.y, expected.y, 6);
+    check_close("data adjoint", found.x, expected.x, 6);
+  }
+}
+
 TEST_CASE("convolutions do not depend on the number of threads", "[conv2d]") {
   const int before = kernels::thread_count();
   for (const Conv2dShape& s : {Conv2dShape{7, 5, 38, 14, 15, 3, 3, 1, 1, false},
                                {1, 24, 24, 20, 20, 3, 3, 1, 1, true},
+                               {1, 24, 30, 20, 20, 3, 3, 1, 1, false},
                                {9, 8, 12, 16, 18, 3, 3, 2, 1, true}}) {
     Problem<float> in(s);
     kernels::set_thread_count(1);
