@@ -1,6 +1,7 @@
 // Tests CUDA memory, errors, matrix products, softmax cross-entropy and optimisers on the emulator.
 #include "kernels/device/cuda.h"
 #include "kernels/device/cuda_memory.h"
+#include "kernels/elementwise/elementwise.h"
 #include "kernels/gemm/gemm_cuda.h"
 #include "tests/kernels/index_cases.h"
 #include "tests/kernels/losses_update_cases.h"
@@ -120,6 +121,7 @@ TEST_CASE("CUDA memory is allocated, copied in every direction, zeroed and refus
   zero_cuda(second, bytes);
   copy_cuda(back.data(), Device::cpu, second, Device::cuda, bytes);
   CHECK(back == std::vector<int>(4, 0));
+  zero_cuda(first, bytes);  // nothing waits for it before the memory is freed
   free_cuda(first);
   free_cuda(second);
 }
@@ -250,6 +252,15 @@ TEST_CASE("an embedding's adjoint on CUDA is right and the same on every run, fo
   CHECK(of_runs[0] == of_runs[1]);
 }
 
+TEST_CASE("element-wise kernels on CUDA reach every element of a long array", "[cuda][elementwise]") {
+  std::mt19937 rng(7);
+  auto expected = random_values<float>(rng, 70000);
+  const DeviceArray<float> x(Device::cuda, expected), y(Device::cuda, unwritten<float>(70000));
+  unary(Unary::square, x.array(), y.array());
+  for (float& v : expected) v *= v;
+  CHECK(y.host() == expected);
+}
+
 TEST_CASE("arg-max and confusion on CUDA agree with plain loops", "[cuda][orders][predictions]") {
   for (const std::uint64_t seed : {0, 9}) {
     simt::set_seed(seed);
@@ -279,6 +290,7 @@ TEST_CASE("the gradient norm and clip factor on CUDA agree with plain loops", "[
   CHECK(check_norm<float>(Device::cuda, sizes) == norm);
   check_norm<double>(Device::cuda, optimiser_sizes());
   check_norm<float>(Device::cuda, {});
+  check_norm<float>(Device::cuda, std::vector<std::int64_t>(170, 3));
   check_clip_factor(Device::cuda);
 }
 

@@ -31,6 +31,7 @@ void report(const OutOfBounds& fault, std::uintptr_t index, const void* place) {
   if (simt::watching == nullptr || !simt::checking) return;
   simt::watching = nullptr;
   simt::machine().break_off(
+      simt::Check::bounds,
       "out of bounds: index " + number(*fault.index, index) + " of an array of type " + fault.array->text,
       place);
 }

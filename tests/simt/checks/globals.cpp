@@ -1,8 +1,6 @@
 // Gives the variables of the device a shadow, and refuses host addresses of them.
 #include "checks/globals.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <cstring>
 #include <mutex>
@@ -21,9 +19,8 @@ Arena make_arena() {
   arena.base = variables.front().begin / 8 * 8;
   for (const Global& variable : variables)
     arena.bytes = std::max(arena.bytes, std::size_t(variable.end - arena.base));
-  void* cells = ::mmap(nullptr, (arena.bytes / 4 + 2) * sizeof(Cell), PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (cells == MAP_FAILED) throw std::bad_alloc();
+  void* const cells = reserve_memory((arena.bytes / 4 + 2) * sizeof(Cell));
+  if (cells == nullptr) throw std::bad_alloc();
   arena.cells = static_cast<Cell*>(cells);
   for (const Global& variable : variables)
     for (std::uintptr_t at = variable.begin; at < variable.end; ++at) {
@@ -87,7 +84,7 @@ void require_exposed(const void* parameters, std::size_t bytes) {
     const Global* const variable = device_variable_at(value);
     if (variable == nullptr || is_exposed(*variable)) continue;
     throw Violation(
-        {}, {}, {},
+        Check::bounds,
         "a kernel's parameter is the host's address of `" + name_of(*variable) +
             "`, host memory that the device cannot reach: pass what cudaGetSymbolAddress returns");
   }

@@ -38,6 +38,7 @@ struct Program {
   std::vector<Range> bounded;       // code before kernels with launch bounds, see launch_bound
   std::vector<Variable> variables;  // by offset
   std::vector<Range> guards;        // offsets in thread-local memory
+  std::vector<Range> red_zones;     // likewise
   std::vector<Global> globals;      // by address
 };
 
@@ -75,11 +76,16 @@ bool inside(const std::vector<Range>& ranges, std::uintptr_t at) {
 }
 
 // Takes thread-local variables of functions (`_ZZ`), which a kernel uses only if they are __shared__, and
-// those of the device. The emulator's own variables are neither.
+// those of the device. The emulator's own variables are neither. A red zone is beside each.
 void read_symbol(const ElfW(Sym) & symbol, const std::string& name, Program& program) {
   const auto type = symbol.st_info & 0xf;
-  if (type == STT_TLS && name.starts_with("_ZZ") && !name.starts_with("_ZZN4simt"))
-    program.variables.push_back({symbol.st_value, symbol.st_value + symbol.st_size, name});
+  if (type == STT_TLS && name.starts_with("_ZZ") && !name.starts_with("_ZZN4simt")) {
+    const std::uintptr_t end = symbol.st_value + symbol.st_size;
+    if (name.find("simt_red_zone_") != std::string::npos)
+      program.red_zones.push_back({symbol.st_value, end});
+    else
+      program.variables.push_back({symbol.st_value, end, name});
+  }
   if (type == STT_TLS && name.starts_with("_ZGV") && !name.starts_with("_ZGVZN4simt"))
     program.guards.push_back({symbol.st_value, symbol.st_value + symbol.st_size});
   const std::uintptr_t at = program.bias + symbol.st_value;
@@ -172,6 +178,8 @@ bool in_device_section(std::uintptr_t at) { return inside(program().device_secti
 
 bool is_guard_variable(std::uintptr_t at) { return inside(program().guards, at - thread_local_start()); }
 
+bool is_red_zone(std::uintptr_t at) { return inside(program().red_zones, at - thread_local_start()); }
+
 bool is_constant_data(std::uintptr_t at) { return inside(program().constant, at); }
 
 const std::vector<Global>& device_variables() { return program().globals; }
@@ -181,12 +189,14 @@ std::string name_of(const Global& variable) { return demangled(variable.symbol);
 namespace {
 
 // A variable's symbol holds that of its function: _ZZ6kernelPfE4tile is `tile` of _Z6kernelPf.
+bool declares(const std::string& kernel_symbol, const Variable& variable) {
+  return kernel_symbol.starts_with("_Z") && variable.symbol.starts_with("_Z" + kernel_symbol.substr(1) + "E");
+}
+
 std::size_t static_shared_bytes(const std::string& kernel_symbol) {
-  if (!kernel_symbol.starts_with("_Z")) return 0;
   std::size_t bytes = 0;
-  const std::string start = "_Z" + kernel_symbol.substr(1) + "E";
   for (const Variable& variable : program().variables)
-    if (variable.symbol.starts_with(start)) bytes += variable.end - variable.begin;
+    if (declares(kernel_symbol, variable)) bytes += variable.end - variable.begin;
   return bytes;
 }
 
@@ -226,6 +236,24 @@ StaticShared static_shared_at(std::uintptr_t at) {
   --next;
   if (offset >= next->end) return {};
   return {start + next->begin, start + next->end, demangled(next->symbol)};
+}
+
+StaticShared static_shared_near(std::uintptr_t at, const void* kernel,
+                                const std::vector<StaticShared>& used) {
+  const std::string symbol = kernel_symbol(kernel);
+  const std::uintptr_t start = thread_local_start();
+  const Variable* nearest = nullptr;
+  std::uintptr_t least = 0;
+  for (const Variable& v : program().variables) {
+    const std::uintptr_t begin = start + v.begin, end = start + v.end;
+    const bool known = declares(symbol, v) || std::any_of(used.begin(), used.end(), [begin](const auto& u) {
+                         return u.begin == begin;
+                       });
+    const std::uintptr_t distance = (at >= end ? at - end : 4 * (begin - at)) * (known ? 1 : 4);
+    if (nearest == nullptr || distance < least) nearest = &v, least = distance;
+  }
+  if (nearest == nullptr) return {};
+  return {start + nearest->begin, start + nearest->end, demangled(nearest->symbol)};
 }
 
 std::uint32_t short_place(const void* place) {

@@ -168,8 +168,8 @@ void Watch::note_update(Cell& cell, unsigned mask) {
 }
 
 void Watch::read_cell(Cell& cell, unsigned mask, const Now& a) {
-  if ((cell.defined() & mask) != mask && !may_have_padding_ && is_wanted("init"))
-    fail(a, "reads memory that was never written");
+  if ((cell.defined() & mask) != mask && !may_have_padding_ && is_wanted(Check::init))
+    fail(a, Check::init, "reads memory that was never written");
   if ((cell.write.bytes() & mask) != 0 &&
       (cell.write.is_atomic() ||
        (!is_earlier(cell.write, cell.write_block) && !is_mine(cell.write, cell.write_block))))
@@ -204,8 +204,8 @@ void Watch::check_cell(Cell& cell, unsigned mask, Now& a) {
   }
   if ((cell.live() & mask) != mask) fail_bounds(a);
   if (is_read(a.kind)) return read_cell(cell, mask, a);
-  if (is_update(a.kind) && (cell.defined() & mask) != mask && is_wanted("init"))
-    fail(a, "updates memory that was never written");
+  if (is_update(a.kind) && (cell.defined() & mask) != mask && is_wanted(Check::init))
+    fail(a, Check::init, "updates memory that was never written");
   write_cell(cell, mask, a);
 }
 

@@ -119,11 +119,10 @@ void require_ordered(const void* pointer, std::size_t bytes, const char* call, b
       for (const OtherUse& each : others->updates) written = written || races(each.use);
       for (const OtherUse& each : others->readers) read = read || races(each.use);
     }
-    if ((!written && !(writes && read)) || !is_wanted("race")) return true;
-    throw Violation({}, {}, {},
-                    std::string(call) + ": data race: byte " + std::to_string(first) + " of " +
-                        std::to_string(bytes) + (written ? " was written" : " was read") +
-                        " by work on another stream and nothing orders the two");
+    if ((!written && !(writes && read)) || !is_wanted(Check::race)) return true;
+    throw Violation(Check::race, std::string(call) + ": data race: byte " + std::to_string(first) + " of " +
+                                     std::to_string(bytes) + (written ? " was written" : " was read") +
+                                     " by work on another stream and nothing orders the two");
   });
 }
 
@@ -170,8 +169,8 @@ void require_defined(const void* pointer, std::size_t bytes, const char* call, c
   if (!checking) return;
   bool missing = false;
   const std::size_t first = shadow_first_undefined(pointer, bytes, &missing);
-  if (first == bytes || (!missing && (is_padding(pointer, bytes) || !is_wanted("init")))) return;
-  throw Violation({}, {}, {},
+  if (first == bytes || (!missing && (is_padding(pointer, bytes) || !is_wanted(Check::init)))) return;
+  throw Violation(missing ? Check::bounds : Check::init,
                   std::string(call) + ": byte " + std::to_string(first) + " of " + std::to_string(bytes) +
                       " of " + argument + (missing ? " is out of bounds" : " was never written"));
 }

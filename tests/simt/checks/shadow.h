@@ -89,6 +89,11 @@ struct Arena {
   bool holds(std::uintptr_t at) const { return at - base < bytes; }
   Cell& cell(std::uintptr_t at) const { return cells[(at - base) / 4]; }
 };
+// Returns address space with zeros, which costs what is touched of it; null if there is not so much.
+void* reserve_memory(std::size_t bytes, bool open = true);
+// Returns closed address space of the first of these sizes that there is, with a shadow; an empty arena if
+// there is none.
+Arena reserve_arena(std::initializer_list<std::size_t> sizes);
 // Returns the arena, which the first call reserves.
 const Arena& arena();
 

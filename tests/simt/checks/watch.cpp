@@ -26,6 +26,7 @@ void Watch::start_launch(const Grid& grid) {
   stack_bytes_ = parameter_bytes_ = grid_barrier_ = 0;
   may_have_padding_ = false;
   fences_.start_launch();
+  start_reach();
   doubtful_.bytes = stored_.bytes = 0;
   if (ordered_ == launch_) forget_others();
   warp_count_ = (std::size_t(grid.block.x) * grid.block.y * grid.block.z + 31) / 32;
@@ -126,8 +127,9 @@ void Watch::sync_lanes(int warp, unsigned lanes, bool whole) {
 
 void Watch::check_range(Cell* cells, std::uintptr_t offset, Now& a) {
   if (a.bytes <= 16 && std::has_single_bit(a.bytes) && a.at % a.bytes != 0)
-    fail(a, "misaligned access: " + std::to_string(a.bytes) +
-                " bytes need an address that is a multiple of as many");
+    fail(a, Check::bounds,
+         "misaligned access: " + std::to_string(a.bytes) +
+             " bytes need an address that is a multiple of as many");
   Cell* cell = cells + offset / 4;
   if (a.bytes == 4 && offset % 4 == 0) return check_cell(*cell, 15, a);
   for (; a.done < a.bytes; ++cell) {
@@ -145,7 +147,7 @@ void Watch::look_at_stored() {
   unsigned char pattern[16];
   std::memset(pattern, 0xfe, sizeof pattern);
   if (a.bytes <= sizeof pattern && std::memcmp(reinterpret_cast<const void*>(a.at), pattern, a.bytes) == 0)
-    fail(a, "stores a local variable that was never set");
+    fail(a, Check::init, "stores a local variable that was never set");
 }
 
 void Watch::note_pace(const Now& a) {
@@ -172,8 +174,9 @@ void Watch::access(std::uintptr_t at, std::size_t bytes, AccessKind kind, const 
   note_pace(a);
   if (!checking) return count_only(a);
   if (kind == AccessKind::float_update && !float_atomics_allowed())
-    fail(a, "a floating-point atomic: its result depends on the order of arrival");
+    fail(a, Check::api, "a floating-point atomic: its result depends on the order of arrival");
   if (device_.holds(at)) {
+    if (!is_reached(at)) check_reached(a);
     check_range(device_.cells, at - device_.base, a);
     profiler_.global(thread_, at, bytes, !is_read(kind), place);
   } else if (at - shared_ < shared_bytes_) {
@@ -184,6 +187,7 @@ void Watch::access(std::uintptr_t at, std::size_t bytes, AccessKind kind, const 
   } else {
     access_elsewhere(a);
   }
+  if (bytes >= sizeof(void*) && (is_read(kind) || is_update(kind))) reach_loaded(at, bytes);
 }
 
 void Watch::count_only(const Now& a) {
@@ -220,8 +224,9 @@ Cell* Watch::static_cells(const Now& a) {
   statics_.push_back(variable);
   if (static_bytes_ + shared_bytes_ > std::size_t(shared_default) &&
       static_bytes_ > std::size_t(shared_default))
-    fail(a, "uses " + std::to_string(static_bytes_) + " bytes of static shared memory, at most " +
-                std::to_string(shared_default) + " exist");
+    fail(a, Check::api,
+         "uses " + std::to_string(static_bytes_) + " bytes of static shared memory, at most " +
+             std::to_string(shared_default) + " exist");
   return cell;
 }
 
@@ -252,9 +257,19 @@ bool Watch::access_other_arena(Now& a) {
   return true;
 }
 
+namespace {
+
+bool is_near(std::uintptr_t at, const StaticShared& variable) {
+  constexpr std::uintptr_t near = 65536;
+  return variable.begin != variable.end &&
+         at - (variable.begin - near) < variable.end - variable.begin + 2 * near;
+}
+
+}  // namespace
+
 void Watch::access_elsewhere(Now& a) {
   if (is_index_variable(a.at)) {
-    if (!is_read(a.kind)) fail(a, "writes an index variable");
+    if (!is_read(a.kind)) fail(a, Check::bounds, "writes an index variable");
     return;
   }
   if (a.at - tls_ < tls_bytes_) {
@@ -266,11 +281,11 @@ void Watch::access_elsewhere(Now& a) {
   }
   if (is_read(a.kind) && (a.at - parameters_ < parameter_bytes_ || is_constant_data(a.at))) return;
   if (is_guard_variable(a.at) || access_other_arena(a)) return;
-  constexpr std::uintptr_t near = 65536;
-  if (shared_bytes_ > 0 && a.at - (shared_ - near) < shared_bytes_ + 2 * near) fail_bounds(a);
+  if (shared_bytes_ > 0 && is_near(a.at, {shared_, shared_ + shared_bytes_, {}})) fail_bounds(a);
+  if (is_red_zone(a.at)) fail_bounds(a);
   for (const StaticShared& used : statics_)
-    if (a.at - (used.begin - near) < used.end - used.begin + 2 * near) fail_bounds(a);
-  fail(a, a.at < 4096 ? "null pointer" : "host memory touched by a kernel");
+    if (is_near(a.at, used)) fail_bounds(a);
+  fail(a, Check::bounds, a.at < 4096 ? "null pointer" : "host memory touched by a kernel");
 }
 
 namespace {
@@ -295,15 +310,7 @@ std::string describe_thread(int thread) {
 
 }  // namespace
 
-const StaticShared* Watch::nearest_shared(std::uintptr_t at) const {
-  const StaticShared* nearest = nullptr;
-  const auto distance = [at](const StaticShared& v) { return at < v.begin ? v.begin - at : at - v.end; };
-  for (const StaticShared& used : statics_)
-    if (nearest == nullptr || distance(used) < distance(*nearest)) nearest = &used;
-  return nearest;
-}
-
-void Watch::fail(const Now& a, const std::string& text) const {
+void Watch::fail(const Now& a, Check check, const std::string& text) const {
   std::string where = text + ": " + (is_read(a.kind) ? "reads " : "writes ") + std::to_string(a.bytes) +
                       " bytes at " + hex(a.at);
   if (const auto at = std::ptrdiff_t(a.at - shared_);
@@ -317,24 +324,25 @@ void Watch::fail(const Now& a, const std::string& text) const {
     where += ", " + describe_device_address(reinterpret_cast<const void*>(a.at));
   else if (const StaticShared v = static_shared_at(a.at); v.begin != v.end)
     where += describe_byte(a.at, v.begin, v.end, v.name);
-  else if (const StaticShared* near = nearest_shared(a.at); near != nullptr && text == "out of bounds")
-    where += describe_byte(a.at, near->begin, near->end, near->name);
+  else if (const StaticShared near = static_shared_near(a.at, machine().grid()->kernel, statics_);
+           text == "out of bounds" && is_near(a.at, near))
+    where += describe_byte(a.at, near.begin, near.end, near.name);
   else if (const Global* global = device_variable_near(a.at); global != nullptr)
     where += describe_byte(a.at, global->begin, global->end, name_of(*global));
-  machine().break_off(where, a.place);
+  machine().break_off(check, where, a.place);
 }
 
-void Watch::fail_bounds(const Now& a) const { fail(a, "out of bounds"); }
+void Watch::fail_bounds(const Now& a) const { fail(a, Check::bounds, "out of bounds"); }
 
 void Watch::fail_race(const Now& a, const OtherUse& other, const char* did) const {
-  if (!is_wanted("race")) return;
+  if (!is_wanted(Check::race)) return;
   std::string who = "thread " + describe_thread(other.use.thread());
   if (other.use.time() < launch_)
     who = "work on another stream, or the host,";
   else if (other.block != number_)
     who += " of another block";
   const std::string at = other.place == 0 ? "" : " at " + describe_place(other.place);
-  fail(a, "data race: " + who + " " + did + " it" + at + " and nothing orders the two");
+  fail(a, Check::race, "data race: " + who + " " + did + " it" + at + " and nothing orders the two");
 }
 
 }  // namespace simt

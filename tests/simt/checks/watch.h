@@ -136,15 +136,20 @@ class Watch {
   bool met(Use use) const;
   Fences::Actor actor() const;
   void access_elsewhere(Now& a);
+  // Knows the allocations to which the kernel has a pointer: in its parameters, or loaded since the launch.
+  void start_reach();
+  bool is_reached(std::uintptr_t at) const;
+  void reach(std::uintptr_t word);
+  void reach_loaded(std::uintptr_t from, std::size_t bytes);
+  void check_reached(const Now& a);
   bool is_written(std::uintptr_t at) const;
   bool access_other_arena(Now& a);
-  const StaticShared* nearest_shared(std::uintptr_t at) const;
   void note_pace(const Now& a);
   void count_only(const Now& a);
   bool is_index_variable(std::uintptr_t at) const;
   Cell* static_cells(const Now& a);
 
-  [[noreturn]] void fail(const Now& a, const std::string& text) const;
+  [[noreturn]] void fail(const Now& a, Check check, const std::string& text) const;
   [[noreturn]] void fail_bounds(const Now& a) const;
   // Returns if simt-run left out races.
   void fail_race(const Now& a, const OtherUse& other, const char* did) const;
@@ -155,6 +160,9 @@ class Watch {
   std::uint32_t number_ = 0;  // of the block
   Fences fences_;
   Doubt doubtful_;
+  std::vector<std::uint32_t> reached_;  // by GiB of device memory, the number of the launch
+  std::uint32_t reached_in_ = 0;
+  bool has_reached_parameters_ = false;
   Arena device_;
   int thread_ = 0;
   std::uintptr_t stack_ = 0, shared_ = 0, parameters_ = 0;
@@ -224,6 +232,11 @@ std::vector<std::string> lines_at(std::uint32_t place);
 
 // Returns the variable that holds the address; empty if there is none.
 StaticShared static_shared_at(std::uintptr_t at);
+// Returns the variable that an address outside of all was most likely computed from: the nearest, above all
+// behind the end of one that the kernel declares or whose begin is in `used`.
+StaticShared static_shared_near(std::uintptr_t at, const void* kernel, const std::vector<StaticShared>& used);
+// Returns whether the address is in what lies between two of them.
+bool is_red_zone(std::uintptr_t at);
 // Returns the program's thread-local memory that belongs to the calling thread.
 void own_thread_local(std::uintptr_t* begin, std::size_t* bytes);
 // Returns whether the address is in the flag of a variable whose initialisation runs once.

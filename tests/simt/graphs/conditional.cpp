@@ -27,12 +27,12 @@ void reserve(Program& program, order::Clock& behind) {
 // Returns the condition's value. The kernel that set it has to come before.
 unsigned value_of(const Condition& condition) {
   if (!condition.set && !condition.has_initial)
-    throw Violation({}, {}, {},
+    throw Violation(Check::api,
                     "conditional node: no kernel of this launch has set the condition, and its handle has no "
                     "default (cudaGraphCondAssignDefault)");
   if (condition.set && !order::is_ordered(condition.time))
     throw Violation(
-        {}, {}, {},
+        Check::race,
         "conditional node: data race: cudaGraphSetConditional set its condition and nothing orders the two");
   return condition.value;
 }
@@ -81,9 +81,8 @@ void run_conditional(Node& node, const NodeStamp& stamp) {
     if (node.branches == cudaGraphCondTypeIf) return run_body(node, value != 0 ? 0 : 1, before, 0);
     if (value == 0) return;
     if (round == most_repeats / 256)
-      throw Violation({}, {}, {},
-                      "conditional node: a while loop ran " + std::to_string(round) +
-                          " times, and its condition is not 0");
+      throw Violation(Check::api, "conditional node: a while loop ran " + std::to_string(round) +
+                                      " times, and its condition is not 0");
     run_body(node, 0, before, round);
   }
 }
@@ -119,7 +118,7 @@ cudaError_t cudaGraphConditionalHandleCreate(cudaGraphConditionalHandle* handle,
 
 void cudaGraphSetConditional(cudaGraphConditionalHandle handle, unsigned value) {
   const Unwatched emulator;
-  if (!machine().running()) throw Violation({}, {}, {}, "cudaGraphSetConditional: only kernels may call it");
+  if (!machine().running()) throw Violation(Check::api, "cudaGraphSetConditional: only kernels may call it");
   if (!is_condition(handle)) device_violation("cudaGraphSetConditional: ", int(handle), " is no handle");
   auto& condition = *reinterpret_cast<Condition*>(handle);
   condition.set = true;

@@ -124,7 +124,7 @@ bool wait_for(ncclComm& comm, std::vector<MPI_Request>& requests, const std::str
     const std::uint64_t now = comm.board != nullptr ? comm.board->state() : 0;
     if (now == 0 || now != state) state = now, since = Clock::now();
     if (state != 0 && Clock::now() - since > patience)
-      throw Violation({}, {}, {}, "deadlock: all ranks wait for each other: " + comm.board->all());
+      throw Violation(Check::sync, "deadlock: all ranks wait for each other: " + comm.board->all());
   }
 }
 

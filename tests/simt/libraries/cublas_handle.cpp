@@ -26,7 +26,8 @@ std::string name_of(const ApiCall& call) {
 
 cublasStatus_t status_of(cublasStatus_t status, const std::string& why, const ApiCall& call) {
   if (status != CUBLAS_STATUS_SUCCESS)
-    report_use("api", name_of(call) + ": " + cublasGetStatusName(status) + (why.empty() ? "" : ": " + why));
+    report_use(Check::api,
+               name_of(call) + ": " + cublasGetStatusName(status) + (why.empty() ? "" : ": " + why));
   return status;
 }
 
@@ -41,10 +42,10 @@ void require_scalar(cublasHandle_t handle, const void* at, const char* call, con
   const bool device = handle->pointers == CUBLAS_POINTER_MODE_DEVICE;
   if (is_inside(at, 1, MemoryKind::device) == device || (device && is_inside(at, 1, MemoryKind::pinned)))
     return;
-  throw Violation({}, {}, {},
-                  std::string(call) + ": " + argument + (device ? " is in host" : " is in device") +
-                      " memory, but the handle's pointer mode is that of the " +
-                      (device ? "device" : "host"));
+  throw Violation(Check::api, std::string(call) + ": " + argument +
+                                  (device ? " is in host" : " is in device") +
+                                  " memory, but the handle's pointer mode is that of the " +
+                                  (device ? "device" : "host"));
 }
 
 double scalar(cublasPointerMode_t mode, const void* at, cudaDataType type, const char* call,
@@ -80,7 +81,7 @@ bool share(const Matrix& x, const Matrix& y) {
 
 void require_apart(const Matrix& result, const Matrix& operand, const char* call, const char* argument) {
   if (!share(result, operand)) return;
-  throw Violation({}, {}, {},
+  throw Violation(Check::api,
                   std::string(call) + ": the result overlaps " + argument + ", which the call still reads");
 }
 

@@ -35,7 +35,7 @@ std::map<cufftHandle, Plan>& plans() {
 
 cufftResult status_of(cufftResult status, const char* call, const char* why) {
   if (status != CUFFT_SUCCESS)
-    report_use("api", std::string(call) + ": status " + std::to_string(int(status)) + ": " + why);
+    report_use(Check::api, std::string(call) + ": status " + std::to_string(int(status)) + ": " + why);
   return status;
 }
 

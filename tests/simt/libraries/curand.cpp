@@ -24,7 +24,7 @@ std::set<curandGenerator_t>& generators() {
 
 curandStatus_t status_of(curandStatus_t status, const char* call, const char* why) {
   if (status != CURAND_STATUS_SUCCESS)
-    report_use("api", std::string(call) + ": status " + std::to_string(int(status)) + ": " + why);
+    report_use(Check::api, std::string(call) + ": status " + std::to_string(int(status)) + ": " + why);
   return status;
 }
 

@@ -22,7 +22,7 @@ std::set<cusolverDnHandle_t>& handles() {
 
 cusolverStatus_t status_of(cusolverStatus_t status, const char* call, const char* why) {
   if (status != CUSOLVER_STATUS_SUCCESS)
-    report_use("api", std::string(call) + ": status " + std::to_string(int(status)) + ": " + why);
+    report_use(Check::api, std::string(call) + ": status " + std::to_string(int(status)) + ": " + why);
   return status;
 }
 

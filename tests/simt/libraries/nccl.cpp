@@ -42,10 +42,10 @@ bool agree(const Call& call) {
   const std::vector<char> all = gather(*call.comm, own, sizeof own, call.text());
   for (std::size_t at = 0; at < all.size(); at += sizeof own)
     if (std::memcmp(all.data() + at, own, sizeof own) != 0)
-      throw Violation({}, {}, {},
-                      std::string(call.name()) + ": call " + std::to_string(call.number) + " of " +
-                          std::to_string(call.count) + " elements meets another call, size or type of rank " +
-                          std::to_string(at / sizeof own));
+      throw Violation(Check::api, std::string(call.name()) + ": call " + std::to_string(call.number) +
+                                      " of " + std::to_string(call.count) +
+                                      " elements meets another call, size or type of rank " +
+                                      std::to_string(at / sizeof own));
   return !all.empty();
 }
 
@@ -132,7 +132,7 @@ thread_local Group group;
 
 ncclResult_t status_of(ncclResult_t status, const std::string& why, const Call& call) {
   if (status != ncclSuccess)
-    report_use("api", std::string(call.name()) + ": " + ncclGetErrorString(status) + ": " + why);
+    report_use(Check::api, std::string(call.name()) + ": " + ncclGetErrorString(status) + ": " + why);
   return status;
 }
 

@@ -1,8 +1,10 @@
 // Barriers of a block and of a grid, and the judgement of threads that have returned before one.
 #include <cstring>
+#include <numeric>
 
 #include "checks/sources.h"
 #include "machine/block.h"
+#include "machine/choices.h"
 
 namespace simt {
 
@@ -33,8 +35,9 @@ void Machine::check_same_barrier(const Thread& self, const Thread& other) const 
   const auto describe_wait = [&](const Thread& t) {
     return same_line ? describe_calls(t.calls) : describe(t.where);
   };
-  fail(current_, "barrier divergence: the thread waits at " + describe_wait(self) + " and thread " +
-                     std::to_string(block_->waiting_example) + " of the block at " + describe_wait(other));
+  fail(current_, Check::sync,
+       "barrier divergence: the thread waits at " + describe_wait(self) + " and thread " +
+           std::to_string(block_->waiting_example) + " of the block at " + describe_wait(other));
 }
 
 // Lets all threads continue that have not returned.
@@ -58,7 +61,9 @@ void Machine::complete_barrier() {
 // Makes every thread ready that has not returned, in random order.
 void Machine::wake_block() {
   Block& b = *block_;
-  if (seed_ != 0)
+  if (seed_ != 0 && !is_drawn())
+    std::iota(order_.begin(), order_.end(), std::uint16_t(0));
+  else if (seed_ != 0)
     for (std::uint32_t i = std::uint32_t(size_); i > 1; --i)
       std::swap(order_[i - 1], order_[random_.below(i)]);
   for (const int index : order_)
@@ -72,14 +77,14 @@ void Machine::check_returned(const std::string& text) const {
   const Thread& waiting = thread(b.waiting_example);
   if (thread(b.returned_example).left) return;
   if (may_return_before(grid_->kernel, waiting.where, waiting.calls)) return;
-  fail(b.returned_example, text + waiting_report());
+  fail(b.returned_example, Check::sync, text + waiting_report());
 }
 
 // One thread of each block comes here.
 void Machine::grid_barrier(Where where) {
   const Unwatched emulator;
   if (!grid_->cooperative)
-    fail(current_,
+    fail(current_, Check::sync,
          "a barrier of the grid at " + describe(where) + " needs a launch by cudaLaunchCooperativeKernel");
   Thread& self = thread(current_);
   self.state = State::in_grid_barrier;
@@ -111,12 +116,11 @@ void Machine::refuse_grid_barrier() {
   int index = 0;
   while (index + 1 < size_ && thread(index).state != State::in_grid_barrier) ++index;
   const Where where = thread(index).where;
-  error_ = std::make_exception_ptr(Fault{block_->index, thread(index).index,
+  error_ = std::make_exception_ptr(Fault{block_->index, thread(index).index, Check::sync,
                                          "deadlock: the thread waits for the grid at " + describe(where) +
                                              ", where " + std::to_string(at_grid_barrier_) + " of " +
                                              std::to_string(blocks_) + " blocks have come, and " +
-                                             std::to_string(ended_) + " have ended",
-                                         nullptr});
+                                             std::to_string(ended_) + " have ended"});
   abandon();
 }
 

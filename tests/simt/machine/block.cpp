@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "checks/sources.h"
+#include "machine/choices.h"
 #include "machine/watchdog.h"
 
 namespace simt {
@@ -26,7 +27,8 @@ void ReadyQueue::push_behind(int thread) {
 
 int ReadyQueue::pop(Random& random) {
   const unsigned last = (head_ + --count_) % capacity;
-  if (order_ == Order::first) return slots_[std::exchange(head_, (head_ + 1) % capacity)];
+  if (order_ == Order::first || (order_ == Order::any && !is_drawn()))
+    return slots_[std::exchange(head_, (head_ + 1) % capacity)];
   if (order_ == Order::any) std::swap(slots_[last], slots_[(head_ + random.below(count_ + 1)) % capacity]);
   return slots_[last];
 }
@@ -94,7 +96,7 @@ void Machine::run_thread(int index) {
 void Machine::finish_thread(int index) {
   Thread& t = thread(index);
   watch_.settle();
-  if (!active_->intact()) fail(index, "the thread needs more stack than the emulator has");
+  if (!active_->intact()) fail(index, Check::api, "the thread needs more stack than the emulator has");
   t.state = State::returned;
   note_change();
   Block& b = *block_;
@@ -122,7 +124,7 @@ int Machine::next_or_finish() {
     return -1;
   }
   try {
-    fail(current_, "deadlock: the thread returned and no other can go on, " + waiting_report());
+    fail(current_, Check::sync, "deadlock: the thread returned and no other can go on, " + waiting_report());
   } catch (...) {
     error_ = std::current_exception();
   }
@@ -134,10 +136,11 @@ void Machine::suspend() {
   const int self = current_;
   Block* const own = block_;
   watch_.settle();
-  if (active_->is_nearly_full()) break_off("the thread needs more stack than the emulator has", nullptr);
+  if (active_->is_nearly_full())
+    break_off(Check::api, "the thread needs more stack than the emulator has", nullptr);
   if (own->ready.empty() && !parks_) {
     if (!at_grid_barrier())
-      break_off("deadlock: no thread of the block can go on, " + waiting_report(), nullptr);
+      break_off(Check::sync, "deadlock: no thread of the block can go on, " + waiting_report(), nullptr);
     parks_ = true;
   }
   if (parks_) {
@@ -173,7 +176,7 @@ void Machine::note_atomic(const void* address, std::size_t bytes, AtomicKind kin
   if (!running()) return;
   if (!watched) {
     if (kind == AtomicKind::float_update && !float_atomics_allowed())
-      fail(current_, "a floating-point atomic");
+      fail(current_, Check::api, "a floating-point atomic");
   } else {
     const Unwatched emulator;
     if (watch_.wanted())
@@ -195,13 +198,13 @@ void Machine::fence(Scope scope) {
   watch_.fence(scope);
 }
 
-void Machine::fail(int index, const std::string& text) const {
+void Machine::fail(int index, Check check, const std::string& text) const {
   watching = nullptr;
-  throw Fault{block_->index, thread(index).index, text, nullptr};
+  throw Fault{block_->index, thread(index).index, check, text};
 }
 
-void Machine::break_off(const std::string& text, const void* place) {
-  error_ = std::make_exception_ptr(Fault{block_->index, thread(current_).index, text, place});
+void Machine::break_off(Check check, const std::string& text, const void* place) {
+  error_ = std::make_exception_ptr(Fault{block_->index, thread(current_).index, check, text, place});
   for (;;) switch_to(host_);
 }
 

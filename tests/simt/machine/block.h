@@ -83,6 +83,7 @@ struct Warp {
 // demangled.
 struct Fault {
   uint3 block, thread;
+  Check check;
   std::string text;
   const void* place = nullptr;  // address in the code, if known
 };
@@ -128,9 +129,9 @@ class Machine {
   void note_change() {
     changes_.store(changes_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
-  [[noreturn]] void fail(int thread, const std::string& text) const;
+  [[noreturn]] void fail(int thread, Check check, const std::string& text) const;
   // Fails inside a load or store, which no exception can pass through: the thread ends where it stands.
-  [[noreturn]] void break_off(const std::string& text, const void* place);
+  [[noreturn]] void break_off(Check check, const std::string& text, const void* place);
   // `caller` is the frame of the function that calls the kernel.
   void enter(const void* parameters, std::size_t bytes, const void* caller);
   void note_atomic(const void* address, std::size_t bytes, AtomicKind kind, Scope scope, const void* place);

@@ -23,13 +23,13 @@ extern "C" {
   const std::string text =
       "assertion `" + std::string(expression) + "` failed at " + describe({.file = file, .line = int(line)});
   if (!machine().running()) end_program(text.c_str());
-  machine().break_off(text, nullptr);
+  machine().break_off(Check::api, text, nullptr);
 }
 
 [[noreturn]] void __stack_chk_fail() {
   if (!machine().running()) end_program("*** stack smashing detected ***");
   watching = nullptr;
-  machine().break_off("out of bounds: a local array of the thread was written past its end",
+  machine().break_off(Check::bounds, "out of bounds: a local array of the thread was written past its end",
                       __builtin_return_address(0));
 }
 

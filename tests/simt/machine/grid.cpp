@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "machine/block.h"
+#include "machine/choices.h"
 #include "machine/watchdog.h"
 #include "runtime/runtime.h"
 
@@ -25,7 +26,7 @@ Machine& machine() {
 }
 
 void Machine::run(const Grid& grid) {
-  if (running()) fail(current_, "a kernel was launched from inside a kernel");
+  if (running()) fail(current_, Check::api, "a kernel was launched from inside a kernel");
   prepare(grid);
   const Guarded guarded(*this);
   while (ended_ < blocks_) {
@@ -72,7 +73,7 @@ void Machine::prepare(const Grid& grid) {
   // Block i * step + offset visits all blocks if step and the number of blocks have no common factor.
   step_ = 1;
   offset_ = 0;
-  if (seed_ != 0 && blocks_ > 1) {
+  if (seed_ != 0 && blocks_ > 1 && is_drawn()) {
     offset_ = random_.next() % blocks_;
     do step_ = 1 + random_.next() % blocks_;
     while (std::gcd(step_, blocks_) != 1);
@@ -154,7 +155,7 @@ void Machine::start_block(std::uint64_t number) {
   b.waiting = 0;
   b.idle = 0;
   b.returned_example = b.waiting_example = -1;
-  b.ready.clear(seed_ == 0 ? ReadyQueue::Order::first : ReadyQueue::Order(random_.below(3)));
+  b.ready.clear(seed_ != 0 && is_drawn() ? ReadyQueue::Order(random_.below(3)) : ReadyQueue::Order::first);
   wake_block();
 }
 
@@ -221,7 +222,7 @@ void Machine::abandon() {
     std::rethrow_exception(std::exchange(error_, nullptr));
   } catch (const Fault& fault) {
     const std::string place = fault.place != nullptr ? " (" + describe_place(fault.place) + ")" : "";
-    throw Violation(kernel_name(kernel), fault.block, fault.thread, fault.text + place);
+    throw Violation(fault.check, kernel_name(kernel), fault.block, fault.thread, fault.text + place);
   }
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "machine/block.h"
+#include "machine/choices.h"
 #include "machine/watchdog.h"
 #include "runtime/runtime.h"
 
@@ -23,7 +24,7 @@ void Machine::preempt() {
   compare_atomic();
   const bool forced = ++preempt_ % 64 == 0;
   wait_in_vain(1);
-  if (parks_ || (!block_->ready.empty() && (forced || (seed_ != 0 && random_.below(4) == 0)))) {
+  if (parks_ || (!block_->ready.empty() && (forced || (seed_ != 0 && is_drawn() && random_.below(4) == 0)))) {
     block_->ready.push_behind(current_);
     suspend();
   }
@@ -69,12 +70,13 @@ void Machine::report_hang() {
             " blocks have not begun, because only " + std::to_string(most_resident_) +
             " fit on the device at once";
   if (!parked_.empty()) text += "; " + std::to_string(parked_.size()) + " other blocks wait as well";
-  break_off(text, watch_.latest_place());
+  break_off(Check::sync, text, watch_.latest_place());
 }
 
 void Machine::stop_hang() {
   watching = nullptr;
-  break_off("hang: the thread runs without an end; since its latest access, nothing has changed for " +
+  break_off(Check::sync,
+            "hang: the thread runs without an end; since its latest access, nothing has changed for " +
                 std::to_string(int(patience())) + " seconds (SIMT_TIMEOUT)",
             watch_.latest_place());
 }

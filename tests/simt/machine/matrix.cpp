@@ -74,7 +74,7 @@ void Machine::finish_matrix(int warp, unsigned present) {
   Thread* const first = &thread(warp * lanes);
   const Thread& one = first[std::countr_zero(present)];
   const auto refuse = [&](const std::string& text) {
-    fail(int(&one - block_->threads.data()),
+    fail(int(&one - block_->threads.data()), Check::sync,
          std::string(name_of(one.kind)) + " at " + describe(one.where) + ": " + text);
   };
   if (present != ~0u)

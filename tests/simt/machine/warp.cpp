@@ -6,6 +6,7 @@
 #include "checks/sources.h"
 
 #include "machine/block.h"
+#include "machine/choices.h"
 
 namespace simt {
 namespace {
@@ -52,10 +53,10 @@ std::uint64_t Machine::collective(Collective kind, unsigned mask, std::uint64_t 
   const int warp = current_ / 32, lane = current_ % 32;
   const auto place = [&] { return std::string(name_of(kind)) + " at " + describe(where); };
   if ((mask >> lane & 1u) == 0)
-    fail(current_,
+    fail(current_, Check::sync,
          place() + ": the mask " + hex(mask) + " does not hold the calling lane " + std::to_string(lane));
   if (width < 1 || width > 32 || (width & (width - 1)) != 0)
-    fail(current_,
+    fail(current_, Check::sync,
          place() + ": the width is " + std::to_string(width) + ", expected a power of two up to 32");
   Thread& self = thread(current_);
   self.state = State::in_collective;
@@ -86,9 +87,9 @@ bool Machine::try_complete(int warp, unsigned mask) {
     if (first < 0) first = thread;
     const Thread& other = this->thread(first);
     if (other.kind != t.kind)
-      fail(thread, std::string("lanes of one mask meet in different collectives: ") + name_of(t.kind) +
-                       " at " + describe(t.where) + ", " + name_of(other.kind) + " at " +
-                       describe(other.where));
+      fail(thread, Check::sync,
+           std::string("lanes of one mask meet in different collectives: ") + name_of(t.kind) + " at " +
+               describe(t.where) + ", " + name_of(other.kind) + " at " + describe(other.where));
     lanes |= 1u << (thread % 32);
   }
   if (lanes != needed) return false;
@@ -105,10 +106,10 @@ void Machine::check_lanes(int warp, unsigned lanes) const {
     const int missing = warp * 32 + __builtin_ctz(rest);
     if (missing >= size_ || thread(missing).left) continue;
     if (may_return_before(grid_->kernel, waiting.where, waiting.calls)) return;
-    fail(warp * 32 + __builtin_ctz(lanes), std::string(name_of(waiting.kind)) + " at " +
-                                               describe(waiting.where) + ": the mask " + hex(waiting.mask) +
-                                               " holds lane " + std::to_string(missing % 32) +
-                                               ", which has returned without coming there");
+    fail(warp * 32 + __builtin_ctz(lanes), Check::sync,
+         std::string(name_of(waiting.kind)) + " at " + describe(waiting.where) + ": the mask " +
+             hex(waiting.mask) + " holds lane " + std::to_string(missing % 32) +
+             ", which has returned without coming there");
   }
 }
 
@@ -133,7 +134,7 @@ void Machine::finish_collective(int warp, unsigned lanes) {
   // Shuffles, votes and matrix functions exchange values, but order nothing else.
   if (kind == Collective::syncwarp)
     watch_.sync_lanes(warp, lanes, (lanes | block_->warps[std::size_t(warp)].returned) == ~0u);
-  const unsigned turn = seed_ == 0 ? 0 : random_.below(32);
+  const unsigned turn = seed_ != 0 && is_drawn() ? random_.below(32) : 0;
   for (unsigned i = 0; i < 32; ++i) {
     const unsigned lane = i ^ turn;
     if ((lanes >> lane & 1u) == 0) continue;
@@ -189,7 +190,7 @@ std::uint64_t Machine::shuffled(int warp, int lane, unsigned lanes) const {
   const Thread& self = first[lane];
   const int source = source_lane(self, lane);
   if ((lanes >> source & 1u) == 0)
-    fail(warp * 32 + lane,
+    fail(warp * 32 + lane, Check::sync,
          std::string(name_of(self.kind)) + " at " + describe(self.where) + ": lane " + std::to_string(lane) +
              " reads lane " + std::to_string(source) +
              ((self.mask >> source & 1u) == 0 ? ", which is not in the mask " + hex(self.mask)

@@ -27,19 +27,21 @@ void report_leaks(int status, void*) {
     });
     constexpr const char* names[] = {"device", "pinned", "managed"};
     for (const auto& [place, leak] : leaks) {
-      report(std::to_string(leak.bytes) + " bytes of " + names[int(kind)] + " memory in " +
-             std::to_string(leak.count) + " allocations, made at " + place + ", were never freed");
+      report(Check::leak, std::to_string(leak.bytes) + " bytes of " + names[int(kind)] + " memory in " +
+                              std::to_string(leak.count) + " allocations, made at " + place +
+                              ", were never freed");
       found = true;
     }
   }
-  if (found && is_listed("leak")) std::_Exit(error_exit_code());
+  if (found && is_listed(Check::leak)) std::_Exit(error_exit_code());
 }
 
 }  // namespace
 
 void watch_leaks() {
   static const bool once = [] {
-    if (is_listed("leak") || (ends_programs() && is_wanted("leak"))) ::on_exit(report_leaks, nullptr);
+    if (is_listed(Check::leak) || (ends_programs() && is_wanted(Check::leak)))
+      ::on_exit(report_leaks, nullptr);
     return true;
   }();
   static_cast<void>(once);

@@ -13,6 +13,13 @@ bool is_allocation(const void* pointer, std::initializer_list<MemoryKind> kinds)
 // Frees in the order of a stream. What uses the block on another stream has to be ordered before.
 void release_behind(void* pointer, const void* place);
 std::size_t free_device_bytes();
+// Returns the device allocation that holds the address or, if none does, the one that a pointer a little
+// before it or behind it belongs to; an empty range if there is none.
+struct Extent {
+  std::uintptr_t begin = 0, end = 0, slack = 0;
+  bool leads_to(std::uintptr_t at) const { return at - (begin - slack) < end - begin + 2 * slack; }
+};
+Extent allocation_near(std::uintptr_t at);
 // Returns whether the host memory at the address was registered for the device.
 bool is_registered(std::uintptr_t at);
 // Allocates, and notes the place of the call.

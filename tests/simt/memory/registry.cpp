@@ -70,8 +70,8 @@ std::string made_at(const void* place) {
   return place == nullptr ? "" : " (made at " + describe_place(place) + ")";
 }
 
-// How far from an allocation an address may be to be explained by it.
-std::size_t reach(std::size_t bytes) { return std::max<std::size_t>(65536, 2 * bytes); }
+// How far from an allocation an address may be to be explained by it: half a gap.
+std::size_t reach(std::size_t bytes) { return std::max<std::size_t>(std::size_t(512) << 20, bytes); }
 
 const char* name_of(MemoryKind kind) {
   constexpr const char* names[] = {" an allocation of ", " pinned memory of ", " managed memory of ",
@@ -185,9 +185,8 @@ bool is_host(const void* pointer, std::size_t bytes) {
 
 void require_device(const void* pointer, std::size_t bytes, const char* call, const char* argument) {
   if (bytes == 0 || is_inside(pointer, bytes, MemoryKind::device)) return;
-  throw Violation({}, {}, {},
-                  std::string(call) + ": " + argument + " needs " + std::to_string(bytes) +
-                      " bytes of device memory, which the pointer does not have");
+  throw Violation(Check::bounds, std::string(call) + ": " + argument + " needs " + std::to_string(bytes) +
+                                     " bytes of device memory, which the pointer does not have");
 }
 
 std::string describe_device_address(const void* pointer) {
@@ -215,6 +214,19 @@ std::string describe_device_address(const void* pointer) {
   if (next != blocks.end() && next->first - at < reach(next->second.bytes))
     return std::to_string(next->first - at) + " bytes before" + size(next);
   return "in no live allocation";
+}
+
+Extent allocation_near(std::uintptr_t at) {
+  const std::lock_guard lock(runtime_mutex());
+  const auto& blocks = registry().blocks;
+  const auto next = blocks.upper_bound(at);
+  const auto extent = [](const auto& block) {
+    return Extent{block.first, block.first + block.second.bytes, reach(0)};
+  };
+  const bool has_before = next != blocks.begin() && std::prev(next)->second.kind == MemoryKind::device;
+  if (has_before && extent(*std::prev(next)).leads_to(at)) return extent(*std::prev(next));
+  const bool has_next = next != blocks.end() && next->second.kind == MemoryKind::device;
+  return has_next && extent(*next).leads_to(at) ? extent(*next) : Extent{};
 }
 
 void mark_undefined(void* pointer, std::size_t bytes, CUstream_st* stream) {

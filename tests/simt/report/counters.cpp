@@ -53,12 +53,14 @@ std::string report(const std::string& kernel, uint3 block, uint3 thread, const s
 
 }  // namespace
 
-Violation::Violation(std::string kernel_name, uint3 block_index, uint3 thread_index, const std::string& text)
+Violation::Violation(Check broken, std::string kernel_name, uint3 block_index, uint3 thread_index,
+                     const std::string& text)
     : std::runtime_error(report(kernel_name, block_index, thread_index, text)),
+      check(broken),
       kernel(std::move(kernel_name)),
       block(block_index),
       thread(thread_index) {
-  end_if_wanted(what());
+  end_if_wanted(check, what());
 }
 
 void set_seed(std::uint64_t seed) {
@@ -173,7 +175,7 @@ void memory_fence(Scope scope) {
 }
 void device_violation(const char* text, int number, const char* rest) {
   watching = nullptr;
-  machine().fail(machine().current(), text + std::to_string(number) + rest);
+  machine().fail(machine().current(), Check::api, text + std::to_string(number) + rest);
 }
 
 }  // namespace simt

@@ -12,6 +12,7 @@
 #include <string_view>
 
 #include "machine/block.h"
+#include "machine/choices.h"
 #include "report/profile.h"
 #include "runtime/runtime.h"
 #include "simt/launch.h"
@@ -23,33 +24,10 @@ std::atomic<bool> wanted = false;
 
 constexpr int usual_exit_code = 66;  // ThreadSanitizer's
 
-struct Sign {
-  std::string_view part;
-  const char* check;
-};
-// The first that occurs in a message decides. A message also names files, so short words come last.
-constexpr Sign signs[] = {
-    {"hang: ", "sync"},
-    {"assertion ", "api"},
-    {"data race", "race"},
-    {"barrier divergence", "sync"},
-    {"barrier of the grid", "sync"},
-    {"deadlock", "sync"},
-    {"time limit", "sync"},
-    {"never written", "init"},
-    {"never set", "init"},
-    {"never freed", "leak"},
-    {"never looked at", "api"},
-    {"out of bounds", "bounds"},
-    {"null pointer", "bounds"},
-    {"host memory", "bounds"},
-    {"misaligned", "bounds"},
-    {"lane", "sync"},
-    {"mask", "sync"},
-    {"collective", "sync"},
-    {"host", "order"},
-    {"freed", "order"},
-};
+const char* name_of(Check check) {
+  constexpr const char* names[] = {"race", "bounds", "init", "sync", "order", "leak", "api"};
+  return names[int(check)];
+}
 
 std::atomic<std::uint64_t> reported = 0;
 
@@ -70,12 +48,6 @@ void end_with_error(int status, void*) {
 
 }  // namespace
 
-const char* check_of(const std::string& text) {
-  for (const Sign& sign : signs)
-    if (text.find(sign.part) != std::string::npos) return sign.check;
-  return "api";
-}
-
 int error_exit_code() {
   const char* text = std::getenv("SIMT_ERROR_EXITCODE");
   return text != nullptr ? std::atoi(text) : usual_exit_code;
@@ -83,11 +55,12 @@ int error_exit_code() {
 
 bool ends_programs() { return wanted; }
 
-bool is_wanted(const char* check) { return std::getenv("SIMT_CHECK") == nullptr || is_listed(check); }
+bool is_wanted(Check check) { return std::getenv("SIMT_CHECK") == nullptr || is_listed(check); }
 
-bool is_listed(const char* check) {
+bool is_listed(Check which) {
   static const char* const list = std::getenv("SIMT_CHECK");
   if (list == nullptr) return false;
+  const char* const check = name_of(which);
   const std::size_t length = std::strlen(check);
   for (const char* at = std::strstr(list, check); at != nullptr; at = std::strstr(at + 1, check))
     if ((at == list || at[-1] == ',') && (at[length] == '\0' || at[length] == ',')) return true;
@@ -101,25 +74,27 @@ bool end_at_violation(bool on) {
   return on;
 }
 
-void report(const std::string& text, const char* check) {
-  if (check == nullptr) check = check_of(text);
+void report(Check check, const std::string& text) {
   std::uint64_t version = 0;
   const unsigned long long seed = current_seed(&version);
   const int late = is_late() ? 1 : 0;
-  std::fprintf(stderr,
-               "simt: %s: %s\nsimt: replay it with simt-run --replay %llu (SIMT_SEED=%llu SIMT_LATE=%d)\n",
-               check, text.c_str(), 2 * seed + unsigned(late), seed, late);
+  const char* const only = std::getenv("SIMT_SWITCHES");
+  std::fprintf(
+      stderr, "simt: %s: %s\nsimt: replay it with simt-run --replay %llu (SIMT_SEED=%llu SIMT_LATE=%d%s%s)\n",
+      name_of(check), text.c_str(), static_cast<unsigned long long>(replay_number(seed, late == 1)), seed,
+      late, only == nullptr ? "" : " SIMT_SWITCHES=", only == nullptr ? "" : only);
   const char* const path = std::getenv("SIMT_REPORT");
   std::FILE* const file = path != nullptr ? std::fopen(path, "a") : nullptr;
   if (file == nullptr) return;
-  std::fprintf(file, "%s\t%llu\t%d\t%s\n", check, seed, late, text.c_str());
+  std::fprintf(file, "%s\t%llu\t%d\t%llu\t%s\n", name_of(check), seed, late,
+               static_cast<unsigned long long>(choices()), text.c_str());
   std::fclose(file);
 }
 
-void end_if_wanted(const std::string& text) {
+void end_if_wanted(Check check, const std::string& text) {
   if (!wanted) return;
   std::fflush(stdout);
-  report(text);
+  report(check, text);
   write_profile_file();
   std::_Exit(error_exit_code());
 }
@@ -129,12 +104,12 @@ bool reports_use() {
   return text != nullptr ? std::string_view(text) != "0" : bool(wanted);
 }
 
-void report_use(const char* check, const std::string& text) {
+void report_use(Check check, const std::string& text) {
   if (!reports_use() || !is_wanted(check)) return;
   if (reported++ == 0) ::on_exit(end_with_error, nullptr);
   const std::string place = caller();
   std::fflush(stdout);
-  report(text + (place.empty() ? "" : " (" + place + ")"), check);
+  report(check, text + (place.empty() ? "" : " (" + place + ")"));
 }
 
 std::uint64_t reported_uses() { return reported; }

@@ -58,7 +58,7 @@ void profile(bool on) {
   profiles().started = ++profiles().launch;
   if (profiles().latest == nullptr)
     profiles().latest =
-        static_cast<std::uint32_t*>(std::calloc(arena().bytes / sector + 1, sizeof(std::uint32_t)));
+        static_cast<std::uint32_t*>(reserve_memory((arena().bytes / sector + 1) * sizeof(std::uint32_t)));
 }
 
 std::uint64_t profiled_bytes() {

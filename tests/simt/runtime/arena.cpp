@@ -23,14 +23,15 @@
 namespace simt {
 namespace {
 
-constexpr std::size_t reserved = std::size_t(4) * most_device_capacity;
-constexpr std::size_t first_window = std::size_t(512) << 20;  // no reuse before this many bytes
-constexpr std::size_t alignment = 256;
+constexpr std::size_t first_window = std::size_t(1) << 40;  // no reuse before this many bytes
+constexpr std::size_t alignment = 256, page = 4096, huge_page = 512 * page;
 
-// The bytes that stay free behind an allocation: an index that is wrong by the size of its own array meets
-// nothing.
-std::size_t gap_behind(std::size_t bytes) {
-  return std::clamp(2 * bytes, std::size_t(16) << 10, std::size_t(1) << 20);
+// The bytes that stay free behind an allocation, so that a wrong index meets nothing: more than 1 GiB,
+// without a power of two in it, and twice its own size. The narrow gap is for when address space is short.
+std::size_t gap_behind(std::size_t bytes, bool narrow) {
+  constexpr std::size_t usual = (std::size_t(1) << 30) + 0x135700;
+  return narrow ? std::clamp(2 * bytes, std::size_t(16) << 10, std::size_t(1) << 20)
+                : std::max(2 * bytes, usual);
 }
 
 std::uint64_t time_counter = 1;
@@ -39,7 +40,7 @@ struct Space {
   Arena arena;
   std::map<std::uintptr_t, std::size_t> live;
   std::uintptr_t cursor = 0;
-  std::size_t window = first_window;
+  std::size_t window = 0;
   int key = -1;  // of the processor's memory protection, if it has that
   std::mutex mutex;
   int open = 0;  // used without a key
@@ -55,8 +56,8 @@ void tell(const char* text) {
 
 // Ends the program, whose own code made the access at `place`. It is not inside of a call of the C library
 // that the report needs, so a report may be printed here.
-[[noreturn]] void end_by_fault(const std::string& text, const void* place) {
-  end_if_wanted(text + " (" + describe_place(place) + ")");
+[[noreturn]] void end_by_fault(Check check, const std::string& text, const void* place) {
+  end_if_wanted(check, text + " (" + describe_place(place) + ")");
   tell((text + "\n").c_str());
   std::signal(SIGABRT, SIG_DFL);
   std::abort();
@@ -91,8 +92,8 @@ void on_fault(int signal, siginfo_t* info, void* context) {
   // A place is a return address, which is behind its instruction.
   const auto* const place = reinterpret_cast<const char*>(state.uc_mcontext.gregs[REG_RIP]) + 1;
   const bool writes = (state.uc_mcontext.gregs[REG_ERR] & page_was_written) != 0;
-  if (const char* const pinned = pinned_fault(info->si_addr, writes); pinned != nullptr)
-    end_by_fault(pinned, place);
+  if (const PinnedFault fault = pinned_fault(info->si_addr, writes); fault.text != nullptr)
+    end_by_fault(fault.check, fault.text, place);
   if (pinned_open_once(info->si_addr)) return step_over(state);
   if (!s.arena.holds(at)) {  // not ours: the instruction runs again under the previous handler
     ::sigaction(signal, &s.previous, nullptr);
@@ -109,7 +110,7 @@ void on_fault(int signal, siginfo_t* info, void* context) {
   else
     std::snprintf(text, sizeof text, "host code touched device memory %p, in no allocation, outside a copy",
                   info->si_addr);
-  end_by_fault(text, place);
+  end_by_fault(Check::order, text, place);
 }
 
 void watch_faults(Space& s) {
@@ -131,27 +132,20 @@ void watch_faults(Space& s) {
   ::sigaction(SIGSEGV, &action, nullptr);
 }
 
-void* reserve(std::size_t bytes, int protection) {
-  void* memory = ::mmap(nullptr, bytes, protection, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (memory == MAP_FAILED) throw std::bad_alloc();
-  return memory;
-}
-
 // Is never destroyed, because buffers with static storage may be freed last.
 Space& space() {
   static Space* const instance = [] {
     auto* s = new Space;
     if (!watched) return s;
-    void* const memory = reserve(reserved, PROT_NONE);
-    s->arena.base = reinterpret_cast<std::uintptr_t>(memory);
-    s->arena.bytes = reserved;
-    s->arena.cells = static_cast<Cell*>(reserve(reserved / 4 * sizeof(Cell), PROT_READ | PROT_WRITE));
+    s->arena = reserve_arena({std::size_t(4) << 40, std::size_t(4) * most_device_capacity});
+    if (s->arena.bytes == 0) throw std::bad_alloc();
+    s->window = std::min(first_window, s->arena.bytes);
 #ifdef PKEY_DISABLE_ACCESS
     s->key = ::pkey_alloc(0, PKEY_DISABLE_ACCESS);
-    if (s->key >= 0 && ::pkey_mprotect(memory, reserved, PROT_READ | PROT_WRITE, s->key) != 0) s->key = -1;
+    if (s->key >= 0 && ::pkey_mprotect(reinterpret_cast<void*>(s->arena.base), s->arena.bytes,
+                                       PROT_READ | PROT_WRITE, s->key) != 0)
+      s->key = -1;
 #endif
-    // mprotect visits every page's entry. With huge pages there are 512 times fewer.
-    if (s->key < 0) ::madvise(memory, reserved, MADV_HUGEPAGE);
     return s;
   }();
   return *instance;
@@ -170,18 +164,50 @@ void set_access([[maybe_unused]] Space& s, bool on) {
 thread_local int depth = 0;
 
 // Returns the first gap in the window, at `from` or after it, that holds `bytes`; 0 if there is none.
-std::uintptr_t find_gap(const Space& s, std::uintptr_t from, std::size_t bytes) {
+std::uintptr_t find_gap(const Space& s, std::uintptr_t from, std::size_t bytes, bool narrow) {
   const auto round = [](std::uintptr_t at) { return (at + alignment - 1) / alignment * alignment; };
-  const auto behind = [](const auto& block) { return block.first + block.second + gap_behind(block.second); };
+  const auto behind = [narrow](const auto& block) {
+    return block.first + block.second + gap_behind(block.second, narrow);
+  };
   std::uintptr_t at = round(from);
   auto next = s.live.lower_bound(at);
   if (next != s.live.begin()) at = std::max(at, round(behind(*std::prev(next))));
-  for (; next != s.live.end() && next->first < at + bytes + gap_behind(bytes); ++next)
+  for (; next != s.live.end() && next->first < at + bytes + gap_behind(bytes, narrow); ++next)
     at = round(behind(*next));
-  return at + bytes + gap_behind(bytes) <= s.arena.base + s.window ? at : 0;
+  return at + bytes + gap_behind(bytes, narrow) <= s.arena.base + s.window ? at : 0;
+}
+
+// Returns 0 if the whole arena has no such gap.
+std::uintptr_t find_place(Space& s, std::size_t bytes, bool narrow) {
+  // An index below the first block stays in the arena.
+  const std::uintptr_t lowest = s.arena.base + gap_behind(0, narrow);
+  for (;;) {
+    std::uintptr_t at = find_gap(s, std::max(s.cursor, lowest), bytes, narrow);
+    if (at == 0) at = find_gap(s, lowest, bytes, narrow);
+    if (at != 0 || s.window == s.arena.bytes) return at;
+    s.window = std::min(2 * s.window, s.arena.bytes);
+  }
 }
 
 }  // namespace
+
+void* reserve_memory(std::size_t bytes, bool open) {
+  void* memory = ::mmap(nullptr, bytes, open ? PROT_READ | PROT_WRITE : PROT_NONE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return memory == MAP_FAILED ? nullptr : memory;
+}
+
+Arena reserve_arena(std::initializer_list<std::size_t> sizes) {
+  for (const std::size_t bytes : sizes) {
+    void* const memory = reserve_memory(bytes, false);
+    void* const cells = reserve_memory(bytes / 4 * sizeof(Cell));
+    if (memory != nullptr && cells != nullptr)
+      return {reinterpret_cast<std::uintptr_t>(memory), bytes, static_cast<Cell*>(cells)};
+    if (memory != nullptr) ::munmap(memory, bytes);
+    if (cells != nullptr) ::munmap(cells, bytes / 4 * sizeof(Cell));
+  }
+  return {};
+}
 
 std::uint64_t now() { return time_counter; }
 std::uint64_t tick() { return ++time_counter; }
@@ -190,6 +216,14 @@ const Arena& arena() { return space().arena; }
 
 void report_faults() { watch_faults(space()); }
 
+namespace {
+
+bool has_huge_pages(const Space& s, std::size_t bytes) { return s.key < 0 && bytes >= 2 * huge_page; }
+
+void* page_of(std::uintptr_t at) { return reinterpret_cast<void*>(at / page * page); }
+
+}  // namespace
+
 void* arena_allocate(std::size_t bytes) {
   Space& s = space();
   if (s.arena.bytes == 0) {
@@ -197,19 +231,15 @@ void* arena_allocate(std::size_t bytes) {
     return ::posix_memalign(&memory, alignment, bytes) == 0 ? memory : nullptr;
   }
   watch_faults(s);
-  for (;;) {
-    const std::uintptr_t lowest =
-        s.arena.base + gap_behind(0);  // an index below the first block stays in the arena
-    std::uintptr_t at = find_gap(s, std::max(s.cursor, lowest), bytes);
-    if (at == 0) at = find_gap(s, lowest, bytes);
-    if (at != 0) {
-      s.cursor = at + bytes + gap_behind(bytes);
-      s.live[at] = bytes;
-      return reinterpret_cast<void*>(at);
-    }
-    if (s.window == s.arena.bytes) return nullptr;
-    s.window = std::min(2 * s.window, s.arena.bytes);
-  }
+  std::uintptr_t at = find_place(s, bytes, false);
+  const bool narrow = at == 0;
+  if (narrow) at = find_place(s, bytes, true);
+  if (at == 0) return nullptr;
+  s.cursor = at + bytes + gap_behind(bytes, narrow);
+  s.live[at] = bytes;
+  // mprotect visits every page's entry. With huge pages there are 512 times fewer.
+  if (has_huge_pages(s, bytes)) ::madvise(page_of(at), bytes, MADV_HUGEPAGE);
+  return reinterpret_cast<void*>(at);
 }
 
 // Returns whole pages to the system.
@@ -219,15 +249,15 @@ void arena_free(void* pointer, std::size_t bytes) {
   const auto at = reinterpret_cast<std::uintptr_t>(pointer);
   s.live.erase(at);
   shadow_extent(pointer, 0, bytes, false);
-  constexpr std::uintptr_t page = 4096, huge_page = 512 * page;
   const auto give_back = [](std::uintptr_t begin, std::uintptr_t end, std::uintptr_t unit) {
     begin = (begin + unit - 1) / unit * unit;
     end = end / unit * unit;
     if (begin < end) ::madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
   };
-  give_back(at, at + bytes, s.key < 0 ? huge_page : page);  // freeing a part of a huge page would split it
+  // Freeing a part of a huge page would split it.
+  give_back(at, at + bytes, has_huge_pages(s, bytes) ? huge_page : page);
   const auto cell = reinterpret_cast<std::uintptr_t>(&s.arena.cell(at));
-  if (bytes > 64 * page) give_back(cell, cell + bytes / 4 * sizeof(Cell), page);
+  if (bytes > 4 * page) give_back(cell, cell + bytes / 4 * sizeof(Cell), page);
 }
 
 OpenArena::OpenArena() {

@@ -46,8 +46,8 @@ cudaError_t refuse(cudaError_t error, const std::string& why, const ApiCall& cal
   if (error == cudaSuccess) return error;
   last_error = error;
   if (!is_answer(error) && reports_use())
-    report_use("api", name_of(call) + ": " + cudaGetErrorName(error) + " (" + cudaGetErrorString(error) +
-                          ")" + (why.empty() ? "" : ": " + why));
+    report_use(Check::api, name_of(call) + ": " + cudaGetErrorName(error) + " (" + cudaGetErrorString(error) +
+                               ")" + (why.empty() ? "" : ": " + why));
   return error;
 }
 

@@ -126,7 +126,7 @@ cudaError_t cudaEventElapsedTime(float* milliseconds, cudaEvent_t start, cudaEve
   if (!start->timing || !end->timing)
     return refuse(cudaErrorInvalidResourceHandle, "an event was made with cudaEventDisableTiming");
   if (!is_known(start) || !is_known(end))
-    report_use("sync",
+    report_use(Check::sync,
                "cudaEventElapsedTime: the host has not waited for the event, so that the call may return "
                "cudaErrorNotReady");
   if (!is_done(start->task) || !is_done(end->task)) return cudaErrorNotReady;

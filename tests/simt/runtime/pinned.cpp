@@ -15,7 +15,6 @@ namespace simt {
 namespace {
 
 constexpr std::size_t page = 4096;
-constexpr std::size_t reserved = std::size_t(4) << 30;
 
 struct User {
   std::uint32_t stream;
@@ -72,36 +71,21 @@ void add_user(std::map<std::uintptr_t, Pages>::iterator block, const User& user)
   protect(block->first, block->second);
 }
 
-void* map_pages(std::size_t bytes) {
-  void* memory = ::mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  return memory == MAP_FAILED ? nullptr : memory;
-}
-
-Arena make_arena() {
-  Arena arena;
-  void* const memory = watched ? map_pages(reserved) : nullptr;
-  void* const cells = memory != nullptr ? map_pages(reserved / 4 * sizeof(Cell)) : nullptr;
-  if (cells == nullptr) return arena;
-  ::mprotect(cells, reserved / 4 * sizeof(Cell), PROT_READ | PROT_WRITE);
-  arena.base = reinterpret_cast<std::uintptr_t>(memory);
-  arena.bytes = reserved;
-  arena.cells = static_cast<Cell*>(cells);
-  return arena;
-}
-
-// Returns a free place behind `from`, with a page that nobody may touch on both sides; 0 if there is none.
-std::uintptr_t find_place(std::uintptr_t from, std::size_t size) {
+// Returns a free place behind `from`, with so many bytes that nobody may touch on both sides; 0 if there is
+// none.
+std::uintptr_t find_place(std::uintptr_t from, std::size_t size, std::size_t gap) {
   std::uintptr_t at = from;
-  for (auto next = blocks().lower_bound(from); next != blocks().end() && next->first < at + size + page;
+  for (auto next = blocks().lower_bound(from); next != blocks().end() && next->first < at + size + gap;
        ++next)
-    at = next->first + next->second.bytes + page;
-  return at + size + page <= reachable().base + reserved ? at : 0;
+    at = next->first + next->second.bytes + gap;
+  return at + size + gap <= reachable().base + reachable().bytes ? at : 0;
 }
 
 }  // namespace
 
 const Arena& reachable() {
-  static const Arena instance = make_arena();
+  static const Arena instance =
+      watched ? reserve_arena({std::size_t(1) << 40, std::size_t(4) << 30}) : Arena{};
   return instance;
 }
 
@@ -113,11 +97,13 @@ void* pinned_allocate(std::size_t bytes) {
   report_faults();
   static std::uintptr_t cursor = reachable().base + page;
   const std::size_t size = (bytes + page - 1) / page * page;
-  std::uintptr_t at = find_place(cursor, size);
-  if (at == 0) at = find_place(reachable().base + page, size);
+  const std::size_t gap = std::max(2 * size, std::size_t(256) << 20);
+  std::uintptr_t at = find_place(cursor, size, gap);
+  if (at == 0) at = find_place(reachable().base + gap, size, gap);
+  if (at == 0) at = find_place(reachable().base + page, size, page);
   void* const memory = reinterpret_cast<void*>(at);
   if (at == 0 || ::mprotect(memory, size, PROT_READ | PROT_WRITE) != 0) return nullptr;
-  cursor = at + size + page;
+  cursor = at + size + gap;
   blocks()[at] = {.bytes = size, .users = {}};
   shadow_accept(memory, bytes, true);
   return memory;
@@ -186,20 +172,21 @@ void pinned_release() {
   }
 }
 
-const char* pinned_fault(const void* at, bool writes) {
-  if (!reachable().holds(reinterpret_cast<std::uintptr_t>(at))) return nullptr;
+PinnedFault pinned_fault(const void* at, bool writes) {
+  if (!reachable().holds(reinterpret_cast<std::uintptr_t>(at))) return {};
   const auto found = find(at);
   if (found == blocks().end())
-    return "host code touched pinned or managed memory out of bounds or after its end";
+    return {"host code touched pinned or managed memory out of bounds or after its end", Check::bounds};
   const auto meets = [&](const User& user) {
     return user.meets(reinterpret_cast<std::uintptr_t>(at), writes);
   };
   const auto& users = found->second.users;
-  if (std::none_of(users.begin(), users.end(), meets)) return nullptr;
+  if (std::none_of(users.begin(), users.end(), meets)) return {};
   if (std::any_of(users.begin(), users.end(), [&](const User& user) { return user.kernel && meets(user); }))
-    return "host code touched managed or mapped memory that a queued kernel uses, without waiting for the "
-           "kernel";
-  return "host code touched pinned memory that a queued copy uses, without waiting for the copy";
+    return {
+        "host code touched managed or mapped memory that a queued kernel uses, without waiting for the "
+        "kernel"};
+  return {"host code touched pinned memory that a queued copy uses, without waiting for the copy"};
 }
 
 bool pinned_open_once(const void* at) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "runtime/runtime.h"
+#include "simt/machine.h"
 
 namespace simt {
 
@@ -23,9 +24,12 @@ void pinned_kernel_ran();
 bool holds_pinned_pointer(const void* parameters, std::size_t bytes);
 // Unprotects the pages whose copies the host has waited for.
 void pinned_release();
-// Returns the message of a fault at the address, or null if the memory is not of this kind or nothing uses
-// these bytes.
-const char* pinned_fault(const void* at, bool writes);
+// The message of a fault; null if the memory is not of this kind or nothing uses these bytes.
+struct PinnedFault {
+  const char* text = nullptr;
+  Check check = Check::order;
+};
+PinnedFault pinned_fault(const void* at, bool writes);
 // Pages are protected as a whole: opens those of the address for one instruction, which touches other bytes
 // of them than queued work does. Returns false if none are protected.
 bool pinned_open_once(const void* at);

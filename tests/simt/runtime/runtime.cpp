@@ -41,7 +41,7 @@ cudaError_t check_resources(const cudaLaunchConfig_t& config, const void* kernel
 
 void check_parameters(const void* kernel, const void* parameters, std::size_t bytes) {
   if (bytes > most_parameter_bytes)
-    throw Violation(kernel_name(kernel), {}, {},
+    throw Violation(Check::api, kernel_name(kernel), {}, {},
                     "the parameters have " + std::to_string(bytes) + " bytes, at most " +
                         std::to_string(most_parameter_bytes) + " are possible");
   require_exposed(parameters, bytes);

@@ -33,6 +33,14 @@ __global__ void one_array(float* y, unsigned count) {
   __syncthreads();
   y[threadIdx.x] = tile[threadIdx.x];
 }
+__global__ void two_arrays(float* y, unsigned count, int last = 31) {
+  __shared__ float first[64];
+  __shared__ float second[32];
+  fill(first, count);
+  fill(second, 32);
+  __syncthreads();
+  y[threadIdx.x] = first[threadIdx.x] + (&second[0])[last];
+}
 __global__ void pairs_in_shared(const __nv_bfloat16* x, float* y) {
   __shared__ __nv_bfloat16 tile[64];
   tile[threadIdx.x] = x[threadIdx.x];
@@ -51,6 +59,12 @@ struct Record {
 };
 __global__ void copies(const Record* from, Record* to, int i, std::size_t bytes) {
   std::memcpy(&to[i], &from[i], bytes);
+}
+
+__global__ void store_at(float* x, std::ptrdiff_t offset) { x[offset + std::ptrdiff_t(threadIdx.x)] = 1; }
+__global__ void store_through(float** table, int i) { table[i][threadIdx.x] = 1; }
+__global__ void store_popped(unsigned long long* head) {
+  if (threadIdx.x == 0) *reinterpret_cast<float*>(atomicExch(head, 0ull)) = 1;
 }
 
 __global__ void __launch_bounds__(96) bounded(float* y) { y[threadIdx.x] = 1; }
@@ -94,14 +108,28 @@ TEST_CASE("simt: every static shared array has its own bounds") {
   const DeviceArray<float> y(64);
   REQUIRE(run(one_array, 2, 64, 0, y.data, 64u) == cudaSuccess);
   holds(violation(one_array, 1, 64, y.data, 4096u), "of 256 of tile");
-  for (const auto seed : seeds) {  // whichever thread comes first, the emulator's own variables stay whole
+  for (const auto seed : seeds) {  // whichever thread comes first
     simt::set_seed(seed);
-    holds(violation(one_array, 1, 64, y.data, 4096u), "out of bounds: writes 4 bytes");
+    holds(violation(one_array, 1, 64, y.data, 4096u), "of 256 of tile");
+    holds(violation(two_arrays, 1, 64, y.data, 65u, 31), "byte 256 of 256 of first");
+    holds(violation(two_arrays, 1, 64, y.data, 64u, -1), "byte -4 of 128 of second");
   }
   simt::set_seed(1);
   const DeviceArray<__nv_bfloat16> x(std::vector<__nv_bfloat16>(64, __float2bfloat16(1.5f)));
   REQUIRE(run(pairs_in_shared, 2, 64, 0, x.data, y.data) == cudaSuccess);
   CHECK(y.host()[5] == 1.5f);
+}
+
+TEST_CASE("simt: an index that reaches another allocation is reported, a pointer from memory is not") {
+  if (!simt::checks_accesses()) return;
+  const DeviceArray<float> x(64), y(64);
+  holds(violation(store_at, 1, 32, x.data, y.data - x.data),
+        "no pointer to this allocation, only to byte 0 of an allocation of 256 bytes");
+  holds(violation(store_at, 1, 32, x.data, std::ptrdiff_t(1) << 27), "bytes behind the end of");
+  CHECK(run(store_at, 1, 32, 0, x.data - 8, std::ptrdiff_t(8)) == cudaSuccess);
+  const DeviceArray<float*> table(std::vector<float*>{x.data, y.data});
+  CHECK(run(store_through, 1, 32, 0, table.data, 1) == cudaSuccess);
+  CHECK(run(store_popped, 1, 32, 0, reinterpret_cast<unsigned long long*>(table.data + 1)) == cudaSuccess);
 }
 
 TEST_CASE("simt: misaligned loads of every size are reported") {

@@ -22,11 +22,18 @@ struct Where {
   }
 };
 
+// What a rule is about. simt-run --check takes these names.
+enum class Check : std::uint8_t { race, bounds, init, sync, order, leak, api };
+
 // Reports that a kernel broke a rule of the execution model; thrown from the call that ran the kernel.
 class Violation : public std::runtime_error {
  public:
-  Violation(std::string kernel_name, uint3 block_index, uint3 thread_index, const std::string& text);
-  std::string kernel;  // empty if a library call is at fault
+  Violation(Check broken, std::string kernel_name, uint3 block_index, uint3 thread_index,
+            const std::string& text);
+  // A library call, or the host, is at fault.
+  Violation(Check broken, const std::string& text) : Violation(broken, {}, {}, {}, text) {}
+  Check check;
+  std::string kernel;  // empty if no kernel is at fault
   uint3 block, thread;
 };
 
@@ -194,7 +201,7 @@ void atomic_access(const void* address, std::size_t bytes, AtomicKind kind, Scop
 void atomic_done(const void* address, AtomicKind kind, Scope scope, MemoryOrder order);
 void memory_fence(Scope scope);
 
-// Stops the calling thread with a Violation.
+// Stops the calling thread with a Violation of how CUDA is used.
 [[noreturn]] void device_violation(const char* text, int number, const char* rest);
 
 // -- host side, for the launch API and the library stand-ins --

@@ -8,8 +8,18 @@
 #define __forceinline__ inline __attribute__((always_inline))
 #define __noinline__  // libstdc++ writes the word inside of its own attributes
 #define __align__(n) __attribute__((aligned(n)))
-// Blocks run one at a time on an OS thread, so one instance per OS thread is one instance per block.
+// Blocks run one at a time on an OS thread, so one instance per OS thread is one instance per block. Where
+// accesses are checked, nothing may touch the red zone that keeps the variable away from the others.
+#ifdef SIMT_WATCHED
+#define SIMT_JOINED(a, b) a##b
+#define SIMT_RED_ZONE(number) \
+  static thread_local __attribute__((used)) char SIMT_JOINED(simt_red_zone_, number)[4096]
+#define __shared__            \
+  SIMT_RED_ZONE(__COUNTER__); \
+  static thread_local
+#else
 #define __shared__ static thread_local
+#endif
 
 #if defined(__GNUC__) && !defined(__clang__)
 // Variables with these attributes get sections of their own, by which the emulator knows them; one of the two

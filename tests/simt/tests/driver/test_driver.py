@@ -87,6 +87,21 @@ def test_reports(simtxx, simt_run, folder):
     expect(code == 2 and "given speed" in errors, errors)
 
 
+def test_shrinking(simtxx, simt_run, folder):
+    """A schedule is shrunk to the one choice that a report needs, and its number replays that."""
+    program = f"{folder}/order"
+    code, _, errors = run(simtxx, f"{HERE}/order.cu", "-o", program)
+    expect(code == 0, errors)
+    code, _, errors = run(program, env={"SIMT_SEED": "0"})
+    expect(code == 0, errors)
+    code, _, errors = run(simt_run, "--schedules", "8", "--shrink", program)
+    found = re.search(r"of the (\d+) choices of schedule \d+, the report needs 1; replay it with --replay (\d+)", errors)
+    expect(code == 66 and found and int(found[1]) > 50, errors)
+    if found:
+        code, _, errors = run(simt_run, "--replay", found[2], program)
+        expect(code == 66 and f"--replay {found[2]} (" in errors and "SIMT_SWITCHES=" in errors and "order.cu:14" in errors, errors)
+
+
 def test_failed_call(simtxx, simt_run, folder):
     """A failed call is reported, and turns only the exit code of success; a time limit is a report."""
     source = f"{folder}/failed.cu"
@@ -157,6 +172,7 @@ def main(arguments):
         test_syntax(simtxx, folder)
         test_errors(simtxx, folder)
         test_reports(simtxx, simt_run, folder)
+        test_shrinking(simtxx, simt_run, folder)
         test_failed_call(simtxx, simt_run, folder)
         test_tour(simtxx, simt_run, folder)
         test_cccl(simtxx, folder)
