@@ -26,8 +26,9 @@ void ReadyQueue::push_behind(int thread) {
 }
 
 int ReadyQueue::pop(Random& random) {
+  const bool drawn = is_drawn();  // counts in each order, so that equal numbers mean the same choice
   const unsigned last = (head_ + --count_) % capacity;
-  if (order_ == Order::first || (order_ == Order::any && !is_drawn()))
+  if (order_ == Order::first || (order_ == Order::any && !drawn))
     return slots_[std::exchange(head_, (head_ + 1) % capacity)];
   if (order_ == Order::any) std::swap(slots_[last], slots_[(head_ + random.below(count_ + 1)) % capacity]);
   return slots_[last];

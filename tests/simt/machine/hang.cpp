@@ -22,9 +22,9 @@ constexpr std::uint64_t most_in_vain = std::uint64_t(1) << 22;
 void Machine::preempt() {
   const Unwatched emulator;
   compare_atomic();
-  const bool forced = ++preempt_ % 64 == 0;
+  const bool forced = ++preempt_ % 64 == 0, drawn = is_drawn();
   wait_in_vain(1);
-  if (parks_ || (!block_->ready.empty() && (forced || (seed_ != 0 && is_drawn() && random_.below(4) == 0)))) {
+  if (parks_ || (!block_->ready.empty() && (forced || (seed_ != 0 && drawn && random_.below(4) == 0)))) {
     block_->ready.push_behind(current_);
     suspend();
   }
