@@ -99,7 +99,7 @@ def test_shrinking(simtxx, simt_run, folder):
     expect(code == 66 and found and int(found[1]) > 50, errors)
     if found:
         code, _, errors = run(simt_run, "--replay", found[2], program)
-        expect(code == 66 and f"--replay {found[2]} (" in errors and "SIMT_SWITCHES=" in errors and "order.cu:14" in errors, errors)
+        expect(code == 66 and f"--replay {found[2]} (" in errors and "SIMT_SWITCHES=" in errors and "order.cu:13" in errors, errors)
 
 
 def test_failed_call(simtxx, simt_run, folder):
