@@ -180,7 +180,7 @@ def parse(arguments):
     parser.add_argument("--seeds", type=int, default=8, help="seeds 0, 1, ... (8), each early and late")
     parser.add_argument("--two", action="store_true", help="run only the schedules seed 1 early and seed 2 late")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--timeout", type=float, default=20, help="seconds per run (20)")
+    parser.add_argument("--timeout", type=float, default=60, help="seconds per run (60)")
     parser.add_argument("--bundle", action="store_true", help="compile the programs in one go")
     parser.add_argument("--write", metavar="FILE", help="write the table into this document")
     parser.add_argument("--verbose", action="store_true", help="print what each failing run printed")

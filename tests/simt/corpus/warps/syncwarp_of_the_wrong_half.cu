@@ -1,4 +1,4 @@
-// expect: race data race
+// expect: race|init data race|never written
 // The halves of a warp meet separately, and then read what the other half wrote.
 #include <cstdio>
 
