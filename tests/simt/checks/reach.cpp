@@ -72,7 +72,7 @@ void Watch::check_reached(const Now& a) {
   const Extent block = allocation_near(a.at);
   if (a.at < block.begin || a.at >= block.end) return;  // it is in no allocation
   reach(block.begin);
-  if (is_pointer_stored(block)) return;
+  if (has_texture(block) || is_pointer_stored(block)) return;
   each_word(reinterpret_cast<const void*>(parameters_), parameter_bytes_, sizeof(void*),
             [&](std::uintptr_t word) {
               if (device_.holds(word) && others.size() < 200)

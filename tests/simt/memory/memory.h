@@ -20,6 +20,8 @@ struct Extent {
   bool leads_to(std::uintptr_t at) const { return at - (begin - slack) < end - begin + 2 * slack; }
 };
 Extent allocation_near(std::uintptr_t at);
+// Returns whether a texture object reads it.
+bool has_texture(const Extent& block);
 // Returns whether the host memory at the address was registered for the device.
 bool is_registered(std::uintptr_t at);
 // Allocates, and notes the place of the call.

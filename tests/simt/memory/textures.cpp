@@ -1,6 +1,7 @@
 // Implements CUDA arrays, which are rows of device memory here, and texture objects.
 #include "texture_indirect_functions.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 #include <memory>
@@ -227,6 +228,13 @@ Texture texture_of(cudaTextureObject_t texture, Fetch fetch, std::size_t bytes, 
     stop("reads " + std::to_string(bytes) + " bytes from elements of " +
          std::to_string(element_bytes(t.format)) + " bytes of the texture object ");
   return t;
+}
+
+bool has_texture(const Extent& block) {
+  const std::lock_guard lock(runtime_mutex());
+  return std::any_of(textures().begin(), textures().end(), [&](const auto& entry) {
+    return block.leads_to(reinterpret_cast<std::uintptr_t>(entry.second.texture.start));
+  });
 }
 
 int texture_index(int i, int size, cudaTextureAddressMode mode, bool normalised) {
