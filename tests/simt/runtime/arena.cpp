@@ -24,12 +24,12 @@ namespace simt {
 namespace {
 
 constexpr std::size_t first_window = std::size_t(1) << 40;  // no reuse before this many bytes
-constexpr std::size_t alignment = 256, page = 4096, huge_page = 512 * page;
+constexpr std::size_t alignment = 512, page = 4096, huge_page = 512 * page;
 
 // The bytes that stay free behind an allocation, so that a wrong index meets nothing: more than 1 GiB,
 // without a power of two in it, and twice its own size. The narrow gap is for when address space is short.
 std::size_t gap_behind(std::size_t bytes, bool narrow) {
-  constexpr std::size_t usual = (std::size_t(1) << 30) + 0x135700;
+  constexpr std::size_t usual = (std::size_t(1) << 30) + 0x135600;
   return narrow ? std::clamp(2 * bytes, std::size_t(16) << 10, std::size_t(1) << 20)
                 : std::max(2 * bytes, usual);
 }
