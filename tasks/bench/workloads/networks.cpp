@@ -41,7 +41,7 @@ struct Network {
   }
 };
 
-// Whose time is measured, at which sizes.
+// A model of a problem by name, before it is made.
 struct NetworkRow {
   const Problem* problem;
   std::string model;
