@@ -17,9 +17,11 @@ T strong_load(const T* at, simt::MemoryOrder order) {
       });
   return value;
 }
+// What a block publishes depends on all that it has read, so no later block can overtake its reads: Thrust's
+// algorithms in place rely on that, although no order is in the program.
 template <class T>
 T load_relaxed(const T* at) {
-  return strong_load(at, simt::MemoryOrder::relaxed);
+  return strong_load(at, simt::MemoryOrder::acquire);
 }
 template <class T>
 T load_acquire(const T* at) {

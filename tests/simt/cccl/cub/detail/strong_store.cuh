@@ -15,9 +15,10 @@ void strong_store(T* at, T value, simt::MemoryOrder order) {
         return true;
       });
 }
+// Is a release, because loads are acquires; see strong_load.cuh.
 template <class T>
 void store_relaxed(T* at, std::type_identity_t<T> value) {
-  strong_store(at, value, simt::MemoryOrder::relaxed);
+  strong_store(at, value, simt::MemoryOrder::release);
 }
 template <class T>
 void store_release(T* at, std::type_identity_t<T> value) {
