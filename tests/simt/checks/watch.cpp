@@ -304,8 +304,9 @@ std::string describe_byte(std::uintptr_t at, std::uintptr_t begin, std::uintptr_
 
 std::string describe_thread(int thread) {
   const int x = int(blockDim.x), y = int(blockDim.y);
-  return "(" + std::to_string(thread % x) + ", " + std::to_string(thread / x % y) + ", " +
-         std::to_string(thread / x / y) + ")";
+  std::string text = "(";  // a sum of temporaries makes g++ 12 warn of an overlap that is none
+  text += std::to_string(thread % x) + ", " + std::to_string(thread / x % y) + ", ";
+  return text += std::to_string(thread / x / y) + ")";
 }
 
 }  // namespace

@@ -160,7 +160,8 @@ cudaError_t cudaCreateTextureObject(cudaTextureObject_t* texture, const cudaReso
   if (texture == nullptr || resource == nullptr || how == nullptr) return result(cudaErrorInvalidValue);
   if (view != nullptr) return refuse(cudaErrorNotSupported, "the emulator has no views of textures");
   const std::lock_guard lock(runtime_mutex());
-  Texture t = {.how = *how};
+  Texture t;
+  t.how = *how;
   const auto& r = resource->res;
   if (resource->resType == cudaResourceTypeArray) {
     const cudaArray_t array = r.array.array;
