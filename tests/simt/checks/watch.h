@@ -124,6 +124,7 @@ class Watch {
   void doubt(const OtherUse& earlier, const Now& a);
   void settle_doubt();
   void look_at_stored();
+  static bool copies_record(const Now& a);
   void check_range(Cell* cells, std::uintptr_t offset, Now& a);
   bool is_earlier(Use use, std::uint32_t block) const {
     return use.time() < ordered_ || (block == number_ && use.time() >= launch_ && use.time() < barrier_);
