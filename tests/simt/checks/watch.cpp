@@ -130,7 +130,7 @@ void Watch::sync_lanes(int warp, unsigned lanes, bool whole) {
 // an address of 8, and no hook knows that.
 bool Watch::copies_record(const Now& a) {
   if (a.bytes != 16 || a.at % 8 != 0) return false;
-  static std::map<const void*, bool> known;
+  thread_local std::map<const void*, bool> known;
   const auto [found, added] = known.try_emplace(a.place);
   if (added)
     for (const std::string& line : lines_at(short_place(a.place)))

@@ -1,6 +1,6 @@
 // expect: bounds no pointer to this allocation
-// The index is the distance from one allocation to another. C++ defines no such difference; on the device the store
-// lands in memory that the kernel was not given.
+// The index is the distance from one allocation to another. C++ defines no such difference; on the device the
+// store lands in memory that the kernel was not given.
 #include <cstdio>
 
 __global__ void fill(float* x, long first) { x[first + threadIdx.x] = 1.0f; }

@@ -1,5 +1,6 @@
 // expect: nothing
-// Kernels find their memory through lists, tables, symbols, mapped memory and words that hold halves of a pointer.
+// Kernels find their memory through lists, tables, symbols, mapped memory and words that hold halves of a
+// pointer.
 #include <cstdio>
 #include <cstring>
 
@@ -18,7 +19,9 @@ __global__ void walk(float* sum) {
   for (const Node* n = head; n != nullptr; n = n->next) total += n->value;
   sum[threadIdx.x] = total;
 }
-__global__ void constants(float* sum) { sum[threadIdx.x] += pairs[1].a[threadIdx.x] + pairs[1].b[threadIdx.x]; }
+__global__ void constants(float* sum) {
+  sum[threadIdx.x] += pairs[1].a[threadIdx.x] + pairs[1].b[threadIdx.x];
+}
 __global__ void push(Node* n, unsigned long long* top) {
   n->value = 3;
   n->next = reinterpret_cast<Node*>(atomicExch(top, reinterpret_cast<unsigned long long>(n)));
