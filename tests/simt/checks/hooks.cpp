@@ -6,13 +6,13 @@
 #include <cstdint>
 #include <cstring>
 
-#include "checks/watch.h"
+#include "checks/quick.h"
 
 using simt::AccessKind;
 
 namespace {
 
-inline void note(const void* p, std::size_t bytes, AccessKind kind, const void* place) {
+__attribute__((noinline)) void note(const void* p, std::size_t bytes, AccessKind kind, const void* place) {
   simt::Watch* const watch = simt::watching;
   if (watch == nullptr) return;
   const simt::Unwatched emulator;
@@ -20,6 +20,15 @@ inline void note(const void* p, std::size_t bytes, AccessKind kind, const void* 
   if (simt::is_volatile(kind))
     watch->synchronise(reinterpret_cast<std::uintptr_t>(p), kind, simt::Scope::device,
                        simt::MemoryOrder::unspecified);
+}
+
+template <std::size_t bytes, AccessKind kind>
+inline void note(const void* p, const void* place) {
+  simt::Watch* const watch = simt::watching;
+  if (watch == nullptr) return;
+  if constexpr (!simt::is_atomic(kind))
+    if (watch->quick_access<bytes, !simt::is_read(kind)>(reinterpret_cast<std::uintptr_t>(p), place)) return;
+  note(p, bytes, kind, place);
 }
 
 // Notes a range in pieces of at most 16 bytes, which is what a device copies at once.
@@ -39,7 +48,7 @@ void note_range(const void* p, std::size_t bytes, AccessKind kind, const void* p
 }  // namespace
 
 #define SIMT_HOOK(name, bytes, kind) \
-  extern "C" void name(const void* p) { note(p, bytes, AccessKind::kind, __builtin_return_address(0)); }
+  extern "C" void name(const void* p) { note<bytes, AccessKind::kind>(p, __builtin_return_address(0)); }
 #define SIMT_HOOKS(bytes)                                                \
   SIMT_HOOK(__tsan_read##bytes, bytes, read)                             \
   SIMT_HOOK(__tsan_write##bytes, bytes, write)                           \

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "checks/order.h"
-#include "checks/watch.h"
+#include "checks/quick.h"
 #include "machine/block.h"
 #include "report/ending.h"
 
@@ -20,15 +20,6 @@ Fences::Actor Watch::actor() const {
   const bool met = order.block == block_;
   return {number_, thread_, barrier_, std::max(barrier_, met ? order.whole : 0),
           met && order.parts ? &order.since[std::size_t(thread_ % 32)] : nullptr};
-}
-
-// Returns whether a __syncwarp is between the use, which was in this block after its last barrier, and now.
-bool Watch::met(Use use) const {
-  if (use.thread() / 32 != thread_ / 32) return false;
-  const WarpOrder& order = warps_[std::size_t(thread_ / 32)];
-  if (order.block != block_) return false;
-  if (use.time() < order.whole) return true;
-  return order.parts && use.time() < order.since[std::size_t(thread_ % 32)][std::size_t(use.thread() % 32)];
 }
 
 bool Watch::comes_before(const OtherUse& earlier, const Now& a) const {
@@ -70,8 +61,10 @@ void Watch::check_write(const Cell& cell, unsigned mask, const Now& a) {
     if (!is_atomic(a.kind) || conflict(each, a)) check_use(each, a, "updated");
   };
   check(last);
-  if (const OtherUses* const others = find_others(cell); others != nullptr)
-    for (const OtherUse& each : others->updates) check(each);
+  const OtherUses* const others = find_others(cell);
+  if (others == nullptr) return;
+  if (is_atomic(a.kind) && !is_volatile(a.kind) && a.scope == Scope::device && !others->for_block) return;
+  for (const OtherUse& each : others->updates) check(each);
 }
 
 // Checks a write against what read the cell.
@@ -108,51 +101,34 @@ void Watch::check_summary(const Cell& cell, const Now& a) {
 // Notes the read so that no reader is lost that a later write may race with.
 void Watch::note_read(Cell& cell, unsigned mask, const Now& a) {
   const Use old = cell.read;
-  std::uint64_t flags = old.flags() & more;
-  bool atomic = is_atomic(a.kind);
-  unsigned bytes = mask;
-  const bool same_block = cell.read_block == number_;
-  if (old.time() < launch_) {
-    if (old.time() >= ordered_ && !order::is_ordered(old.time())) keep_reader(cell, launch_), flags |= more;
-  } else if (is_mine(old, cell.read_block)) {
-    flags = old.flags();
-    bytes |= old.bytes();
-    atomic &= old.is_atomic();
-  } else if ((old.bytes() & mask) == 0 || old.time() < grid_barrier_) {
-    flags = old.flags() & more;
-  } else if (same_block && (old.time() < barrier_ || met(old))) {
-    flags = old.flags() & (more | other_block);
-  } else if (!fences_.used()) {
-    const std::uint64_t with = !same_block                         ? other_block
-                               : old.thread() / 32 == thread_ / 32 ? many_lanes
-                                                                   : many_warps;
-    flags = (same_block ? old.flags() : old.flags() & (more | other_block)) | with;
-    atomic &= old.is_atomic();
+  Readers readers = with_read(cell, mask, is_atomic(a.kind));
+  if (readers.whole) {
+  } else if (old.time() < launch_) {
+    if (!order::is_ordered(old.time())) keep_reader(cell, launch_), readers.flags |= more;
   } else if (!comes_before({old, cell.read_block, cell.read_place}, a)) {
     const OtherUses* const others = find_others(cell);
     if (others != nullptr && others->readers.size() >= most_readers) {
-      flags |= old.flags() | (same_block ? many_warps : other_block);
+      readers.flags |= old.flags() | (cell.read_block == number_ ? many_warps : other_block);
     } else {
       keep_reader(cell, launch_);
-      flags |= more;
+      readers.flags |= more;
     }
   }
-  cell.read = Use(now(), unsigned(thread_), bytes, atomic)
-                  .with((flags & ~by_volatile) | (is_volatile(a.kind) ? by_volatile : 0));
-  cell.read_place = short_place(a.place);
-  cell.read_block = number_;
+  set_read(cell, readers, is_volatile(a.kind), a.place);
 }
 
 // Notes an atomic update beside those of other threads, which it does not replace. Those of one block become
 // one.
 void Watch::note_update(Cell& cell, unsigned mask) {
-  auto& updates = others_of(cell).updates;
+  OtherUses& others = others_of(cell);
+  auto& updates = others.updates;
   if (!updates.empty() && updates.front().use.time() < launch_)
     std::erase_if(updates, [&](const OtherUse& old) {
       return old.use.time() < launch_ && (old.use.time() < ordered_ || order::is_ordered(old.use.time()));
     });
   OtherUse mine{cell.write, number_, cell.write_place};
   std::uint64_t flags = mine.use.flags() & (block_scope | by_volatile);
+  others.for_block = others.for_block || mine.use.has(block_scope);
   const std::size_t recent = std::min<std::size_t>(updates.size(), 8);
   for (auto old = updates.rbegin(); old != updates.rbegin() + std::ptrdiff_t(recent); ++old) {
     if (old->block != number_ || old->use.time() < launch_) continue;
@@ -170,26 +146,17 @@ void Watch::note_update(Cell& cell, unsigned mask) {
 void Watch::read_cell(Cell& cell, unsigned mask, const Now& a) {
   if ((cell.defined() & mask) != mask && !may_have_padding_ && is_wanted(Check::init))
     fail(a, Check::init, "reads memory that was never written");
-  if ((cell.write.bytes() & mask) != 0 &&
-      (cell.write.is_atomic() ||
-       (!is_earlier(cell.write, cell.write_block) && !is_mine(cell.write, cell.write_block))))
-    check_write(cell, mask, a);
+  if (!follows_write(cell, mask)) check_write(cell, mask, a);
   note_read(cell, mask, a);
 }
 
 void Watch::write_cell(Cell& cell, unsigned mask, const Now& a) {
-  const bool mine = is_mine(cell.write, cell.write_block), atomic = is_atomic(a.kind);
-  if ((cell.write.bytes() & mask) != 0 &&
-      (cell.write.is_atomic() || (!mine && !is_earlier(cell.write, cell.write_block))))
-    check_write(cell, mask, a);
+  if (!follows_write(cell, mask)) check_write(cell, mask, a);
   if (cell.read.bytes() != 0 && (cell.read.time() >= ordered_ || cell.read.has(more)))
     check_readers(cell, mask, a);
-  std::uint64_t flags = (cell.write.flags() & 255) | std::uint64_t(mask) << 4;
-  if (a.scope == Scope::block) flags |= block_scope;
-  if (is_volatile(a.kind)) flags |= by_volatile;
-  cell.write = Use(now(), unsigned(thread_), mask | (mine ? cell.write.bytes() : 0), atomic).with(flags);
-  cell.write_place = short_place(a.place);
-  cell.write_block = number_;
+  const bool atomic = is_atomic(a.kind);
+  set_write(cell, mask, atomic,
+            (a.scope == Scope::block ? block_scope : 0) | (is_volatile(a.kind) ? by_volatile : 0), a.place);
   if (atomic)
     note_update(cell, mask);
   else if (mask == 15)

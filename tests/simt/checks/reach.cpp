@@ -3,14 +3,12 @@
 #include <cstring>
 
 #include "checks/globals.h"
-#include "checks/watch.h"
+#include "checks/quick.h"
 #include "machine/block.h"
 #include "memory/memory.h"
 
 namespace simt {
 namespace {
-
-constexpr int unit = 30;  // gaps are wider than 1 << unit bytes, so that no two allocations share such a unit
 
 // Calls f(word) for the pointers that may be at the address or up to 7 bytes behind it.
 template <class F>
@@ -39,21 +37,17 @@ bool is_pointer_stored(const Extent& to) {
 }  // namespace
 
 void Watch::start_reach() {
-  reached_.resize((device_.bytes >> unit) + 1);
+  reached_.resize((device_.bytes >> reach_unit) + 1);
   ++reached_in_;
   has_reached_parameters_ = false;
-}
-
-bool Watch::is_reached(std::uintptr_t at) const {
-  return reached_[(at - device_.base) >> unit] == reached_in_;
 }
 
 void Watch::reach(std::uintptr_t word) {
   if (!device_.holds(word) || is_reached(word)) return;
   const Extent block = allocation_near(word);
   if (block.begin == block.end) return;
-  for (std::uintptr_t at = (block.begin - device_.base) >> unit; at <= (block.end - device_.base) >> unit;
-       ++at)
+  for (std::uintptr_t at = (block.begin - device_.base) >> reach_unit;
+       at <= (block.end - device_.base) >> reach_unit; ++at)
     reached_[at] = reached_in_;
 }
 

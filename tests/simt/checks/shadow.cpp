@@ -1,9 +1,12 @@
-// Applies the host's and the library calls' accesses to the shadow of device memory.
+// Keeps the shadow of device memory, and applies the host's and the library calls' accesses to it.
 #include "checks/shadow.h"
 
 #include <algorithm>
+#include <array>
 #include <bit>
+#include <cstdint>
 #include <cstring>
+#include <unordered_map>
 
 #include "checks/globals.h"
 #include "checks/order.h"
@@ -39,6 +42,71 @@ const Arena* arena_of(std::uintptr_t at) {
   if (arena().holds(at)) return &arena();
   if (reachable().holds(at)) return &reachable();
   return globals().holds(at) && device_variable_at(at) != nullptr ? &globals() : nullptr;
+}
+
+namespace {
+
+struct Table {
+  std::unordered_map<const Cell*, OtherUses> uses;
+  // The cells that were asked for last, by a few bits of their addresses. `uses` keeps its elements in place.
+  struct Recent {
+    const Cell* cell = nullptr;
+    OtherUses* uses = nullptr;
+  };
+  std::array<Recent, 1024> recent;
+
+  Recent& recent_of(const Cell& cell) {
+    return recent[reinterpret_cast<std::uintptr_t>(&cell) / sizeof(Cell) % recent.size()];
+  }
+};
+Table& table() {
+  static auto* const instance = new Table;
+  return *instance;
+}
+
+}  // namespace
+
+OtherUses& others_of(Cell& cell) {
+  Table::Recent& recent = table().recent_of(cell);
+  if (recent.cell != &cell) recent = {&cell, &table().uses[&cell]};
+  OtherUses& others = *recent.uses;
+  if (!cell.read.has(more)) {
+    others.readers.clear();
+    others.updates.clear();
+    others.for_block = false;
+    cell.read = cell.read.with(cell.read.flags() | more);
+  }
+  return others;
+}
+
+const OtherUses* find_others(const Cell& cell) {
+  if (!cell.read.has(more)) return nullptr;
+  Table::Recent& recent = table().recent_of(cell);
+  if (recent.cell == &cell) return recent.uses;
+  const auto found = table().uses.find(&cell);
+  if (found == table().uses.end()) return nullptr;
+  recent = {&cell, &found->second};
+  return recent.uses;
+}
+
+// A later read of the same thread, in the same launch, replaces an earlier one.
+void keep_reader(Cell& cell, std::uint64_t launch) {
+  auto& readers = others_of(cell).readers;
+  const OtherUse last{cell.read, cell.read_block, cell.read_place};
+  for (OtherUse& old : readers)
+    if (old.block == last.block && old.use.thread() == last.use.thread() &&
+        old.use.bytes() == last.use.bytes() && old.use.is_atomic() == last.use.is_atomic() &&
+        old.use.time() >= launch && last.use.time() >= launch) {
+      old = last;
+      return;
+    }
+  readers.push_back(last);
+}
+
+void forget_others() {
+  if (table().uses.empty()) return;
+  table().uses.clear();
+  table().recent.fill({});
 }
 
 void shadow_extent(void* pointer, std::size_t live, std::size_t bytes, bool queued) {

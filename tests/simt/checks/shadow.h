@@ -20,8 +20,9 @@ extern bool checking;
 
 // Returns the emulator's time. It grows where an order of accesses begins or ends: at launches, blocks,
 // barriers and __syncwarp. Queued work runs one piece after the other, so one counter is enough.
-std::uint64_t now();
-std::uint64_t tick();
+inline constinit std::uint64_t latest_time = 1;
+inline std::uint64_t now() { return latest_time; }
+inline std::uint64_t tick() { return ++latest_time; }
 
 // One use of a cell, in one word: time has 38 bits, the thread of the block 10, the bytes of the cell 4,
 // atomic 1, flags 11.
@@ -70,6 +71,7 @@ struct OtherUse {
 // write.
 struct OtherUses {
   std::vector<OtherUse> readers, updates;
+  bool for_block = false;  // some update holds for its block only
 };
 // Returns the cell's other uses; makes them, if there are none, and sets `more`.
 OtherUses& others_of(Cell& cell);

@@ -1,5 +1,5 @@
 // Implements the rules for accesses to device and shared memory.
-#include "checks/watch.h"
+#include "checks/quick.h"
 
 #include <algorithm>
 #include <bit>
@@ -33,6 +33,9 @@ void Watch::start_launch(const Grid& grid) {
   warp_count_ = (std::size_t(grid.block.x) * grid.block.y * grid.block.z + 31) / 32;
   if (tls_bytes_ == 0) own_thread_local(&tls_, &tls_bytes_);
   profiler_.start_launch(grid);
+  find_index_variables();
+  first_place_ = short_place(nullptr);
+  quick_ = checking && !profiler_.on();
 }
 
 void Watch::end_launch() {
@@ -156,18 +159,19 @@ void Watch::check_range(Cell* cells, std::uintptr_t offset, Now& a) {
 // The compiler fills local variables with 0xFE (-ftrivial-auto-var-init), so that values that were never set
 // show when they arrive in memory. Sums of floating-point numbers with them keep the pattern.
 void Watch::look_at_stored() {
-  const Now a = std::exchange(stored_, {});
+  const Stored s = std::exchange(stored_, {});
   unsigned char pattern[16];
   std::memset(pattern, 0xfe, sizeof pattern);
-  if (a.bytes <= sizeof pattern && std::memcmp(reinterpret_cast<const void*>(a.at), pattern, a.bytes) == 0)
-    fail(a, Check::init, "stores a local variable that was never set");
+  if (s.bytes <= sizeof pattern && std::memcmp(reinterpret_cast<const void*>(s.at), pattern, s.bytes) == 0)
+    fail({s.at, s.bytes, AccessKind::write, s.place, Scope::device}, Check::init,
+         "stores a local variable that was never set");
 }
 
 void Watch::note_pace(const Now& a) {
   latest_place_ = a.place;
   if (a.kind == AccessKind::write || a.kind == AccessKind::volatile_write) {
     ++writes_;
-    if (checking && a.bytes >= 4 && device_.holds(a.at)) stored_ = a;
+    if (checking && a.bytes >= 4 && device_.holds(a.at)) stored_ = {a.at, a.bytes, a.place};
   }
   if (!is_read(a.kind)) return;
   const int count = is_volatile(a.kind) ? volatile_reads : 1;
@@ -212,6 +216,14 @@ void Watch::count_only(const Now& a) {
     if (static_cells(a) != nullptr)
       profiler_.shared(thread_, a.at - tls_, a.bytes, !is_read(a.kind), a.place);
   }
+}
+
+void Watch::find_index_variables() {
+  const auto at = [](const auto& v) { return reinterpret_cast<std::uintptr_t>(&v); };
+  index_begin_ = std::min({at(threadIdx), at(blockIdx), at(blockDim), at(gridDim)});
+  index_bytes_ =
+      std::max({at(threadIdx), at(blockIdx), at(blockDim), at(gridDim)}) + sizeof(dim3) - index_begin_;
+  if (index_bytes_ > 4 * sizeof(dim3)) index_bytes_ = 0;
 }
 
 bool Watch::is_index_variable(std::uintptr_t at) const {

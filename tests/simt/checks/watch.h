@@ -79,6 +79,10 @@ class Watch {
   bool wanted() const { return checking || profiler_.on(); }
   void access(std::uintptr_t at, std::size_t bytes, AccessKind kind, const void* place,
               Scope scope = Scope::device);
+  // Does the same for a plain access that needs no judgement. Returns false if it has to be judged: `access`
+  // does it then. See quick.h.
+  template <std::size_t bytes, bool writes>
+  bool quick_access(std::uintptr_t at, const void* place);
   // Returns how often kernels wrote memory, except by atomic operations.
   std::uint64_t writes() const { return writes_; }
   const void* latest_place() const { return latest_place_; }
@@ -119,7 +123,23 @@ class Watch {
   void check_readers(const Cell& cell, unsigned mask, const Now& a);
   void check_summary(const Cell& cell, const Now& a);
   void check_use(const OtherUse& earlier, const Now& a, const char* did);
+  // What a cell's last read stands for after one more. It is not `whole` if an earlier read may have to be
+  // kept beside it.
+  struct Readers {
+    std::uint64_t flags;
+    unsigned bytes;
+    bool atomic, whole;
+  };
+  Readers with_read(const Cell& cell, unsigned mask, bool atomic) const;
   void note_read(Cell& cell, unsigned mask, const Now& a);
+  void set_read(Cell& cell, const Readers& readers, bool by_volatile_read, const void* place);
+  void set_write(Cell& cell, unsigned mask, bool atomic, std::uint64_t flags, const void* place);
+  bool follows_write(const Cell& cell, unsigned mask) const;
+  bool follows_reads(const Cell& cell, unsigned mask) const;
+  std::uint32_t place_of(const void* place) const;
+  Cell* quick_cell(std::uintptr_t at, std::size_t bytes) const;
+  bool quick_read(Cell& cell, unsigned mask, const void* place);
+  bool quick_write(Cell& cell, unsigned mask, const void* place);
   void note_update(Cell& cell, unsigned mask);
   void doubt(const OtherUse& earlier, const Now& a);
   void settle_doubt();
@@ -134,6 +154,7 @@ class Watch {
   }
   bool comes_before(const OtherUse& earlier, const Now& a) const;
   bool conflict(const OtherUse& earlier, const Now& a) const;
+  // Returns whether a __syncwarp is between the use, which was in this block after its last barrier, and now.
   bool met(Use use) const;
   Fences::Actor actor() const;
   void access_elsewhere(Now& a);
@@ -141,12 +162,15 @@ class Watch {
   void start_reach();
   bool is_reached(std::uintptr_t at) const;
   void reach(std::uintptr_t word);
+  template <std::size_t bytes>
+  bool loads_nothing_new(std::uintptr_t from) const;
   void reach_loaded(std::uintptr_t from, std::size_t bytes);
   void check_reached(const Now& a);
   bool is_written(std::uintptr_t at) const;
   bool access_other_arena(Now& a);
   void note_pace(const Now& a);
   void count_only(const Now& a);
+  void find_index_variables();
   bool is_index_variable(std::uintptr_t at) const;
   Cell* static_cells(const Now& a);
 
@@ -161,6 +185,8 @@ class Watch {
   std::uint32_t number_ = 0;  // of the block
   Fences fences_;
   Doubt doubtful_;
+  // Gaps are wider than 1 << reach_unit bytes, so that no two allocations share such a unit.
+  static constexpr int reach_unit = 30;
   std::vector<std::uint32_t> reached_;  // by GiB of device memory, the number of the launch
   std::uint32_t reached_in_ = 0;
   bool has_reached_parameters_ = false;
@@ -186,6 +212,9 @@ class Watch {
   std::size_t static_bytes_ = 0;       // static shared memory that the block has used
   std::vector<StaticShared> statics_;  // those that the block has used
   bool may_have_padding_ = false;
+  std::uint32_t first_place_ = 0;                     // the short place of address 0
+  bool quick_ = false;                                // quick_access may be used
+  std::uintptr_t index_begin_ = 0, index_bytes_ = 0;  // of the index variables, if they lie together
   Profiler profiler_;
 
   // A thread that has read so often may wait for another one. A volatile read counts as many plain ones. The
@@ -193,7 +222,12 @@ class Watch {
   static constexpr int most_reads = 4099, volatile_reads = 128;
   int reads_ = 0;
   std::uint64_t writes_ = 0;
-  Now stored_ = {};  // the latest store to device memory, until it is done
+  struct Stored {
+    std::uintptr_t at = 0;
+    std::size_t bytes = 0;  // 0: there is none
+    const void* place = nullptr;
+  };
+  Stored stored_;  // the latest store to device memory, until it is done
   const void* latest_place_ = nullptr;
 };
 

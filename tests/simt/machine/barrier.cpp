@@ -29,8 +29,9 @@ int Machine::barrier(bool predicate, Where where, std::uint64_t calls) {
 }
 
 void Machine::check_same_barrier(const Thread& self, const Thread& other) const {
-  const bool same_line =
-      self.where.line == other.where.line && std::strcmp(self.where.file, other.where.file) == 0;
+  const bool same_file =
+      self.where.file == other.where.file || std::strcmp(self.where.file, other.where.file) == 0;
+  const bool same_line = same_file && self.where.line == other.where.line;
   if (same_line && is_same_call(self.calls, other.calls)) return;
   const auto describe_wait = [&](const Thread& t) {
     return same_line ? describe_calls(t.calls) : describe(t.where);

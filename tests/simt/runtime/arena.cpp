@@ -34,8 +34,6 @@ std::size_t gap_behind(std::size_t bytes, bool narrow) {
                 : std::max(2 * bytes, usual);
 }
 
-std::uint64_t time_counter = 1;
-
 struct Space {
   Arena arena;
   std::map<std::uintptr_t, std::size_t> live;
@@ -208,9 +206,6 @@ Arena reserve_arena(std::initializer_list<std::size_t> sizes) {
   }
   return {};
 }
-
-std::uint64_t now() { return time_counter; }
-std::uint64_t tick() { return ++time_counter; }
 
 const Arena& arena() { return space().arena; }
 

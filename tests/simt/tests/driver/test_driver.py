@@ -156,6 +156,14 @@ def test_textures(simtxx, folder):
                   lines=["linear 0 0 204", "filtered 25.25 127.25 519", *TEXELS])
 
 
+def test_speed(simtxx, folder):
+    """The measurement has a row of numbers for each of its kernels."""
+    code, _, errors = run(simtxx, f"{ROOT}/examples/speed.cu", "-o", f"{folder}/speed")
+    expect(code == 0, errors)
+    code, out, errors = run(f"{folder}/speed", "0")
+    expect(code == 0 and len(out.splitlines()) == 7 and "inf" not in out, code, out, errors)
+
+
 def test_project(folder, name, *flags):
     build = f"{folder}/{name}{len(flags)}"
     for command in (("cmake", "-S", f"{ROOT}/examples/{name}", "-B", build, *flags),
@@ -177,6 +185,7 @@ def main(arguments):
         test_tour(simtxx, simt_run, folder)
         test_cccl(simtxx, folder)
         test_textures(simtxx, folder)
+        test_speed(simtxx, folder)
         for name in ("library_project", "saxpy_project", "headers_project")[:3 if "--all" in arguments else 1]:
             test_project(folder, name, f"-DCMAKE_CUDA_COMPILER={simtxx}", f"-DCMAKE_CXX_COMPILER={simtxx}")
             if "--all" in arguments:
