@@ -144,7 +144,8 @@ void Watch::note_update(Cell& cell, unsigned mask) {
 }
 
 void Watch::read_cell(Cell& cell, unsigned mask, const Now& a) {
-  if ((cell.defined() & mask) != mask && !may_have_padding_ && is_wanted(Check::init))
+  if ((cell.defined() & mask) != mask && is_wanted(Check::init) && !may_have_padding_ &&
+      !(is_written(a.at) && copies_record(a)))
     fail(a, Check::init, "reads memory that was never written");
   if (!follows_write(cell, mask)) check_write(cell, mask, a);
   note_read(cell, mask, a);

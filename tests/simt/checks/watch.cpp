@@ -129,8 +129,8 @@ void Watch::sync_lanes(int warp, unsigned lanes, bool whole) {
     order.since[std::size_t(std::countr_zero(rest))] = joined;
 }
 
-// Returns whether the code at the place is CUB's or Thrust's. These copy records of 16 bytes that need only
-// an address of 8, and no hook knows that.
+// Returns whether CUB or Thrust copies a record of 16 bytes: one that needs only an address of 8, and whose
+// padding was never written. No hook knows what the bytes are.
 bool Watch::copies_record(const Now& a) {
   if (a.bytes != 16 || a.at % 8 != 0) return false;
   thread_local std::map<const void*, bool> known;
