@@ -155,8 +155,10 @@ function(stillpoint_layer_settings target layer)
   if(layer MATCHES "engine|cases")
     return()
   endif()
-  set_source_files_properties(${PROJECT_SOURCE_DIR}/solvers/koopman/spectrum.cpp
-    ${PROJECT_SOURCE_DIR}/solvers/koopman/principal_basis.cpp PROPERTIES COMPILE_OPTIONS "${STILLPOINT_FALSE_WARNINGS}")
+  foreach(file spectrum ordered_schur settling principal_basis)
+    set_source_files_properties(${PROJECT_SOURCE_DIR}/solvers/koopman/${file}.cpp PROPERTIES COMPILE_OPTIONS
+      "${STILLPOINT_FALSE_WARNINGS}")
+  endforeach()
   target_link_libraries(${target} PUBLIC $<BUILD_INTERFACE:Eigen3::Eigen>)  # no header of ours includes it
   if(layer STREQUAL "tasks")
     target_link_libraries(${target} PUBLIC $<BUILD_INTERFACE:CLI11::CLI11> PNG::PNG JPEG::JPEG)

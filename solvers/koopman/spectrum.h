@@ -1,9 +1,11 @@
 // Estimates Koopman matrices of a map from trajectories, and reads from their spectra how the map settles.
 #pragma once
 #include <complex>
+#include <string>
 #include <vector>
 
 #include "engine/tensor.h"
+#include "solvers/koopman/ordered_schur.h"
 
 namespace stillpoint {
 
@@ -29,33 +31,47 @@ enum class Settling {
   vanishes,    // (i)   radius < 1: tends to zero
   settles,     // (ii)  every eigenvalue of modulus one is 1 and semisimple: tends to a fixed point, eq. 7
   oscillates,  // (iii) those of modulus one are semisimple, some are not 1: stays bounded, eq. 8
-  diverges     // (iv)  radius > 1, or one of modulus one is not semisimple: grows like n^(m-1) or faster
+  diverges,    // (iv)  radius > 1, or one of modulus one is not semisimple: grows like n^(m-1) or faster
+  undecided    // the matrix is not known well enough to tell; KoopmanSpectrum::open says what would decide it
 };
 const char* name_of(Settling settling);
 
+// What counts as equal. The verdict rests on the blocks of an ordered Schur form of the balanced matrix. The
+// noise of a block is its projector's norm times the error of the matrix: rounding, or `uncertainty` if that
+// is larger. Eigenvalues whose distance the noise explains are one block, as are those on the circle within
+// `tolerance` of each other. A block is on the circle if its mean is, within the noise or the tolerance.
+struct SpectrumOptions {
+  double tolerance = 1e-6;  // of eigenvalues
+  double uncertainty = 0;   // norm of the error of K
+};
+// Above this, a tolerance or a noise cannot tell rest from decay: the verdict is undecided.
+inline constexpr double largest_tolerance = 0.05;
+
 struct KoopmanSpectrum {
-  std::vector<std::complex<double>> eigenvalues;  // by falling modulus
+  Eigenvalues eigenvalues;  // by falling modulus
   double radius = 0;
   Index on_circle = 0;     // eigenvalues of modulus one, within the tolerance
   Index at_one = 0;        // those on the circle that are 1
-  bool semisimple = true;  // whether there are as many eigenvectors as eigenvalues on the circle
+  bool semisimple = true;  // whether every block on the circle is a multiple of the identity, up to its noise
   Settling settling = Settling::vanishes;
+  // The verdict holds until an eigenvalue moves by more than this; 0 if undecided.
+  double margin = 0;
+  std::string open;  // if undecided: what is not known, and what would decide it
 };
-// Eigenvalues within `tolerance` of the unit circle count as on it, and those within `tolerance` of each
-// other count as equal. The rank of K - lambda I ignores singular values below tolerance times the norm of K.
-KoopmanSpectrum koopman_spectrum(const Tensor& matrix, double tolerance = 1e-6);
+KoopmanSpectrum koopman_spectrum(const Tensor& matrix, const SpectrumOptions& options = {});
 
 // The limit of K^n on the eigenvalue 1 (eq. 7): V U with the projector's factors V (D,p) and U (p,D), U V =
-// I. In case (iii) it is the mean over time. Throws Error if eigenvalue 1 is not semisimple or radius > 1.
+// I. In case (iii) it is the mean over time. Throws Error if eigenvalue 1 is not semisimple, if radius > 1,
+// or if either is undecided.
 struct SpectralProjector {
   Tensor v, u;
   Tensor matrix() const;
 };
-SpectralProjector fixed_space(const Tensor& matrix, double tolerance = 1e-6);
+SpectralProjector fixed_space(const Tensor& matrix, const SpectrumOptions& options = {});
 
 // Returns the part of K^n on the eigenvalues of modulus one (eq. 8). In cases (i)-(iii) only this part
-// remains for large n. Throws Error in case (iv).
-Tensor settled_power(const Tensor& matrix, Index n, double tolerance = 1e-6);
+// remains for large n. Throws Error in case (iv), or if the case is undecided.
+Tensor settled_power(const Tensor& matrix, Index n, const SpectrumOptions& options = {});
 
 // The Perron-Frobenius matrix of a map of [0,1) by Ulam's method: entry (i,j) is the share of cell j that
 // lands in cell i, probed at `probes` evenly spaced points. Its eigenvector at 1, scaled to a mean of one, is

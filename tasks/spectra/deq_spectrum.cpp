@@ -207,19 +207,20 @@ Experiment::Row Experiment::row(Index size) const {
           .k = estimate_koopman(stacked(lifted, 0, lifted.size() - 1), stacked(lifted, 1, lifted.size()),
                                 options),
           .spectrum = {}};
-  row.spectrum = koopman_spectrum(row.k.matrix, tolerance());
+  row.spectrum = koopman_spectrum(row.k.matrix, {.tolerance = tolerance()});
   const Tensor coordinates = columns(fit_solution_, row.state),
                held_out = features(states(held_out_start_, held_out_x_, size));
   const auto error = [&](const Tensor& c) { return relative_distance(z_.rows(c), solution_); };
   row.subspace = error(columns(z_.coordinates(solution_), row.state));
   row.regression =
       error(matmul(held_out, estimate_readout(lifted[0], coordinates, options), {.transpose_b = true}));
-  if (row.spectrum.settling == Settling::diverges) return row;
+  if (row.spectrum.settling == Settling::diverges || row.spectrum.settling == Settling::undecided) return row;
   // r is the linear map from features back to coordinates.
   const Tensor r = estimate_readout(stacked(lifted, 0, lifted.size()),
                                     columns(stacked(path_, 0, path_.size()), row.state), options);
   const Tensor settled =
-      matmul(held_out, matmul(r, fixed_space(row.k.matrix, tolerance()).matrix()), {.transpose_b = true});
+      matmul(held_out, matmul(r, fixed_space(row.k.matrix, {.tolerance = tolerance()}).matrix()),
+             {.transpose_b = true});
   row.projected = error(settled);
   row.loss = loss_of(z_.rows(settled));
   return row;

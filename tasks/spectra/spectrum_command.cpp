@@ -37,7 +37,7 @@ Tensor stacked(const std::vector<Tensor>& states, std::size_t first, std::size_t
 double held_out_error(const SpectrumRequest& r, const System& system, const Dictionary& phi,
                       const KoopmanEstimate& k, const Tensor& readout, double tolerance) {
   const std::vector<Tensor> states = trajectories(system, 100, 3 * r.steps, r.seed + 1);
-  const Tensor limit = matmul(readout, settled_power(k.matrix, 3 * r.steps, tolerance));
+  const Tensor limit = matmul(readout, settled_power(k.matrix, 3 * r.steps, {.tolerance = tolerance}));
   const Tensor predicted = matmul(phi(states.front()), limit, {.transpose_b = true});
   const double error = sum(square(predicted - states.back())).item(),
                norm = sum(square(states.back())).item();
@@ -67,7 +67,7 @@ void run_spectrum(SpectrumRequest r, std::ostream& out) {
   const KoopmanOptions options{.truncation = r.truncation};
   const KoopmanEstimate k = estimate_koopman(features, phi(to), options);
   const double tolerance = r.tolerance > 0 ? r.tolerance : std::max(1e-6, 10 * k.error);
-  const KoopmanSpectrum s = koopman_spectrum(k.matrix, tolerance);
+  const KoopmanSpectrum s = koopman_spectrum(k.matrix, {.tolerance = tolerance});
   Json result{
       {"system", r.system},         {"dictionary", r.dictionary},  {"features", features.dim(1)},
       {"fit_rank", k.rank},         {"fit_error", k.error},        {"tolerance", tolerance},
@@ -77,6 +77,9 @@ void run_spectrum(SpectrumRequest r, std::ostream& out) {
       << features.dim(1) << " features of rank " << k.rank << ", fit error " << k.error << ", radius "
       << s.radius << ", " << s.on_circle << " eigenvalues on the circle, " << s.at_one << " at 1 (tolerance "
       << tolerance << ")\n";
+  if (!s.open.empty()) out << "open: " << s.open << "\n";
+  result["margin"] = s.margin;
+  result["open"] = s.open;
   if (s.settling == Settling::settles || s.settling == Settling::oscillates) {
     const double error =
         held_out_error(r, system, phi, k, estimate_readout(features, from, options), tolerance);

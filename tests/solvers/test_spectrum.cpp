@@ -81,7 +81,7 @@ TEST_CASE("a limit cycle shows as its frequency on the unit circle", "[spectrum]
   CHECK(estimate.error < 2e-3);
   // No finite set of features is closed under the map. Eigenvalues that miss the circle by less than a few
   // times the fit's error count as on it.
-  const KoopmanSpectrum spectrum = koopman_spectrum(estimate.matrix, 10 * estimate.error);
+  const KoopmanSpectrum spectrum = koopman_spectrum(estimate.matrix, {.tolerance = 10 * estimate.error});
   for (int k = 0; k <= 2; ++k) CHECK(has_eigenvalue(spectrum, std::polar(1.0, 0.5 * k), 1e-3));
   CHECK(spectrum.settling == Settling::oscillates);
 }
