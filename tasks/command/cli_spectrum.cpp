@@ -44,7 +44,12 @@ void SpectrumFlags::add_to(CLI::App& app) {
   app.add_option("--seed", request.seed, "seed of starts and frequencies")
       ->transform(whole_number(0))
       ->capture_default_str();
-  app.add_option("--output", output, "folder for spectrum.json, eigenvalues.csv and the figure");
+  app.add_option("--resamples", request.resamples,
+                 "how often the trajectories are drawn again, to see whether the verdict holds")
+      ->transform(whole_number(0, 1000))
+      ->capture_default_str();
+  app.add_option("--output", output,
+                 "folder for spectrum.json, eigenvalues.csv, the figure, and matrices as .npy");
   app.add_option("--held-out", request.held_out, "for a DEQ: number of inputs of its test set")
       ->transform(whole_number(1, 100000))
       ->capture_default_str();

@@ -67,6 +67,7 @@ void write_spectra(const fs::path& folder, std::ostream& out) {
     SpectrumRequest request;
     request.system = system.name;
     request.output = folder / "fig2" / system.name;
+    request.resamples = 0;  // the page does not show how often a case holds
     make_folder(request.output);
     run_spectrum(request, out);
     const std::string path = (request.output / "spectrum.json").string();

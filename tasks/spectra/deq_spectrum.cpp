@@ -8,6 +8,7 @@
 #include "solvers/koopman/principal_basis.h"
 #include "solvers/koopman/systems.h"
 #include "tasks/drawing/chart.h"
+#include "tasks/io/npy.h"
 #include "tasks/settings/registry.h"
 #include "tasks/spectra/spectrum_command.h"
 #include "tasks/spectra/spectrum_files.h"
@@ -26,17 +27,6 @@ Tensor columns(const Tensor& x, Index count) { return slice(x, {0, 0}, {x.dim(0)
 Tensor beside(const Tensor& a, const Tensor& b) {
   const Index n = a.dim(0), width = a.dim(1) + b.dim(1);
   return pad(a, {0, 0}, {n, width}) + pad(b, {0, a.dim(1)}, {n, width});
-}
-
-// Returns tensors of equal width, one below the other.
-Tensor stacked(const std::vector<Tensor>& parts, std::size_t first, std::size_t last) {
-  std::vector<double> all;
-  for (std::size_t i = first; i < last; ++i) {
-    const std::vector<double> values = parts[i].values();
-    all.insert(all.end(), values.begin(), values.end());
-  }
-  const Index width = parts[first].dim(1);
-  return Tensor::from(all, {Index(all.size()) / width, width}, f64);
 }
 
 double relative_distance(const Tensor& a, const Tensor& b) {
@@ -82,7 +72,9 @@ class Experiment {
   struct Row {
     Index state = 0, input = 0, features = 0;
     KoopmanEstimate k;
-    KoopmanSpectrum spectrum;
+    SpectrumFindings found;
+    Tensor readout = {},
+           predicted = {};  // from features to principal coordinates; z* of held-out inputs by eq. 7
     double projected = NAN, regression = NAN, subspace = NAN, loss = NAN;
   };
   Row row(Index size) const;
@@ -206,43 +198,51 @@ Experiment::Row Experiment::row(Index size) const {
           .features = lifted[0].dim(1),
           .k = estimate_koopman(stacked(lifted, 0, lifted.size() - 1), stacked(lifted, 1, lifted.size()),
                                 options),
-          .spectrum = {}};
-  row.spectrum = koopman_spectrum(row.k.matrix, {.tolerance = tolerance()});
+          .found = {}};
+  row.found = findings_of(
+      row.k, lifted, options, [this](const KoopmanEstimate&) { return tolerance(); }, request_.resamples);
   const Tensor coordinates = columns(fit_solution_, row.state),
                held_out = features(states(held_out_start_, held_out_x_, size));
   const auto error = [&](const Tensor& c) { return relative_distance(z_.rows(c), solution_); };
   row.subspace = error(columns(z_.coordinates(solution_), row.state));
   row.regression =
       error(matmul(held_out, estimate_readout(lifted[0], coordinates, options), {.transpose_b = true}));
-  if (row.spectrum.settling == Settling::diverges || row.spectrum.settling == Settling::undecided) return row;
   // r is the linear map from features back to coordinates.
-  const Tensor r = estimate_readout(stacked(lifted, 0, lifted.size()),
-                                    columns(stacked(path_, 0, path_.size()), row.state), options);
-  const Tensor settled =
-      matmul(held_out, matmul(r, fixed_space(row.k.matrix, {.tolerance = tolerance()}).matrix()),
-             {.transpose_b = true});
+  row.readout = estimate_readout(stacked(lifted, 0, lifted.size()),
+                                 columns(stacked(path_, 0, path_.size()), row.state), options);
+  const Settling settling = row.found.spectrum.settling;
+  if (settling == Settling::diverges || settling == Settling::undecided) return row;
+  const Tensor limit = fixed_space(row.k.matrix, {.tolerance = tolerance()}).matrix();
+  const Tensor settled = matmul(held_out, matmul(row.readout, limit), {.transpose_b = true});
+  row.predicted = z_.rows(settled);
   row.projected = error(settled);
-  row.loss = loss_of(z_.rows(settled));
+  row.loss = loss_of(row.predicted);
   return row;
 }
 
 Json json_of(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 
-Json json_of(const Experiment::Row& row) {
-  return {{"state_coordinates", row.state},
-          {"input_coordinates", row.input},
-          {"features", row.features},
-          {"fit_rank", row.k.rank},
-          {"fit_error", row.k.error},
-          {"radius", row.spectrum.radius},
-          {"on_circle", row.spectrum.on_circle},
-          {"at_one", row.spectrum.at_one},
-          {"semisimple", row.spectrum.semisimple},
-          {"case", name_of(row.spectrum.settling)},
-          {"projection_error", json_of(row.projected)},
-          {"regression_error", json_of(row.regression)},
-          {"subspace_error", json_of(row.subspace)},
-          {"projection_loss", json_of(row.loss)}};
+Json json_of(const Experiment::Row& row, double tolerance) {
+  Json result = json_of(row.found, tolerance);
+  result.update({{"state_coordinates", row.state},
+                 {"input_coordinates", row.input},
+                 {"features", row.features},
+                 {"fit_rank", row.k.rank},
+                 {"fit_error", row.k.error},
+                 {"projection_error", json_of(row.projected)},
+                 {"regression_error", json_of(row.regression)},
+                 {"subspace_error", json_of(row.subspace)},
+                 {"projection_loss", json_of(row.loss)}});
+  return result;
+}
+
+void print(const Experiment::Row& r, double tolerance, std::ostream& out) {
+  out << std::setw(7) << r.state << std::setw(7) << r.input << std::setw(10) << r.features
+      << std::setprecision(3) << std::setw(11) << r.k.error << std::setw(10) << std::setprecision(6)
+      << r.found.spectrum.radius << std::setw(6) << r.found.spectrum.at_one << std::setprecision(3) << "  "
+      << std::left << std::setw(11) << r.projected << std::setw(12) << r.regression << std::setw(11)
+      << r.subspace << std::setw(15) << r.loss << std::right << name_of(r.found.spectrum.settling)
+      << "\n       " << described(r.found, tolerance) << std::endl;
 }
 
 // Plots errors against the number of features.
@@ -280,16 +280,13 @@ void run_deq_spectrum(const SpectrumRequest& given, std::ostream& out) {
   for (const Index size : request.sizes) {
     rows.push_back(experiment.row(size));
     const Experiment::Row& r = rows.back();
-    out << std::setw(7) << r.state << std::setw(7) << r.input << std::setw(10) << r.features
-        << std::setprecision(3) << std::setw(11) << r.k.error << std::setw(10) << std::setprecision(6)
-        << r.spectrum.radius << std::setw(6) << r.spectrum.at_one << std::setprecision(3) << "  " << std::left
-        << std::setw(11) << r.projected << std::setw(12) << r.regression << std::setw(11) << r.subspace
-        << std::setw(15) << r.loss << std::right << name_of(r.spectrum.settling) << std::endl;
-    table.push_back(json_of(r));
+    print(r, experiment.tolerance(), out);
+    table.push_back(json_of(r, experiment.tolerance()));
     if (r.state == experiment.directions()) break;  // larger dictionaries are the same
   }
   if (request.output.empty()) return;
-  Json result = json_of(rows.back());
+  const Experiment::Row& last = rows.back();
+  Json result = json_of(last, experiment.tolerance());
   result.update({{"run", path_to_text(request.system)},
                  {"dictionary", request.dictionary},
                  {"tolerance", experiment.tolerance()},
@@ -301,7 +298,9 @@ void run_deq_spectrum(const SpectrumRequest& given, std::ostream& out) {
                  {"iterated_residual", experiment.residual()},
                  {"iterated_distance", experiment.distance()},
                  {"dictionaries", table}});
-  write_spectrum(request.output, "DEQ", rows.back().spectrum, experiment.tolerance(), std::move(result), out);
+  write_spectrum(request.output, "DEQ", last.found, last.k.matrix, last.readout, experiment.tolerance(),
+                 std::move(result), out);
+  if (last.predicted.defined()) write_npy(request.output / "predictions.npy", last.predicted);
   write_figure(request.output, "prediction", figure_of(rows));
 }
 

@@ -21,6 +21,7 @@ struct SpectrumRequest {
   double truncation = 1e-8;
   double tolerance = 0;  // of the circle; 0: 10 times the error of the fit, but at least 1e-6; 1e-6 for a DEQ
   std::uint64_t seed = 0;
+  Index resamples = 20;          // of the trajectories, to see how often the verdict holds
   std::filesystem::path output;  // empty: nothing is written
   // For a DEQ, whose trajectories start from inputs of its training set:
   Index held_out = 100;                               // inputs of its test set
@@ -28,7 +29,7 @@ struct SpectrumRequest {
   std::string phi = {};  // run of a SIM of the same task, whose lift of x replaces x
 };
 
-// Writes spectrum.json, eigenvalues.csv and spectrum.svg to `output`, a summary to `out`.
+// Writes what write_spectrum writes, and predictions.npy, to `output`, a summary to `out`.
 void run_spectrum(SpectrumRequest request, std::ostream& out);
 
 // Does the same for the cell z <- f(z, x) of a trained DEQ with inputs x (paper, section 3, eq. 3-7). For

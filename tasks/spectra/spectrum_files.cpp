@@ -1,6 +1,7 @@
 // Writes eigenvalues as JSON, as CSV and as a picture.
 #include "tasks/spectra/spectrum_files.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <iomanip>
@@ -8,6 +9,8 @@
 #include <string_view>
 
 #include "engine/io/files.h"
+#include "engine/ops.h"
+#include "tasks/io/npy.h"
 #include "tasks/io/numbers.h"
 
 namespace stillpoint {
@@ -16,8 +19,11 @@ namespace {
 struct Place {
   const char *name, *label;
 };
-constexpr Place places[] = {
-    {"inside", "inside the unit circle"}, {"outside", "outside"}, {"circle", "on it"}, {"one", "at 1"}};
+constexpr Place places[] = {{"inside", "inside the unit circle"},
+                            {"outside", "outside"},
+                            {"circle", "on it"},
+                            {"one", "at 1"},
+                            {"spurious", "spurious: residual above the tolerance"}};
 
 std::string described(std::complex<double> lambda) {
   char text[96];
@@ -35,15 +41,18 @@ const char* place_of(std::complex<double> lambda, double tolerance) {
 }
 
 drawing::Chart eigenvalue_chart(const std::string& title,
-                                const std::vector<std::complex<double>>& eigenvalues, double tolerance) {
+                                const std::vector<std::complex<double>>& eigenvalues, double tolerance,
+                                const std::vector<double>& residuals) {
   drawing::Chart chart{.title = "Eigenvalues: " + title,
                        .x = {.name = "real"},
                        .y = {.name = "imaginary"},
                        .unit_circle = true};
   for (std::size_t k = 0; k < std::size(places); ++k) {
     drawing::Series series{.label = places[k].label, .style = k, .look = drawing::Look::points, .x = {}};
-    for (const auto lambda : eigenvalues) {
-      if (std::string_view(places[k].name) != place_of(lambda, tolerance)) continue;
+    for (std::size_t i = 0; i < eigenvalues.size(); ++i) {
+      const auto lambda = eigenvalues[i];
+      const bool spurious = i < residuals.size() && residuals[i] > tolerance;
+      if (std::string_view(places[k].name) != (spurious ? "spurious" : place_of(lambda, tolerance))) continue;
       series.x.push_back(lambda.real());
       series.y.push_back(lambda.imag());
       series.titles.push_back(described(lambda));
@@ -54,20 +63,86 @@ drawing::Chart eigenvalue_chart(const std::string& title,
   return chart;
 }
 
-void write_spectrum(const std::filesystem::path& folder, const std::string& title, const KoopmanSpectrum& s,
-                    double tolerance, Json result, std::ostream& out) {
+Tensor stacked(const std::vector<Tensor>& parts, std::size_t first, std::size_t last) {
+  std::vector<double> all;
+  for (std::size_t i = first; i < last; ++i) {
+    const std::vector<double> values = parts[i].values();
+    all.insert(all.end(), values.begin(), values.end());
+  }
+  const Index width = parts[first].dim(1);
+  return Tensor::from(all, {Index(all.size()) / width, width}, {DType::float64, Device::cpu});
+}
+
+Index SpectrumFindings::spurious(double tolerance) const {
+  return std::count_if(residuals.begin(), residuals.end(), [=](double r) { return r > tolerance; });
+}
+
+SpectrumFindings findings_of(const KoopmanEstimate& k, const std::vector<Tensor>& lifted,
+                             const KoopmanOptions& options,
+                             const std::function<double(const KoopmanEstimate&)>& tolerance,
+                             Index resamples) {
+  SpectrumFindings f{.spectrum = koopman_spectrum(k.matrix, {.tolerance = tolerance(k)}),
+                     .vectors = OrderedSchur(k.matrix).eigenvectors(),
+                     .residuals = {},
+                     .resamples = resamples};
+  f.residuals = eigenpair_residuals(stacked(lifted, 0, lifted.size() - 1), stacked(lifted, 1, lifted.size()),
+                                    f.spectrum.eigenvalues, f.vectors.left);
+  f.holds =
+      verdicts_that_hold(lifted, f.spectrum.settling, resamples, [&](const Tensor& from, const Tensor& to) {
+        const KoopmanEstimate again = estimate_koopman(from, to, options);
+        return koopman_spectrum(again.matrix, {.tolerance = tolerance(again)}).settling;
+      });
+  return f;
+}
+
+Json json_of(const SpectrumFindings& f, double tolerance) {
+  const KoopmanSpectrum& s = f.spectrum;
+  return {{"radius", s.radius},
+          {"on_circle", s.on_circle},
+          {"at_one", s.at_one},
+          {"semisimple", s.semisimple},
+          {"case", name_of(s.settling)},
+          {"margin", s.margin},
+          {"open", s.open},
+          {"resamples", f.resamples},
+          {"resamples_that_agree", f.holds},
+          {"spurious", f.spurious(tolerance)}};
+}
+
+std::string described(const SpectrumFindings& f, double tolerance) {
+  const KoopmanSpectrum& s = f.spectrum;
+  std::string line = s.settling == Settling::undecided
+                         ? "open: " + s.open
+                         : text("it holds until an eigenvalue moves by ", s.margin);
+  if (f.resamples > 0) line += text("; the same case in ", f.holds, " of ", f.resamples, " resamples");
+  return line + text("; ", f.spurious(tolerance), " of ", s.eigenvalues.size(),
+                     " eigenpairs are spurious (residual above the tolerance)");
+}
+
+void write_spectrum(const std::filesystem::path& folder, const std::string& title, const SpectrumFindings& f,
+                    const Tensor& k, const Tensor& readout, double tolerance, Json result,
+                    std::ostream& out) {
   make_folder(folder);
+  const KoopmanSpectrum& s = f.spectrum;
+  result.update(json_of(f, tolerance));
   std::ostringstream csv;
-  csv << "real,imaginary,modulus,place\n" << std::setprecision(17);
-  for (const auto lambda : s.eigenvalues) {
+  csv << "real,imaginary,modulus,place,residual\n" << std::setprecision(17);
+  for (std::size_t i = 0; i < s.eigenvalues.size(); ++i) {
+    const auto lambda = s.eigenvalues[i];
     result["eigenvalues"].push_back({lambda.real(), lambda.imag()});
+    result["residuals"].push_back(std::isfinite(f.residuals[i]) ? Json(f.residuals[i]) : Json(nullptr));
     csv << lambda.real() << ',' << lambda.imag() << ',' << std::abs(lambda) << ','
-        << place_of(lambda, tolerance) << '\n';
+        << place_of(lambda, tolerance) << ',' << f.residuals[i] << '\n';
   }
   write_atomically(folder / "spectrum.json", result.dump(2) + "\n");
   write_atomically(folder / "eigenvalues.csv", csv.str());
   write_atomically(folder / "spectrum.svg",
-                   drawing::svg_of({eigenvalue_chart(title, s.eigenvalues, tolerance)}));
+                   drawing::svg_of({eigenvalue_chart(title, s.eigenvalues, tolerance, f.residuals)}));
+  write_npy(folder / "K.npy", k);
+  write_npy(folder / "readout.npy", readout);
+  write_npy(folder / "eigenfunctions.npy", f.vectors.left.real, f.vectors.left.imaginary);
+  write_npy(folder / "modes.npy", matmul(readout, f.vectors.right.real),
+            matmul(readout, f.vectors.right.imaginary));
   out << "written to " << shown(folder.string()) << "\n";
 }
 

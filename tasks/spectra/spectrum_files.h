@@ -2,12 +2,13 @@
 #pragma once
 #include <complex>
 #include <filesystem>
+#include <functional>
 #include <ostream>
 #include <string>
 #include <vector>
 
 #include "engine/config.h"
-#include "solvers/koopman/spectrum.h"
+#include "solvers/koopman/evidence.h"
 #include "tasks/drawing/chart.h"
 
 namespace stillpoint {
@@ -15,13 +16,35 @@ namespace stillpoint {
 // Returns where an eigenvalue lies: one, circle, inside or outside.
 const char* place_of(std::complex<double> lambda, double tolerance);
 
-// Draws the unit circle and the eigenvalues by their place (paper, Fig. 2).
+// Draws the unit circle and the eigenvalues by their place (paper, Fig. 2). Those whose residual is above the
+// tolerance are drawn as spurious, if residuals are given.
 drawing::Chart eigenvalue_chart(const std::string& title,
-                                const std::vector<std::complex<double>>& eigenvalues, double tolerance);
+                                const std::vector<std::complex<double>>& eigenvalues, double tolerance,
+                                const std::vector<double>& residuals = {});
 
-// Writes spectrum.json (`result` and the eigenvalues), eigenvalues.csv and their chart, spectrum.svg. Reports
-// that on `out`.
+// What the fit of a Koopman matrix shows.
+struct SpectrumFindings {
+  KoopmanSpectrum spectrum;
+  EigenvectorPair vectors;
+  std::vector<double> residuals;  // of the eigenpairs
+  Index resamples = 0, holds = 0;
+  Index spurious(double tolerance) const;
+};
+// Returns the findings of a fit to lifted[t], whose rows are the features of each trajectory at time t.
+SpectrumFindings findings_of(const KoopmanEstimate& k, const std::vector<Tensor>& lifted,
+                             const KoopmanOptions& options,
+                             const std::function<double(const KoopmanEstimate&)>& tolerance, Index resamples);
+
+// Writes spectrum.json (`result` and the eigenvalues), eigenvalues.csv and their chart, spectrum.svg; K.npy,
+// readout.npy (states from features), eigenfunctions.npy (columns w_i of w_i^T phi) and modes.npy (columns:
+// the readout times v_i). Reports that on `out`.
 void write_spectrum(const std::filesystem::path& folder, const std::string& title,
-                    const KoopmanSpectrum& spectrum, double tolerance, Json result, std::ostream& out);
+                    const SpectrumFindings& findings, const Tensor& k, const Tensor& readout,
+                    double tolerance, Json result, std::ostream& out);
+Json json_of(const SpectrumFindings& findings, double tolerance);
+// `margin ..., holds in 20 of 20 resamples, 3 eigenpairs spurious`, and what is open.
+std::string described(const SpectrumFindings& findings, double tolerance);
+// Returns times first to last - 1 of tensors of equal width, one below the other.
+Tensor stacked(const std::vector<Tensor>& parts, std::size_t first, std::size_t last);
 
 }  // namespace stillpoint

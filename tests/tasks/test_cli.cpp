@@ -222,8 +222,21 @@ TEST_CASE("spectrum writes eigenvalues and a figure, and names the case", "[cli]
   const Json result = Json::parse(read_file(folder / "turn/spectrum.json"));
   CHECK(result.at("eigenvalues").size() == 2);
   CHECK(result.at("held_out_error").get<double>() < 1e-12);
-  CHECK(test::contains(read_file(folder / "turn/eigenvalues.csv"), "real,imaginary,modulus,place"));
-  CHECK(fs::exists(folder / "turn/spectrum.svg"));
+  CHECK(test::contains(read_file(folder / "turn/eigenvalues.csv"), "real,imaginary,modulus,place,residual"));
+  for (const char* name : {"spectrum.svg", "K.npy", "readout.npy", "eigenfunctions.npy", "modes.npy",
+                           "predictions.npy", "true_states.npy"})
+    CHECK(fs::exists(folder / "turn" / name));
+  CHECK(read_file(folder / "turn/K.npy").size() == 128 + 4 * sizeof(double));
+  CHECK(read_file(folder / "turn/modes.npy").size() == 128 + 8 * sizeof(double));
+  CHECK(result.at("resamples_that_agree") == 20);
+  CHECK(result.at("spurious") == 0);
+  for (const Json& residual : result.at("residuals")) CHECK(residual.get<double>() < 1e-12);
+  const Result vanishing = run(
+      folder.path(), {"spectrum", "spiral", "--dictionary", "monomials", "--degree", "2", "--output", "in"});
+  CHECK_THAT(vanishing.output, mentions("among them that of the constant feature", "relative to the starts"));
+  CHECK(Json::parse(read_file(folder / "in/spectrum.json")).at("held_out_error").get<double>() < 1e-3);
+  const Result vague = run(folder.path(), {"spectrum", "rotation", "--tolerance", "0.9"});
+  CHECK_THAT(vague.output, mentions("case undecided", "open: the eigenvalue", "tolerance of at most 0.05"));
   const Result unknown = run(folder.path(), {"spectrum", "rotatio"});
   CHECK(unknown.code == 1);
   CHECK_THAT(unknown.output, mentions("'rotatio'", "did you mean 'rotation'"));
