@@ -222,8 +222,8 @@ Experiment::Row Experiment::row(Index size) const {
 
 Json json_of(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
 
-Json json_of(const Experiment::Row& row, double tolerance) {
-  Json result = json_of(row.found, tolerance);
+Json json_of(const Experiment::Row& row) {
+  Json result = json_of(row.found);
   result.update({{"state_coordinates", row.state},
                  {"input_coordinates", row.input},
                  {"features", row.features},
@@ -236,13 +236,13 @@ Json json_of(const Experiment::Row& row, double tolerance) {
   return result;
 }
 
-void print(const Experiment::Row& r, double tolerance, std::ostream& out) {
+void print(const Experiment::Row& r, std::ostream& out) {
   out << std::setw(7) << r.state << std::setw(7) << r.input << std::setw(10) << r.features
       << std::setprecision(3) << std::setw(11) << r.k.error << std::setw(10) << std::setprecision(6)
       << r.found.spectrum.radius << std::setw(6) << r.found.spectrum.at_one << std::setprecision(3) << "  "
       << std::left << std::setw(11) << r.projected << std::setw(12) << r.regression << std::setw(11)
       << r.subspace << std::setw(15) << r.loss << std::right << name_of(r.found.spectrum.settling)
-      << "\n       " << described(r.found, tolerance) << std::endl;
+      << "\n       " << described(r.found) << std::endl;
 }
 
 // Plots errors against the number of features.
@@ -280,13 +280,13 @@ void run_deq_spectrum(const SpectrumRequest& given, std::ostream& out) {
   for (const Index size : request.sizes) {
     rows.push_back(experiment.row(size));
     const Experiment::Row& r = rows.back();
-    print(r, experiment.tolerance(), out);
-    table.push_back(json_of(r, experiment.tolerance()));
+    print(r, out);
+    table.push_back(json_of(r));
     if (r.state == experiment.directions()) break;  // larger dictionaries are the same
   }
   if (request.output.empty()) return;
   const Experiment::Row& last = rows.back();
-  Json result = json_of(last, experiment.tolerance());
+  Json result = json_of(last);
   result.update({{"run", path_to_text(request.system)},
                  {"dictionary", request.dictionary},
                  {"tolerance", experiment.tolerance()},

@@ -55,7 +55,7 @@ void print(const std::string& name, const System& system, const KoopmanEstimate&
       << s.radius << ", " << s.on_circle << " eigenvalues on the circle, " << s.at_one << " at 1"
       << (constant && s.at_one > 0 ? ", among them that of the constant feature" : "") << " (tolerance "
       << tolerance << ")\n"
-      << described(found, tolerance) << "\n";
+      << described(found) << "\n";
 }
 
 void print(const Forecast& f, Index steps, Json& result, std::ostream& out) {

@@ -23,7 +23,7 @@ constexpr Place places[] = {{"inside", "inside the unit circle"},
                             {"outside", "outside"},
                             {"circle", "on it"},
                             {"one", "at 1"},
-                            {"spurious", "spurious: residual above the tolerance"}};
+                            {"spurious", "spurious: residual above 0.25"}};
 
 std::string described(std::complex<double> lambda) {
   char text[96];
@@ -51,7 +51,7 @@ drawing::Chart eigenvalue_chart(const std::string& title,
     drawing::Series series{.label = places[k].label, .style = k, .look = drawing::Look::points, .x = {}};
     for (std::size_t i = 0; i < eigenvalues.size(); ++i) {
       const auto lambda = eigenvalues[i];
-      const bool spurious = i < residuals.size() && residuals[i] > tolerance;
+      const bool spurious = i < residuals.size() && residuals[i] > spurious_residual;
       if (std::string_view(places[k].name) != (spurious ? "spurious" : place_of(lambda, tolerance))) continue;
       series.x.push_back(lambda.real());
       series.y.push_back(lambda.imag());
@@ -73,8 +73,8 @@ Tensor stacked(const std::vector<Tensor>& parts, std::size_t first, std::size_t 
   return Tensor::from(all, {Index(all.size()) / width, width}, {DType::float64, Device::cpu});
 }
 
-Index SpectrumFindings::spurious(double tolerance) const {
-  return std::count_if(residuals.begin(), residuals.end(), [=](double r) { return r > tolerance; });
+Index SpectrumFindings::spurious() const {
+  return std::count_if(residuals.begin(), residuals.end(), [](double r) { return r > spurious_residual; });
 }
 
 SpectrumFindings findings_of(const KoopmanEstimate& k, const std::vector<Tensor>& lifted,
@@ -95,7 +95,7 @@ SpectrumFindings findings_of(const KoopmanEstimate& k, const std::vector<Tensor>
   return f;
 }
 
-Json json_of(const SpectrumFindings& f, double tolerance) {
+Json json_of(const SpectrumFindings& f) {
   const KoopmanSpectrum& s = f.spectrum;
   return {{"radius", s.radius},
           {"on_circle", s.on_circle},
@@ -106,17 +106,17 @@ Json json_of(const SpectrumFindings& f, double tolerance) {
           {"open", s.open},
           {"resamples", f.resamples},
           {"resamples_that_agree", f.holds},
-          {"spurious", f.spurious(tolerance)}};
+          {"spurious", f.spurious()}};
 }
 
-std::string described(const SpectrumFindings& f, double tolerance) {
+std::string described(const SpectrumFindings& f) {
   const KoopmanSpectrum& s = f.spectrum;
   std::string line = s.settling == Settling::undecided
                          ? "open: " + s.open
                          : text("it holds until an eigenvalue moves by ", s.margin);
   if (f.resamples > 0) line += text("; the same case in ", f.holds, " of ", f.resamples, " resamples");
-  return line + text("; ", f.spurious(tolerance), " of ", s.eigenvalues.size(),
-                     " eigenpairs are spurious (residual above the tolerance)");
+  return line + text("; ", f.spurious(), " of ", s.eigenvalues.size(),
+                     " eigenpairs are spurious (residual above 0.25)");
 }
 
 void write_spectrum(const std::filesystem::path& folder, const std::string& title, const SpectrumFindings& f,
@@ -124,7 +124,7 @@ void write_spectrum(const std::filesystem::path& folder, const std::string& titl
                     std::ostream& out) {
   make_folder(folder);
   const KoopmanSpectrum& s = f.spectrum;
-  result.update(json_of(f, tolerance));
+  result.update(json_of(f));
   std::ostringstream csv;
   csv << "real,imaginary,modulus,place,residual\n" << std::setprecision(17);
   for (std::size_t i = 0; i < s.eigenvalues.size(); ++i) {

@@ -16,8 +16,11 @@ namespace stillpoint {
 // Returns where an eigenvalue lies: one, circle, inside or outside.
 const char* place_of(std::complex<double> lambda, double tolerance);
 
-// Draws the unit circle and the eigenvalues by their place (paper, Fig. 2). Those whose residual is above the
-// tolerance are drawn as spurious, if residuals are given.
+// An eigenpair whose residual on the data is above this share of its eigenfunction is an artefact of the fit.
+inline constexpr double spurious_residual = 0.25;
+
+// Draws the unit circle and the eigenvalues by their place (paper, Fig. 2). Those with a spurious residual
+// are drawn as such, if residuals are given.
 drawing::Chart eigenvalue_chart(const std::string& title,
                                 const std::vector<std::complex<double>>& eigenvalues, double tolerance,
                                 const std::vector<double>& residuals = {});
@@ -28,7 +31,7 @@ struct SpectrumFindings {
   EigenvectorPair vectors;
   std::vector<double> residuals;  // of the eigenpairs
   Index resamples = 0, holds = 0;
-  Index spurious(double tolerance) const;
+  Index spurious() const;
 };
 // Returns the findings of a fit to lifted[t], whose rows are the features of each trajectory at time t.
 SpectrumFindings findings_of(const KoopmanEstimate& k, const std::vector<Tensor>& lifted,
@@ -41,9 +44,9 @@ SpectrumFindings findings_of(const KoopmanEstimate& k, const std::vector<Tensor>
 void write_spectrum(const std::filesystem::path& folder, const std::string& title,
                     const SpectrumFindings& findings, const Tensor& k, const Tensor& readout,
                     double tolerance, Json result, std::ostream& out);
-Json json_of(const SpectrumFindings& findings, double tolerance);
+Json json_of(const SpectrumFindings& findings);
 // `margin ..., holds in 20 of 20 resamples, 3 eigenpairs spurious`, and what is open.
-std::string described(const SpectrumFindings& findings, double tolerance);
+std::string described(const SpectrumFindings& findings);
 // Returns times first to last - 1 of tensors of equal width, one below the other.
 Tensor stacked(const std::vector<Tensor>& parts, std::size_t first, std::size_t last);
 
