@@ -40,7 +40,7 @@ struct ResidualSums {
 template <class T>
 struct JudgeResidual {
   const T* sums;
-  T *lowest, *least, *first, *trace;
+  T *lowest, *first, *trace;
   std::int32_t *status, *steps, *better;
   Index chunks, step;
   T tolerance, divergence;
@@ -54,13 +54,12 @@ struct JudgeResidual {
       difference += sums[2 * j];
       value += sums[2 * j + 1];
     }
-    const T distance = square_root(difference),
-            residual = relative ? distance / (square_root(value) + T(1e-9)) : distance;
+    T residual = square_root(difference);
+    if (relative) residual /= square_root(value) + T(1e-9);
     trace[b] = residual;
     steps[b] = std::int32_t(step);
-    if (step == 1) first[b] = distance;
-    if (distance < (relative ? least : lowest)[b] || residual < tolerance) {
-      if (relative) least[b] = distance;
+    if (step == 1) first[b] = residual;
+    if (residual < lowest[b]) {
       lowest[b] = residual;
       better[b] = 1;
     }
@@ -68,7 +67,7 @@ struct JudgeResidual {
       status[b] = std::int32_t(SampleStatus::non_finite);
     else if (residual < tolerance)
       status[b] = std::int32_t(SampleStatus::converged);
-    else if (distance > divergence * first[b])
+    else if (residual > divergence * first[b])
       status[b] = std::int32_t(SampleStatus::diverged);
   }
 };
@@ -239,7 +238,7 @@ void judge_residuals(const Array& z, const Array& f, Index step, const RootRule&
     each_row(z.device, samples * chunks, minimum(chunk, width),
              ResidualSums<T>{z.as<T>(), f.as<T>(), sums, width, chunks});
     each(z.device, samples,
-         JudgeResidual<T>{sums, state.lowest.as<T>(), state.least.as<T>(), state.first.as<T>(), trace.as<T>(),
+         JudgeResidual<T>{sums, state.lowest.as<T>(), state.first.as<T>(), trace.as<T>(),
                           state.status.as<std::int32_t>(), state.steps.as<std::int32_t>(),
                           state.better.as<std::int32_t>(), chunks, step, T(rule.tolerance),
                           T(rule.divergence), rule.relative});

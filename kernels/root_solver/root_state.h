@@ -7,22 +7,21 @@ namespace stillpoint::kernels {
 
 enum class SampleStatus : std::int32_t { running, converged, non_finite, diverged };
 
-// One entry per sample. The best iterate is the one of least ||f(z) - z||, or the one that has converged. A
-// relative residual cannot choose it: an iterate that blows up makes ||f(z)|| large as well.
+// One entry per sample. residual is ||f(z) - z||, or that / (||f(z)|| + 1e-9); lowest and first are
+// residuals, too.
 struct RootState {
-  Array lowest;        // the best iterate's residual in the rule's measure; starts as infinity
-  Array least, first;  // ||f(z) - z|| of the best if the rule is relative, from infinity; of the first
-  Array status, steps, better;  // int32; better: the last iterate is the best so far
+  Array lowest, first;          // in z's dtype; lowest starts as infinity
+  Array status, steps, better;  // int32; better: the last residual is the lowest so far
 };
 
 struct RootRule {
-  bool relative = false;  // measures ||f(z) - z|| / (||f(z)|| + 1e-9) instead of ||f(z) - z||
+  bool relative = false;
   double tolerance = 0;   // a residual below it has converged
-  double divergence = 0;  // an ||f(z) - z|| above it times the first has diverged
+  double divergence = 0;  // a residual above it times the first has diverged
 };
 
 // Judges z against f = f(z), both (samples,width): updates the state of the running samples and writes their
-// residuals to trace (samples), where a stopped sample keeps its best iterate's. `step` counts from 1.
+// residuals to trace (samples), where a stopped sample keeps its lowest residual. `step` counts from 1.
 void judge_residuals(const Array& z, const Array& f, std::int64_t step, const RootRule& rule,
                      const RootState& state, const Array& trace);
 

@@ -12,12 +12,11 @@ namespace {
 
 // Owns the arrays of a kernels::RootState.
 struct State {
-  Tensor lowest, least, first, status, steps, better;
+  Tensor lowest, first, status, steps, better;
 
   explicit State(const Tensor& z) {
     const Shape samples{z.dim(0)};
     lowest = Tensor::full(samples, std::numeric_limits<double>::infinity(), z.options());
-    least = clone(lowest);
     first = Tensor::zeros(samples, z.options());
     const TensorOptions whole{DType::int32, z.device()};
     status = Tensor::zeros(samples, whole);
@@ -25,7 +24,7 @@ struct State {
     better = Tensor::zeros(samples, whole);
   }
   kernels::RootState arrays() const {
-    return {lowest.array(), least.array(), first.array(), status.array(), steps.array(), better.array()};
+    return {lowest.array(), first.array(), status.array(), steps.array(), better.array()};
   }
 };
 

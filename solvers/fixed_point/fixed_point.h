@@ -18,8 +18,8 @@ using kernels::SampleStatus;
 struct SolveOptions {
   Index max_steps = 30;     // evaluations of f, whatever the method
   double tolerance = 1e-3;  // per sample
-  bool relative = false;    // compares ||f(z) - z|| / (||f(z)|| + 1e-9), not ||f(z) - z||, with the tolerance
-  double divergence = 1e5;  // a sample stops if ||f(z) - z|| exceeds this times its first
+  bool relative = false;    // ||f(z) - z|| / (||f(z)|| + 1e-9) instead of ||f(z) - z||
+  double divergence = 1e5;  // a sample stops if its residual exceeds this times its first residual
   Index check_every = 1;    // the host asks every so many steps whether all samples have stopped; 0: it never
                             // waits, and all max_steps are taken (stopped samples do not change)
 };
@@ -27,16 +27,16 @@ struct SolveOptions {
 struct SampleReport {
   SampleStatus status = SampleStatus::running;  // running: max_steps ended the solve first
   Index steps = 0;                              // evaluations of f that the sample took part in
-  double residual = 0;                          // of the iterate that is returned
+  double residual = 0;                          // the lowest one; it belongs to the iterate that is returned
 };
 
 // What a solve did. Values that are not finite are never hidden: the status of their sample reports them.
 struct SolveReport {
   Index steps = 0;         // evaluations of f
   bool converged = false;  // whether every sample converged
-  double residual = 0;     // the largest of the samples'; infinite if f was never evaluated
+  double residual = 0;     // the largest of the samples' lowest; infinite if f was never evaluated
   std::vector<SampleReport> samples;
-  std::vector<double> trace;  // (steps, samples); a stopped sample keeps its best iterate's residual
+  std::vector<double> trace;  // (steps, samples); a stopped sample keeps its lowest residual
 };
 // `12 steps, residual 3.1e-04, 7 of 8 samples converged, 1 not finite`
 std::string to_text(const SolveReport& report);
@@ -59,9 +59,7 @@ class PendingReport {
 };
 
 struct Solution {
-  // Per sample the iterate that has converged, else the one of least ||f(z) - z||, whatever the tolerance
-  // measures; z0 if no residual was finite. Not recorded.
-  Tensor z;
+  Tensor z;  // per sample the iterate of the lowest residual, or z0 if no residual was finite; not recorded
   SolveReport report;
 };
 struct PendingSolution {

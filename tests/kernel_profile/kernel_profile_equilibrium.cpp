@@ -77,10 +77,9 @@ void record_solvers(Recorder& recorder) {
   recorder.row("each_element<DampedStep>", 5 * n);
   recorder.row("each_element<UndoDampedStep>", 5 * n);
 
-  const Array lowest = arrays.drawn(1), least = arrays.drawn(1), first = arrays.drawn(1),
-              trace = arrays.result(1);
+  const Array lowest = arrays.drawn(1), first = arrays.drawn(1), trace = arrays.result(1);
   const Array status = arrays.labels(1, 1), steps = arrays.labels(1, 1), better = arrays.labels(1, 1);
-  const RootState state{lowest, least, first, status, steps, better};
+  const RootState state{lowest, first, status, steps, better};
   const Array ones = arrays.drawn(1), scale = arrays.drawn(1), last_scale = arrays.drawn(1),
               last_squares = arrays.drawn(1), taken = arrays.drawn(1);
   recorder.run("one sample of 20,800", [&] {

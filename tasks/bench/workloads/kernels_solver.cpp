@@ -29,14 +29,14 @@ Call history(const Sizes& s, Device device) {
 Call residuals(const Sizes& s, Device device) {
   const Tensor z = normal_data({s.batch, s.length * s.width}, 1, device),
                f = normal_data(z.shape(), 2, device), best = empty_on(z.shape(), device),
-               lowest = Tensor::full({s.batch}, 1e30, z.options()), least = clone(lowest),
+               lowest = Tensor::full({s.batch}, 1e30, z.options()),
                first = Tensor::zeros({s.batch}, z.options()),
                status = Tensor::zeros({s.batch}, {DType::int32, device}),
                steps = Tensor::zeros({s.batch}, {DType::int32, device}),
                better = Tensor::zeros({s.batch}, {DType::int32, device}), trace = empty_on({s.batch}, device);
   return kernel_call(s.batch, 3.0 * double(z.size()), 3.0 * double(z.size()), [=] {
-    const kernels::RootState state{lowest.array(), least.array(), first.array(),
-                                   status.array(), steps.array(), better.array()};
+    const kernels::RootState state{lowest.array(), first.array(), status.array(), steps.array(),
+                                   better.array()};
     kernels::judge_residuals(z.array(), f.array(), 1, {.divergence = 1e5}, state, trace.array());
     kernels::copy_where(better.array(), z.array(), best.array());
   });
