@@ -279,6 +279,15 @@ std::vector<std::string> lines_at(std::uint32_t place) {
   return lines;
 }
 
+bool is_cub(const void* place) {
+  thread_local std::map<const void*, bool> known;
+  const auto [found, added] = known.try_emplace(place);
+  if (added)
+    for (const std::string& line : lines_at(short_place(place)))
+      found->second = found->second || line.find("/cub/") != line.npos || line.find("/thrust/") != line.npos;
+  return found->second;
+}
+
 std::string describe_place(std::uint32_t place) {
   static std::mutex mutex;
   static auto& cache = *new std::map<std::uint32_t, std::string>;  // lives on, for reports at the exit

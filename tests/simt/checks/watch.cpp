@@ -6,7 +6,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <map>
 
 #include "checks/globals.h"
 #include "checks/order.h"
@@ -129,23 +128,21 @@ void Watch::sync_lanes(int warp, unsigned lanes, bool whole) {
     order.since[std::size_t(std::countr_zero(rest))] = joined;
 }
 
-// Returns whether CUB or Thrust copies a record of 16 bytes: one that needs only an address of 8, and whose
-// padding was never written. No hook knows what the bytes are.
-bool Watch::copies_record(const Now& a) {
-  if (a.bytes != 16 || a.at % 8 != 0) return false;
-  thread_local std::map<const void*, bool> known;
-  const auto [found, added] = known.try_emplace(a.place);
-  if (added)
-    for (const std::string& line : lines_at(short_place(a.place)))
-      found->second = found->second || line.find("/cub/") != line.npos || line.find("/thrust/") != line.npos;
-  return found->second;
+// Set once, before kernels run.
+static bool alignment_by_type = false;
+bool leave_alignment_to_types() { return alignment_by_type = true; }
+
+void Watch::fail_alignment(std::uintptr_t at, std::size_t alignment, AccessKind kind,
+                           const void* place) const {
+  fail({at, alignment, kind, place, Scope::device}, Check::bounds,
+       "misaligned access: " + std::to_string(alignment) +
+           " bytes need an address that is a multiple of as many");
 }
 
 void Watch::check_range(Cell* cells, std::uintptr_t offset, Now& a) {
-  if (a.bytes <= 16 && std::has_single_bit(a.bytes) && a.at % a.bytes != 0 && !copies_record(a))
-    fail(a, Check::bounds,
-         "misaligned access: " + std::to_string(a.bytes) +
-             " bytes need an address that is a multiple of as many");
+  const std::size_t needed = a.bytes == 16 && alignment_by_type ? 8 : a.bytes;
+  if (a.bytes <= 16 && std::has_single_bit(a.bytes) && a.at % needed != 0)
+    fail_alignment(a.at, a.bytes, a.kind, a.place);
   Cell* cell = cells + offset / 4;
   if (a.bytes == 4 && offset % 4 == 0) return check_cell(*cell, 15, a);
   for (; a.done < a.bytes; ++cell) {

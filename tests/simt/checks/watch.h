@@ -86,6 +86,8 @@ class Watch {
   // Returns how often kernels wrote memory, except by atomic operations.
   std::uint64_t writes() const { return writes_; }
   const void* latest_place() const { return latest_place_; }
+  // Ends the kernel: an object at this address needs one that is a multiple of `alignment`.
+  void fail_alignment(std::uintptr_t at, std::size_t alignment, AccessKind kind, const void* place) const;
   void fence(Scope scope);
   // Orders an atomic access that has just been noted. Without an explicit order, as atomicAdd and volatile
   // have none, a load counts as acquired, because a thread that depends on the value comes later.
@@ -144,7 +146,6 @@ class Watch {
   void doubt(const OtherUse& earlier, const Now& a);
   void settle_doubt();
   void look_at_stored();
-  static bool copies_record(const Now& a);
   void check_range(Cell* cells, std::uintptr_t offset, Now& a);
   bool is_earlier(Use use, std::uint32_t block) const {
     return use.time() < ordered_ || (block == number_ && use.time() >= launch_ && use.time() < barrier_);
@@ -264,6 +265,8 @@ std::string describe_place(const void* place);
 std::string describe_place(std::uint32_t place);
 // Returns the lines of the functions inlined at a place, `path:12`, from the innermost out, by addr2line.
 std::vector<std::string> lines_at(std::uint32_t place);
+// Returns whether the code at the place is CUB's or Thrust's.
+bool is_cub(const void* place);
 
 // Returns the variable that holds the address; empty if there is none.
 StaticShared static_shared_at(std::uintptr_t at);

@@ -53,6 +53,10 @@ __global__ void load_at(const unsigned char* bytes, int offset, T* y) {
   *y = *reinterpret_cast<const T*>(bytes + offset);
 }
 
+struct Pair {
+  double value;
+  long index;
+};
 struct Record {
   char tag;
   int values[7];
@@ -140,6 +144,7 @@ TEST_CASE("simt: misaligned loads of every size are reported") {
     return violation(load_at<decltype(kind)>, 1, 1, bytes.data, offset,
                      reinterpret_cast<decltype(kind)*>(y.data));
   };
+  CHECK(at(Pair{}, 8) == "");  // 16 bytes, but its type needs only an address that is a multiple of 8
   CHECK(at(short{}, 2) + at(int{}, 4) + at(float2{}, 8) + at(float4{}, 16) == "");
   holds(at(short{}, 1), "misaligned access: 2 bytes");
   holds(at(int{}, 2), "misaligned access: 4 bytes");

@@ -88,6 +88,12 @@ void peek(void* to, const void* from, std::size_t bytes);
 void set_checks(bool on);
 // Returns whether the kernels were compiled with the access checks.
 bool checks_accesses();
+// Leaves the alignment of 16 bytes to the compiler's own check (-fsanitize=alignment), which knows types: a
+// float4 needs an address that is a multiple of 16, a record of two doubles one of 8. Returns true.
+bool leave_alignment_to_types();
+#if SIMT_ALIGNMENT_BY_TYPE
+inline const bool alignment_is_left_to_types = leave_alignment_to_types();
+#endif
 
 // Traffic of all warps. A request is one instruction of a warp, a sector is 32 bytes of device memory.
 struct GlobalTraffic {

@@ -1,7 +1,9 @@
-// Implements what -fsanitize=bounds calls for an index outside of an array whose size its type holds: arrays
-// of shared, device and local memory, and rows of tables.
+// Implements what the compiler's checks of types call: -fsanitize=bounds for an index outside of an array
+// whose size its type holds (shared, device and local arrays, rows of tables), and -fsanitize=alignment for
+// an object at an address that its type does not allow.
 #include <cstdint>
 #include <string>
+#include <utility>
 
 #include "checks/watch.h"
 #include "machine/block.h"
@@ -17,6 +19,12 @@ struct OutOfBounds {
   const char* file;
   std::uint32_t line, column;
   const TypeName *array, *index;
+};
+struct Misaligned {
+  const char* file;
+  std::uint32_t line, column;
+  const TypeName* type;
+  unsigned char alignment, kind;  // alignment: its logarithm; kind: 0 a load, 1 a store, others neither
 };
 
 std::string number(const TypeName& type, std::uintptr_t value) {
@@ -36,9 +44,23 @@ void report(const OutOfBounds& fault, std::uintptr_t index, const void* place) {
       place);
 }
 
+// CUB means memory of its own to be aligned to less than its type says.
+void report(const Misaligned& fault, std::uintptr_t at, const void* place) {
+  if (simt::watching == nullptr || !simt::checking || simt::is_cub(place)) return;
+  const simt::Watch& watch = *std::exchange(simt::watching, nullptr);
+  watch.fail_alignment(at, std::size_t(1) << fault.alignment,
+                       fault.kind == 1 ? simt::AccessKind::write : simt::AccessKind::read, place);
+}
+
 }  // namespace
 
 extern "C" {
+void __ubsan_handle_type_mismatch_v1(const Misaligned* fault, std::uintptr_t at) {
+  report(*fault, at, __builtin_return_address(0));
+}
+void __ubsan_handle_type_mismatch_v1_abort(const Misaligned* fault, std::uintptr_t at) {
+  report(*fault, at, __builtin_return_address(0));
+}
 void __ubsan_handle_out_of_bounds(const OutOfBounds* fault, std::uintptr_t index) {
   report(*fault, index, __builtin_return_address(0));
 }
