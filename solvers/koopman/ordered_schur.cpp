@@ -6,17 +6,13 @@
 #include <cmath>
 #include <numeric>
 
+#include "solvers/koopman/matrices.h"
+
 namespace stillpoint {
 namespace {
 
 using Complex = std::complex<double>;
 using Matrix = Eigen::MatrixXcd;
-using RealRows = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-
-Tensor tensor_of(const RealRows& m) {
-  return Tensor::from(std::vector<double>(m.data(), m.data() + m.size()), {m.rows(), m.cols()},
-                      {DType::float64, Device::cpu});
-}
 
 // Scales rows and columns by powers of two until they have similar norms off the diagonal (Parlett, Reinsch
 // 1969). Returns d with k = diag(d) k' diag(1/d).
@@ -143,8 +139,7 @@ struct OrderedSchur::Form {
 };
 
 OrderedSchur::OrderedSchur(const Tensor& matrix) : form_(std::make_unique<Form>()) {
-  const std::vector<double> values = matrix.values();
-  Eigen::MatrixXd k = Eigen::Map<const RealRows>(values.data(), matrix.dim(0), matrix.dim(1));
+  Eigen::MatrixXd k = matrix_of(matrix);
   form_->scale = balance(k);
   form_->norm = k.norm();
   const Eigen::RealSchur<Eigen::MatrixXd> schur(k);

@@ -6,13 +6,13 @@
 #include <numeric>
 
 #include "engine/ops.h"
+#include "solvers/koopman/matrices.h"
 #include "solvers/koopman/spectrum.h"
 
 namespace stillpoint {
 namespace {
 
 using Complex = std::complex<double>;
-using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
 
 // How many times its noise a distance has to be to count as one that noise does not explain.
 constexpr double clearly = 10, merging = 4;
@@ -44,6 +44,8 @@ class Verdict {
   std::string open_block(const Cluster& c) const;
   // Throws Error if any cluster may be outside of the circle.
   void require_bounded() const;
+  // Throws Error, with the text `defective`, unless the cluster is semisimple.
+  void require_semisimple(const Cluster& c, const std::string& defective) const;
 
  private:
   static double distance(const Cluster& c) { return std::abs(std::abs(c.block.mean) - 1); }
@@ -60,11 +62,7 @@ class Verdict {
 const Tensor& square(const Tensor& k, const char* where) {
   require(k.rank() == 2 && k.size() > 0 && k.dim(0) == k.dim(1), where, ": given a matrix of shape ",
           to_text(k.shape()), ", expected a square one");
-  for (const double value : k.values())
-    require(
-        std::isfinite(value), where,
-        ": given a matrix with entries that are not finite, expected numbers, shorten the trajectories or "
-        "leave the diverging ones out");
+  require_finite(matrix_of(k), where, "a matrix");
   return k;
 }
 
@@ -182,13 +180,10 @@ void Verdict::require_bounded() const {
   }
 }
 
-Matrix matrix_of(const Tensor& t) {
-  const std::vector<double> values = t.values();
-  return Eigen::Map<const Matrix>(values.data(), t.dim(0), t.dim(1));
-}
-Tensor tensor_of(const Matrix& m) {
-  return Tensor::from(std::vector<double>(m.data(), m.data() + m.size()), {m.rows(), m.cols()},
-                      {DType::float64, Device::cpu});
+void Verdict::require_semisimple(const Cluster& c, const std::string& defective) const {
+  const Semisimple semisimple = this->semisimple(c);
+  require(semisimple != Semisimple::no, where_, ": given ", defective);
+  if (semisimple == Semisimple::open) fail(where_, ": given a matrix whose case is open: ", open_block(c));
 }
 
 }  // namespace
@@ -239,18 +234,16 @@ SpectralProjector fixed_space(const Tensor& matrix, const SpectrumOptions& optio
   std::vector<Index> members;
   for (const Cluster& c : verdict.clusters()) {
     if (verdict.place(c) != Place::on || !verdict.at_one(c)) continue;
-    const Semisimple semisimple = verdict.semisimple(c);
-    require(semisimple != Semisimple::no, "fixed_space: given a matrix whose eigenvalue 1 comes ", c.count(),
-            " times with fewer eigenvectors, expected a semisimple one, K^n has no limit there");
-    if (semisimple == Semisimple::open)
-      fail("fixed_space: given a matrix whose case is open: ", verdict.open_block(c));
+    verdict.require_semisimple(
+        c, text("a matrix whose eigenvalue 1 comes ", c.count(),
+                " times with fewer eigenvectors, expected a semisimple one, K^n has no limit there"));
     members.insert(members.end(), c.members.begin(), c.members.end());
   }
   const Index n = matrix.dim(0), p = Index(members.size());
   if (p == 0) return {Tensor::zeros({n, 0}, matrix.options()), Tensor::zeros({0, n}, matrix.options())};
-  const Matrix projector = matrix_of(verdict.schur().projector(members));
+  const RealRows projector = matrix_of(verdict.schur().projector(members));
   const Eigen::ColPivHouseholderQR<Eigen::MatrixXd> qr(projector);
-  const Matrix v = Eigen::MatrixXd(qr.householderQ() * Eigen::MatrixXd::Identity(n, p));
+  const RealRows v = Eigen::MatrixXd(qr.householderQ() * Eigen::MatrixXd::Identity(n, p));
   return {tensor_of(v), tensor_of(v.transpose() * projector)};
 }
 
@@ -265,12 +258,9 @@ Tensor settled_power(const Tensor& matrix, Index n, const SpectrumOptions& optio
   Tensor sum = Tensor::zeros({matrix.dim(0), matrix.dim(0)}, {DType::float64, Device::cpu});
   for (const Cluster& c : verdict.clusters()) {
     if (verdict.place(c) != Place::on) continue;
-    const Semisimple semisimple = verdict.semisimple(c);
-    require(semisimple != Semisimple::no,
-            "settled_power: given a matrix with an eigenvalue of modulus one that is not semisimple, "
-            "expected case (i), (ii) or (iii), its powers grow");
-    if (semisimple == Semisimple::open)
-      fail("settled_power: given a matrix whose case is open: ", verdict.open_block(c));
+    verdict.require_semisimple(c,
+                               "a matrix with an eigenvalue of modulus one that is not semisimple, "
+                               "expected case (i), (ii) or (iii), its powers grow");
     sum = sum + verdict.schur().projector(c.members, std::polar(1.0, double(n) * std::arg(c.block.mean)));
   }
   return sum;

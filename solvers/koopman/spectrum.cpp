@@ -5,25 +5,19 @@
 #include <algorithm>
 #include <cmath>
 
+#include "solvers/koopman/matrices.h"
+
 namespace stillpoint {
 namespace {
 
-using Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+using Matrix = RealRows;
 
 Matrix matrix_of(const Tensor& t, const char* where, const char* name) {
   require(t.rank() == 2 && t.size() > 0, where, ": given ", name, " of shape ", to_text(t.shape()),
           ", expected a matrix with elements");
-  const std::vector<double> values = t.values();
-  Matrix m = Eigen::Map<const Matrix>(values.data(), t.dim(0), t.dim(1));
-  require(m.allFinite(), where, ": given ", name,
-          " with entries that are not finite, expected numbers, shorten the "
-          "trajectories or leave the diverging ones out");
+  const Matrix m = matrix_of(t);
+  require_finite(m, where, name);
   return m;
-}
-
-Tensor tensor_of(const Matrix& m) {
-  return Tensor::from(std::vector<double>(m.data(), m.data() + m.size()), {m.rows(), m.cols()},
-                      {DType::float64, Device::cpu});
 }
 
 // The X of least norm among those that minimise ||a X - b||.

@@ -102,10 +102,9 @@ void Watch::check_summary(const Cell& cell, const Now& a) {
 void Watch::note_read(Cell& cell, unsigned mask, const Now& a) {
   const Use old = cell.read;
   Readers readers = with_read(cell, mask, is_atomic(a.kind));
-  if (readers.whole) {
-  } else if (old.time() < launch_) {
+  if (!readers.whole && old.time() < launch_) {
     if (!order::is_ordered(old.time())) keep_reader(cell, launch_), readers.flags |= more;
-  } else if (!comes_before({old, cell.read_block, cell.read_place}, a)) {
+  } else if (!readers.whole && !comes_before({old, cell.read_block, cell.read_place}, a)) {
     const OtherUses* const others = find_others(cell);
     if (others != nullptr && others->readers.size() >= most_readers) {
       readers.flags |= old.flags() | (cell.read_block == number_ ? many_warps : other_block);

@@ -10,7 +10,7 @@
 namespace simt {
 namespace {
 
-// Calls f(word) for the pointers that may be at the address or up to 7 bytes behind it.
+// Calls f(word) for the words of 8 bytes in the memory, each `step` bytes behind the one before.
 template <class F>
 void each_word(const void* from, std::size_t bytes, std::size_t step, F f) {
   std::uintptr_t word;

@@ -161,7 +161,6 @@ cudaError_t cudaCreateTextureObject(cudaTextureObject_t* texture, const cudaReso
   if (view != nullptr) return refuse(cudaErrorNotSupported, "the emulator has no views of textures");
   const std::lock_guard lock(runtime_mutex());
   Texture t;
-  t.how = *how;
   const auto& r = resource->res;
   if (resource->resType == cudaResourceTypeArray) {
     const cudaArray_t array = r.array.array;
