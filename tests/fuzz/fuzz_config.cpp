@@ -1,4 +1,7 @@
 // Configurations: an input is a JSON file of settings, read as each task reads its own, and one --set flag.
+#include "models/deq.h"
+#include "models/mondeq.h"
+#include "models/sim.h"
 #include "tasks/paper/copy_memory.h"
 #include "tasks/paper/image_classification.h"
 #include "tasks/paper/image_regression.h"
@@ -28,6 +31,43 @@ void read_as_each_task(const Json& settings, Written values = Written::json) {
 }
 
 }  // namespace
+
+namespace stillpoint {
+namespace {
+
+template <class Config>
+void add(ModelFamily& family, const char* name) {
+  family.add<Config>({.name = name, .summary = "only settings"});
+}
+
+}  // namespace
+
+// The families have the models' settings, but none of their code.
+ModelFamily& sequence_models() {
+  static ModelFamily family;
+  if (family.names().empty()) {
+    add<HeadConfig>(family, "single");
+    add<DeqConfig>(family, "deq");
+  }
+  return family;
+}
+
+ModelFamily& image_models() {
+  static ModelFamily family;
+  if (family.names().empty()) {
+    add<HeadConfig>(family, "sim");
+    add<MonDeqConfig>(family, "mondeq-single");
+  }
+  return family;
+}
+
+ModelFamily& coordinate_models() {
+  static ModelFamily family;
+  if (family.names().empty()) add<HeadConfig>(family, "rff");
+  return family;
+}
+
+}  // namespace stillpoint
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   static fuzz::MemoryFile file;
