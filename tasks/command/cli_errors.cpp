@@ -44,6 +44,10 @@ std::string flag_problem(const CLI::App& at, const CLI::ParseError& error) {
   if (dynamic_cast<const CLI::ValidationError*>(&error) != nullptr) return said;
   if (dynamic_cast<const CLI::RequiredError*>(&error) != nullptr)
     return text(at.get_name(), ": given no ", flag, ", expected it, name one");
+  if (dynamic_cast<const CLI::RequiresError*>(&error) != nullptr) {
+    const std::string needed = said.substr(said.rfind("--"));
+    return text(flag, ": given without ", needed, ", expected both, add ", needed);
+  }
   const CLI::Option* const option = at.get_option_no_throw(flag);
   if (option == nullptr)
     return text(at.get_name(), ": given words that do not fit together, expected those that --help lists, ",

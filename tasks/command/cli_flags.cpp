@@ -30,9 +30,13 @@ void set_threads(int threads) {
   kernels::require_threads(kernels::thread_count());
 }
 
-void add_precision(CLI::App& app, std::string& precision) {
-  app.add_option("--precision", precision, "precision of matrix products: float32, tf32 or bf16")
+CLI::Option* add_precision(CLI::App& app, std::string& precision) {
+  return app.add_option("--precision", precision, "precision of matrix products: float32, tf32 or bf16")
       ->transform(choice({"float32", "tf32", "bf16"}));
+}
+
+CLI::Option* add_settings(CLI::App& app, std::vector<std::string>& assignments) {
+  return app.add_option("--set", assignments, "KEY=VALUE, one setting; repeatable")->allow_extra_args(false);
 }
 
 void CommonFlags::add_to(CLI::App& app) {
@@ -60,7 +64,7 @@ void SettingsFlags::add_to(CLI::App& app, const TaskKind& kind) {
   if (kind.has("model")) app.add_option("--model", model, "name of the model (setting `model`)");
   app.add_option("--preset", preset, "settings shipped with the program; `list` names them");
   app.add_option("--config", config, "JSON file of settings");
-  app.add_option("--set", assignments, "KEY=VALUE, one setting; repeatable")->allow_extra_args(false);
+  add_settings(app, assignments);
   app.add_option("--seed", seed, "seed (setting `seed`)")->transform(whole_number(0));
 }
 
@@ -79,8 +83,7 @@ std::vector<SettingsLayer> SettingsFlags::layers(const TaskKind& kind) const {
       object = Json(object["config"]);
     layers.push_back({object, config});
   }
-  for (const std::string& assignment : assignments)
-    layers.push_back({parse_assignment(assignment), "--set " + shown(assignment), Written::spelled});
+  for (const std::string& assignment : assignments) layers.push_back(set_layer(assignment));
   if (!model.empty()) layers.push_back({{{"model", model}}, "--model", Written::spelled});
   if (!dataset.empty()) layers.push_back({{{"dataset", dataset}}, "--dataset", Written::spelled});
   if (!data.empty()) layers.push_back({{{"data", path_to_text(fs::absolute(data))}}, "--data"});

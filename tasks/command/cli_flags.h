@@ -7,6 +7,7 @@
 #include "tasks/settings/registry.h"
 
 namespace CLI {
+class Option;
 class App;  // its header takes five seconds to compile
 }
 
@@ -14,7 +15,8 @@ namespace stillpoint {
 
 void add_threads(CLI::App& app, int& threads);
 void set_threads(int threads);
-void add_precision(CLI::App& app, std::string& precision);
+CLI::Option* add_precision(CLI::App& app, std::string& precision);
+CLI::Option* add_settings(CLI::App& app, std::vector<std::string>& assignments);  // --set
 
 struct CommonFlags {
   std::string device = "auto";

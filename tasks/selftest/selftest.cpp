@@ -28,13 +28,26 @@ struct Outcome {
   std::string details;
 };
 
+bool matches(const std::string& pattern, const std::string& name) {
+  return ::fnmatch(pattern.c_str(), name.c_str(), FNM_EXTMATCH) == 0;
+}
+
+template <class F>
+Outcome guarded(const F& run) {
+  try {
+    return run();
+  } catch (const std::exception& e) {
+    return {false, e.what()};
+  }
+}
+
 class Report {
  public:
   Report(const SelftestRequest& request, std::ostream& out) : request_(request), out_(out) {}
 
   // An exception fails only the check that throws it.
   void check(const std::string& what, const std::function<Outcome()>& run) {
-    if (!wants(what)) return;
+    if (!matches(request_.only, what)) return;
     const Outcome outcome = guarded([&] { return run(); });
     failures_ += outcome.passed ? 0 : 1;
     print(what, outcome, {{"check", what}, {"passed", outcome.passed}, {"details", outcome.details}});
@@ -42,7 +55,7 @@ class Report {
 
   // `run` returns milliseconds.
   void time(const std::string& what, const std::function<double()>& run) {
-    if (!wants(what)) return;
+    if (!matches(request_.only, what)) return;
     double ms = std::numeric_limits<double>::quiet_NaN();
     const Outcome outcome = guarded([&] {
       ms = run();
@@ -77,19 +90,6 @@ class Report {
   const SelftestRequest& request_;
   std::ostream& out_;
   int failures_ = 0, done_ = 0;
-
-  bool wants(const std::string& what) const {
-    return ::fnmatch(request_.only.c_str(), what.c_str(), FNM_EXTMATCH) == 0;
-  }
-
-  template <class F>
-  static Outcome guarded(const F& run) {
-    try {
-      return run();
-    } catch (const std::exception& e) {
-      return {false, e.what()};
-    }
-  }
 
   void print(const std::string& what, const Outcome& outcome, const Json& object) {
     ++done_;
@@ -233,12 +233,27 @@ bool selftest(const SelftestRequest& request, std::ostream& out) {
   return report.end();
 }
 
-void print_plans(Precision precision, std::ostream& out) {
-  const kernels::ScopedPrecision scope(precision);
+bool print_plans(const PlansRequest& request, std::ostream& out) {
+  const kernels::ScopedPrecision scope(request.precision);
   const SelftestFiles files(512, 160);
-  for (const SelftestModel& c : selftest_models(files))
-    first_steps(*c.kind, c.full_config(), Device::cuda, 1);
-  for (const kernels::LibraryPlan& plan : kernels::kept_plans()) out << describe(plan) << "\n";
+  std::size_t models = 0, failures = 0, printed = 0;
+  for (const SelftestModel& c : selftest_models(files)) {
+    if (!matches(request.only, c.name())) continue;
+    ++models;
+    const Outcome outcome = guarded([&] {
+      std::vector<SettingsLayer> layers = {{c.full_config(), "info"}};
+      for (const std::string& assignment : request.assignments) layers.push_back(set_layer(assignment));
+      first_steps(*c.kind, c.kind->resolve(layers), Device::cuda, 1);
+      return Outcome{true, {}};
+    });
+    const std::vector<kernels::LibraryPlan> plans = kernels::kept_plans();
+    for (; printed < plans.size(); ++printed)
+      out << c.name() << ": " << describe(plans[printed]) << std::endl;
+    if (!outcome.passed) ++failures, out << "FAIL  " << c.name() << ": " << outcome.details << std::endl;
+  }
+  require(models > 0, "info: given --only ", request.only, ", expected a pattern of a model such as '",
+          task_kinds()[0]->name(), " *', run info --plans without it to see their names");
+  return failures == 0;
 }
 
 }  // namespace stillpoint

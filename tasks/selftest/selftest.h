@@ -31,8 +31,14 @@ struct SelftestRequest {
 // per check, even if others fail. Returns whether all passed. Throws Error if nothing matches `only`.
 bool selftest(const SelftestRequest& request, std::ostream& out);
 
-// Takes a step of every model at the paper's sizes on CUDA, and prints what cuDNN and cublasLt chose for each
-// of its products and convolutions.
-void print_plans(kernels::Precision precision, std::ostream& out);
+struct PlansRequest {
+  kernels::Precision precision = kernels::Precision::float32;
+  std::string only = "*";                     // shell pattern of models, as in "TASK MODEL"
+  std::vector<std::string> assignments = {};  // settings that differ from the paper's, as in "batch=64"
+};
+// Takes a step of every model that is asked for on CUDA. Prints what cuDNN and cublasLt chose for each
+// product and convolution that no earlier model had, even if another model fails. Returns whether all steps
+// ended. Throws Error if nothing matches `only`.
+bool print_plans(const PlansRequest& request, std::ostream& out);
 
 }  // namespace stillpoint

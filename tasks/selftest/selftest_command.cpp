@@ -24,14 +24,19 @@ int SelftestFlags::run(std::ostream& out) {
 }
 
 void InfoFlags::add_to(CLI::App& app) {
-  app.add_flag("--plans", plans, "print what cuDNN and cublasLt choose for each model's step on CUDA");
-  add_precision(app, precision);
+  CLI::Option* const asked =
+      app.add_flag("--plans", plans, "print what cuDNN and cublasLt choose for each model's step on CUDA");
+  app.add_option("--only", request.only, text("shell pattern of models: '", task_kinds()[0]->name(), " *'"))
+      ->needs(asked);
+  add_settings(app, request.assignments)->needs(asked);
+  add_precision(app, precision)->needs(asked);
 }
 
-int InfoFlags::run(std::ostream& out) const {
+int InfoFlags::run(std::ostream& out) {
   if (!plans) return out << describe_system(), 0;
   device_named("cuda");
-  return print_plans(kernels::precision_named(precision), out), 0;
+  request.precision = kernels::precision_named(precision);
+  return print_plans(request, out) ? 0 : 1;
 }
 
 }  // namespace stillpoint

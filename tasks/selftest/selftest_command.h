@@ -16,11 +16,12 @@ struct SelftestFlags {
 };
 
 struct InfoFlags {
+  PlansRequest request;
   std::string precision = "float32";
   bool plans = false;
 
   void add_to(CLI::App& app);
-  int run(std::ostream& out) const;
+  int run(std::ostream& out);
 };
 
 }  // namespace stillpoint

@@ -21,6 +21,11 @@ struct SettingsLayer {
   Written values = Written::json;
 };
 
+// Returns the setting that a flag `--set NAME=VALUE` gives.
+inline SettingsLayer set_layer(const std::string& assignment) {
+  return {parse_assignment(assignment), "--set " + shown(assignment), Written::spelled};
+}
+
 // What `stillpoint predict` was given.
 struct PredictRequest {
   std::filesystem::path checkpoint = {};

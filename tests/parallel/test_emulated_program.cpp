@@ -50,6 +50,21 @@ TEST_CASE("a run that waits for every kernel has the bits of one that does not",
   CHECK(test::losses(folder / "waiting") == test::losses(folder / "recorded"));
 }
 
+TEST_CASE("info --plans prints what the libraries chose for the models that are asked for",
+          "[parallel][cuda]") {
+  const TempDir folder;
+  const Result plans =
+      test::run(folder.path(), {"info", "--plans", "--only", "image-classification sim", "--set", "batch=1"});
+  INFO(plans.output);
+  CHECK(plans.code == 0);
+  CHECK_THAT(plans.output, mentions("image-classification sim: cuDNN", "image-classification sim: cublasLt"));
+  const Result wrong = test::run(folder.path(), {"info", "--plans", "--only", "*", "--set", "btach=1"});
+  CHECK(wrong.code == 1);
+  CHECK_THAT(wrong.output, mentions("FAIL  copy-memory deq: --set btach=1", "FAIL  image-regression rff"));
+  CHECK_THAT(test::run(folder.path(), {"info", "--plans", "--only", "nothing"}).output,
+             mentions("info: given --only nothing", "run info --plans without it"));
+}
+
 TEST_CASE("a GPU that waits for a killed rank is let go, and the last step saved", "[parallel][cuda]") {
   const TempDir folder;
   const Result result = test::kill_rank(folder, 2, on_gpu("run", 200), "run", 1);

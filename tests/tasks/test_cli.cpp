@@ -68,6 +68,7 @@ TEST_CASE("wrong usage is explained and exits with a code", "[cli]") {
     CHECK(r.code == code);
     CHECK_THAT(r.output, words);
   };
+  expect({"info", "--only", "*"}, 2, mentions("--only: given without --plans, expected both"));
   expect({}, 2, mentions("no command", "one of train"));
   expect({"train", "copy-memory", "--sead", "1"}, 2, mentions("--sead", "did you mean '--seed'?"));
   expect({"train", "copy-memory", "--set", "epoch=3"}, 1, mentions("'epoch'", "did you mean 'epochs'"));
