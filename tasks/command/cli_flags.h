@@ -9,7 +9,7 @@
 namespace CLI {
 class Option;
 class App;  // its header takes five seconds to compile
-}
+}  // namespace CLI
 
 namespace stillpoint {
 
