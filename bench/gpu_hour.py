@@ -1,11 +1,11 @@
 """Runs the first hour on a GPU: checks, times and counters of one NVIDIA GPU, in at most eight minutes, without a network.
 
-    python3 bench/gpu_hour.py [FOLDER] [--program STILLPOINT --tests FOLDER] [--limit 480] [--only PART...]
+    python3 bench/gpu_hour.py [FOLDER] [--program STILLPOINT --tests FOLDER] [--limit 480] [--only PART...] [--rehearse]
 
 Without --program it first builds one, in build/gpu, for the GPU that it finds. The steps run one after another, the most
 instructive first. Each has its own time limit and verdict: passed, failed, out of time, no GPU, not installed, no data. The
 folder gets `summary.md`, which is rewritten after every step, and a log of each step. docs/gpu.md says how to read the
-results.
+results. --rehearse takes the smallest sizes, so that `--program build/no-cuda/stillpoint_on_emulator` can show every step.
 """
 import argparse
 import csv
@@ -28,6 +28,16 @@ PREDICTED = {("step/copy-memory/sim-single", 1, "float32"): 0.27, ("step/copy-me
              ("step/pixels/sim-single", 65536, "float32"): 2.2, ("step/pixels/sim-single", 65536, "tf32"): 0.95,
              ("step/pixels/sim-single", 65536, "bf16"): 1.4, ("step/cifar/sim-single", 128, "float32"): 1.05,
              ("step/cifar/sim-single", 512, "float32"): 3.5}
+# Training steps that are timed: the name, a limit in seconds, and the arguments of `bench`, at full size and for a rehearsal.
+TIMED = [("copy memory SIM", 40, ["step/copy-memory/sim-single", "--batch", "1,10,64,256,512"],
+          ["step/copy-memory/sim-single", "--batch", "1,2", "--length", "30", "--width", "8"]),
+         ("copy memory DEQ", 40, ["step/copy-memory/deq", "--batch", "1,32"],
+          ["step/copy-memory/deq", "--batch", "1", "--length", "30", "--width", "8", "--evaluations", "3"]),
+         ("pixels", 30, ["step/pixels/sim-single", "--precision", "float32,tf32,bf16"],
+          ["step/pixels/sim-single", "--precision", "float32,tf32,bf16", "--batch", "16", "--width", "16"]),
+         ("CIFAR SIM", 40, ["step/cifar/sim-single", "--batch", "128,512", "--precision", "float32,tf32"],
+          ["step/cifar/sim-single", "--batch", "1", "--width", "2", "--precision", "float32,tf32"]),
+         ("monDEQ", 40, ["step/*/mondeq-*"], ["step/mnist/mondeq-single", "--batch", "1", "--width", "2", "--evaluations", "1"])]
 # Seconds of a step's limit that a program has to write its results when its time is over.
 GRACE = 5
 # The counts and modelled times of single steps, which `stillpoint bench --device emulated --format json` wrote.
@@ -191,7 +201,7 @@ class Hour:
                  "|---|---|---:|---:|---:|---:|---:|---:|"]
         for row in self.measured:
             workload, batch, precision = key_of(row)
-            ours = row["program"] == "stillpoint"
+            ours = row["program"] == "stillpoint" and not self.options.rehearse
             cells = [row["ms"], row["replayed_ms"], row["cold_ms"], row["roof_share"],
                      PREDICTED.get(key_of(row)) if ours else None, modelled.get(key_of(row)) if ours else None]
             lines.append(f"| {workload}, batch {batch}, {precision} | {row['program']} | " +
@@ -207,8 +217,9 @@ class Hour:
         """Measures rows of `stillpoint bench`."""
         where = self.work / re.sub(r"\W+", "-", name)
         before = clocks() if self.gpu else ""
-        self.step("step: " + name, seconds, [self.program, "bench", *arguments, "--device", "cuda", "--seconds", "0.3", "--rounds", "2",
-                                             "--out", where], environment=environment)
+        seconds_a_round, rounds = ("0.001", "1") if self.options.rehearse else ("0.3", "2")
+        self.step("step: " + name, seconds, [self.program, "bench", *arguments, "--device", "cuda", "--seconds", seconds_a_round,
+                                             "--rounds", rounds, "--out", where], environment=environment)
         if (where / "bench.json").exists():
             self.measured += json.loads((where / "bench.json").read_text())["rows"]
             self.clocks.append((name, before, clocks()))
@@ -231,22 +242,21 @@ class Hour:
         self.gpu = not cuda.split(":", 1)[1].strip().startswith("no")
 
     def check(self):
+        small = ["--no-timing", "--only", "@(op s*|model copy-memory single)"] if self.options.rehearse else []
         for precision in ("float32", "tf32", "bf16"):
-            selftest = [self.program, "selftest", "--device", "cuda", "--precision", precision]
+            selftest = [self.program, "selftest", "--device", "cuda", "--precision", precision, *small]
             verdict, _ = self.step(f"selftest {precision}", 90, selftest)
             if verdict.startswith("failed"):
                 self.step(f"selftest {precision}, kernel by kernel", 60, [*selftest, "--no-timing"], environment={"STILLPOINT_SYNC": "1"})
-        self.step("plans of cuDNN and cublasLt", 30, [self.program, "info", "--plans"])
+        plans = ["--only", "image-classification sim", "--set", "batch=1"] if self.options.rehearse else []
+        self.step("plans of cuDNN and cublasLt", 30, [self.program, "info", "--plans", *plans])
         for name in ("test_cuda", "test_cuda_tasks"):
             if (self.tests / name).exists():
                 self.step(name, 90, [self.tests / name])
 
     def time_steps(self):
-        self.bench("copy memory SIM", 40, "step/copy-memory/sim-single", "--batch", "1,10,64,256,512")
-        self.bench("copy memory DEQ", 40, "step/copy-memory/deq", "--batch", "1,32")
-        self.bench("pixels", 30, "step/pixels/sim-single", "--precision", "float32,tf32,bf16")
-        self.bench("CIFAR SIM", 40, "step/cifar/sim-single", "--batch", "128,512", "--precision", "float32,tf32")
-        self.bench("monDEQ", 40, "step/*/mondeq-*")
+        for name, seconds, full, small in TIMED:
+            self.bench(name, seconds, *(small if self.options.rehearse else full))
         self.time_peers()
 
     def time_peers(self):
@@ -277,6 +287,7 @@ class Hour:
                 self.write_summary()
 
     def reproduce(self):
+        left_out = "left out: --rehearse" if self.options.rehearse else ""
         data = pathlib.Path(self.options.data or os.environ.get("STILLPOINT_DATA", "")).resolve()
         for table, parts, name, seconds, words in (
                 ("table3", ("natural", "text"), "table 3, 2,000 steps a picture", 150, []),
@@ -285,7 +296,7 @@ class Hour:
             folder = self.work / table
             found = any((data / part).is_dir() for part in parts)
             self.step(name, seconds, [self.program, "reproduce", table, "--seeds", "1", "--device", "cuda", *words, "--data", data,
-                                      "--folder", folder], lacking="" if found else f"no data: {' or '.join(parts)}")
+                                      "--folder", folder], lacking=left_out if left_out or found else f"no data: {' or '.join(parts)}")
             if (page := folder / f"{table}.md").exists():
                 self.tables += ["", *page.read_text().splitlines()]
                 self.write_summary()
@@ -319,6 +330,7 @@ def main():
     p.add_argument("--tests", help="the folder of test_cuda and test_cuda_tasks")
     p.add_argument("--data", help="folder of real data for tables 2 and 3")
     p.add_argument("--limit", type=float, default=480, help="seconds in all; default: 480")
+    p.add_argument("--rehearse", action="store_true", help="the smallest sizes, to try the steps on the emulator")
     p.add_argument("--only", nargs="+", default=[], metavar="PART", help="only steps whose name contains one of these")
     sys.exit(Hour(p.parse_args()).run())
 
