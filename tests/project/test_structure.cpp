@@ -147,7 +147,7 @@ TEST_CASE("no two headers share a base name", "[structure]") {
 }
 
 TEST_CASE("no folder holds more than 20 files, and no source more than 400 lines", "[structure]") {
-  const std::set<std::string> sources{".h", ".cpp", ".cu", ".py", ".sh", ".cmake", ".txt"};
+  const std::set<std::string> sources{".h", ".cpp", ".cu", ".py", ".sh", ".cmake", ".txt", ""};
   std::map<std::string, int> files;
   std::vector<std::string> folders = layers;
   folders.insert(folders.end(), {"bench", "cmake", "docs", "tests"});

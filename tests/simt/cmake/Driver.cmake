@@ -55,7 +55,8 @@ endforeach()
 file(CREATE_LINK ${simt_SOURCE_DIR}/include ${simt_toolkit}/include SYMBOLIC)
 
 set(simt_bin ${simt_BINARY_DIR}/bin)
-foreach(tool simt++ simt-run)
+file(GLOB tools RELATIVE ${simt_SOURCE_DIR}/driver CONFIGURE_DEPENDS driver/simt++ driver/simt-run driver/simt_driver/*.py)
+foreach(tool IN LISTS tools)
   configure_file(driver/${tool} ${simt_bin}/${tool} COPYONLY)
 endforeach()
 write_simt_json(${simt_bin}/simt.json ${simt_SOURCE_DIR}/include ${simt_SOURCE_DIR}/cccl ${simt_forwards}

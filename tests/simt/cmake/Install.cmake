@@ -8,6 +8,7 @@ if(MPI_CXX_FOUND)
 endif()
 install(TARGETS simt simt_kernels EXPORT simt-targets ARCHIVE DESTINATION lib)
 install(DIRECTORY include cccl DESTINATION ${room})
+install(DIRECTORY driver/simt_driver DESTINATION ${room} FILES_MATCHING PATTERN *.py)
 install(DIRECTORY ${simt_forwards} DESTINATION ${room})
 install(PROGRAMS driver/simt++ driver/simt-run DESTINATION ${CMAKE_INSTALL_BINDIR})
 write_simt_json(${simt_BINARY_DIR}/installed/simt.json @PREFIX@/${room}/include @PREFIX@/${room}/cccl @PREFIX@/${room}/forwards
