@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Holds the documents against the code: links, paths, drawings, versions, settings, commands, line counts, exercises.
+"""Holds the documents against the code: links, paths, rooms, drawings, versions, settings, commands, line counts, exercises.
 
 usage: tests/project/test_docs.py PROGRAM [CHECK...]   (default: every check; PROGRAM is the built stillpoint)
 """
@@ -78,6 +78,14 @@ def expand(name):
     return [one for word in braces[1].split(",") for one in expand(name[:braces.start()] + word + name[braces.end():])]
 
 
+def rooms():
+    """Every room of kernels has notes, to which docs/kernels.md links."""
+    page = read("docs/kernels.md")
+    for room in sorted({name.split("/")[1] for name in tracked("kernels/*/*")}):
+        expect((ROOT / f"kernels/{room}/NOTES.md").exists(), f"kernels/{room} has no NOTES.md")
+        expect(f"[{room}](../kernels/{room}/NOTES.md): " in page, "docs/kernels.md does not link to the notes of", room)
+
+
 def drawings():
     """The drawings are those of their script."""
     with tempfile.TemporaryDirectory() as folder:
@@ -154,7 +162,7 @@ def exercises():
                     expect(re.search(f"^{pattern}$", found, re.M), f"stillpoint {command}: expected '{line}', found:\n{found}")
 
 
-CHECKS = (links, paths, drawings, versions, front_page, settings, reading_path, exercises)
+CHECKS = (links, paths, rooms, drawings, versions, front_page, settings, reading_path, exercises)
 
 
 def main():
