@@ -48,25 +48,63 @@ void record_deq_cell(Recorder& recorder) {
   recorder.row("each_warp_row<LayerNormBackward>", double(3 * out + s.length));
 }
 
+namespace {
+
+constexpr std::int64_t deq_width = 520 * 40, deq_chunks = (deq_width + solver_chunk - 1) / solver_chunk;
+
+// x, y and `to` are samples.
+void record_judges(Recorder& recorder, Arrays& arrays, const Array& x, const Array& y, const Array& along,
+                   const Array& to) {
+  const Array lowest = arrays.drawn(1), first = arrays.drawn(1), trace = arrays.result(1);
+  const Array status = arrays.labels(1, 1), steps = arrays.labels(1, 1), better = arrays.labels(1, 1);
+  const RootState state{lowest, first, status, steps, better};
+  const Array ones = arrays.drawn(1), scale = arrays.drawn(1), last_scale = arrays.drawn(1),
+              last_squares = arrays.drawn(1), taken = arrays.drawn(1);
+  recorder.run("one sample of 20,800", [&] {
+    judge_residuals(x, y, 2, {false, 0, 1e5}, state, trace);
+    copy_where(ones, x, to);
+    judge_line_search(along, {first, scale, last_scale, last_squares, taken});
+  });
+  recorder.row("each_warp_row<ResidualSums>", double(2 * deq_width + 2 * deq_chunks));
+  recorder.row("each_element<JudgeResidual>", double(2 * deq_chunks) + 9);
+  recorder.row("each_warp_row<CopyWhere>", double(2 * deq_width) + 1);
+  recorder.row("each_element<JudgeLineSearch>", 10);
+}
+
+void record_anderson(Recorder& recorder, Arrays& arrays) {
+  const std::int64_t kept = 6;
+  const Array gram = arrays.drawn(kept * kept), products = arrays.drawn(kept), alpha = arrays.result(kept);
+  const AndersonSystem system{1, kept, kept, 2, 1e-4, true};
+  recorder.run("6 iterates", [&] {
+    set_gram_row(products, system, 2, gram);
+    anderson_weights(gram, system, alpha);
+  });
+  recorder.row("each_element<SetGramRow>", double(3 * kept));
+  recorder.row("each_element<AndersonWeights>", double(kept * kept + kept));
+}
+
+}  // namespace
+
 void record_solvers(Recorder& recorder) {
   Arrays arrays;
-  const std::int64_t width = 520 * 40, count = 29, chunks = (width + solver_chunk - 1) / solver_chunk,
-                     kept = 6;
-  const Array rows = arrays.drawn((count + 1) * width), x = arrays.drawn(width), f = arrays.drawn(width),
-              y = arrays.result(width), c = arrays.result(count);
-  const History history{rows, 1, count + 1, width, count};
-  const double n = double(width);
+  const std::int64_t count = 29;
+  const Array rows = arrays.drawn((count + 1) * deq_width), x = arrays.drawn(deq_width),
+              f = arrays.drawn(deq_width), y = arrays.result(deq_width), c = arrays.result(count);
+  const History history{rows, 1, count + 1, deq_width, count};
+  const double n = double(deq_width);
   recorder.run("30 x 20,800", [&] {
     history_products(history, x, c);
     history_sum(history, c, x, y);
   });
-  recorder.row("each_warp_row<HistoryProduct>", double(count + 1) * n + double(count * chunks));
-  recorder.row("each_element<SumOfChunks>", double(count * chunks + count));
+  recorder.row("each_warp_row<HistoryProduct>", double(count + 1) * n + double(count * deq_chunks));
+  recorder.row("each_element<SumOfChunks>", double(count * deq_chunks + count));
   recorder.row("each_warp_row<HistoryCombination>", double(count + 2) * n + double(count));
 
-  const Array along = arrays.drawn(1), length = arrays.drawn(1), u = arrays.result(width),
-              next = arrays.result(width);
-  recorder.run("one sample of 20,800", [&] { broyden_update({x, y, along, length, {}}, width, u, next); });
+  const Array along = arrays.drawn(1), length = arrays.drawn(1), u = arrays.result(deq_width),
+              next = arrays.result(deq_width);
+  recorder.run("one sample of 20,800", [&] {
+    broyden_update({x, y, along, length, {}}, deq_width, u, next);
+  });
   recorder.row("each_warp_row<BroydenUpdate>", 4 * n + 2);
 
   const TwoWord before{x, f}, after{u, next};
@@ -77,29 +115,8 @@ void record_solvers(Recorder& recorder) {
   recorder.row("each_element<DampedStep>", 5 * n);
   recorder.row("each_element<UndoDampedStep>", 5 * n);
 
-  const Array lowest = arrays.drawn(1), first = arrays.drawn(1), trace = arrays.result(1);
-  const Array status = arrays.labels(1, 1), steps = arrays.labels(1, 1), better = arrays.labels(1, 1);
-  const RootState state{lowest, first, status, steps, better};
-  const Array ones = arrays.drawn(1), scale = arrays.drawn(1), last_scale = arrays.drawn(1),
-              last_squares = arrays.drawn(1), taken = arrays.drawn(1);
-  recorder.run("one sample of 20,800", [&] {
-    judge_residuals(x, f, 2, {false, 0, 1e5}, state, trace);
-    copy_where(ones, x, next);
-    judge_line_search(along, {first, scale, last_scale, last_squares, taken});
-  });
-  recorder.row("each_warp_row<ResidualSums>", 2 * n + double(2 * chunks));
-  recorder.row("each_element<JudgeResidual>", double(2 * chunks) + 9);
-  recorder.row("each_warp_row<CopyWhere>", 2 * n + 1);
-  recorder.row("each_element<JudgeLineSearch>", 10);
-
-  const Array gram = arrays.drawn(kept * kept), products = arrays.drawn(kept), alpha = arrays.result(kept);
-  const AndersonSystem system{1, kept, kept, 2, 1e-4, true};
-  recorder.run("6 iterates", [&] {
-    set_gram_row(products, system, 2, gram);
-    anderson_weights(gram, system, alpha);
-  });
-  recorder.row("each_element<SetGramRow>", double(3 * kept));
-  recorder.row("each_element<AndersonWeights>", double(kept * kept + kept));
+  record_judges(recorder, arrays, x, f, along, next);
+  record_anderson(recorder, arrays);
 }
 
 // Uses the true image sizes of the transforms and the resolvent, with a part of MNIST's 56 channels and 128

@@ -40,6 +40,38 @@ std::vector<std::string> long_run(const std::string& run_folder) {
   return out;
 }
 
+// Trains a small model in the run folder `name`.
+void train_small(const fs::path& folder, const std::string& model, const std::string& name,
+                 const char* dtype = "float32") {
+  std::vector<std::string> arguments{"train",    "copy-memory", "--model",   model,
+                                     "--device", "cpu",         "--threads", "1",
+                                     "--run",    name,          "--set",     text("dtype=", dtype)};
+  std::vector<std::string> settings{
+      "blank=2", "train_sequences=200", "valid_sequences=2", "test_sequences=20", "epochs=1", "batch=10",
+      "lr=0.01"};
+  if (model == "deq")
+    settings.insert(settings.end(), {"deq_features=8", "deq_heads=2", "deq_inner=8"});
+  else
+    settings.push_back("tcn_blocks=2");
+  for (const std::string& setting : settings) arguments.insert(arguments.end(), {"--set", setting});
+  const Result done = run(folder, arguments);
+  INFO(done.output);
+  REQUIRE(done.code == 0);
+}
+
+Result spectrum(const fs::path& folder, std::vector<std::string> arguments, const char* inputs = "160") {
+  arguments.insert(arguments.begin(), "spectrum");
+  arguments.insert(arguments.end(),
+                   {"--trajectories", inputs, "--steps", "12", "--held-out", "20", "--threads", "1"});
+  return run(folder, arguments);
+}
+
+void check_refused(const Result& refused, const std::string& complaint) {
+  INFO(refused.output);
+  CHECK(refused.code == 1);
+  CHECK(test::contains(refused.output, complaint));
+}
+
 }  // namespace
 
 TEST_CASE("info and help name what there is", "[cli]") {
@@ -247,32 +279,9 @@ TEST_CASE("spectrum writes eigenvalues and a figure, and names the case", "[cli]
 
 TEST_CASE("spectrum of a trained DEQ tells its case and what eq. 7 predicts", "[cli]") {
   const TempDir folder;
-  const auto trained = [&](const std::string& model, const std::string& name, const char* dtype = "float32") {
-    std::vector<std::string> arguments{"train",    "copy-memory", "--model",   model,
-                                       "--device", "cpu",         "--threads", "1",
-                                       "--run",    name,          "--set",     text("dtype=", dtype)};
-    std::vector<std::string> settings{
-        "blank=2", "train_sequences=200", "valid_sequences=2", "test_sequences=20", "epochs=1", "batch=10",
-        "lr=0.01"};
-    if (model == "deq")
-      settings.insert(settings.end(), {"deq_features=8", "deq_heads=2", "deq_inner=8"});
-    else
-      settings.push_back("tcn_blocks=2");
-    for (const std::string& setting : settings) arguments.insert(arguments.end(), {"--set", setting});
-    const Result done = run(folder.path(), arguments);
-    INFO(done.output);
-    REQUIRE(done.code == 0);
-  };
-  trained("deq", "deq");
-  trained("single", "sim");
-  const auto spectrum = [&](std::vector<std::string> arguments, const char* inputs = "160") {
-    const std::vector<std::string> common{"--trajectories", inputs, "--steps",   "12",
-                                          "--held-out",     "20",   "--threads", "1"};
-    arguments.insert(arguments.begin(), "spectrum");
-    arguments.insert(arguments.end(), common.begin(), common.end());
-    return run(folder.path(), arguments);
-  };
-  const Result done = spectrum({"deq", "--sizes", "4,40", "--output", "out"});
+  train_small(folder.path(), "deq", "deq");
+  train_small(folder.path(), "single", "sim");
+  const Result done = spectrum(folder.path(), {"deq", "--sizes", "4,40", "--output", "out"});
   INFO(done.output);
   REQUIRE(done.code == 0);
   const Json result = Json::parse(read_file(folder / "out/spectrum.json"));
@@ -290,24 +299,20 @@ TEST_CASE("spectrum of a trained DEQ tells its case and what eq. 7 predicts", "[
   for (std::size_t row : {0, 1}) CHECK(of(row, "subspace_error") <= of(row, "projection_error"));
   for (const char* name : {"eigenvalues.csv", "spectrum.svg", "prediction.svg", "prediction.csv"})
     CHECK(fs::exists(folder / "out" / name));
-  const Result lifted =
-      spectrum({"deq", "--sizes", "8", "--phi", "sim", "--dictionary", "fourier", "--features", "10"});
+  const Result lifted = spectrum(
+      folder.path(), {"deq", "--sizes", "8", "--phi", "sim", "--dictionary", "fourier", "--features", "10"});
   INFO(lifted.output);
   CHECK(lifted.code == 0);
-  trained("deq", "deq64", "float64");
-  trained("single", "sim64", "float64");
-  const Result doubled = spectrum({"deq64", "--sizes", "8", "--phi", "sim64"});
+  train_small(folder.path(), "deq", "deq64", "float64");
+  train_small(folder.path(), "single", "sim64", "float64");
+  const Result doubled = spectrum(folder.path(), {"deq64", "--sizes", "8", "--phi", "sim64"});
   INFO(doubled.output);
   CHECK(doubled.code == 0);
-  const auto check_refused = [](const Result& refused, const std::string& complaint) {
-    INFO(refused.output);
-    CHECK(refused.code == 1);
-    CHECK(test::contains(refused.output, complaint));
-  };
-  check_refused(spectrum({"sim"}), "model single, expected model deq");
-  check_refused(spectrum({"deq", "--phi", "deq"}), "model deq, expected model single");
-  check_refused(spectrum({"deq", "--dictionary", "monomials", "--degree", "5"}), "expected at most 3000");
-  check_refused(spectrum({"deq"}, "300"), "given 300 training");
+  check_refused(spectrum(folder.path(), {"sim"}), "model single, expected model deq");
+  check_refused(spectrum(folder.path(), {"deq", "--phi", "deq"}), "model deq, expected model single");
+  check_refused(spectrum(folder.path(), {"deq", "--dictionary", "monomials", "--degree", "5"}),
+                "expected at most 3000");
+  check_refused(spectrum(folder.path(), {"deq"}, "300"), "given 300 training");
 }
 
 TEST_CASE("kill -9 at any moment leaves a whole checkpoint that resumes", "[cli]") {

@@ -59,6 +59,13 @@ TEST_CASE("simt: cublasSgemm is a product of column-major matrices") {
       CHECK(cublasSgemm(handle, oa, ob, m, n, k, &alpha, da.data, lda, db.data, (tb ? n : k) - 1, &beta,
                         dc.data, ldc) == CUBLAS_STATUS_INVALID_VALUE);
     }
+  CHECK(cublasDestroy(handle) == CUBLAS_STATUS_SUCCESS);
+}
+
+TEST_CASE("simt: cublasSgemm refuses matrices that do not fit") {
+  cublasHandle_t handle = nullptr;
+  REQUIRE(cublasCreate(&handle) == CUBLAS_STATUS_SUCCESS);
+  const float alpha = 0.5f, beta = -2.0f;
   const DeviceArray<float> small(4);
   CHECK(cublasSgemm(handle, CUBLAS_OP_N, CUBLAS_OP_N, 2, 2, 2, &alpha, small.data, 2, small.data, 2, &beta,
                     small.data, 1) == CUBLAS_STATUS_INVALID_VALUE);
@@ -68,7 +75,7 @@ TEST_CASE("simt: cublasSgemm is a product of column-major matrices") {
   CHECK(cublasDestroy(handle) == CUBLAS_STATUS_SUCCESS);
 }
 
-TEST_CASE("simt: batched, double, TF32 and bfloat16 products") {
+TEST_CASE("simt: batched and double products") {
   cublasHandle_t handle = nullptr;
   REQUIRE(cublasCreate(&handle) == CUBLAS_STATUS_SUCCESS);
   const int m = 3, n = 4, k = 6, batch = 3;
@@ -89,7 +96,13 @@ TEST_CASE("simt: batched, double, TF32 and bfloat16 products") {
   REQUIRE(cublasDgemm(handle, CUBLAS_OP_N, CUBLAS_OP_N, 1, 1, 1, &done, x.data, 1, y.data, 1, &dzero, z.data,
                       1) == CUBLAS_STATUS_SUCCESS);
   CHECK(z.host()[0] == 3.0 * (1.0 / 3.0));
+  cublasDestroy(handle);
+}
 
+TEST_CASE("simt: TF32 and bfloat16 products") {
+  cublasHandle_t handle = nullptr;
+  REQUIRE(cublasCreate(&handle) == CUBLAS_STATUS_SUCCESS);
+  const float one = 1, zero = 0;
   const DeviceArray<float> fine(std::vector<float>{1.0f + 0x1p-12f}), unit(std::vector<float>{1}), product(1);
   const auto multiply = [&](cublasComputeType_t compute) {
     REQUIRE(cublasGemmEx(handle, CUBLAS_OP_N, CUBLAS_OP_N, 1, 1, 1, &one, fine.data, CUDA_R_32F, 1, unit.data,

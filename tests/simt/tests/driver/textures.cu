@@ -16,59 +16,68 @@ __global__ void normalised(cudaTextureObject_t t, float4* out, int n) {
   if (i < n) out[i] = tex2D<float4>(t, (i - 0.5f) / 3, 0.5f);
 }
 
-int main(int arguments, char**) {
-  constexpr int width = 20, height = 6;
-  std::vector<float> h(width * height), got(width * height);
-  for (int i = 0; i < width * height; ++i) h[i] = float(i % width + 100 * (i / width));
-  float *linear, *out;
-  cudaMalloc(&linear, sizeof(float) * h.size());
-  cudaMalloc(&out, sizeof(float) * h.size());
-  cudaMemcpy(linear, h.data(), sizeof(float) * h.size(), cudaMemcpyHostToDevice);
+constexpr int width = 20, height = 6;
+constexpr std::size_t size = sizeof(float) * width * height;
+
+void print_linear(float* linear, float* out, bool freed_early) {
+  std::vector<float> got(width * height);
   cudaResourceDesc resource = {};
   resource.resType = cudaResourceTypeLinear;
   resource.res.linear.devPtr = linear;
   resource.res.linear.desc = cudaCreateChannelDesc<float>();
-  resource.res.linear.sizeInBytes = sizeof(float) * h.size();
+  resource.res.linear.sizeInBytes = size;
   cudaTextureDesc how = {};
   cudaTextureObject_t texture = 0;
   cudaCreateTextureObject(&texture, &resource, &how, nullptr);
   from_linear<<<2, 64>>>(texture, out, width * height);
-  cudaMemcpy(got.data(), out, sizeof(float) * got.size(), cudaMemcpyDeviceToHost);
+  cudaMemcpy(got.data(), out, size, cudaMemcpyDeviceToHost);
   std::printf("linear %g %g %g\n", got[0], got[1], got[45]);
-  if (arguments > 1) cudaFree(linear);  // the texture stays
+  if (freed_early) cudaFree(linear);  // the texture stays
   from_linear<<<2, 64>>>(texture, out, width * height);
   cudaDeviceSynchronize();
   cudaDestroyTextureObject(texture);
+}
 
+void print_filtered(const std::vector<float>& h, float* out) {
+  std::vector<float> got(width * height);
   cudaArray_t array;
   const cudaChannelFormatDesc format = cudaCreateChannelDesc<float>();
   cudaMallocArray(&array, &format, width, height);
   cudaMemcpy2DToArray(array, 0, 0, h.data(), width * sizeof(float), width * sizeof(float), height,
                       cudaMemcpyHostToDevice);
-  resource = {};
+  cudaResourceDesc resource = {};
   resource.resType = cudaResourceTypeArray;
   resource.res.array.array = array;
+  cudaTextureDesc how = {};
   how.addressMode[0] = how.addressMode[1] = cudaAddressModeClamp;
   how.filterMode = cudaFilterModeLinear;
+  cudaTextureObject_t texture = 0;
   cudaCreateTextureObject(&texture, &resource, &how, nullptr);
   const dim3 block(8, 8), grid(3, 1);
   from_rows<<<grid, block>>>(texture, out, width, height, 0.75f);  // a quarter behind the centre
-  cudaMemcpy(got.data(), out, sizeof(float) * got.size(), cudaMemcpyDeviceToHost);
+  cudaMemcpy(got.data(), out, size, cudaMemcpyDeviceToHost);
   std::printf("filtered %g %g %g\n", got[0], got[width + 2], got[width * height - 1]);
   cudaDestroyTextureObject(texture);
   cudaFreeArray(array);
+}
 
+void print_modes(float* out) {
   const cudaChannelFormatDesc bytes = cudaCreateChannelDesc<uchar4>();
   const uchar4 colours[3] = {{255, 0, 51, 255}, {0, 255, 102, 255}, {0, 0, 0, 0}};
+  cudaArray_t array;
   cudaMallocArray(&array, &bytes, 3, 1);
   cudaMemcpy2DToArray(array, 0, 0, colours, sizeof colours, sizeof colours, 1, cudaMemcpyHostToDevice);
+  cudaResourceDesc resource = {};
+  resource.resType = cudaResourceTypeArray;
   resource.res.array.array = array;
+  cudaTextureDesc how = {};
   how.filterMode = cudaFilterModePoint;
   how.readMode = cudaReadModeNormalizedFloat;
   how.normalizedCoords = 1;
   for (const cudaTextureAddressMode mode :
        {cudaAddressModeWrap, cudaAddressModeMirror, cudaAddressModeBorder}) {
     how.addressMode[0] = mode;
+    cudaTextureObject_t texture = 0;
     cudaCreateTextureObject(&texture, &resource, &how, nullptr);
     normalised<<<1, 32>>>(texture, reinterpret_cast<float4*>(out), 6);
     float4 seen[6];
@@ -78,6 +87,18 @@ int main(int arguments, char**) {
     cudaDestroyTextureObject(texture);
   }
   cudaFreeArray(array);
+}
+
+int main(int arguments, char**) {
+  std::vector<float> h(width * height);
+  for (int i = 0; i < width * height; ++i) h[i] = float(i % width + 100 * (i / width));
+  float *linear, *out;
+  cudaMalloc(&linear, size);
+  cudaMalloc(&out, size);
+  cudaMemcpy(linear, h.data(), size, cudaMemcpyHostToDevice);
+  print_linear(linear, out, arguments > 1);
+  print_filtered(h, out);
+  print_modes(out);
   if (arguments == 1) cudaFree(linear);
   cudaFree(out);
 }
