@@ -9,7 +9,6 @@ using namespace simt_check;
 
 namespace {
 
-__global__ void add_one(float* x) { x[threadIdx.x] += 1; }
 __global__ void scale(float* x, float factor, int n) {
   if (int(threadIdx.x) < n) x[threadIdx.x] *= factor;
 }

@@ -8,14 +8,6 @@ using namespace simt_check;
 
 namespace {
 
-__global__ void add_one(float* x) { x[threadIdx.x] += 1; }
-
-struct Stream {
-  cudaStream_t handle = nullptr;
-  Stream() { REQUIRE(cudaStreamCreateWithFlags(&handle, cudaStreamNonBlocking) == cudaSuccess); }
-  ~Stream() { cudaStreamDestroy(handle); }
-};
-
 void launch_on(cudaStream_t stream, float* x) {
   cudaLaunchConfig_t config = {};
   config.gridDim = 1;

@@ -1,4 +1,4 @@
-// What the emulator's tests share: device arrays, a short launch, inputs, seeds and three small kernels.
+// What the emulator's tests share: device arrays, a short launch, inputs, seeds, a stream and small kernels.
 #pragma once
 #include <cuda_runtime.h>
 
@@ -90,6 +90,13 @@ __global__ void block_sum(const T* x, T* sums, int n) {
   if (threadIdx.x == 0) sums[blockIdx.x] = total;
 }
 
+struct Stream {
+  cudaStream_t handle = nullptr;
+  Stream() { REQUIRE(cudaStreamCreateWithFlags(&handle, cudaStreamNonBlocking) == cudaSuccess); }
+  ~Stream() { cudaStreamDestroy(handle); }
+};
+
 inline __global__ void nothing() {}
+inline __global__ void add_one(float* x) { x[threadIdx.x] += 1; }
 
 }  // namespace simt_check

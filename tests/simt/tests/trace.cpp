@@ -14,14 +14,6 @@ using simt::Trace;
 
 namespace {
 
-__global__ void add_one(float* x) { x[threadIdx.x] += 1; }
-
-struct Stream {
-  cudaStream_t handle = nullptr;
-  Stream() { REQUIRE(cudaStreamCreateWithFlags(&handle, cudaStreamNonBlocking) == cudaSuccess); }
-  ~Stream() { cudaStreamDestroy(handle); }
-};
-
 struct Event {
   cudaEvent_t handle = nullptr;
   Event() { REQUIRE(cudaEventCreate(&handle) == cudaSuccess); }
@@ -102,7 +94,7 @@ TEST_CASE("trace: work on one stream is a chain, work on others is not", "[trace
   });
   CHECK(count(apart, Piece::Kind::kernel) == 3);
   CHECK(chain(apart) == 2);
-  CHECK(apart.pieces[0].name == "add_one");
+  CHECK(apart.pieces[0].name == "simt_check::add_one");
   CHECK(apart.pieces[0].blocks == 1);
   CHECK(apart.pieces[0].threads == 4);
   CHECK(apart.host_waits == 0);
