@@ -24,7 +24,7 @@ BEGIN, END = "<!-- kernel table: begin -->", "<!-- kernel table: end -->"
 TRIGONOMETRY = ("the CUDA library's sine and cosine keep an array on the stack for the reduction of large "
                 "arguments (beyond 1e5 in float32)")
 FRAMES = [
-    (r"each_element<(Map<(Sine|Cosine),|Lift<|FourierEpilogue<|FillNormal<)", 40, TRIGONOMETRY),
+    (r"each_element<(Map<(Sine|Cosine),|Lift<|FillNormal<)", 40, TRIGONOMETRY),
     (r"sim_head_forward_(fused|mma)<", 40, TRIGONOMETRY),
     (r"each_element<AndersonWeights<", 2496, "a thread solves a system of up to 17 unknowns, whose entries it indexes at "
                                              "run time"),

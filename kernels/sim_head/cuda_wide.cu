@@ -1,35 +1,12 @@
 // The SIM head on CUDA layer by layer: library products with their epilogues, for chains too wide to fuse.
 #include "kernels/gemm/gemm_cuda.h"
 #include "kernels/launch/column_sum.h"
+#include "kernels/lift/lift.h"
 #include "kernels/sim_head/sim_head_cuda.h"
 
 namespace stillpoint::kernels {
 namespace {
 
-// z = scale [cos p, sin p]
-template <class T>
-struct FourierEpilogue {
-  const T* p;
-  T* z;
-  Index m;
-  T scale;
-  STILLPOINT_HD void operator()(Index i) const {
-    const Index row = i / m, j = i - row * m;
-    z[2 * row * m + j] = scale * cosine(p[i]);
-    z[(2 * row + 1) * m + j] = scale * sine(p[i]);
-  }
-};
-// dp = c(z) s(dz) - s(z) c(dz)
-template <class T>
-struct FourierAdjoint {
-  const T *z, *dz;
-  T* dp;
-  Index m;
-  STILLPOINT_HD void operator()(Index i) const {
-    const Index row = i / m, c = 2 * row * m + (i - row * m), s = c + m;
-    dp[i] = z[c] * dz[s] - z[s] * dz[c];
-  }
-};
 template <class T>
 struct ReluAdjoint {
   const T *z, *dz;
@@ -76,8 +53,7 @@ void forward_layer(Index positions, const SimHeadLayer& layer, const Array& in, 
   const Buffer scratch = buffer_of<T>(positions * layer.out);
   const Array p = view(scratch, positions * layer.out, z.dtype);
   linear_cuda(shape, in, layer.w, layer.b, p);
-  each(Device::cuda, p.size,
-       FourierEpilogue<T>{p.as<T>(), z.as<T>(), layer.out, T(std::sqrt(1.0 / double(layer.out)))});
+  lift(layer.out, p, z);
 }
 
 // Computes dp from dz and z; for identity dp is dz itself.
@@ -86,7 +62,7 @@ void activation_adjoint(const SimHeadLayer& layer, const Array& z, const Array& 
   if (layer.activation == Activation::relu)
     each(Device::cuda, dp.size, ReluAdjoint<T>{z.as<T>(), dz.as<T>(), dp.as<T>()});
   else
-    each(Device::cuda, dp.size, FourierAdjoint<T>{z.as<T>(), dz.as<T>(), dp.as<T>(), layer.out});
+    lift_adjoint(layer.out, z, dz, dp);
 }
 
 template <class T>

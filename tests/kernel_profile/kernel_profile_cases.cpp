@@ -149,10 +149,10 @@ void record_wide(Recorder& recorder) {
   const HeadRun head(c);
   recorder.run(c.name, [&] { head.run(); });
   const double p = double(c.positions), sets = 4;
-  recorder.row("each_element<FourierEpilogue>", p * (128 + 256));
+  recorder.row("each_element<Lift>", p * (128 + 256));
   recorder.row("each_element<LinearEpilogue>", p * 2 * 256);
   recorder.row("each_element<ReluAdjoint>", p * 3 * 256);
-  recorder.row("each_element<FourierAdjoint>", p * (2 * 256 + 128));
+  recorder.row("each_element<LiftAdjoint>", p * (2 * 256 + 128));
   recorder.row("column_sums<PlainSink>", (p + 2 * sets + 1) * (128 + 256 + 3));
 }
 
