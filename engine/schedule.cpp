@@ -24,13 +24,8 @@ double one_cycle(double t, std::int64_t epochs, const std::array<double, 4>& val
 
 }  // namespace
 
-const std::vector<std::string>& schedule_names() {
-  static const std::vector<std::string> names{"constant", "step", "1cycle", "cosine"};
-  return names;
-}
-
 ScheduleKind schedule_named(const std::string& name) {
-  const auto& names = schedule_names();
+  constexpr std::array names{"constant", "step", "1cycle", "cosine"};
   const auto found = std::find(names.begin(), names.end(), name);
   require(found != names.end(), "schedule: given '", name,
           "', expected constant, step, 1cycle or cosine, choose one");

@@ -2,7 +2,6 @@
 #pragma once
 #include <cstdint>
 #include <string>
-#include <vector>
 
 namespace stillpoint {
 
@@ -13,7 +12,6 @@ namespace stillpoint {
 //            epochs); a cycled momentum (Adam's beta1) through 0.95, 0.85, 0.95, 0.95 on the same points
 // cosine     lr (1 + cos(pi s / S)) / 2 for step s of S (eta_min 0)
 enum class ScheduleKind { constant, step, one_cycle, cosine };
-const std::vector<std::string>& schedule_names();      // "constant", "step", "1cycle", "cosine"
 ScheduleKind schedule_named(const std::string& name);  // throws Error for another name
 
 struct Schedule {

@@ -43,6 +43,7 @@ Array array_or_null(const Tensor& x) { return x.defined() ? x.array() : Array{};
 
 std::vector<kernels::SimHeadLayer> kernel_layers_of(const std::vector<HeadLayer>& layers) {
   std::vector<kernels::SimHeadLayer> chain;
+  chain.reserve(layers.size());
   for (const HeadLayer& layer : layers)
     chain.push_back({layer.w.dim(1), layer.w.dim(0), layer.activation, layer.w.array(),
                      array_or_null(layer.b), layer.w.requires_grad() || layer.b.requires_grad()});

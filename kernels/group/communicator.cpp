@@ -353,9 +353,7 @@ void Communicator::abandon_gpu() noexcept {
 void Communicator::use_own_gpu() const {
   if (size_ > 1) choose_gpu(local_rank_);
 }
-Index Communicator::gpus() { return count_gpus(); }
 #else
-Index Communicator::gpus() { return 0; }
 void Communicator::use_own_gpu() const {}
 std::string describe_nccl() { return "not built in; GPUs cannot train together"; }
 #endif

@@ -43,8 +43,6 @@ class Communicator {
   // Returns how many cores those ranks may run on together.
   Index local_cores() const { return local_cores_; }
 
-  // Returns how many GPUs of this machine ranks can sum over; 0 if the program is built without NCCL.
-  static Index gpus();
   // Gives the ranks of one machine its GPUs in turn; called before anything else is asked of a GPU.
   void use_own_gpu() const;
   // Called before the first sum on the device and outside of recorded work. Throws Error if this program

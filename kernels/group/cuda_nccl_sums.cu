@@ -116,16 +116,12 @@ void NcclSums::abort() noexcept {
   }
 }
 
-Index count_gpus() {
-  int devices = 0;
-  if (cudaGetDeviceCount(&devices) == cudaSuccess) return devices;
-  cudaGetLastError();  // a call that needs a GPU will report it
-  return 0;
-}
-
 void choose_gpu(Index local_rank) {
-  const Index devices = count_gpus();
-  if (devices > 0) STILLPOINT_CUDA_CHECK(cudaSetDevice(int(local_rank % devices)));
+  int devices = 0;
+  if (cudaGetDeviceCount(&devices) != cudaSuccess)
+    cudaGetLastError();  // a call that needs a GPU will report it
+  else if (devices > 0)
+    STILLPOINT_CUDA_CHECK(cudaSetDevice(int(local_rank % devices)));
 }
 
 std::string describe_nccl() {

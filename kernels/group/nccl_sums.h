@@ -32,7 +32,6 @@ class NcclSums {
   std::unique_ptr<Handles> handles_;
 };
 
-Index count_gpus();
 // Work of this process goes to this GPU of the machine, modulo their number; called before any other call.
 void choose_gpu(Index local_rank);
 
