@@ -8,9 +8,9 @@ namespace {
 
 PaperTable copy_memory() {
   return {.name = "table1",
-          .title = "Table 1: test loss on copy memory, T = 500",
+          .title = "Table 1: test loss per sequence on copy memory, T = 500",
           .task = "copy-memory",
-          .metric = "loss",
+          .metric = "loss_sequence",
           .unit = "",
           .summary = Summary::median,
           .epochs = "20",

@@ -322,7 +322,7 @@ TEST_CASE("figure 4 takes the runs of table 1", "[reproduce]") {
   INFO(table.output);
   REQUIRE(table.code == 0);
   CHECK(paper.json("table1.json").at("cells").at(0).at("here").at("median").get<double>() ==
-        test_metric(paper.folder / "out/table1/paper-deq-seed1", "loss"));
+        test_metric(paper.folder / "out/table1/paper-deq-seed1", "loss_sequence"));
   const Result figure = paper.reproduce({"fig4"});
   INFO(figure.output);
   REQUIRE(figure.code == 0);
