@@ -81,18 +81,22 @@ struct BorderedImage {
     }
   }
   void fill_rows(const T* x, T* to) const {
-    const auto [height, columns] = size;
+    each_row(to, [&](Index i, T* row) { copy_row(x + i * size.width, size.width, row); });
+  }
+  // Calls fill(i, where it begins) for the rows of a channel at `to`, and repeats them in a circular border.
+  template <class Fill>
+  void each_row(T* to, Fill fill) const {
     T* const first = to + padding.height * pitch;
-    for (Index i = 0; i < height; ++i, x += columns) {
-      T* const row = first + i * pitch;
-      copy_row(x, columns, row + padding.width);
+    for (Index i = 0; i < size.height; ++i) {
+      T *const border = first + i * pitch, *const row = border + padding.width;
+      fill(i, row);
       if (!circular) continue;
-      copy_row(x + columns - padding.width, padding.width, row);
-      copy_row(x, padding.width, row + padding.width + columns);
+      copy_row(border + size.width, padding.width, border);
+      copy_row(row, padding.width, row + size.width);
     }
     if (!circular) return;
-    copy_row(first + (height - padding.height) * pitch, padding.height * pitch, to);
-    copy_row(first, padding.height * pitch, first + height * pitch);
+    copy_row(first + (size.height - padding.height) * pitch, padding.height * pitch, to);
+    copy_row(first, padding.height * pitch, first + size.height * pitch);
   }
   // Returns the place in 0..n-1 that i stands for, or -1 outside of a zero border.
   Index source(Index i, Index n) const {

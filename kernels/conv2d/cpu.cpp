@@ -2,6 +2,7 @@
 #include "kernels/conv2d/conv2d_cpu.h"
 
 #include "kernels/conv2d/conv2d_adjoint_cpu.h"
+#include "kernels/conv2d/conv2d_amx.h"
 #include "kernels/conv2d/conv2d_bf16.h"
 #include "kernels/conv2d/conv2d_correlation.h"
 #include "kernels/conv2d/conv2d_winograd.h"
@@ -90,6 +91,9 @@ bool adjoint_is_correlation(const Conv2dShape& s) {
 
 void conv2d_cpu(const Conv2dShape& s, const Array& x, const Array& w, const Array& bias, const Array& y) {
   if (y.size == 0) return;
+  if (conv2d_by_amx(s, y.dtype))
+    return conv2d_amx(s, x.as<float>(), w.as<float>(), bias.data != nullptr ? bias.as<float>() : nullptr,
+                      y.as<float>());
   if (conv2d_in_bf16(s, y.dtype))
     return conv2d_bf16(s, x.as<float>(), w.as<float>(), bias.data != nullptr ? bias.as<float>() : nullptr,
                        y.as<float>());
@@ -104,6 +108,8 @@ void conv2d_cpu(const Conv2dShape& s, const Array& x, const Array& w, const Arra
 
 void conv2d_data_adjoint_cpu(const Conv2dShape& s, const Array& y, const Array& w, const Array& x) {
   if (x.size == 0) return;
+  if (conv2d_by_amx(s, x.dtype) && adjoint_is_correlation(s))
+    return conv2d_data_adjoint_amx(s, y.as<float>(), w.as<float>(), x.as<float>());
   if (conv2d_in_bf16(s, x.dtype) && adjoint_is_correlation(s))
     return conv2d_data_adjoint_bf16(s, y.as<float>(), w.as<float>(), x.as<float>());
   if (conv2d_by_winograd(s, x.dtype))

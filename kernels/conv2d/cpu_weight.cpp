@@ -1,5 +1,6 @@
 // The weight adjoint of a two-dimensional convolution on the CPU: products of places summed in registers,
 // groups of images summed in order.
+#include "kernels/conv2d/conv2d_amx.h"
 #include "kernels/conv2d/conv2d_bf16.h"
 #include "kernels/conv2d/conv2d_cpu.h"
 #include "kernels/conv2d/conv2d_tile.h"
@@ -166,6 +167,9 @@ void weight_adjoint(const Conv2dShape& s, const T* y, const T* x, T* w, T* dbias
 
 void conv2d_weight_adjoint_cpu(const Conv2dShape& s, const Array& y, const Array& x, const Array& w,
                                const Array& dbias) {
+  if (conv2d_by_amx(s, w.dtype))
+    return conv2d_weight_adjoint_amx(s, y.as<float>(), x.as<float>(), w.as<float>(),
+                                     dbias.data != nullptr ? dbias.as<float>() : nullptr);
   if (conv2d_in_bf16(s, w.dtype))
     return conv2d_weight_adjoint_bf16(s, y.as<float>(), x.as<float>(), w.as<float>(),
                                       dbias.data != nullptr ? dbias.as<float>() : nullptr);

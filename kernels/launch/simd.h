@@ -56,22 +56,34 @@ template <class T>
 inline Vector<T> relu(Vector<T> v) {
   return v < Vector<T>{} ? Vector<T>{} : v;
 }
-// Returns the sum over the lanes: adds halves down to 16 bytes, and then their even lanes to their odd ones.
-// It takes no address, for which g++ would keep the caller's vectors in memory.
-template <class T, int lanes = width<T>>
-inline T sum(typename VectorOf<T, lanes>::type v) {
+// Combines the lanes: halves down to 16 bytes, and then the even lanes with the odd ones. It takes no
+// address, for which g++ would keep the caller's vectors in memory.
+template <class T, int lanes = width<T>, class Combine>
+inline T fold(typename VectorOf<T, lanes>::type v, Combine combine) {
   if constexpr (lanes == 16) {
-    return sum<T, 8>(__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7) +
-                     __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15));
+    return fold<T, 8>(combine(__builtin_shufflevector(v, v, 0, 1, 2, 3, 4, 5, 6, 7),
+                              __builtin_shufflevector(v, v, 8, 9, 10, 11, 12, 13, 14, 15)),
+                      combine);
   } else if constexpr (lanes == 8) {
-    return sum<T, 4>(__builtin_shufflevector(v, v, 0, 1, 2, 3) + __builtin_shufflevector(v, v, 4, 5, 6, 7));
+    return fold<T, 4>(
+        combine(__builtin_shufflevector(v, v, 0, 1, 2, 3), __builtin_shufflevector(v, v, 4, 5, 6, 7)),
+        combine);
   } else if constexpr (lanes * sizeof(T) == 32) {
-    return sum<T, 2>(__builtin_shufflevector(v, v, 0, 1) + __builtin_shufflevector(v, v, 2, 3));
+    return fold<T, 2>(combine(__builtin_shufflevector(v, v, 0, 1), __builtin_shufflevector(v, v, 2, 3)),
+                      combine);
   } else if constexpr (lanes == 4) {
-    return (v[0] + v[2]) + (v[1] + v[3]);
+    return combine(combine(v[0], v[2]), combine(v[1], v[3]));
   } else {
-    return v[0] + v[1];
+    return combine(v[0], v[1]);
   }
+}
+template <class T>
+inline T sum(Vector<T> v) {
+  return fold<T>(v, [](auto a, auto b) { return a + b; });
+}
+template <class T>
+inline T largest(Vector<T> v) {
+  return fold<T>(v, [](auto a, auto b) { return a > b ? a : b; });
 }
 
 }  // namespace stillpoint::kernels::simd

@@ -52,4 +52,11 @@ inline V interleave(V even, V odd, std::integer_sequence<int, I...>) {
 template <class T>
 using LaneSequence = std::make_integer_sequence<int, width<T>>;
 
+// Returns v in the lanes [from, to), and `other` in the others.
+template <class T, int... I>
+inline Vector<T> lanes_or(Vector<T> v, Index from, Index to, T other, std::integer_sequence<int, I...>) {
+  constexpr Vector<T> number{T(I)...};
+  return (number >= T(from)) & (number < T(to)) ? v : splat(other);
+}
+
 }  // namespace stillpoint::kernels::simd

@@ -5,6 +5,9 @@
 #include <cstring>
 
 #include "kernels/launch/simd.h"
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
 
 namespace stillpoint::kernels::simd {
 
@@ -56,21 +59,30 @@ inline void sincos(Vector<double> x, Vector<double>& sine, Vector<double>& cosin
 
 // Returns 2^x for x <= 127, and exactly 0 if x < -126. The error is at most 2 ulp.
 inline Vector<float> power_of_two(Vector<float> x) {
+#if defined(__AVX512F__)
+  const Vector<float> above = x;  // what is not a number in a lane below is set to 0 with the lane
+#else
   const Vector<float> above = x < -126.0f ? splat(-126.0f) : x;
+#endif
   constexpr float to_integer = 0x1.8p23f;
-  const Vector<float> shifted = above + to_integer, f = above - (shifted - to_integer);
+  const Vector<float> shifted = above + to_integer, n = shifted - to_integer, f = above - n;
   // Interpolation at Chebyshev points of (2^f - 1) / f, |f| <= 1/2.
   Vector<float> p = 0.0013390863314f + f * 0.00015453163360f;
   p = 0.0096180830151f + f * p;
   p = 0.055503569543f + f * p;
   p = 0.24022650719f + f * p;
   p = 1.0f + f * (0.69314718246f + f * p);
+#if defined(__AVX512F__)
+  const __mmask16 kept = _mm512_cmp_ps_mask(__m512(x), _mm512_set1_ps(-126.0f), _CMP_NLT_UQ);
+  return Vector<float>(_mm512_maskz_scalef_ps(kept, __m512(p), __m512(n)));
+#else
   Integers bits;
   std::memcpy(&bits, &shifted, sizeof bits);
   bits = (bits + 127) << 23;  // only the integer's low bits remain
   Vector<float> scale;
   std::memcpy(&scale, &bits, sizeof scale);
   return x < -126.0f ? Vector<float>{} : p * scale;
+#endif
 }
 inline Vector<double> power_of_two(Vector<double> x) {
   for (int i = 0; i < width<double>; ++i) x[i] = x[i] < -1022 ? 0 : std::exp2(x[i]);

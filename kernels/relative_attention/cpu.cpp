@@ -6,6 +6,7 @@
 #include <numbers>
 
 #include "kernels/host/pool.h"
+#include "kernels/launch/simd_lanes.h"
 #include "kernels/launch/simd_math.h"
 #include "kernels/relative_attention/relative_attention_dispatch.h"
 
@@ -18,7 +19,7 @@ inline constexpr Index lanes = simd::width<T>;
 
 // A second thread pays from this many scores on.
 constexpr Index threaded_from = 16384;
-// Backward takes this many queries together, so that gradients of keys are read and written half as often.
+// So many queries are processed together. Backward then reads and writes gradients of keys half as often.
 constexpr int tile_queries = 2;
 
 // Element (channel c, position j) is at data[c * stride + j].
@@ -96,33 +97,52 @@ struct Head {
     };
     Index j = 0;
     for (; j + lanes<T> <= i; j += lanes<T>) finish(j, score(j));
-    Vector<T> last = score(j);
-    for (Index l = i + 1 - j; l < lanes<T>; ++l) last[l] = -std::numeric_limits<T>::infinity();
-    finish(j, last);
+    finish(j, simd::lanes_or(score(j), 0, i + 1 - j, -std::numeric_limits<T>::infinity(),
+                             simd::LaneSequence<T>{}));
   }
 };
 
+// Computes queries i to i + Q - 1. Together they read values less often, and wait less for their sums.
+template <int Q, class T, int E>
+void forward_queries(const Head<T, E>& head, Index i, T* y, T* log_sum) {
+  constexpr T none = -std::numeric_limits<T>::infinity();
+  const Index end = head.vectors(i + Q - 1) * lanes<T>;
+  T top[Q], *scores[Q];
+  for (int q = 0; q < Q; ++q) {
+    T* const row = scores[q] = head.scores + q * head.stride;
+    Vector<T> tops = simd::splat(none);
+    head.each_score(i + q, [&](Index j, Vector<T> s) {
+      tops = s > tops ? s : tops;
+      simd::store(row + j, s);
+    });
+    std::fill(row + head.vectors(i + q) * lanes<T>, row + end, none);
+    top[q] = simd::largest<T>(tops);
+  }
+  Vector<T> total[Q]{}, sums[Q][E]{};
+  for (Index j = 0; j < end; j += lanes<T>) {
+    Vector<T> a[Q];
+    for (int q = 0; q < Q; ++q) {
+      a[q] = simd::power_of_two(simd::load(scores[q] + j) - top[q]);
+      total[q] += a[q];
+    }
+    for (int c = 0; c < E; ++c) {
+      const Vector<T> value = simd::load_kept(head.v[c] + j);
+      for (int q = 0; q < Q; ++q) sums[q][c] += a[q] * value;
+    }
+  }
+  for (int q = 0; q < Q; ++q, y += head.part) {
+    const T sum = simd::sum<T>(total[q]);
+    for (Index c = 0; c < head.features; ++c) y[c] = simd::sum<T>(sums[q][c]) / sum;
+    log_sum[i + q] = (top[q] + std::log2(sum)) * T(0.6931471805599453);
+  }
+}
+
 template <class T, int E>
 void forward_head(const Head<T, E>& head, T* y, T* log_sum) {
-  for (Index i = 0; i < head.length; ++i, y += head.part) {
-    Vector<T> tops = simd::splat(-std::numeric_limits<T>::infinity());
-    head.each_score(i, [&](Index j, Vector<T> s) {
-      tops = s > tops ? s : tops;
-      simd::store(head.scores + j, s);
-    });
-    T top = tops[0];
-    for (Index l = 1; l < lanes<T>; ++l) top = std::max<T>(top, tops[l]);
-    Vector<T> total{}, sums[E]{};
-    for (Index n = 0; n < head.vectors(i); ++n) {
-      const Index j = n * lanes<T>;
-      const Vector<T> a = simd::power_of_two(simd::load(head.scores + j) - top);
-      total += a;
-      for (int c = 0; c < E; ++c) sums[c] += a * simd::load(head.v[c] + j);
-    }
-    const T sum = simd::sum<T>(total);
-    for (Index c = 0; c < head.features; ++c) y[c] = simd::sum<T>(sums[c]) / sum;
-    log_sum[i] = (top + std::log2(sum)) * T(0.6931471805599453);
-  }
+  Index i = 0;
+  for (; i + tile_queries <= head.length; i += tile_queries)
+    forward_queries<tile_queries>(head, i, y + i * head.part, log_sum);
+  for (; i < head.length; ++i) forward_queries<1>(head, i, y + i * head.part, log_sum);
 }
 
 // Gradients of one head: k, v and r by channel like the head's own; q where it lies in qkv; b_w and b_r.

@@ -7,6 +7,7 @@
 #include <limits>
 #include <random>
 
+#include "kernels/conv2d/conv2d_amx.h"
 #include "kernels/conv2d/conv2d_bf16.h"
 #include "kernels/conv2d/conv2d_cpu.h"
 #include "kernels/conv2d/conv2d_winograd.h"
@@ -175,6 +176,21 @@ TEST_CASE("a convolution takes its bias, and its weight adjoint gives the bias's
   check_close("bias", b, expected.b, 5 * 60);
 }
 
+namespace {
+
+void round_operands(Problem<float>& in) {
+  for (auto* const operand : {&in.x, &in.w, &in.y})
+    for (float& v : *operand) v = kernels::round_to_bf16(v);
+}
+
+void check_rounded(const Conv2dShape& s, const Oracle& expected, const Results<float>& found) {
+  check_close("conv2d", found.y, expected.y, double(s.in_channels * s.kernel_height * s.kernel_width));
+  check_close("data adjoint", found.x, expected.x, double(s.out_channels * s.kernel_height * s.kernel_width));
+  check_close("weight adjoint", found.w, expected.w, double(s.batch * s.out_height() * s.out_width()));
+}
+
+}  // namespace
+
 TEST_CASE("bf16 convolutions agree with plain loops over rounded operands", "[conv2d]") {
   const kernels::ScopedPrecision bf16(kernels::Precision::bf16);
   for (const Conv2dShape& s : {Conv2dShape{3, 24, 38, 9, 14, 3, 3, 1, 1, false},
@@ -182,18 +198,22 @@ TEST_CASE("bf16 convolutions agree with plain loops over rounded operands", "[co
                                {2, 17, 11, 12, 7, 5, 3, 1, 1, false},
                                {5, 8, 33, 8, 8, 1, 1, 1, 0, false},
                                {2, 12, 16, 9, 10, 5, 5, 1, 2, true},
-                               {3, 10, 9, 9, 9, 3, 3, 1, 0, false}}) {
+                               {3, 10, 9, 9, 9, 3, 3, 1, 0, false},
+                               {2, 1, 24, 28, 28, 3, 3, 1, 1, false},
+                               {2, 3, 38, 32, 32, 3, 3, 1, 1, false},
+                               {1, 81, 70, 16, 18, 3, 3, 1, 1, true},
+                               {17, 38, 38, 4, 6, 3, 3, 1, 1, false}}) {
     INFO(kernels::describe_conv2d("in bf16", s));
-    if (!kernels::conv2d_in_bf16(s, DType::float32)) continue;  // the CPU has no bf16
     Problem<float> in(s);
-    for (auto* const operand : {&in.x, &in.w, &in.y})
-      for (float& v : *operand) v = kernels::round_to_bf16(v);
+    round_operands(in);
     const Oracle expected = oracle(in);
-    const Results<float> found = run(in);
-    check_close("conv2d", found.y, expected.y, double(s.in_channels * s.kernel_height * s.kernel_width));
-    check_close("data adjoint", found.x, expected.x,
-                double(s.out_channels * s.kernel_height * s.kernel_width));
-    check_close("weight adjoint", found.w, expected.w, double(s.batch * s.out_height() * s.out_width()));
+    if (kernels::conv2d_by_amx(s, DType::float32)) check_rounded(s, expected, run(in));
+    if (!kernels::conv2d_in_bf16(s, DType::float32)) continue;  // the CPU has no bf16, or few channels
+    Results<float> r{in.y, in.x, in.w};
+    kernels::conv2d_bf16(s, in.x.data(), in.w.data(), nullptr, r.y.data());
+    kernels::conv2d_data_adjoint_bf16(s, in.y.data(), in.w.data(), r.x.data());
+    kernels::conv2d_weight_adjoint_bf16(s, in.y.data(), in.x.data(), r.w.data(), nullptr);
+    check_rounded(s, expected, r);
   }
 }
 
@@ -201,8 +221,7 @@ TEST_CASE("a bf16 convolution takes its bias, and does not depend on the number 
   const kernels::ScopedPrecision bf16(kernels::Precision::bf16);
   const Index images = 37;
   Problem<float> in({images, 8, 9, 6, 10, 3, 3, 1, 1, false});
-  for (auto* const operand : {&in.x, &in.w, &in.y})
-    for (float& v : *operand) v = kernels::round_to_bf16(v);
+  round_operands(in);
   Oracle expected = oracle(in);
   for (std::size_t i = 0; i < in.y.size(); ++i) expected.y.add(i, double(in.b[i / 60 % 9]));
   const int before = kernels::thread_count();
