@@ -38,37 +38,22 @@ struct SumOfChunks {
   }
 };
 
-// Takes four rows at a time, so that y is read and written a quarter as often.
-template <class T>
+template <class T, int tile>
 struct HistoryCombination {
   const T *rows, *c, *x;
   T* y;
-  Index count, capacity, width, chunks, stride_y;
+  Index count, capacity, width, tiles, stride_y;
   T alpha, beta;
-  template <class Team>
-  STILLPOINT_HD void operator()(Index r, Team team) const {
-    const Index j = r % chunks, b = r / chunks, n = minimum<Index>(chunk, width - j * chunk);
-    const T* const a = rows + b * capacity * width + j * chunk;
-    const T* const from = x + b * width + j * chunk;
-    const T* const weight = c + b * count;
-    T* const to = y + b * stride_y + j * chunk;
-    const T scale = alpha, factor = beta;
-    const Index stride = width;
-    team.each(n, [=](Index i) { to[i] = scale * from[i]; });
-    Index k = 0;
-    for (; k + 4 <= count; k += 4) {
-      const T w0 = factor * weight[k], w1 = factor * weight[k + 1], w2 = factor * weight[k + 2],
-              w3 = factor * weight[k + 3];
-      const T* const row = a + k * stride;
-      team.each(n, [=](Index i) {
-        to[i] += (w0 * row[i] + w1 * row[stride + i]) + (w2 * row[2 * stride + i] + w3 * row[3 * stride + i]);
-      });
-    }
-    for (; k < count; ++k) {
-      const T w0 = factor * weight[k];
-      const T* const row = a + k * stride;
-      team.each(n, [=](Index i) { to[i] += w0 * row[i]; });
-    }
+  STILLPOINT_HD void operator()(Index r) const {
+    const Index b = r / tiles, begin = r % tiles * tile, n = size_of_tile<tile>(width - begin);
+    const T* const from = x + b * width + begin;
+    T* const to = y + b * stride_y + begin;
+    T sum[tile];
+#pragma GCC ivdep
+    for (Index i = 0; i < n; ++i) sum[i] = alpha * from[i];
+    add_rows(sum, n, rows + b * capacity * width + begin, width, c + b * count, count, beta);
+#pragma GCC ivdep
+    for (Index i = 0; i < n; ++i) to[i] = sum[i];
   }
 };
 
@@ -85,7 +70,7 @@ History row_of(const History& h, Index k) {
 void history_products(const History& h, const Array& x, const Array& y) {
   dispatch_real(x.dtype, "history_products", [&](auto zero) {
     using T = decltype(zero);
-    const Index chunks = maximum<Index>(1, (h.width + chunk - 1) / chunk), rows = h.samples * h.count;
+    const Index chunks = chunks_of(h.width), rows = h.samples * h.count;
     const Buffer partial(x.device, std::size_t(rows * chunks) * sizeof(T));
     T* const sums = static_cast<T*>(partial.data());
     each_row(x.device, rows * chunks, minimum(chunk, h.width),
@@ -97,11 +82,19 @@ void history_products(const History& h, const Array& x, const Array& y) {
 void history_sum(const History& h, const Array& c, const Array& x, const Array& y, HistorySum options) {
   dispatch_real(x.dtype, "history_sum", [&](auto zero) {
     using T = decltype(zero);
-    const Index chunks = (h.width + chunk - 1) / chunk;
-    each_row(x.device, h.samples * chunks, minimum(chunk, h.width) * (h.count + 1),
-             HistoryCombination<T>{h.rows.as<T>(), c.as<T>(), x.as<T>(), y.as<T>(), h.count, h.capacity,
-                                   h.width, chunks, options.stride == 0 ? h.width : options.stride,
-                                   T(options.alpha), T(options.beta)});
+    each_tile(x.device, h.samples, h.width, h.count + 1, [&](auto tile) {
+      return HistoryCombination<T, tile>{h.rows.as<T>(),
+                                         c.as<T>(),
+                                         x.as<T>(),
+                                         y.as<T>(),
+                                         h.count,
+                                         h.capacity,
+                                         h.width,
+                                         chunks_of(h.width, tile),
+                                         options.stride == 0 ? h.width : options.stride,
+                                         T(options.alpha),
+                                         T(options.beta)};
+    });
   });
 }
 

@@ -31,32 +31,6 @@ void copy_where(const Array& flags, const Array& from, const Array& to);
 // Returns how many samples run; waits for the device.
 std::int64_t count_running(const RootState& state);
 
-// Armijo's line search for ||g(z + s p)||^2 per sample, with slope -||g(z)||^2 at s = 0. Arrays are
-// (samples).
-struct LineSearch {
-  Array start;                     // ||g(z)||^2; infinite before the first point
-  Array scale;                     // s of the point to come
-  Array last_scale, last_squares;  // of the trial before it; last_scale 0: there was no trial
-  Array taken;                     // s of the point that was just judged; 0: refused
-};
-// squares: ||g||^2 at z + scale p. If a point is low enough, it becomes the start and the next scale is 1.
-// Otherwise it is refused, and the next scale is the least point of the parabola or cubic through the known
-// values, between a tenth and half of this one. Below least_line_scale the search gives up and takes the full
-// step, whatever its value.
-inline constexpr double least_line_scale = 1e-2, line_decrease = 1e-4;
-void judge_line_search(const Array& squares, const LineSearch& search);
-
-// Broyden's rank-one update of B = -I + sum_m u_m v_m^T with v = p^T B from the step t p and q = -B g' (g' is
-// the new residual). With along = v . g', length = p . p and s = 1 / (along + length) it is u = s (q - (1 -
-// t) p), and the next direction is p' = -(B + u v^T) g' = q - along u. A sample whose s is not finite keeps
-// its B: u = 0, p' = q (p if q is not finite). One whose step was refused, t = 0, has p' = p. along and
-// length (samples), p, q and p' (samples,width), taken (samples) or without data if every t is 1; the samples
-// of u lie u_stride elements apart.
-struct BroydenStep {
-  Array p, q, along, length, taken;
-};
-void broyden_update(const BroydenStep& step, std::int64_t u_stride, const Array& u, const Array& next_p);
-
 // Anderson's weights alpha (samples,count): per sample the solution of [0 1^T; 1 G + lambda I] [nu; alpha] =
 // [1; 0] for the leading (count, count) part G of gram (samples, capacity, capacity). lambda is
 // regularisation times the mean of G's diagonal (relative) or regularisation itself. If the system is

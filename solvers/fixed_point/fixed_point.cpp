@@ -35,6 +35,10 @@ Array row(const Tensor& t, Index r) {
 
 }  // namespace
 
+void SolveMethod::judge(const SolvePoint& at) {
+  kernels::judge_residuals(at.z.array(), at.f.array(), at.step, at.rule, at.state, at.trace);
+}
+
 SolveReport PendingReport::read() const {
   SolveReport report;
   report.steps = steps_;
@@ -60,24 +64,27 @@ PendingSolution start_solve(const FixedPointMap& f, const Tensor& z0, SolveMetho
   Tensor z = z0.detach();
   const Tensor best = clone(z);
   const State state(z);
-  const kernels::RootState arrays = state.arrays();
-  const kernels::RootRule rule{options.relative, options.tolerance, options.divergence};
   const Tensor trace = Tensor::empty({std::max<Index>(1, options.max_steps), z.dim(0)}, z.options());
+  SolvePoint at{.rule = {options.relative, options.tolerance, options.divergence},
+                .state = state.arrays(),
+                .best = best};
   Index step = 0;
   while (step < options.max_steps) {
-    const Tensor fz = f(z);
-    require(fz.shape() == z.shape() && fz.dtype() == z.dtype() && fz.device() == z.device(),
-            "solve: given z of shape ", to_text(z.shape()), " f gave ", to_text(fz.shape()), ' ',
-            name_of(fz.dtype()), ", expected its value to be like z, change f");
-    ++step;
-    kernels::judge_residuals(z.array(), fz.array(), step, rule, arrays, row(trace, step - 1));
-    kernels::copy_where(arrays.better, z.array(), best.array());
-    if (step == options.max_steps) break;
-    if (options.check_every > 0 && step % options.check_every == 0 && kernels::count_running(arrays) == 0)
+    at.z = z;
+    at.f = f(z);
+    require(at.f.shape() == z.shape() && at.f.dtype() == z.dtype() && at.f.device() == z.device(),
+            "solve: given z of shape ", to_text(z.shape()), " f gave ", to_text(at.f.shape()), ' ',
+            name_of(at.f.dtype()), ", expected its value to be like z, change f");
+    at.trace = row(trace, step++);
+    at.step = step;
+    at.last = step == options.max_steps;
+    method.judge(at);
+    const bool asks = options.check_every > 0 && step % options.check_every == 0;
+    if (at.last || (asks && kernels::count_running(at.state) == 0)) {
+      kernels::copy_where(at.state.better, z.array(), best.array());
       break;
-    const Tensor next = method.next(z, fz);
-    kernels::copy_where(arrays.status, z.array(), next.array());  // a stopped sample stays where it is
-    z = next;
+    }
+    z = method.advance(at);
   }
   return {best, {step, state.status, state.steps, state.lowest, trace}};
 }

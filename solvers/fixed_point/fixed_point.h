@@ -67,12 +67,27 @@ struct PendingSolution {
   PendingReport report;
 };
 
-// Proposes the next iterate from z and f(z). One object serves one solve, whose history it remembers.
+// An iterate of a solve, and what its judgement updates.
+struct SolvePoint {
+  Tensor z = {}, f = {};  // f = f(z)
+  Index step = 0;         // counts evaluations of f, from 1
+  bool last = false;
+  kernels::RootRule rule = {};
+  kernels::RootState state = {};
+  Array trace = {};  // residuals of this step
+  Tensor best = {};  // the iterate of the lowest residual per sample
+};
+
+// Proposes iterates. One object serves one solve, whose history it remembers. The solve calls `judge` for
+// each point and then, unless it ends there, `advance`.
 class SolveMethod {
  public:
   virtual ~SolveMethod() = default;
-  // Returns a new tensor, because the solve overwrites the rows of samples that have stopped.
-  virtual Tensor next(const Tensor& z, const Tensor& f) = 0;
+  // Judges the point: updates its state and its trace.
+  virtual void judge(const SolvePoint& at);
+  // Writes z to `best` if its residual is the lowest so far, and returns the next iterate, a new tensor,
+  // which leaves stopped samples where they are.
+  virtual Tensor advance(const SolvePoint& at) = 0;
   // Estimates (I - J^T)^{-1} g from what the method has learnt about the Jacobian J of f. Returns an
   // undefined tensor if it learns nothing.
   virtual Tensor adjoint_estimate(const Tensor& /*g*/) const { return {}; }

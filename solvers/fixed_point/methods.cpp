@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "engine/ops.h"
+#include "kernels/root_solver/broyden_step.h"
 #include "kernels/root_solver/history.h"
 #include "solvers/fixed_point/fixed_point.h"
 
@@ -11,7 +12,22 @@ namespace {
 
 using kernels::History;
 
-class Picard final : public SolveMethod {
+// A method whose iterates take stopped samples along, so that they are put back.
+class Proposal : public SolveMethod {
+ public:
+  Tensor advance(const SolvePoint& at) final {
+    kernels::copy_where(at.state.better, at.z.array(), at.best.array());
+    const Tensor z = next(at.z, at.f);
+    kernels::copy_where(at.state.status, at.z.array(), z.array());
+    return z;
+  }
+
+ private:
+  // Returns a new tensor.
+  virtual Tensor next(const Tensor& z, const Tensor& f) = 0;
+};
+
+class Picard final : public Proposal {
  public:
   explicit Picard(const PicardOptions& options) : options_(options) {}
   Tensor next(const Tensor& z, const Tensor& f) override {
@@ -54,7 +70,7 @@ Tensor dots(const Tensor& a, const Tensor& b) {
 }
 
 // Keeps X_i and G_i = f(X_i) - X_i in rows i < count, and the Gram matrix of the G_i.
-class Anderson final : public SolveMethod {
+class Anderson final : public Proposal {
  public:
   explicit Anderson(const AndersonOptions& options) : options_(options) {
     require(options.memory > 0 && options.memory <= kernels::most_anderson_rows,
@@ -100,17 +116,9 @@ struct Search {
     last_squares = Tensor::zeros(samples, z.options());
     taken = Tensor::zeros(samples, z.options());
   }
-  void judge(const Tensor& z, const Tensor& g) const {
-    kernels::judge_line_search(dots(g, g).array(), {start.array(), scale.array(), last_scale.array(),
-                                                    last_squares.array(), taken.array()});
-    kernels::copy_where(taken.array(), z.array(), from.array());
-  }
-  // from + scale p
-  Tensor trial(const Tensor& p) const {
-    const Tensor y = Tensor::empty(p.shape(), p.options());
-    kernels::history_sum({p.array(), p.dim(0), 1, p.size() / p.dim(0), 1}, scale.array(), from.array(),
-                         y.array());
-    return y;
+  kernels::LineSearch arrays() const {
+    return {from.array(),       start.array(),        scale.array(),
+            last_scale.array(), last_squares.array(), taken.array()};
   }
 };
 
@@ -123,22 +131,27 @@ class Broyden final : public SolveMethod {
     require(options.memory > 0, "broyden: given a memory of ", options.memory,
             ", expected at least 1, change it");
   }
-  Tensor next(const Tensor& z, const Tensor& f) override {
-    const Tensor g = f - z;
-    const bool start = !p_.defined() || u_.count == options_.memory;
-    if (options_.line_search) {
-      if (start) search_.emplace(z);
-      search_->judge(z, g);
-    }
-    if (start) {
+  void judge(const SolvePoint& at) override {
+    if (at.last) return SolveMethod::judge(at);
+    if (!p_.defined() || u_.count == options_.memory) {
+      p_ = Tensor();
       u_.count = v_.count = 0;
-      p_ = g;
+      if (options_.line_search) search_.emplace(at.z);
     } else {
-      u_.reserve(z, options_.memory);
-      v_.reserve(z, options_.memory);
-      p_ = update(g);
+      u_.reserve(at.z, options_.memory);
+      v_.reserve(at.z, options_.memory);
     }
-    return search_ ? search_->trial(p_) : z + p_;
+    products_ = Tensor::empty({at.z.dim(0), 2 * u_.count + 2}, at.z.options());
+    kernels::broyden_judge(step(at), at.step, at.rule, at.state, at.trace);
+  }
+  // A row of u and v is counted when it is complete.
+  Tensor advance(const SolvePoint& at) override {
+    const Tensor p = Tensor::empty(at.z.shape(), at.z.options()),
+                 z = Tensor::empty(at.z.shape(), at.z.options());
+    kernels::broyden_move(step(at), at.state, {at.best.array(), p.array(), z.array()});
+    if (p_.defined()) v_.count = ++u_.count;
+    p_ = p;
+    return z;
   }
   // -B^T g = g - V (U^T g)
   Tensor adjoint_estimate(const Tensor& g) const override {
@@ -150,32 +163,27 @@ class Broyden final : public SolveMethod {
   }
 
  private:
-  // Row k of v is written here, but counted only at the end.
-  Tensor update(const Tensor& g) {
-    const Tensor q = Tensor::empty(g.shape(), g.options()), next = Tensor::empty(g.shape(), g.options());
-    const Tensor along = Tensor::empty({g.dim(0)}, g.options());
-    const Index k = u_.count;
-    kernels::history_sum(u_.history(), v_.products(g).array(), g.array(), q.array(), {.beta = -1});
-    kernels::history_sum(v_.history(), u_.products(p_).array(), p_.array(), v_.row(k),
-                         {.alpha = -1, .stride = v_.stride()});
-    kernels::history_products(kernels::row_of(v_.history(), k), g.array(), along.array());
-    kernels::broyden_update({p_.array(), q.array(), along.array(), dots(p_, p_).array(),
-                             search_ ? search_->taken.array() : Array{}},
-                            u_.stride(), u_.row(k), next.array());
-    u_.count = v_.count = k + 1;
-    return next;
+  kernels::BroydenStep step(const SolvePoint& at) const {
+    kernels::BroydenStep step{.z = at.z.array(), .f = at.f.array(), .products = products_.array()};
+    if (p_.defined()) {
+      step.p = p_.array();
+      step.u = u_.history();
+      step.v = v_.history();
+    }
+    if (search_) step.search = search_->arrays();
+    return step;
   }
 
   BroydenOptions options_;
   Rows u_, v_;
-  Tensor p_;
+  Tensor p_, products_;  // p_ is undefined before the first direction since the latest start
   std::optional<Search> search_;
 };
 
 // r = f(u) - u = g - (I - A) u. Directions p_i and q_i = (I - A) p_i; the q_i are orthonormal. The residual
 // at u + r is r - (I - A) r, which yields q for the direction p = r. u and r then move by (r . q_i) along p_i
 // and -q_i.
-class Gmres final : public SolveMethod {
+class Gmres final : public Proposal {
  public:
   explicit Gmres(const GmresOptions& options) : options_(options) {
     require(options.memory > 0, "gmres: given a memory of ", options.memory,

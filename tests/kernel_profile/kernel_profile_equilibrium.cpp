@@ -5,6 +5,7 @@
 #include "kernels/monotone/frequencies.h"
 #include "kernels/monotone/splitting_steps.h"
 #include "kernels/relative_attention/relative_attention_cuda.h"
+#include "kernels/root_solver/broyden_step.h"
 #include "kernels/root_solver/history.h"
 #include "kernels/root_solver/reversible_step.h"
 #include "kernels/root_solver/root_state.h"
@@ -53,22 +54,41 @@ namespace {
 constexpr std::int64_t deq_width = 520 * 40, deq_chunks = (deq_width + solver_chunk - 1) / solver_chunk;
 
 // x, y and `to` are samples.
-void record_judges(Recorder& recorder, Arrays& arrays, const Array& x, const Array& y, const Array& along,
-                   const Array& to) {
-  const Array lowest = arrays.drawn(1), first = arrays.drawn(1), trace = arrays.result(1);
+RootState record_judges(Recorder& recorder, Arrays& arrays, const Array& x, const Array& y, const Array& to,
+                        const Array& trace) {
+  const Array lowest = arrays.positive(1), first = arrays.drawn(1), ones = arrays.drawn(1);
   const Array status = arrays.labels(1, 1), steps = arrays.labels(1, 1), better = arrays.labels(1, 1);
   const RootState state{lowest, first, status, steps, better};
-  const Array ones = arrays.drawn(1), scale = arrays.drawn(1), last_scale = arrays.drawn(1),
-              last_squares = arrays.drawn(1), taken = arrays.drawn(1);
   recorder.run("one sample of 20,800", [&] {
     judge_residuals(x, y, 2, {false, 0, 1e5}, state, trace);
     copy_where(ones, x, to);
-    judge_line_search(along, {first, scale, last_scale, last_squares, taken});
   });
   recorder.row("each_warp_row<ResidualSums>", double(2 * deq_width + 2 * deq_chunks));
-  recorder.row("each_element<JudgeResidual>", double(2 * deq_chunks) + 9);
+  recorder.row("each_warp_row<JudgeResidual>", double(2 * deq_chunks) + 9);
   recorder.row("each_warp_row<CopyWhere>", double(2 * deq_width) + 1);
-  recorder.row("each_element<JudgeLineSearch>", 10);
+  return state;
+}
+
+// `rows` holds count + 1 rows.
+void record_broyden(Recorder& recorder, Arrays& arrays, const Array& rows, std::int64_t count,
+                    const RootState& state, const Array& next, const Array& trace) {
+  const History u{rows, 1, count + 1, deq_width, count - 1},
+      v{arrays.drawn((count + 1) * deq_width), 1, count + 1, deq_width, count - 1};
+  const double n = double(deq_width), chunks = double(deq_chunks), kept_rows = double(count - 1);
+  // The residual is lower than any before, so that z becomes the best iterate.
+  const Array z = arrays.drawn(deq_width, 1e-4), f_of_z = arrays.drawn(deq_width, 1e-4);
+  const Array p = arrays.drawn(deq_width), next_p = arrays.result(deq_width), best = arrays.result(deq_width),
+              products = arrays.result(2 * count);
+  const LineSearch search{arrays.drawn(deq_width), arrays.drawn(1), arrays.drawn(1),
+                          arrays.drawn(1),         arrays.drawn(1), arrays.drawn(1)};
+  const BroydenStep step{z, f_of_z, p, u, v, products, search};
+  recorder.run("28 updates of 20,800", [&] {
+    broyden_judge(step, 2, {false, 0, 1e5}, state, trace);
+    broyden_move(step, state, {best, next_p, next});
+  });
+  recorder.row("each_warp_row<BroydenProducts>", (2 * kept_rows + 3) * n + (2 * kept_rows + 4) * chunks);
+  recorder.row("each_warp_row<BroydenJudge>", (2 * kept_rows + 4) * chunks + 2 * kept_rows + 2 + 9 + 10);
+  recorder.row("each_element<BroydenAdvance<1>>", (2 * kept_rows + 10) * n + 2 * kept_rows + 6);
 }
 
 void record_anderson(Recorder& recorder, Arrays& arrays) {
@@ -98,16 +118,9 @@ void record_solvers(Recorder& recorder) {
   });
   recorder.row("each_warp_row<HistoryProduct>", double(count + 1) * n + double(count * deq_chunks));
   recorder.row("each_element<SumOfChunks>", double(count * deq_chunks + count));
-  recorder.row("each_warp_row<HistoryCombination>", double(count + 2) * n + double(count));
+  recorder.row("each_element<HistoryCombination<1>>", double(count + 2) * n + double(count));
 
-  const Array along = arrays.drawn(1), length = arrays.drawn(1), u = arrays.result(deq_width),
-              next = arrays.result(deq_width);
-  recorder.run("one sample of 20,800", [&] {
-    broyden_update({x, y, along, length, {}}, deq_width, u, next);
-  });
-  recorder.row("each_warp_row<BroydenUpdate>", 4 * n + 2);
-
-  const TwoWord before{x, f}, after{u, next};
+  const TwoWord before{x, f}, after{arrays.result(deq_width), arrays.result(deq_width)};
   recorder.run("20,800 of two words", [&] {
     damped_step(before, y, 0.5, after);
     undo_damped_step(after, y, 0.5, before);
@@ -115,7 +128,9 @@ void record_solvers(Recorder& recorder) {
   recorder.row("each_element<DampedStep>", 5 * n);
   recorder.row("each_element<UndoDampedStep>", 5 * n);
 
-  record_judges(recorder, arrays, x, f, along, next);
+  const Array next = arrays.result(deq_width), trace = arrays.result(1);
+  const RootState state = record_judges(recorder, arrays, x, f, next, trace);
+  record_broyden(recorder, arrays, rows, count, state, next, trace);
   record_anderson(recorder, arrays);
 }
 

@@ -1,6 +1,7 @@
 // Kernels of the root solvers and of monotone splitting.
 #include "kernels/monotone/complex_inverse.h"
 #include "kernels/monotone/splitting_steps.h"
+#include "kernels/root_solver/broyden_step.h"
 #include "kernels/root_solver/history.h"
 #include "kernels/root_solver/reversible_step.h"
 #include "kernels/root_solver/root_state.h"
@@ -42,14 +43,33 @@ Call residuals(const Sizes& s, Device device) {
   });
 }
 
-Call broyden_update(const Sizes& s, Device device) {
-  const Index state = s.length * s.width;
-  const Tensor p = normal_data({s.batch, state}, 1, device), q = normal_data(p.shape(), 2, device),
-               u = empty_on(p.shape(), device), next = empty_on(p.shape(), device),
-               along = uniform_data({s.batch}, 3, device), length = uniform_data({s.batch}, 4, device);
-  return kernel_call(s.batch, 4.0 * double(p.size()), 4.0 * double(p.size()), [=] {
-    kernels::broyden_update({p.array(), q.array(), along.array(), length.array(), {}}, state, u.array(),
-                            next.array());
+// A step of Broyden's method after `evaluations` updates.
+Call broyden_step(const Sizes& s, Device device) {
+  const Index count = s.evaluations, capacity = count + 1, state = s.length * s.width;
+  const Shape shape{s.batch, state};
+  const Tensor z = normal_data(shape, 1, device), f = normal_data(shape, 2, device),
+               p = normal_data(shape, 3, device), u = normal_data({s.batch, capacity, state}, 4, device),
+               v = normal_data(u.shape(), 5, device), next_p = empty_on(shape, device),
+               next_z = empty_on(shape, device), best = empty_on(shape, device),
+               products = empty_on({s.batch, 2 * count + 2}, device), trace = empty_on({s.batch}, device),
+               lowest = Tensor::full({s.batch}, 1e30, z.options()),
+               first = Tensor::zeros({s.batch}, z.options()),
+               status = Tensor::zeros({s.batch}, {DType::int32, device}),
+               steps = Tensor::zeros({s.batch}, {DType::int32, device}),
+               better = Tensor::zeros({s.batch}, {DType::int32, device});
+  const double n = double(z.size());
+  return kernel_call(s.batch, 8.0 * double(count) * n, 4.0 * double(count) * n + 11 * n, [=] {
+    const kernels::RootState root{lowest.array(), first.array(), status.array(), steps.array(),
+                                  better.array()};
+    const kernels::BroydenStep step{z.array(),
+                                    f.array(),
+                                    p.array(),
+                                    {u.array(), s.batch, capacity, state, count},
+                                    {v.array(), s.batch, capacity, state, count},
+                                    products.array(),
+                                    {}};
+    kernels::broyden_judge(step, 1, {.divergence = 1e30}, root, trace.array());
+    kernels::broyden_move(step, root, {best.array(), next_p.array(), next_z.array()});
   });
 }
 
@@ -152,7 +172,7 @@ void add_solver_kernels(std::vector<Workload>& workloads) {
   square.batch = 0;
   add("history", "products and sum with the rows of a root solver", rows, history);
   add("residuals", "the judgement of z and f(z)", state, residuals);
-  add("broyden-update", "a rank-one update and the next direction", state, broyden_update);
+  add("broyden-step", "a step of Broyden's method after `evaluations` updates", rows, broyden_step);
   add("anderson-weights", "the weights of `width` iterates", {.batch = 1, .width = 6}, anderson_weights);
   add("reversible-step", "a damped step of two words, and its reversal", state, reversible_step);
   add("frequency-grid", "the transform of (length,length) images of `width` channels", image,
