@@ -4,8 +4,7 @@
 
 namespace stillpoint::kernels {
 
-// Returns whether these passes serve the shape: bf16 was asked for, the build and the system have AMX, the
-// stride is 1 and the border is no wider than the image.
+// Returns whether bf16 was asked for and suits the shape, and the build and the system have AMX.
 bool conv2d_by_amx(const Conv2dShape& shape, DType dtype);
 
 // The contracts are those of conv2d_cpu.h, for float32 arrays with elements; operands are rounded to the

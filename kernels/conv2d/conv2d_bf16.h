@@ -4,8 +4,10 @@
 
 namespace stillpoint::kernels {
 
-// Returns whether these passes serve the shape: bf16 was asked for and the CPU has it, there are enough
-// channels to fill its tiles, the stride is 1 and the border is no wider than the image.
+// Returns whether bf16 was asked for and suits the shape: there are enough channels to fill tiles, the stride
+// is 1 and the border is no wider than the image.
+bool conv2d_suits_bf16(const Conv2dShape& shape, DType dtype);
+// Returns whether, besides, the CPU has the instructions that these passes use.
 bool conv2d_in_bf16(const Conv2dShape& shape, DType dtype);
 
 // The contracts are those of conv2d_cpu.h, for float32 arrays with elements; operands are rounded to the

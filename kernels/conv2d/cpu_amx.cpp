@@ -1,8 +1,8 @@
 // Convolution and its data adjoint by AMX: tiles of weights (outputs, pairs of channels) times tiles of an
 // image (pairs of channels, places), tap by tap.
 #include "kernels/conv2d/conv2d_amx.h"
+#include "kernels/conv2d/conv2d_bf16.h"
 #include "kernels/conv2d/conv2d_tile.h"
-#include "kernels/gemm/gemm.h"
 #include "kernels/gemm/gemm_bf16.h"
 #include "kernels/host/pool.h"
 #include "kernels/launch/amx.h"
@@ -10,8 +10,7 @@
 namespace stillpoint::kernels {
 
 bool conv2d_by_amx(const Conv2dShape& s, DType dtype) {
-  return dtype == DType::float32 && precision() == Precision::bf16 && s.stride == 1 &&
-         s.padding <= std::min(s.height, s.width) && s.batch > 0 && amx::available();
+  return conv2d_suits_bf16(s, dtype) && amx::available();
 }
 
 #if STILLPOINT_AMX

@@ -15,11 +15,15 @@
 
 namespace stillpoint::kernels {
 
-bool conv2d_in_bf16(const Conv2dShape& s, DType dtype) {
+bool conv2d_suits_bf16(const Conv2dShape& s, DType dtype) {
   constexpr Index fewest_channels = 8;
-  return dtype == DType::float32 && precision() == Precision::bf16 && cpu_has_bf16() && s.stride == 1 &&
+  return dtype == DType::float32 && precision() == Precision::bf16 && s.stride == 1 &&
          std::min(s.in_channels, s.out_channels) >= fewest_channels &&
          s.padding <= std::min(s.height, s.width) && s.batch > 0;
+}
+
+bool conv2d_in_bf16(const Conv2dShape& s, DType dtype) {
+  return conv2d_suits_bf16(s, dtype) && cpu_has_bf16();
 }
 
 #if STILLPOINT_ONEDNN

@@ -1,4 +1,5 @@
-// Relative attention on the CPU: vectors of keys, a head of a sample at a time.
+// Relative attention on the CPU, a head of a sample at a time: forward by vectors of queries, backward by
+// vectors of keys.
 #include "kernels/relative_attention/relative_attention_cpu.h"
 
 #include <cmath>
@@ -19,7 +20,7 @@ inline constexpr Index lanes = simd::width<T>;
 
 // A second thread pays from this many scores on.
 constexpr Index threaded_from = 16384;
-// So many queries are processed together. Backward then reads and writes gradients of keys half as often.
+// Backward takes this many queries together, so that gradients of keys are read and written half as often.
 constexpr int tile_queries = 2;
 
 // Element (channel c, position j) is at data[c * stride + j].
@@ -30,8 +31,8 @@ struct Channels {
   T* operator[](Index c) const { return data + c * stride; }
 };
 
-// One head of one sample, with its keys and values by channel. The E features past `features` are
-// zero.
+// One head of one sample for backward, with its keys and values by channel. The E features past `features`
+// are zero.
 template <class T, int E>
 struct Head {
   Index length, features, row, part;  // in qkv: elements from position to position, and from q to k to v
@@ -80,69 +81,125 @@ struct Head {
     for (int c = 0; c < E; ++c)
       to[c] = c < features ? simd::splat(factor * (qkv[i * row + c] + bias[c])) : Vector<T>{};
   }
-  // Calls finish(j, s) for the vectors of keys that query i sees; s = s_ij log2(e), and -inf past key i.
-  template <class Finish>
+  // Calls finish(q, j, s) for the vectors of keys that queries i + q < i + Q see together; s = s_ij log2(e),
+  // and -inf past query i + q's own key.
+  template <int Q, class Finish>
   void each_score(Index i, Finish finish) const {
-    Vector<T> qw[E], qr[E];
+    Vector<T> qw[Q][E], qr[Q][E];
     const T factor = scale * std::numbers::log2e_v<T>;
-    query(i, b_w, factor, qw);
-    query(i, b_r, factor, qr);
-    const auto score = [&](Index j) {
-      Vector<T> by_key{}, by_distance{};
+    for (int q = 0; q < Q; ++q) {
+      query(i + q, b_w, factor, qw[q]);
+      query(i + q, b_r, factor, qr[q]);
+    }
+    const T *const keys = k.data, *const distances = r.data + shift(i);
+    const Index step = stride, whole = i / lanes<T> * lanes<T>;
+    const auto score = [&](Index j, auto each) {
+      Vector<T> by_key[Q]{}, by_distance[Q]{};
       for (int c = 0; c < E; ++c) {
-        by_key += qw[c] * simd::load(k[c] + j);
-        by_distance += qr[c] * simd::load(r[c] + shift(i) + j);
+        const Vector<T> key = simd::load_kept(keys + c * step + j);
+        for (int q = 0; q < Q; ++q) {
+          by_key[q] += qw[q][c] * key;
+          by_distance[q] += qr[q][c] * simd::load(distances + c * step + j - q);
+        }
       }
-      return by_key + by_distance;
+      for (int q = 0; q < Q; ++q) each(q, by_key[q] + by_distance[q]);
     };
-    Index j = 0;
-    for (; j + lanes<T> <= i; j += lanes<T>) finish(j, score(j));
-    finish(j, simd::lanes_or(score(j), 0, i + 1 - j, -std::numeric_limits<T>::infinity(),
-                             simd::LaneSequence<T>{}));
+    for (Index j = 0; j < whole; j += lanes<T>) score(j, [&](int q, Vector<T> s) { finish(q, j, s); });
+    for (Index j = whole; j < vectors(i + Q - 1) * lanes<T>; j += lanes<T>)
+      score(j, [&](int q, Vector<T> s) {
+        finish(q, j,
+               simd::lanes_or(s, 0, i + q + 1 - j, -std::numeric_limits<T>::infinity(),
+                              simd::LaneSequence<T>{}));
+      });
   }
 };
 
-// Computes queries i to i + Q - 1. Together they read values less often, and wait less for their sums.
-template <int Q, class T, int E>
-void forward_queries(const Head<T, E>& head, Index i, T* y, T* log_sum) {
-  constexpr T none = -std::numeric_limits<T>::infinity();
-  const Index end = head.vectors(i + Q - 1) * lanes<T>;
-  T top[Q], *scores[Q];
-  for (int q = 0; q < Q; ++q) {
-    T* const row = scores[q] = head.scores + q * head.stride;
-    Vector<T> tops = simd::splat(none);
-    head.each_score(i + q, [&](Index j, Vector<T> s) {
-      tops = s > tops ? s : tops;
-      simd::store(row + j, s);
-    });
-    std::fill(row + head.vectors(i + q) * lanes<T>, row + end, none);
-    top[q] = simd::largest<T>(tops);
-  }
-  Vector<T> total[Q]{}, sums[Q][E]{};
-  for (Index j = 0; j < end; j += lanes<T>) {
-    Vector<T> a[Q];
-    for (int q = 0; q < Q; ++q) {
-      a[q] = simd::power_of_two(simd::load(scores[q] + j) - top[q]);
-      total[q] += a[q];
-    }
-    for (int c = 0; c < E; ++c) {
-      const Vector<T> value = simd::load_kept(head.v[c] + j);
-      for (int q = 0; q < Q; ++q) sums[q][c] += a[q] * value;
-    }
-  }
-  for (int q = 0; q < Q; ++q, y += head.part) {
-    const T sum = simd::sum<T>(total[q]);
-    for (Index c = 0; c < head.features; ++c) y[c] = simd::sum<T>(sums[q][c]) / sum;
-    log_sum[i + q] = (top[q] + std::log2(sum)) * T(0.6931471805599453);
-  }
-}
-
+// One head of one sample as forward reads it: a lane is a query, so that sums over keys stay in their lanes.
 template <class T, int E>
-void forward_head(const Head<T, E>& head, T* y, T* log_sum) {
-  Index i = 0;
-  for (; i + tile_queries <= head.length; i += tile_queries)
-    forward_queries<tile_queries>(head, i, y + i * head.part, log_sum);
-  for (; i < head.length; ++i) forward_queries<1>(head, i, y + i * head.part, log_sum);
+struct ForwardHead {
+  static constexpr Index keys_together = 32;
+  Index length, features, row, part;  // as in Head
+  const T *qkv, *b_w, *b_r;
+  T* pairs;       // (L,2,E): keys and values
+  Channels<T> r;  // distance p at p, between zeros
+
+  static Index stride_for(Index length) { return length + 3 * lanes<T>; }
+  static Index elements(Index length) { return E * stride_for(length) + 2 * E * length; }
+
+  ForwardHead(const RelativeAttentionShape& s, const RelativeAttentionInputs& in, Index unit, T* memory)
+      : length(s.length), features(s.features), row(3 * s.heads * s.features), part(s.heads * s.features) {
+    const Index head = unit % s.heads;
+    qkv = in.qkv.as<T>() + unit / s.heads * length * row + head * features;
+    b_w = in.b_w.as<T>() + head * features;
+    b_r = in.b_r.as<T>() + head * features;
+    std::fill_n(memory, elements(length), T(0));
+    r = {memory + lanes<T>, stride_for(length)};
+    pairs = memory + E * r.stride;
+    const T* const distances = in.r.as<T>() + head * features;
+    for (Index j = 0; j < length; ++j)
+      for (Index c = 0; c < features; ++c) {
+        pairs[2 * E * j + c] = qkv[j * row + part + c];
+        pairs[2 * E * j + E + c] = qkv[j * row + 2 * part + c];
+        r[c][j] = distances[j * part + c];
+      }
+  }
+  // qw[c] and qr[c] = log2(e) / sqrt(features) (q_i + bias) of queries i < first + count, by lane.
+  void queries(Index first, Index count, Vector<T> (&qw)[E], Vector<T> (&qr)[E]) const {
+    const T factor = T(std::numbers::log2e / std::sqrt(double(features)));
+    for (int c = 0; c < E; ++c) {
+      T w[lanes<T>] = {}, d[lanes<T>] = {};
+      for (Index l = 0; l < count && c < features; ++l) {
+        const T q = qkv[(first + l) * row + c];
+        w[l] = factor * (q + b_w[c]);
+        d[l] = factor * (q + b_r[c]);
+      }
+      qw[c] = simd::load(w);
+      qr[c] = simd::load(d);
+    }
+  }
+};
+
+// Computes a vector of queries from `first` on. Scores of some keys at a time are made, and then added
+// relative to the largest score so far.
+template <class T, int E>
+void forward_queries(const ForwardHead<T, E>& head, Index first, T* y, T* log_sum) {
+  constexpr Index most = ForwardHead<T, E>::keys_together;
+  constexpr T none = -std::numeric_limits<T>::infinity(), ln2 = std::numbers::ln2_v<T>;
+  const Index count = std::min<Index>(lanes<T>, head.length - first), end = first + count;
+  Vector<T> qw[E], qr[E], top = simd::splat(none), total{}, sums[E]{}, scores[most];
+  head.queries(first, count, qw, qr);
+  for (Index begin = 0; begin < end; begin += most) {
+    const Index some = std::min(most, end - begin);
+    const T *const pairs = head.pairs + 2 * E * begin, *const distances = head.r.data + first - begin;
+    const Index stride = head.r.stride;
+    Vector<T> best = top;
+    for (Index n = 0; n < some; ++n) {
+      Vector<T> by_key{}, by_distance{};
+      for (int c = 0; c < E; ++c) {
+        by_key += qw[c] * pairs[2 * E * n + c];
+        by_distance += qr[c] * simd::load(distances + c * stride - n);
+      }
+      Vector<T> s = by_key + by_distance;
+      if (begin + n > first)
+        s = simd::lanes_or(s, begin + n - first, lanes<T>, none, simd::LaneSequence<T>{});
+      best = s > best ? s : best;
+      scores[n] = s;
+    }
+    const Vector<T> rescale = simd::power_of_two(top - best);
+    total *= rescale;
+    for (Vector<T>& sum : sums) sum *= rescale;
+    top = best;
+    for (Index n = 0; n < some; ++n) {
+      const Vector<T> a = simd::power_of_two(scores[n] - top);
+      total += a;
+      for (int c = 0; c < E; ++c) sums[c] += a * pairs[2 * E * n + E + c];
+    }
+  }
+  for (Index c = 0; c < head.features; ++c) {
+    const Vector<T> value = sums[c] / total;
+    for (Index l = 0; l < count; ++l) y[(first + l) * head.part + c] = value[l];
+  }
+  for (Index l = 0; l < count; ++l) log_sum[first + l] = (top[l] + std::log2(total[l])) * ln2;
 }
 
 // Gradients of one head: k, v and r by channel like the head's own; q where it lies in qkv; b_w and b_r.
@@ -157,15 +214,14 @@ struct HeadGradients {
 template <int Q, bool Parameters, class T, int E>
 void backward_queries(const Head<T, E>& head, HeadGradients<T, E>& grads, Index i, const T* y, const T* dy,
                       const T* log_sum) {
-  const Index vectors = head.vectors(i + Q - 1), end = vectors * lanes<T>;
-  Vector<T> out[Q][E], along[Q];  // dy, and dy . y
-  T* a[Q];
+  const Index end = head.vectors(i + Q - 1) * lanes<T>, stride = head.stride;
+  T *const a = head.scores, *const values = head.v.data, *const keys = head.k.data,
+           *const distances = head.r.data + head.shift(i), *const to_values = grads.v.data,
+           *const to_keys = grads.k.data;
+  head.template each_score<Q>(i, [&](int q, Index j, Vector<T> s) { simd::store(a + q * stride + j, s); });
+  Vector<T> out[Q][E], along[Q], norm[Q];  // dy, and dy . y
   for (int q = 0; q < Q; ++q) {
-    a[q] = head.scores + q * head.stride;
-    const T norm = log_sum[i + q] * std::numbers::log2e_v<T>;
-    head.each_score(i + q,
-                    [&](Index j, Vector<T> s) { simd::store(a[q] + j, simd::power_of_two(s - norm)); });
-    std::fill(a[q] + head.vectors(i + q) * lanes<T>, a[q] + end, T(0));
+    norm[q] = simd::splat(log_sum[i + q] * std::numbers::log2e_v<T>);
     T sum = T(0);
     for (int c = 0; c < E; ++c) {
       const T g = c < head.features ? dy[(i + q) * head.part + c] : T(0);
@@ -174,45 +230,45 @@ void backward_queries(const Head<T, E>& head, HeadGradients<T, E>& grads, Index 
     }
     along[q] = simd::splat(sum);
   }
-  for (Index j = 0; j < end; j += lanes<T>) {  // dv_j += a_ij dy_i; dS_ij in place of a_ij
+  for (Index j = 0; j < end; j += lanes<T>) {  // dv_j += a_ij dy_i; dS_ij sqrt(E) in place of the score
     Vector<T> weight[Q], ds[Q];
     for (int q = 0; q < Q; ++q) {
-      weight[q] = simd::load(a[q] + j);
+      weight[q] = simd::power_of_two(simd::load(a + q * stride + j) - norm[q]);
       ds[q] = -along[q];
     }
     for (int c = 0; c < E; ++c) {
-      const Vector<T> value = simd::load(head.v[c] + j);
-      Vector<T> dv = simd::load(grads.v[c] + j);
+      const Vector<T> value = simd::load_kept(values + c * stride + j);
+      Vector<T> dv = simd::load(to_values + c * stride + j);
       for (int q = 0; q < Q; ++q) {
         ds[q] += out[q][c] * value;
         dv += weight[q] * out[q][c];
       }
-      simd::store(grads.v[c] + j, dv);
+      simd::store(to_values + c * stride + j, dv);
     }
-    for (int q = 0; q < Q; ++q) simd::store(a[q] + j, weight[q] * ds[q] * head.scale);
+    for (int q = 0; q < Q; ++q) simd::store(a + q * stride + j, weight[q] * ds[q]);
   }
   Vector<T> qw[Q][E], dq[Q][E]{};
-  for (int q = 0; q < Q; ++q) head.query(i + q, head.b_w, T(1), qw[q]);
+  for (int q = 0; q < Q; ++q) head.query(i + q, head.b_w, head.scale, qw[q]);
   for (Index j = 0; j < end; j += lanes<T>) {  // dk_j += dS_ij (q_i + b_w), dq_i += dS_ij (k_j + r_{i-j})
     Vector<T> ds[Q];
-    for (int q = 0; q < Q; ++q) ds[q] = simd::load_kept(a[q] + j);
+    for (int q = 0; q < Q; ++q) ds[q] = simd::load_kept(a + q * stride + j);
     for (int c = 0; c < E; ++c) {
-      const Vector<T> key = simd::load(head.k[c] + j);
-      Vector<T> dk = simd::load(grads.k[c] + j);
+      const Vector<T> key = simd::load_kept(keys + c * stride + j);
+      Vector<T> dk = simd::load(to_keys + c * stride + j);
       for (int q = 0; q < Q; ++q) {
         dk += ds[q] * qw[q][c];
-        dq[q][c] += ds[q] * (Parameters ? key : key + simd::load(head.r[c] + head.shift(i + q) + j));
+        dq[q][c] += ds[q] * (Parameters ? key : key + simd::load(distances + c * stride + j - q));
       }
-      simd::store(grads.k[c] + j, dk);
+      simd::store(to_keys + c * stride + j, dk);
     }
   }
   Vector<T> by_distance[Q][E]{};
   if constexpr (Parameters)
     for (int q = 0; q < Q; ++q) {  // dr_{i-j} += dS_ij (q_i + b_r)
       Vector<T> qr[E];
-      head.query(i + q, head.b_r, T(1), qr);
+      head.query(i + q, head.b_r, head.scale, qr);
       for (Index j = 0; j < end; j += lanes<T>) {
-        const Vector<T> ds = simd::load_kept(a[q] + j);
+        const Vector<T> ds = simd::load_kept(a + q * stride + j);
         for (int c = 0; c < E; ++c) {
           T* const dr = grads.r[c] + head.shift(i + q) + j;
           by_distance[q][c] += ds * simd::load(head.r[c] + head.shift(i + q) + j);
@@ -222,7 +278,7 @@ void backward_queries(const Head<T, E>& head, HeadGradients<T, E>& grads, Index 
     }
   for (int q = 0; q < Q; ++q)
     for (Index c = 0; c < head.features; ++c) {
-      const T w = simd::sum<T>(dq[q][c]), r = simd::sum<T>(by_distance[q][c]);
+      const T w = simd::sum<T>(dq[q][c]) * head.scale, r = simd::sum<T>(by_distance[q][c]) * head.scale;
       grads.q[(i + q) * head.row + c] = w + r;
       grads.b_w[c] += w;
       grads.b_r[c] += r;
@@ -286,11 +342,12 @@ void relative_attention_forward_cpu(const RelativeAttentionShape& s, const Relat
                                     const Array& y, const Array& log_sum) {
   dispatch_head("relative_attention_forward", s, y.dtype, [&](auto zero, auto features) {
     using T = decltype(zero);
-    using OneHead = Head<T, features>;
-    each_head<T>(s, OneHead::arrays * OneHead::stride_for(s.length), [&](Index unit, T* scratch) {
+    using OneHead = ForwardHead<T, features>;
+    each_head<T>(s, OneHead::elements(s.length), [&](Index unit, T* scratch) {
       const OneHead head(s, inputs, unit, scratch);
-      forward_head(head, y.as<T>() + unit / s.heads * s.length * head.part + unit % s.heads * s.features,
-                   log_sum.as<T>() + unit * s.length);
+      T* const to = y.as<T>() + unit / s.heads * s.length * head.part + unit % s.heads * s.features;
+      for (Index first = 0; first < s.length; first += lanes<T>)
+        forward_queries(head, first, to, log_sum.as<T>() + unit * s.length);
     });
   });
 }
