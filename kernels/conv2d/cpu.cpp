@@ -1,11 +1,7 @@
 // Two-dimensional convolution on the CPU, and its data adjoint if that is again a convolution of stride 1.
 #include "kernels/conv2d/conv2d_cpu.h"
 
-#include "kernels/conv2d/conv2d_adjoint_cpu.h"
-#include "kernels/conv2d/conv2d_amx.h"
-#include "kernels/conv2d/conv2d_bf16.h"
 #include "kernels/conv2d/conv2d_correlation.h"
-#include "kernels/conv2d/conv2d_winograd.h"
 
 namespace stillpoint::kernels {
 namespace {

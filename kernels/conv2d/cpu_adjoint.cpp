@@ -1,6 +1,6 @@
 // The data adjoint of a convolution with any stride and border on the CPU: a correlation per phase of the
 // bordered image, then its border folded back.
-#include "kernels/conv2d/conv2d_adjoint_cpu.h"
+#include "kernels/conv2d/conv2d_cpu.h"
 
 #include "kernels/conv2d/conv2d_correlation.h"
 

@@ -1,7 +1,7 @@
 // Convolutions of bf16 operands by oneDNN, which uses AMX or AVX-512 BF16. Images are copied with their
 // border into bf16 with the channels last, as its fast kernels want them, so that every pass is one of stride
 // 1 without a border.
-#include "kernels/conv2d/conv2d_bf16.h"
+#include "kernels/conv2d/conv2d_cpu.h"
 #include "kernels/conv2d/conv2d_tile.h"
 #include "kernels/gemm/gemm_bf16.h"
 #include "kernels/gemm/gemm_cpu.h"

@@ -1,7 +1,5 @@
 // The weight adjoint of a two-dimensional convolution on the CPU: products of places summed in registers,
 // groups of images summed in order.
-#include "kernels/conv2d/conv2d_amx.h"
-#include "kernels/conv2d/conv2d_bf16.h"
 #include "kernels/conv2d/conv2d_cpu.h"
 #include "kernels/conv2d/conv2d_tile.h"
 #include "kernels/host/pool.h"

@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "kernels/conv2d/conv2d_correlation.h"
-#include "kernels/conv2d/conv2d_winograd.h"
+#include "kernels/conv2d/conv2d_cpu.h"
 
 namespace stillpoint::kernels {
 namespace {

@@ -7,10 +7,7 @@
 #include <limits>
 #include <random>
 
-#include "kernels/conv2d/conv2d_amx.h"
-#include "kernels/conv2d/conv2d_bf16.h"
 #include "kernels/conv2d/conv2d_cpu.h"
-#include "kernels/conv2d/conv2d_winograd.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/gemm/gemm_cpu.h"
 #include "kernels/host/pool.h"
