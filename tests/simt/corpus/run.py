@@ -5,7 +5,7 @@ Prints a table by topic and exits with 1 if a program is missed, hangs, crashes 
 the programs share one compilation, each in a namespace of its own, which takes a fraction of the time."""
 import argparse
 import concurrent.futures
-import importlib.machinery
+import importlib
 import os
 import re
 import shutil
@@ -104,7 +104,8 @@ def rename_main(tokens_of, text):
 def bundle(programs, simtxx, folder, number):
     """Compiles some programs in one source: headers first, then each program in a namespace with a `main` of its own."""
     headers, parts, rows = [], [], []
-    tokens_of = importlib.machinery.SourceFileLoader("simtxx", simtxx).load_module().Source
+    sys.path.insert(0, os.path.dirname(os.path.realpath(simtxx)))
+    tokens_of = importlib.import_module("simt_driver.source").Source
     for program in programs:
         space = f"corpus_{program.topic}_{program.name}"
         with open(program.path, encoding="utf-8") as file:
