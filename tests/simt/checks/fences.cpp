@@ -6,8 +6,8 @@
 
 namespace simt {
 
-void Fences::start_launch() {
-  used_ = false;
+void Fences::start_launch(bool used) {
+  used_ = used;
   if (!words_.empty()) words_.clear();
   if (!blocks_.empty()) blocks_.clear();
 }
@@ -132,9 +132,9 @@ void Fences::meet(std::uint32_t block, int warp, unsigned lanes) {
     if ((lanes >> lane & 1) != 0) add(threads[warp * 32 + lane], all);
 }
 
-void Fences::meet(const std::vector<std::uint32_t>& blocks) {
+void Fences::meet(const std::vector<std::uint32_t>& blocks, std::uintptr_t at) {
   used_ = true;
-  Word& word = words_[0];  // no variable has this address
+  Word& word = words_[at];
   for (const std::uint32_t block : blocks) {
     const std::uint64_t time = tick();
     publish(word, {block, -1, time, time, time, {}, blocks_[block].all.known, Scope::device, 0});

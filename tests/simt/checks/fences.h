@@ -23,7 +23,8 @@ class Fences {
     const std::array<std::uint64_t, 32>* row;
   };
 
-  void start_launch();
+  // `used` says that it will use barriers of clusters, which order as fences do.
+  void start_launch(bool used);
   // Returns whether the launch has used any fence.
   bool used() const { return used_; }
   void fence(const Actor& actor, Scope scope);
@@ -34,8 +35,9 @@ class Fences {
   // Notes that all threads of the block (of which `live` have not returned) or some lanes of a warp met.
   void meet(std::uint32_t block, int live);
   void meet(std::uint32_t block, int warp, unsigned lanes);
-  // Notes that the threads of these blocks, which have each met, meet.
-  void meet(const std::vector<std::uint32_t>& blocks);
+  // Notes that the threads of these blocks, which have each met, meet. The word is none of a variable, and
+  // the same whenever these blocks meet.
+  void meet(const std::vector<std::uint32_t>& blocks, std::uintptr_t word);
 
   // Returns whether a use of this launch comes before the actor. `word` is what it used: an update of a word
   // that the actor has read is known to have happened even if no fence is behind it.

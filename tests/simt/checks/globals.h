@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "checks/shadow.h"
+#include "simt/vectors.h"
 
 namespace simt {
 
@@ -45,6 +46,7 @@ class SymbolCall {
 struct KernelLimits {
   std::size_t static_shared_bytes = 0;  // of the variables that the kernel itself declares __shared__
   int threads = 0;                      // the largest block that __launch_bounds__ allow; 0 without them
+  dim3 cluster = {0, 0, 0};             // of __cluster_dims__; 0 without them
 };
 KernelLimits kernel_limits(const void* kernel);
 

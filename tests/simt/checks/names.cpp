@@ -100,6 +100,8 @@ std::string demangle(const std::string& symbol) {
 std::string readable(const std::string& symbol) {
   std::string name = demangle(symbol);
   erase_all(name, "(anonymous namespace)::");
+  for (auto tag = name.find("[abi:"); tag != std::string::npos; tag = name.find("[abi:"))
+    name.erase(tag, name.find(']', tag) + 1 - tag);
   if (const auto clone = name.find(" [clone"); clone != std::string::npos) name.erase(clone);
   if (name.starts_with("void ")) name.erase(0, 5);
   if (!name.ends_with(')')) return name;

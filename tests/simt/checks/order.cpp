@@ -18,7 +18,8 @@ struct State {
   std::vector<Run> runs;                    // by time; what ran before the first counts as ordered
   std::vector<std::vector<Run>> of_stream;  // the same for each stream
   std::vector<std::uint64_t> ran;           // how many ran on each stream
-  Clock host, current;
+  Clock host, current, before, after;       // current is one of the others, for a piece that may wait
+  bool may_wait = false;
 
   void forget(std::size_t count) {
     runs.erase(runs.begin(), runs.begin() + std::ptrdiff_t(count));
@@ -45,6 +46,10 @@ void Clock::join(const Clock& other) {
   for (std::size_t i = 0; i < other.done_.size(); ++i) set(std::uint32_t(i), other.done_[i]);
 }
 
+void Clock::limit(std::uint32_t stream, std::uint64_t count) {
+  if (stream < done_.size()) done_[stream] = std::min(done_[stream], count);
+}
+
 std::uint32_t new_stream() {
   state().ran.push_back(0);
   state().of_stream.emplace_back();
@@ -59,6 +64,11 @@ void begin(const Stamp& stamp, bool alone) {
   if (s.runs.size() == most_runs) s.forget(most_runs / 2);
   s.current = stamp.clock;
   s.current.set(stamp.stream, stamp.count);
+  s.may_wait = stamp.ended.has_value();
+  if (s.may_wait) {
+    s.before = s.after = s.current;
+    s.before.limit(stamp.stream, *stamp.ended);
+  }
   s.ran[stamp.stream] = std::max(s.ran[stamp.stream], stamp.count);
   s.runs.push_back({tick(), stamp.stream, stamp.count});
   s.of_stream[stamp.stream].push_back(s.runs.back());
@@ -80,6 +90,12 @@ std::uint64_t ordered_until(std::uint64_t limit) {
     if (first != runs.end()) limit = std::min(limit, first->time);
   }
   return limit;
+}
+
+bool set_waited(bool waited) {
+  State& s = state();
+  if (s.may_wait) s.current = waited ? s.after : s.before;
+  return s.may_wait;
 }
 
 bool is_ordered(std::uint64_t time) {

@@ -218,12 +218,26 @@ int launch_bound(const void* kernel) {
 
 }  // namespace
 
+namespace {
+
+dim3 cluster_dims(const std::string& kernel_symbol) {
+  const auto at = kernel_symbol.find("simt_cluster_");
+  dim3 size = {0, 0, 0};
+  if (at != std::string::npos)
+    std::sscanf(kernel_symbol.c_str() + at, "simt_cluster_%u_%u_%u", &size.x, &size.y, &size.z);
+  return size;
+}
+
+}  // namespace
+
 KernelLimits kernel_limits(const void* kernel) {
   static std::mutex mutex;
   static std::map<const void*, KernelLimits> cache;
   const std::lock_guard lock(mutex);
   const auto [found, added] = cache.try_emplace(kernel);
-  if (added) found->second = {static_shared_bytes(kernel_symbol(kernel)), launch_bound(kernel)};
+  if (!added) return found->second;
+  const std::string symbol = kernel_symbol(kernel);
+  found->second = {static_shared_bytes(symbol), launch_bound(kernel), cluster_dims(symbol)};
   return found->second;
 }
 

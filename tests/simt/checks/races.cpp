@@ -1,5 +1,6 @@
 // Decides whether an access of a kernel races with an earlier one.
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <utility>
 
@@ -142,9 +143,18 @@ void Watch::note_update(Cell& cell, unsigned mask) {
   updates.push_back(mine);
 }
 
+// Returns whether the bytes of the cell that were never written may be padding of a record that the thread
+// copies as a whole.
+bool Watch::may_be_padding(const Cell& cell, unsigned mask, const Now& a) const {
+  const unsigned hole = mask & ~cell.defined();
+  const Cell* const begin = &cell - a.done / 4;
+  if (may_have_padding_ || (a.bytes == 16 && is_written(a.at) && is_cub(a.place))) return true;
+  if (hole == 15) return a.bytes == 16 && is_padding_of_word(&cell, a.done % 8 != 0, begin, begin + 4);
+  return mask == 15 && (cell.defined() & 1) != 0 && (a.bytes > 4 || std::has_single_bit(hole));
+}
+
 void Watch::read_cell(Cell& cell, unsigned mask, const Now& a) {
-  if ((cell.defined() & mask) != mask && is_wanted(Check::init) && !may_have_padding_ &&
-      !(a.bytes == 16 && is_written(a.at) && is_cub(a.place)))
+  if ((cell.defined() & mask) != mask && is_wanted(Check::init) && !may_be_padding(cell, mask, a))
     fail(a, Check::init, "reads memory that was never written");
   if (!follows_write(cell, mask)) check_write(cell, mask, a);
   note_read(cell, mask, a);
@@ -165,9 +175,9 @@ void Watch::write_cell(Cell& cell, unsigned mask, const Now& a) {
 
 void Watch::check_cell(Cell& cell, unsigned mask, Now& a) {
   // A block leaves nothing in shared memory for the next one.
-  if (a.in_shared && cell.write.time() < block_) {
+  if (cell.write.time() < a.begun) {
     cell = {};
-    cell.write = Use(block_, 0, 0, false).with(15);
+    cell.write = Use(a.begun, 0, 0, false).with(15);
   }
   if ((cell.live() & mask) != mask) fail_bounds(a);
   if (is_read(a.kind)) return read_cell(cell, mask, a);
@@ -213,6 +223,8 @@ void Watch::synchronise(std::uintptr_t at, AccessKind kind, Scope scope, MemoryO
   fences_.release(self, at, scope);
 }
 
-void Watch::meet_blocks(const std::vector<std::uint32_t>& numbers) { fences_.meet(numbers); }
+void Watch::meet_blocks(const std::vector<std::uint32_t>& numbers, std::uintptr_t word) {
+  fences_.meet(numbers, word);
+}
 
 }  // namespace simt

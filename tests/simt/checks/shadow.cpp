@@ -12,6 +12,7 @@
 #include "checks/order.h"
 #include "report/ending.h"
 #include "runtime/runtime.h"
+#include "simt/padding.h"
 
 namespace simt {
 
@@ -153,6 +154,14 @@ void shadow_copy(const void* to, const void* from, std::size_t bytes) {
   std::vector<bool> defined(bytes);
   for (std::size_t i = 0; i < bytes; ++i)
     defined[i] = (from_arena->cell(source + i).defined() >> ((source + i) % 4) & 1) != 0;
+  const Cell *const begin = &from_arena->cell(source), *const end = &from_arena->cell(source + bytes - 1) + 1;
+  each_cell(from, bytes,
+            [&](const Cell& cell, unsigned mask, std::size_t first) {  // a copy has its own traces
+              if (mask == 15 && cell.defined() == 0 &&
+                  is_padding_of_word(&cell, (source + first) % 8 != 0, begin, end))
+                std::fill_n(defined.begin() + std::ptrdiff_t(first), 4, true);
+              return true;
+            });
   each_cell(to, bytes, [&](Cell& cell, unsigned mask, std::size_t first) {
     unsigned set = cell.defined() & ~mask;
     for (std::size_t i = first; i < first + std::size_t(std::popcount(mask)); ++i)
@@ -208,16 +217,23 @@ std::size_t shadow_first_undefined(const void* pointer, std::size_t bytes, bool*
 
 namespace {
 
-// Returns whether the undefined bytes look like padding of records: holes of at most 3 bytes, which repeat
-// with the size of a record.
-bool is_padding(const void* pointer, std::size_t bytes) {
+// Returns whether the undefined bytes look like padding of records: holes of at most 3 bytes or, with
+// `words`, of 4 beside a member of 8, which repeat with the size of a record.
+bool is_padding(const void* pointer, std::size_t bytes, bool words) {
   std::vector<bool> hole(bytes, false);
   std::size_t length = 0;
+  const auto at = reinterpret_cast<std::uintptr_t>(pointer);
+  const Arena* const arena = arena_of(at);
+  if (arena == nullptr) return false;
+  const Cell* const begin = &arena->cell(at);
+  const Cell* const end = &arena->cell(at + bytes - 1) + 1;
   each_cell(pointer, bytes, [&](const Cell& cell, unsigned mask, std::size_t first) {
-    for (unsigned bad = mask & ~(cell.defined() & cell.live()); bad != 0; bad &= bad - 1)
+    unsigned bad = mask & ~(cell.defined() & cell.live());
+    const bool word = words && bad == 15 && is_padding_of_word(&cell, (at + first) % 8 != 0, begin, end);
+    for (; bad != 0; bad &= bad - 1)
       hole[first + std::size_t(std::countr_zero(bad) - std::countr_zero(mask))] = true;
     for (std::size_t i = first; i < first + std::size_t(std::popcount(mask)) && length < 4; ++i)
-      length = hole[i] ? length + 1 : 0;
+      length = hole[i] && !word ? length + 1 : 0;
     return length < 4;
   });
   const auto repeats = [&](std::size_t size) {
@@ -231,13 +247,41 @@ bool is_padding(const void* pointer, std::size_t bytes) {
   return false;
 }
 
+// Returns whether the undefined bytes are padding of these records.
+bool is_padding_of(const Record& record, const void* pointer, std::size_t bytes) {
+  bool padding = true;
+  each_cell(pointer, bytes, [&](const Cell& cell, unsigned mask, std::size_t first) {
+    for (unsigned bad = mask & ~(cell.defined() & cell.live()); bad != 0; bad &= bad - 1) {
+      const std::size_t byte = first + std::size_t(std::countr_zero(bad) - std::countr_zero(mask));
+      padding = padding && record.used[byte % record.bytes] == 0;
+    }
+    return padding;
+  });
+  return padding;
+}
+
 }  // namespace
 
-void require_defined(const void* pointer, std::size_t bytes, const char* call, const char* argument) {
+bool is_padding_of_word(const Cell* cell, bool upper, const Cell* begin, const Cell* end) {
+  const Cell* const word = upper ? cell - 1 : cell;
+  const Cell* const half = upper ? cell - 1 : cell + 1;
+  if (half < begin || half >= end || half->defined() == 0) return false;
+  const auto is_member = [&](const Cell* low) {
+    if (low < begin || low + 1 >= end || low->defined() != 15 || low->write.bytes() != 15) return false;
+    return low->write == low[1].write && low->write_place == low[1].write_place &&
+           low->write_block == low[1].write_block && low->write_place != half->write_place;
+  };
+  return is_member(word - 2) || is_member(word + 2);
+}
+
+void require_defined(const void* pointer, std::size_t bytes, const char* call, const char* argument,
+                     const Record* record) {
   if (!checking) return;
   bool missing = false;
   const std::size_t first = shadow_first_undefined(pointer, bytes, &missing);
-  if (first == bytes || (!missing && (is_padding(pointer, bytes) || !is_wanted(Check::init)))) return;
+  if (first == bytes || (!missing && !is_wanted(Check::init))) return;
+  if (!missing && record != nullptr && is_padding_of(*record, pointer, bytes)) return;
+  if (!missing && is_padding(pointer, bytes, record == nullptr)) return;
   throw Violation(missing ? Check::bounds : Check::init,
                   std::string(call) + ": byte " + std::to_string(first) + " of " + std::to_string(bytes) +
                       " of " + argument + (missing ? " is out of bounds" : " was never written"));

@@ -11,6 +11,8 @@
 
 namespace simt {
 
+struct Record;
+
 // Is false if kernels are compiled without the hooks. AddressSanitizer may then watch exact allocations on
 // the heap.
 inline constexpr bool watched = SIMT_WATCHED != 0;
@@ -37,6 +39,7 @@ class Use {
   unsigned bytes() const { return unsigned(word_ >> 12 & 15); }
   bool is_atomic() const { return (word_ >> 11 & 1) != 0; }
   std::uint64_t flags() const { return word_ & 2047; }
+  bool operator==(const Use&) const = default;
   bool has(std::uint64_t flag) const { return (word_ & flag) != 0; }
   Use with(std::uint64_t flags) const { return Use((word_ & ~std::uint64_t(2047)) | flags); }
 
@@ -73,6 +76,10 @@ struct OtherUses {
   std::vector<OtherUse> readers, updates;
   bool for_block = false;  // some update holds for its block only
 };
+// Returns whether these 4 bytes, of an object or an array between two cells, look like the padding of a
+// record that has a member of 8 bytes: one store has written the 8 bytes beside the word that they are the
+// half of, and another one the other half. `upper` means that they are the upper half.
+bool is_padding_of_word(const Cell* cell, bool upper, const Cell* begin, const Cell* end);
 // Returns the cell's other uses; makes them, if there are none, and sets `more`.
 OtherUses& others_of(Cell& cell);
 const OtherUses* find_others(const Cell& cell);
@@ -144,6 +151,8 @@ void shadow_read(const void* pointer, std::size_t bytes);
 void require_ordered(const void* pointer, std::size_t bytes, const char* call, bool writes = true);
 
 // Throws a Violation if a copy or a library call would read bytes that were never written or do not exist.
-void require_defined(const void* pointer, std::size_t bytes, const char* call, const char* argument);
+// The padding of records may be: of the `record` that it copies or, if that is null, what looks like one.
+void require_defined(const void* pointer, std::size_t bytes, const char* call, const char* argument,
+                     const Record* record = nullptr);
 
 }  // namespace simt

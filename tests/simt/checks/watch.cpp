@@ -22,10 +22,13 @@ constinit thread_local Watch* watching = nullptr;
 void Watch::start_launch(const Grid& grid) {
   device_ = arena();
   launch_ = tick();
-  ordered_ = order::ordered_until(launch_);
+  order::set_waited(true);
+  ordered_ = ordered_after_ = order::ordered_until(launch_);
+  may_wait_ = order::set_waited(false);
+  if (may_wait_) ordered_ = ordered_before_ = order::ordered_until(launch_);
   stack_bytes_ = parameter_bytes_ = grid_barrier_ = 0;
   may_have_padding_ = false;
-  fences_.start_launch();
+  fences_.start_launch(grid.cluster.x * grid.cluster.y * grid.cluster.z > 1);
   start_reach();
   doubtful_.bytes = stored_.bytes = 0;
   if (ordered_ == launch_) forget_others();
@@ -82,6 +85,17 @@ void Watch::barrier(int live) {
   barrier_ = tick();
   fences_.meet(number_, live);
   profiler_.barrier();
+}
+
+void Watch::barrier_of(Parked& parked, int live) {
+  parked.barrier = tick();
+  fences_.meet(parked.number, live);
+}
+
+void Watch::set_waited(bool waited) {
+  if (!may_wait_) return;
+  order::set_waited(waited);
+  ordered_ = waited ? ordered_after_ : ordered_before_;
 }
 
 void Watch::set_shared(void* shared, std::size_t bytes) {
@@ -196,6 +210,7 @@ void Watch::access(std::uintptr_t at, std::size_t bytes, AccessKind kind, const 
   } else if (at - shared_ < shared_bytes_) {
     if (bytes > shared_bytes_ - (at - shared_)) fail_bounds(a);
     a.in_shared = true;
+    a.begun = block_;
     check_range(shared_cells_.get(), at - shared_, a);
     profiler_.shared(thread_, at - shared_, bytes, !is_read(kind), place);
   } else {
@@ -229,25 +244,25 @@ bool Watch::is_index_variable(std::uintptr_t at) const {
 }
 
 // Fills a variable with 0xFF at its first use in a block.
-Cell* Watch::static_cells(const Now& a) {
-  Cell* const cell = static_cells_.get() + (a.at - tls_ / 4 * 4) / 4;
-  if (cell->write.time() >= block_ && (cell->live() >> (a.at % 4) & 1) != 0) return cell;
-  const StaticShared variable = static_shared_at(a.at);
+Cell* Watch::static_cells(const Now& a, const Statics& of) {
+  const std::uintptr_t own = a.at - of.shift;
+  Cell* const cell = of.cells + (own - tls_ / 4 * 4) / 4;
+  if (cell->write.time() >= of.begun && (cell->live() >> (own % 4) & 1) != 0) return cell;
+  const StaticShared variable = static_shared_at(own);
   if (variable.begin == variable.end) return nullptr;
-  if (a.at + a.bytes > variable.end) fail_bounds(a);
-  std::memset(reinterpret_cast<void*>(variable.begin), 0xff, variable.end - variable.begin);
+  if (own + a.bytes > variable.end) fail_bounds(a);
+  std::memset(reinterpret_cast<void*>(variable.begin + of.shift), 0xff, variable.end - variable.begin);
   for (std::uintptr_t at = variable.begin; at < variable.end; ++at) {
-    Cell& c = static_cells_[(at - tls_ / 4 * 4) / 4];
-    const std::uint64_t before = c.write.time() >= block_ ? c.write.flags() : 0;
+    Cell& c = of.cells[(at - tls_ / 4 * 4) / 4];
+    const std::uint64_t before = c.write.time() >= of.begun ? c.write.flags() : 0;
     c = {};
-    c.write = Use(block_, 0, 0, false).with(before | std::uint64_t(1) << (at % 4));
+    c.write = Use(of.begun, 0, 0, false).with(before | std::uint64_t(1) << (at % 4));
   }
-  static_bytes_ += variable.end - variable.begin;
-  statics_.push_back(variable);
-  if (static_bytes_ + shared_bytes_ > std::size_t(shared_default) &&
-      static_bytes_ > std::size_t(shared_default))
+  of.bytes += variable.end - variable.begin;
+  of.used.push_back(variable);
+  if (of.bytes + shared_bytes_ > std::size_t(shared_default) && of.bytes > std::size_t(shared_default))
     fail(a, Check::api,
-         "uses " + std::to_string(static_bytes_) + " bytes of static shared memory, at most " +
+         "uses " + std::to_string(of.bytes) + " bytes of static shared memory, at most " +
              std::to_string(shared_default) + " exist");
   return cell;
 }
@@ -297,12 +312,14 @@ void Watch::access_elsewhere(Now& a) {
   if (a.at - tls_ < tls_bytes_) {
     if (Cell* const cell = static_cells(a); cell != nullptr) {
       a.in_shared = true;
+      a.begun = block_;
       check_range(cell, a.at % 4, a);
       return profiler_.shared(thread_, a.at - tls_, a.bytes, !is_read(a.kind), a.place);
     }
   }
   if (is_read(a.kind) && (a.at - parameters_ < parameter_bytes_ || is_constant_data(a.at))) return;
   if (is_guard_variable(a.at) || access_other_arena(a)) return;
+  if (Block* const other = machine().block_of_shared(a.at); other != nullptr) return access_remote(a, *other);
   if (shared_bytes_ > 0 && is_near(a.at, {shared_, shared_ + shared_bytes_, {}})) fail_bounds(a);
   if (is_red_zone(a.at)) fail_bounds(a);
   for (const StaticShared& used : statics_)
@@ -347,6 +364,8 @@ void Watch::fail(const Now& a, Check check, const std::string& text) const {
     where += ", " + describe_device_address(reinterpret_cast<const void*>(a.at));
   else if (const StaticShared v = static_shared_at(a.at); v.begin != v.end)
     where += describe_byte(a.at, v.begin, v.end, v.name);
+  else if (const Block* const other = machine().block_of_shared(a.at); other != nullptr)
+    where += ", in the shared memory of block " + text_of(other->index) + " of the cluster";
   else if (const StaticShared near = static_shared_near(a.at, machine().grid()->kernel, statics_);
            text == "out of bounds" && is_near(a.at, near))
     where += describe_byte(a.at, near.begin, near.end, near.name);

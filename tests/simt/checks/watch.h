@@ -14,6 +14,7 @@
 namespace simt {
 
 struct Grid;
+struct Block;
 
 // A volatile access is a relaxed atomic one, as in PTX. An update reads and writes.
 enum class AccessKind : std::uint8_t {
@@ -59,15 +60,22 @@ class Watch {
   void barrier(int live);
   // Notes that all blocks of the grid met.
   void grid_barrier() { grid_barrier_ = tick(); }
-  // Notes that these blocks, by number, met.
-  void meet_blocks(const std::vector<std::uint32_t>& numbers);
+  // Notes that these blocks, by number, met; each of them has done so by `barrier` or `barrier_of`. They meet
+  // again under the same word.
+  void meet_blocks(const std::vector<std::uint32_t>& numbers, std::uintptr_t word);
+  // Does what `barrier` does, for a block that does not run.
+  void barrier_of(Parked& parked, int live);
   // Notes that lanes of a warp met in __syncwarp; `whole` means all lanes that have not returned.
   void sync_lanes(int warp, unsigned lanes, bool whole);
   void end_block() { profiler_.end_block(); }
+  // Returns whether the use, which was in this launch, comes before what the running thread does.
+  bool knows(const OtherUse& use) const;
   // Returns the static shared variables that the block has used.
   const std::vector<StaticShared>& used_statics() const { return statics_; }
   // Sets the thread that runs from now on, on the stack [low, low + bytes).
   void set_thread(int thread, std::uintptr_t low, std::size_t bytes);
+  // Says whether the thread has waited for the kernel that this launch may have overtaken.
+  void set_waited(bool waited);
   // Sets where the kernel's parameters are.
   void set_parameters(const void* parameters, std::size_t bytes);
   void set_shared(void* shared, std::size_t bytes);
@@ -106,7 +114,8 @@ class Watch {
     const void* place;
     Scope scope;
     bool in_shared = false;
-    std::size_t done = 0;  // bytes before the cell
+    std::uint64_t begun = 0;  // the block of the shared memory; what was there before does not count
+    std::size_t done = 0;     // bytes before the cell
   };
   // A write to bytes that another thread wrote, which is no race if it writes the same value.
   struct Doubt {
@@ -168,12 +177,25 @@ class Watch {
   void reach_loaded(std::uintptr_t from, std::size_t bytes);
   void check_reached(const Now& a);
   bool is_written(std::uintptr_t at) const;
+  bool may_be_padding(const Cell& cell, unsigned mask, const Now& a) const;
   bool access_other_arena(Now& a);
   void note_pace(const Now& a);
   void count_only(const Now& a);
   void find_index_variables();
   bool is_index_variable(std::uintptr_t at) const;
-  Cell* static_cells(const Now& a);
+  // Static shared variables of a block: their shadow, and how far they are from the running block's.
+  struct Statics {
+    Cell* cells;
+    std::size_t& bytes;
+    std::vector<StaticShared>& used;
+    std::uint64_t begun;
+    std::uintptr_t shift;
+  };
+  Cell* static_cells(const Now& a, const Statics& of);
+  Cell* static_cells(const Now& a) {
+    return static_cells(a, {static_cells_.get(), static_bytes_, statics_, block_, 0});
+  }
+  void access_remote(Now& a, Block& other);
 
   [[noreturn]] void fail(const Now& a, Check check, const std::string& text) const;
   [[noreturn]] void fail_bounds(const Now& a) const;
@@ -183,7 +205,9 @@ class Watch {
   // The current launch began at launch_, its block at block_, the interval since the last barrier at
   // barrier_. What ran before ordered_ in other queued work comes before this work.
   std::uint64_t launch_ = 0, block_ = 0, barrier_ = 0, ordered_ = 0, grid_barrier_ = 0;
-  std::uint32_t number_ = 0;  // of the block
+  std::uint64_t ordered_before_ = 0, ordered_after_ = 0;  // the thread has waited
+  bool may_wait_ = false;                                 // see set_waited
+  std::uint32_t number_ = 0;                              // of the block
   Fences fences_;
   Doubt doubtful_;
   // Gaps are wider than 1 << reach_unit bytes, so that no two allocations share such a unit.

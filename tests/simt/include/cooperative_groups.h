@@ -235,6 +235,51 @@ class grid_group {
 };
 inline grid_group this_grid() { return {}; }
 
+// The blocks of a cluster, which run at the same time. Ranks follow the index of the block in it.
+class cluster_group {
+ public:
+  struct arrival_token {};
+  SIMT_MEETING static void sync(Where where = Where::current()) {
+    simt::cluster_arrive(where);
+    simt::cluster_wait(where);
+  }
+  SIMT_MEETING static arrival_token barrier_arrive(Where where = Where::current()) {
+    simt::cluster_arrive(where);
+    return {};
+  }
+  SIMT_MEETING static void barrier_wait(arrival_token = {}, Where where = Where::current()) {
+    simt::cluster_wait(where);
+  }
+  static dim3 dim_blocks() { return simt::cluster_dim(); }
+  static unsigned num_blocks() { return details::count(simt::cluster_dim()); }
+  static dim3 block_index() {
+    const dim3 size = simt::cluster_dim();
+    return dim3(blockIdx.x % size.x, blockIdx.y % size.y, blockIdx.z % size.z);
+  }
+  static unsigned block_rank() {
+    const dim3 size = simt::cluster_dim(), index = block_index();
+    return (index.z * size.y + index.y) * size.x + index.x;
+  }
+  static dim3 dim_threads() {
+    const dim3 size = simt::cluster_dim();
+    return dim3(size.x * blockDim.x, size.y * blockDim.y, size.z * blockDim.z);
+  }
+  static dim3 thread_index() {
+    const dim3 block = block_index();
+    return dim3(block.x * blockDim.x + threadIdx.x, block.y * blockDim.y + threadIdx.y,
+                block.z * blockDim.z + threadIdx.z);
+  }
+  static unsigned num_threads() { return num_blocks() * details::count(blockDim); }
+  static unsigned size() { return num_threads(); }
+  static unsigned thread_rank() { return block_rank() * details::count(blockDim) + simt::thread_rank(); }
+  template <class T>
+  static T* map_shared_rank(T* own, int rank, Where where = Where::current()) {
+    return static_cast<T*>(simt::map_shared(own, unsigned(rank), where));
+  }
+  static unsigned query_shared_rank(const void* address) { return simt::rank_of_shared(address); }
+};
+inline cluster_group this_cluster() { return {}; }
+
 template <class Group>
 SIMT_MEETING void sync(const Group& group, Where where = Where::current()) {
   group.sync(where);

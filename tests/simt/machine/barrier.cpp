@@ -50,9 +50,15 @@ void Machine::complete_barrier() {
   count_barrier();
   watch_.barrier(b.live);
   int votes = 0;
-  for (const auto& t : b.threads) votes += t.state == State::at_barrier && t.predicate;
+  bool waited = false;
+  for (const auto& t : b.threads) {
+    if (t.state != State::at_barrier) continue;
+    votes += t.predicate;
+    waited = waited || t.waited;
+  }
   for (auto& t : b.threads) {
     if (t.state != State::at_barrier) continue;
+    t.waited = waited;
     t.result = std::uint64_t(votes);
     t.state = State::ready;
   }
@@ -102,27 +108,6 @@ void Machine::grid_barrier(Where where) {
         }
   }
   suspend();
-}
-
-// Returns whether a thread of the block waits for the whole grid.
-bool Machine::at_grid_barrier() const {
-  for (const auto& t : block_->threads)
-    if (t.state == State::in_grid_barrier) return true;
-  return false;
-}
-
-// Fails because every block that has begun waits at a barrier of the grid, and no other can come.
-void Machine::refuse_grid_barrier() {
-  block_ = parked_.front();
-  int index = 0;
-  while (index + 1 < size_ && thread(index).state != State::in_grid_barrier) ++index;
-  const Where where = thread(index).where;
-  error_ = std::make_exception_ptr(Fault{block_->index, thread(index).index, Check::sync,
-                                         "deadlock: the thread waits for the grid at " + describe(where) +
-                                             ", where " + std::to_string(at_grid_barrier_) + " of " +
-                                             std::to_string(blocks_) + " blocks have come, and " +
-                                             std::to_string(ended_) + " have ended"});
-  abandon();
 }
 
 }  // namespace simt

@@ -76,7 +76,8 @@ void Machine::run_thread(int index) {
   Thread& t = thread(index);
   t.fiber = active_;
   t.state = State::ready;
-  t.left = false;
+  t.left = t.waited = false;
+  t.arrived = 0;
   current_ = index;
   threadIdx = t.index;
   watching = nullptr;  // until the kernel has started
@@ -102,6 +103,8 @@ void Machine::finish_thread(int index) {
   note_change();
   Block& b = *block_;
   --b.live;
+  if (b.live == 0) check_uses(b);
+  leave_cluster_barrier(t);
   if (b.returned_example < 0 || !t.left) b.returned_example = index;
   if (b.waiting > 0 && b.waiting == b.live) complete_barrier();
   const int number = index / 32;
@@ -120,7 +123,7 @@ int Machine::next_or_finish() {
   Block& b = *block_;
   if (!b.ready.empty()) return b.ready.pop(random_);
   if (b.live == 0) return -1;
-  if (at_grid_barrier()) {
+  if (waits_for_blocks()) {
     parks_ = true;
     return -1;
   }
@@ -140,7 +143,7 @@ void Machine::suspend() {
   if (active_->is_nearly_full())
     break_off(Check::api, "the thread needs more stack than the emulator has", nullptr);
   if (own->ready.empty() && !parks_) {
-    if (!at_grid_barrier())
+    if (!waits_for_blocks())
       break_off(Check::sync, "deadlock: no thread of the block can go on, " + waiting_report(), nullptr);
     parks_ = true;
   }
@@ -161,6 +164,7 @@ void Machine::suspend() {
 }
 
 void Machine::watch(int index) {
+  watch_.set_waited(thread(index).waited);
   watch_.set_thread(index, reinterpret_cast<std::uintptr_t>(active_->stack()), active_->stack_size());
 }
 

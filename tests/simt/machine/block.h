@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <exception>
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -53,6 +54,7 @@ enum class State : std::uint8_t {
   in_collective,
   in_active_mask,
   in_grid_barrier,
+  in_cluster_barrier,
   returned
 };
 
@@ -70,6 +72,8 @@ struct Thread {
   std::uint64_t calls;                      // identifies the calls that led there
   std::uint64_t* all;                       // receives the values of all lanes, if the collective gives them
   std::array<std::uintptr_t, 2> waits_for;  // what it read when it could give way
+  std::uint64_t arrived;                    // in this phase of the cluster's barrier, from 1; 0: it has not
+  bool waited;                              // for the kernel that the launch may have overtaken
   bool left;                                // the thread ended inside of a function, by exit_thread
 };
 
@@ -93,7 +97,7 @@ struct Exit {};
 
 // A block that has begun and not ended.
 struct Block {
-  std::uint64_t number = 0, launch = 0;
+  std::uint64_t number = 0, launch = 0, cluster = 0;
   uint3 index = {};
   std::vector<Thread> threads;
   std::vector<Warp> warps;
@@ -106,9 +110,25 @@ struct Block {
     void operator()(void* p) const;
   };
   std::unique_ptr<void, FreeDeleter> shared;
-  // While other blocks run: what the watch knows, and a copy of the static shared variables.
+  // While other blocks run: what the watch knows, and the static shared variables, which are as far apart
+  // there as in the memory of an OS thread.
   std::unique_ptr<Watch::Parked> watch;
-  std::vector<std::pair<std::uintptr_t, std::vector<char>>> statics;
+  std::unique_ptr<char[]> statics;
+  bool begun = false, ended = false;
+  std::vector<OtherUse> uses;  // of its shared memory by other blocks of its cluster, the last of each
+};
+
+// Returns how far the block's static shared variables, while it does not run, are from those of the running
+// one.
+std::uintptr_t shift_of_statics(Block& block);
+
+// Blocks that run at the same time.
+struct Cluster {
+  std::vector<Block*> blocks;                // by rank
+  std::vector<std::unique_ptr<Block>> kept;  // those that do not run yet, or any more
+  int live = 0, arrived = 0;                 // threads that have not returned; those at the barrier
+  std::uint64_t phase = 1;                   // of the barrier
+  std::size_t ended = 0;                     // blocks
 };
 
 class Machine {
@@ -116,6 +136,13 @@ class Machine {
   void run(const Grid& grid);
   int barrier(bool predicate, Where where, std::uint64_t calls);
   void grid_barrier(Where where);
+  void cluster_arrive(Where where);
+  void cluster_wait(Where where);
+  void* map_shared(const void* own, unsigned rank, Where where);
+  // Returns the other block of the running one's cluster whose shared memory holds the address, or null.
+  Block* block_of_shared(std::uintptr_t at) const;
+  unsigned rank_of_shared(std::uintptr_t at);
+  void wait_for_dependency();
   // `all` receives the values of all lanes, by lane, or is null.
   std::uint64_t collective(Collective kind, unsigned mask, std::uint64_t value, int operand, int width,
                            Where where, std::uint64_t calls, std::uint64_t* all = nullptr);
@@ -151,6 +178,15 @@ class Machine {
  private:
   void prepare(const Grid& grid);
   std::uint64_t next_number();
+  std::uint64_t next_unit();
+  uint3 index_of(std::uint64_t number) const;
+  std::uint64_t number_in_cluster(std::uint64_t cluster, std::uint64_t rank) const;
+  std::unique_ptr<Block> block_for(std::uint64_t number);
+  void leave_cluster(std::unique_ptr<Block> block);
+  void complete_cluster_barrier(Cluster& cluster);
+  void leave_cluster_barrier(Thread& thread);
+  void check_uses(const Block& block) const;
+  Cluster& cluster();
   Block* next_parked();
   std::unique_ptr<Block> new_block();
   void start_block(std::uint64_t number);
@@ -180,8 +216,8 @@ class Machine {
   void complete_barrier();
   void check_same_barrier(const Thread& self, const Thread& other) const;
   void check_returned(const std::string& text) const;
-  bool at_grid_barrier() const;
-  [[noreturn]] void refuse_grid_barrier();
+  bool waits_for_blocks() const;
+  [[noreturn]] void refuse_waits();
   bool try_complete(int warp, unsigned mask);
   void check_lanes(int warp, unsigned lanes) const;
   void finish_collective(int warp, unsigned lanes);
@@ -199,11 +235,15 @@ class Machine {
   Random random_;
   std::uint64_t seed_ = 0, seed_version_ = 0;
 
-  std::uint64_t blocks_ = 0, step_ = 1, offset_ = 0;  // of the order in which blocks begin
+  // The order in which units begin: blocks, or whole clusters.
+  std::uint64_t blocks_ = 0, units_ = 0, step_ = 1, offset_ = 0;
+  std::uint64_t cluster_size_ = 1, turn_ = 0;  // the rank that begins first
+  std::uint64_t unit_ = 0;                     // that began last
   std::uint64_t begun_ = 0, ended_ = 0, most_resident_ = 1;
-  std::vector<bool> has_begun_;  // by number, once a block was parked
-  std::uint64_t lowest_ = 0;     // all blocks below have begun
-  Block* block_ = nullptr;       // that runs
+  std::vector<bool> has_begun_;                // by unit, once a block was parked
+  std::uint64_t lowest_ = 0;                   // all units below have begun
+  std::map<std::uint64_t, Cluster> clusters_;  // by number: those of which a block runs
+  Block* block_ = nullptr;                     // that runs
   std::vector<std::unique_ptr<Block>> resident_, spare_;
   std::deque<Block*> parked_;
   bool parks_ = false;                 // the block stops, because it waits for others
@@ -238,6 +278,7 @@ void count_barrier();
 void count_threads(std::uint64_t threads);
 
 std::string describe(Where where);
+std::string text_of(uint3 index);
 const char* name_of(Collective kind);
 
 }  // namespace simt

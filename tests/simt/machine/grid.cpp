@@ -67,29 +67,43 @@ void Machine::prepare(const Grid& grid) {
   blocks_ = std::uint64_t(grid.grid.x) * grid.grid.y * grid.grid.z;
   atomic_ = nullptr;
   starts_ = false;
-  begun_ = ended_ = lowest_ = at_grid_barrier_ = 0;
+  begun_ = ended_ = lowest_ = at_grid_barrier_ = unit_ = 0;
+  cluster_size_ = std::uint64_t(grid.cluster.x) * grid.cluster.y * grid.cluster.z;
+  units_ = blocks_ / cluster_size_;
   has_begun_.clear();
   most_resident_ = most_resident_blocks(grid);
-  // Block i * step + offset visits all blocks if step and the number of blocks have no common factor.
+  // Unit i * step + offset visits all of them if step and their number have no common factor.
   step_ = 1;
   offset_ = 0;
-  if (seed_ != 0 && blocks_ > 1 && is_drawn()) {
-    offset_ = random_.next() % blocks_;
-    do step_ = 1 + random_.next() % blocks_;
-    while (std::gcd(step_, blocks_) != 1);
+  turn_ = cluster_size_ > 1 && seed_ != 0 && is_drawn() ? random_.next() % cluster_size_ : 0;
+  if (seed_ != 0 && units_ > 1 && is_drawn()) {
+    offset_ = random_.next() % units_;
+    do step_ = 1 + random_.next() % units_;
+    while (std::gcd(step_, units_) != 1);
   }
 }
 
-// Once a block waits for others, the lowest ones begin first, as on a device.
-std::uint64_t Machine::next_number() {
+// Once a block waits for others, the lowest units begin first, as on a device.
+std::uint64_t Machine::next_unit() {
+  const std::uint64_t begun = begun_ / cluster_size_;
   if (resident_.empty()) {
-    if (has_begun_.empty()) return (begun_ * step_ % blocks_ + offset_) % blocks_;
+    if (has_begun_.empty()) return (begun * step_ % units_ + offset_) % units_;
   } else if (has_begun_.empty()) {
-    has_begun_.resize(blocks_);
-    for (std::uint64_t i = 0; i < begun_; ++i) has_begun_[(i * step_ % blocks_ + offset_) % blocks_] = true;
+    has_begun_.resize(units_);
+    for (std::uint64_t i = 0; i < begun; ++i) has_begun_[(i * step_ % units_ + offset_) % units_] = true;
   }
   while (has_begun_[lowest_]) ++lowest_;
   return lowest_;
+}
+
+// The blocks of a cluster begin one behind the other, so that none waits for one that cannot begin.
+std::uint64_t Machine::next_number() {
+  if (begun_ % cluster_size_ == 0) {
+    unit_ = next_unit();
+    if (!has_begun_.empty()) has_begun_[unit_] = true;
+  }
+  if (cluster_size_ == 1) return unit_;
+  return number_in_cluster(unit_, (begun_ + turn_) % cluster_size_);
 }
 
 // Returns the block that resumes, or null if a new one starts. After a block had to wait, a new one goes
@@ -103,7 +117,7 @@ Block* Machine::next_parked() {
     parked_.push_back(block);
   }
   if (may_start()) return nullptr;
-  refuse_grid_barrier();
+  refuse_waits();
 }
 
 std::unique_ptr<Block> Machine::new_block() {
@@ -134,16 +148,20 @@ std::unique_ptr<Block> Machine::new_block() {
   return block;
 }
 
+uint3 Machine::index_of(std::uint64_t number) const {
+  const std::uint64_t row = number / grid_->grid.x;
+  return {unsigned(number % grid_->grid.x), unsigned(row % grid_->grid.y), unsigned(row / grid_->grid.y)};
+}
+
 void Machine::start_block(std::uint64_t number) {
-  resident_.push_back(new_block());
+  resident_.push_back(cluster_size_ == 1 ? new_block() : block_for(number));
   block_ = resident_.back().get();
   ++begun_;
   note_change();
-  if (!has_begun_.empty()) has_begun_[number] = true;
-  const std::uint64_t row = number / grid_->grid.x;
   Block& b = *block_;
   b.number = number;
-  b.index = {unsigned(number % grid_->grid.x), unsigned(row % grid_->grid.y), unsigned(row / grid_->grid.y)};
+  b.cluster = unit_;
+  b.index = index_of(number);
   blockIdx = b.index;
   watch_.set_shared(b.shared.get(), grid_->shared_bytes);
   if (b.shared != nullptr) std::memset(b.shared.get(), 0xff, grid_->shared_bytes);
@@ -154,6 +172,9 @@ void Machine::start_block(std::uint64_t number) {
   b.live = size_;
   b.waiting = 0;
   b.idle = 0;
+  b.begun = true;
+  b.ended = false;
+  b.uses.clear();
   b.returned_example = b.waiting_example = -1;
   b.ready.clear(seed_ != 0 && is_drawn() ? ReadyQueue::Order(random_.below(3)) : ReadyQueue::Order::first);
   wake_block();
@@ -162,10 +183,9 @@ void Machine::start_block(std::uint64_t number) {
 // Static shared variables have one place for all blocks, so that those of a parked block are kept elsewhere.
 void Machine::park_block() {
   Block& b = *block_;
-  b.statics.clear();
   for (const auto& [begin, end, name] : watch_.used_statics())
-    b.statics.emplace_back(
-        begin, std::vector<char>(reinterpret_cast<const char*>(begin), reinterpret_cast<const char*>(end)));
+    std::memcpy(reinterpret_cast<void*>(begin + shift_of_statics(b)), reinterpret_cast<const void*>(begin),
+                end - begin);
   b.watch = watch_.park_block();
   compare_atomic();
   parked_.push_back(&b);
@@ -175,8 +195,9 @@ void Machine::park_block() {
 void Machine::resume_block(Block& block) {
   block_ = &block;
   block.idle = 0;
-  for (const auto& [begin, bytes] : block.statics)
-    std::memcpy(reinterpret_cast<void*>(begin), bytes.data(), bytes.size());
+  for (const auto& [begin, end, name] : block.watch->statics)
+    std::memcpy(reinterpret_cast<void*>(begin),
+                reinterpret_cast<const void*>(begin + shift_of_statics(block)), end - begin);
   blockIdx = block.index;
   watch_.set_shared(block.shared.get(), grid_->shared_bytes);
   watch_.resume_block(*block.watch);
@@ -185,12 +206,14 @@ void Machine::resume_block(Block& block) {
 void Machine::retire_block() {
   watch_.end_block();
   ++ended_;
+  block_->ended = true;
   const auto found = std::find_if(resident_.begin(), resident_.end(),
                                   [this](const auto& block) { return block.get() == block_; });
-  spare_.push_back(std::move(*found));
+  auto block = std::move(*found);
   *found = std::move(resident_.back());
   resident_.pop_back();
   block_ = nullptr;
+  leave_cluster(std::move(block));
 }
 
 void Machine::run_block() {
@@ -213,6 +236,7 @@ void Machine::abandon() {
   }
   resident_.clear();
   parked_.clear();
+  clusters_.clear();
   parks_ = false;
   block_ = nullptr;
   const void* kernel = std::exchange(grid_, nullptr)->kernel;

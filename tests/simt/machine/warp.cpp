@@ -132,8 +132,14 @@ void Machine::finish_collective(int warp, unsigned lanes) {
   }
   block_->warps[std::size_t(warp)].waiting &= ~lanes;
   // Shuffles, votes and matrix functions exchange values, but order nothing else.
-  if (kind == Collective::syncwarp)
+  if (kind == Collective::syncwarp) {
     watch_.sync_lanes(warp, lanes, (lanes | block_->warps[std::size_t(warp)].returned) == ~0u);
+    bool waited = false;
+    for (unsigned rest = lanes; rest != 0; rest &= rest - 1)
+      waited = waited || thread(warp * 32 + __builtin_ctz(rest)).waited;
+    for (unsigned rest = waited ? lanes : 0; rest != 0; rest &= rest - 1)
+      thread(warp * 32 + __builtin_ctz(rest)).waited = true;
+  }
   const unsigned turn = seed_ != 0 && is_drawn() ? random_.below(32) : 0;
   for (unsigned i = 0; i < 32; ++i) {
     const unsigned lane = i ^ turn;

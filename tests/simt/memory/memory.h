@@ -33,7 +33,8 @@ cudaError_t register_host(void* pointer, std::size_t bytes);
 // Checks a copy, and finds its kind if it is cudaMemcpyDefault.
 cudaError_t check_copy(const void* to, const void* from, std::size_t bytes, cudaMemcpyKind& kind);
 // Copies now, in the order of the work that runs.
-void copy(void* to, const void* from, std::size_t bytes, bool from_device);
+// `record` describes what is copied, or is null.
+void copy(void* to, const void* from, std::size_t bytes, bool from_device, const Record* record = nullptr);
 // Calls a function for each live allocation of the kind: its start, its bytes, and the place that made it.
 void each_allocation(MemoryKind kind, const std::function<void(const void*, std::size_t, const void*)>& f);
 // Makes the end of the program report what was never freed: in programs of simt++, or if SIMT_CHECK lists

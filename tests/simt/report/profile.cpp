@@ -153,26 +153,28 @@ void Profiler::wait_for_load(int thread, bool write) {
 void Profiler::note(int thread, std::uintptr_t at, std::size_t bytes, bool write, bool shared,
                     const void* place) {
   warps_[std::size_t(thread / 32)].accesses.push_back(
-      {place, at, std::uint32_t(bytes), std::uint8_t(thread % 32), write, shared});
+      {place, at, std::uint32_t(bytes), std::uint8_t(thread % 32), write, shared, 0});
 }
 
-std::size_t Profiler::KeyHash::operator()(const Key& key) const {
-  const std::uint64_t a = std::uint64_t(key.place) << 32 | key.occurrence;
-  const std::uint64_t b = std::uint64_t(key.meeting) << 32 | key.meeting_occurrence;
+std::size_t Profiler::Key::hash() const {
+  const std::uint64_t a = std::uint64_t(place) << 32 | occurrence;
+  const std::uint64_t b = std::uint64_t(meeting) << 32 | meeting_occurrence;
   const std::uint64_t mixed = (a * 0x9e3779b97f4a7c15u) ^ (b * 0xc2b2ae3d27d4eb4fu);
   return std::size_t(mixed ^ mixed >> 29);
 }
 
-void Profiler::find_meetings(const Warp& warp) {
+void Profiler::find_meetings(Warp& warp) {
+  numbers_.clear();
   places_.clear();
   unsigned active = 0;
-  for (const Access& access : warp.accesses) {
-    ++places_[access.place].counts[access.lane];
+  for (Access& access : warp.accesses) {
+    const auto [number, fresh] = numbers_.add({access.place});
+    if (fresh) places_.emplace_back();
+    access.number = number;
+    ++places_[number].counts[access.lane];
     active |= 1u << access.lane;
   }
-  std::uint32_t number = 0;
-  for (auto& [address, place] : places_) {
-    place.number = ++number;
+  for (Place& place : places_) {
     std::uint32_t first = 0, last = 0;
     bool falling = true;
     for (unsigned rest = active; rest != 0; rest &= rest - 1) {
@@ -186,16 +188,17 @@ void Profiler::find_meetings(const Warp& warp) {
 }
 
 Profiler::Key Profiler::key_of(const Access& access, Lane& lane) {
-  Place& place = places_.at(access.place);
+  Place& place = places_[access.number];
+  const std::uint32_t number = access.number + 1;  // 0: there was no meeting
   if (place.meeting) {
-    lane.meeting = place.number;
+    lane.meeting = number;
     lane.occurrence = place.seen[access.lane]++;
     ++lane.meetings;
-    return {place.number, lane.occurrence, 0, 0};
+    return {number, lane.occurrence, 0, 0};
   }
   if (place.since[access.lane] != lane.meetings) place.after[access.lane] = 0;
   place.since[access.lane] = lane.meetings;
-  return {place.number, place.after[access.lane]++, lane.meeting, lane.occurrence};
+  return {number, place.after[access.lane]++, lane.meeting, lane.occurrence};
 }
 
 void Profiler::flush() {
@@ -209,10 +212,10 @@ void Profiler::flush() {
     requests_.clear();
     std::array<Lane, 32> lanes;
     for (const Access& access : warp.accesses) {
-      const auto [found, fresh] =
-          index_.try_emplace(key_of(access, lanes[access.lane]), std::uint32_t(requests_.size()));
-      if (fresh) requests_.push_back({access.place, 0, access.bytes, access.write, access.shared, {}});
-      Request& request = requests_[found->second];
+      const auto [number, fresh] = index_.add(key_of(access, lanes[access.lane]));
+      if (fresh)
+        requests_.push_back({access.place, access.number, 0, access.bytes, access.write, access.shared, {}});
+      Request& request = requests_[number];
       request.lanes |= 1u << access.lane;
       request.at[access.lane] = access.at;
     }
@@ -224,7 +227,7 @@ void Profiler::flush() {
 namespace {
 
 std::uint64_t count_distinct(std::vector<std::uintptr_t>& values) {
-  std::sort(values.begin(), values.end());
+  if (!std::is_sorted(values.begin(), values.end())) std::sort(values.begin(), values.end());
   values.erase(std::unique(values.begin(), values.end()), values.end());
   return values.size();
 }
@@ -289,7 +292,9 @@ void Profiler::count(const Warp& warp, const Request& request) {
 }
 
 void Profiler::note_place(const Request& request, std::uint64_t passes, std::uint64_t needed) {
-  PlaceProfile& place = profiles().places[{kernel_, request.place}];
+  PlaceProfile*& profile = places_[request.number].profile;
+  if (profile == nullptr) profile = &profiles().places[{kernel_, request.place}];
+  PlaceProfile& place = *profile;
   place.write = request.write;
   place.shared = request.shared;
   place.bytes = request.bytes;

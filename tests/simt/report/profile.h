@@ -3,12 +3,63 @@
 #include <array>
 #include <cstdint>
 #include <string>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "simt/machine.h"
 
 namespace simt {
+
+// What all requests from one place of a kernel did, and the one that took the most passes.
+struct PlaceProfile {
+  bool write = false, shared = false;
+  std::uint32_t bytes = 0;  // of a lane
+  std::uint64_t requests = 0;
+  std::uint64_t passes = 0;  // sectors of device memory, wavefronts of shared memory
+  std::uint64_t needed = 0;  // the fewest that these bytes fit into
+  std::uint64_t worst = 0;
+  std::uint32_t lanes = 0;
+  std::array<std::uintptr_t, 32> at = {};
+};
+
+// Numbers keys from 0 in the order in which they come. Keeps its memory when it is cleared.
+template <class Key>
+class Numbering {
+ public:
+  void clear() { ++generation_, count_ = 0; }
+  // Returns the key's number, and whether the key is new.
+  std::pair<std::uint32_t, bool> add(const Key& key) {
+    if (2 * std::size_t(count_) >= slots_.size()) grow();
+    for (std::size_t i = key.hash();; ++i) {
+      Slot& slot = slots_[i % slots_.size()];
+      if (slot.generation != generation_) {
+        slot = {key, generation_, count_};
+        return {count_++, true};
+      }
+      if (slot.key == key) return {slot.number, false};
+    }
+  }
+
+ private:
+  struct Slot {
+    Key key;
+    std::uint64_t generation = 0;
+    std::uint32_t number = 0;
+  };
+  void grow() {
+    const std::vector<Slot> old =
+        std::exchange(slots_, std::vector<Slot>(slots_.empty() ? 64 : 4 * slots_.size()));
+    for (const Slot& slot : old) {
+      if (slot.generation != generation_) continue;
+      std::size_t i = slot.key.hash();
+      while (slots_[i % slots_.size()].generation == generation_) ++i;
+      slots_[i % slots_.size()] = slot;
+    }
+  }
+  std::vector<Slot> slots_;
+  std::uint64_t generation_ = 1;
+  std::uint32_t count_ = 0;
+};
 
 // Lanes run one after the other. After each barrier, the profiler finds which of their accesses a warp makes
 // as one instruction. If every lane makes an access equally often (or the last lanes once less, as at the end
@@ -38,6 +89,7 @@ class Profiler {
  private:
   struct Request {
     const void* place = nullptr;
+    std::uint32_t number = 0;  // of the place
     std::uint32_t lanes = 0;
     std::uint32_t bytes = 0;
     bool write = false, shared = false;
@@ -49,21 +101,27 @@ class Profiler {
     std::uint32_t bytes;
     std::uint8_t lane;
     bool write, shared;
+    std::uint32_t number;  // of the place
+  };
+  struct Address {
+    const void* at = nullptr;
+    std::size_t hash() const {
+      return std::size_t((reinterpret_cast<std::uintptr_t>(at) * 0x9e3779b97f4a7c15u) >> 20);
+    }
+    bool operator==(const Address&) const = default;
   };
   struct Place {
     std::array<std::uint32_t, 32> counts = {};  // by lane, since the barrier
     std::array<std::uint32_t, 32> seen = {};    // of these, so far
     std::array<std::uint32_t, 32> since = {};   // the meeting from which `after` counts
     std::array<std::uint32_t, 32> after = {};   // how often since the lane's last meeting
-    std::uint32_t number = 0;
+    PlaceProfile* profile = nullptr;
     bool meeting = false;
   };
   struct Key {
     std::uint32_t place, occurrence, meeting, meeting_occurrence;
+    std::size_t hash() const;
     bool operator==(const Key&) const = default;
-  };
-  struct KeyHash {
-    std::size_t operator()(const Key& key) const;
   };
   struct Lane {
     std::uint32_t meeting = 0, occurrence = 0, meetings = 0;  // the last meeting, and how many there were
@@ -81,7 +139,7 @@ class Profiler {
   void wait_for_load(int thread, bool write);
   void note(int thread, std::uintptr_t at, std::size_t bytes, bool write, bool shared, const void* place);
   void flush();
-  void find_meetings(const Warp& warp);
+  void find_meetings(Warp& warp);
   Key key_of(const Access& access, Lane& lane);
   void count(const Warp& warp, const Request& request);
   void note_place(const Request& request, std::uint64_t passes, std::uint64_t needed);
@@ -93,25 +151,14 @@ class Profiler {
   std::vector<Warp> warps_;
   std::vector<Waits> waits_;       // by thread
   std::uint64_t block_waits_ = 0;  // of the block, until the last barrier
-  std::unordered_map<const void*, Place> places_;
-  std::unordered_map<Key, std::uint32_t, KeyHash> index_;  // into requests_
+  Numbering<Address> numbers_;     // of places_
+  std::vector<Place> places_;
+  Numbering<Key> index_;  // into requests_
   std::vector<Request> requests_;
   std::vector<std::uintptr_t> touched_;  // sectors or words of the request that is counted
   KernelProfile counts_;
   std::string name_;
   const void* kernel_ = nullptr;
-};
-
-// What all requests from one place of a kernel did, and the one that took the most passes.
-struct PlaceProfile {
-  bool write = false, shared = false;
-  std::uint32_t bytes = 0;  // of a lane
-  std::uint64_t requests = 0;
-  std::uint64_t passes = 0;  // sectors of device memory, wavefronts of shared memory
-  std::uint64_t needed = 0;  // the fewest that these bytes fit into
-  std::uint64_t worst = 0;
-  std::uint32_t lanes = 0;
-  std::array<std::uintptr_t, 32> at = {};
 };
 
 // Starts a profile that is written to the file which the environment variable SIMT_PROFILE names, if it does.

@@ -10,6 +10,9 @@
 #include "runtime/runtime.h"
 
 namespace simt {
+
+constinit thread_local const Record* copied = nullptr;
+
 namespace {
 
 std::uintptr_t address(const void* pointer) { return reinterpret_cast<std::uintptr_t>(pointer); }
@@ -34,13 +37,13 @@ cudaError_t check_copy(const void* to, const void* from, std::size_t bytes, cuda
   return cudaSuccess;
 }
 
-void copy(void* to, const void* from, std::size_t bytes, bool from_device) {
+void copy(void* to, const void* from, std::size_t bytes, bool from_device, const Record* record) {
   profile_bytes(from, bytes);
   profile_bytes(to, bytes);
   require_ordered(from, bytes, "cudaMemcpy", false);
   require_ordered(to, bytes, "cudaMemcpy");
   if (from_device && arena_of(address(to)) == nullptr)
-    require_defined(from, bytes, "cudaMemcpy", "the source");
+    require_defined(from, bytes, "cudaMemcpy", "the source", record);
   shadow_copy(to, from, bytes);
   shadow_read(from, bytes);
   std::memmove(to, from, bytes);
@@ -52,9 +55,9 @@ cudaError_t prepare_copy(void* to, const void* from, std::size_t bytes, cudaMemc
   static constexpr const char* names[] = {"HostToHost", "HostToDevice", "DeviceToHost", "DeviceToDevice"};
   piece = {.kind = Piece::Kind::copy, .name = names[kind], .bytes = double(bytes)};
   const bool from_device = kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
-  work = [=] {
+  work = [=, record = copied] {
     const OpenPinned open;
-    copy(to, from, bytes, from_device);
+    copy(to, from, bytes, from_device, record);
   };
   details.pinned.clear();
   if (is_inside(to, bytes, MemoryKind::pinned)) details.pinned.push_back({to, bytes, true});

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 
 #include "checks/globals.h"
 #include "runtime/pinned.h"
@@ -31,12 +32,52 @@ constexpr std::size_t most_parameter_bytes = 32764;
 // Checks what the kernel itself asks for: its launch bounds, and its static shared memory beside the dynamic.
 cudaError_t check_resources(const cudaLaunchConfig_t& config, const void* kernel) {
   const auto [x, y, z] = uint3(config.blockDim);
-  const auto [fixed, bound] = kernel_limits(kernel);
+  const auto [fixed, bound, cluster] = kernel_limits(kernel);
   if (bound > 0 && std::uint64_t(x) * y * z > std::uint64_t(bound)) return cudaErrorInvalidValue;
   const std::size_t limit = shared_limit(kernel);
   if (config.dynamicSmemBytes > limit) return cudaErrorInvalidValue;
   const std::size_t most = limit > std::size_t(shared_default) ? shared_optin : shared_default;
   return fixed + config.dynamicSmemBytes > most ? cudaErrorInvalidValue : cudaSuccess;
+}
+
+// Returns the last attribute of this kind, or 0.
+int attribute(const cudaLaunchConfig_t& config, cudaLaunchAttributeID id,
+              int cudaLaunchAttributeValue::*value) {
+  int found = 0;
+  for (unsigned i = 0; i < config.numAttrs; ++i)
+    if (config.attrs[i].id == id) found = config.attrs[i].val.*value;
+  return found;
+}
+
+bool is_programmatic(const cudaLaunchConfig_t& config) {
+  return attribute(config, cudaLaunchAttributeProgrammaticStreamSerialization,
+                   &cudaLaunchAttributeValue::programmaticStreamSerializationAllowed) != 0;
+}
+
+constexpr unsigned portable_cluster = 8, largest_cluster = 16;
+
+std::set<const void*>& kernels_with_large_clusters() {
+  static std::set<const void*> kernels;
+  return kernels;
+}
+
+// Finds the blocks of a cluster by the launch's attribute or the kernel's own __cluster_dims__.
+cudaError_t find_cluster(const cudaLaunchConfig_t& config, const void* kernel, dim3& cluster) {
+  const dim3 own = kernel_limits(kernel).cluster, grid = config.gridDim;
+  if (own.x != 0) cluster = own;
+  for (unsigned i = 0; i < config.numAttrs; ++i)
+    if (const auto& a = config.attrs[i]; a.id == cudaLaunchAttributeClusterDimension) {
+      const auto [x, y, z] = a.val.clusterDim;
+      if (own.x != 0 && (own.x != x || own.y != y || own.z != z)) return cudaErrorInvalidClusterSize;
+      cluster = {x, y, z};
+    }
+  if (cluster.x == 0 || cluster.y == 0 || cluster.z == 0) return cudaErrorInvalidClusterSize;
+  if (grid.x % cluster.x != 0 || grid.y % cluster.y != 0 || grid.z % cluster.z != 0)
+    return cudaErrorInvalidClusterSize;
+  const std::uint64_t size = std::uint64_t(cluster.x) * cluster.y * cluster.z;
+  return size > (kernels_with_large_clusters().contains(kernel) ? largest_cluster : portable_cluster)
+             ? cudaErrorInvalidClusterSize
+             : cudaSuccess;
 }
 
 void check_parameters(const void* kernel, const void* parameters, std::size_t bytes) {
@@ -61,11 +102,11 @@ cudaError_t prepare_launch(const cudaLaunchConfig_t& config, const void* kernel,
   if (const cudaError_t error = check_shape(config.gridDim, config.blockDim); error != cudaSuccess)
     return error;
   if (const cudaError_t error = check_resources(config, kernel); error != cudaSuccess) return error;
-  bool cooperative = false;
-  for (unsigned i = 0; i < config.numAttrs; ++i)
-    if (const auto& a = config.attrs[i]; a.id == cudaLaunchAttributeCooperative)
-      cooperative = a.val.cooperative != 0;
-  if (cooperative)
+  const auto cooperative =
+      attribute(config, cudaLaunchAttributeCooperative, &cudaLaunchAttributeValue::cooperative);
+  dim3 cluster;
+  if (const cudaError_t error = find_cluster(config, kernel, cluster); error != cudaSuccess) return error;
+  if (cooperative != 0)
     if (const auto error =
             check_cooperative(kernel, config.gridDim, config.blockDim, config.dynamicSmemBytes);
         error != cudaSuccess)
@@ -77,7 +118,8 @@ cudaError_t prepare_launch(const cudaLaunchConfig_t& config, const void* kernel,
            .blocks = std::uint64_t(gx) * gy * gz,
            .threads = std::uint64_t(bx) * by * bz,
            .shared_bytes = config.dynamicSmemBytes};
-  grid = Grid{kernel, config.gridDim, config.blockDim, config.dynamicSmemBytes, cooperative, std::move(body)};
+  grid = Grid{kernel,           config.gridDim,  config.blockDim, config.dynamicSmemBytes,
+              cooperative != 0, std::move(body), cluster};
   return cudaSuccess;
 }
 
@@ -94,7 +136,7 @@ cudaError_t launch(const cudaLaunchConfig_t& config, const void* kernel, std::fu
   check_parameters(kernel, parameters, parameter_bytes);
   log_kernel(kernel);
   const TaskId task = enqueue(config.stream, std::move(piece), [grid = std::move(grid)] { run_grid(grid); },
-                              {.kernel = kernel});
+                              {.kernel = kernel, .programmatic = is_programmatic(config)});
   // What it does to memory of the host decides what the host may do before it waits.
   if (task != 0 && holds_pinned_pointer(parameters, parameter_bytes)) finish(task);
   return result(cudaSuccess);
@@ -141,6 +183,13 @@ cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute
   if (kernel == nullptr) return result(cudaErrorInvalidDeviceFunction);
   if (attribute == cudaFuncAttributePreferredSharedMemoryCarveout)
     return result(value >= -1 && value <= 100 ? cudaSuccess : cudaErrorInvalidValue);
+  if (attribute == cudaFuncAttributeNonPortableClusterSizeAllowed) {
+    if (value != 0)
+      kernels_with_large_clusters().insert(kernel);
+    else
+      kernels_with_large_clusters().erase(kernel);
+    return result(cudaSuccess);
+  }
   const std::size_t fixed = kernel_limits(kernel).static_shared_bytes;
   if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize || value < 0 ||
       std::size_t(value) + fixed > std::size_t(shared_optin))
@@ -154,7 +203,7 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* ke
   if (attributes == nullptr) return result(cudaErrorInvalidValue);
   if (kernel == nullptr) return result(cudaErrorInvalidDeviceFunction);
   *attributes = {};
-  const auto [fixed, bound] = kernel_limits(kernel);
+  const auto [fixed, bound, cluster] = kernel_limits(kernel);
   attributes->maxThreadsPerBlock = bound > 0 ? bound : max_threads;
   attributes->sharedSizeBytes = fixed;
   attributes->numRegs = 32;
@@ -170,7 +219,7 @@ cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, const voi
   if (kernel == nullptr) return result(cudaErrorInvalidDeviceFunction);
   *blocks = 0;
   if (block_size > max_threads || dynamic_shared_bytes > shared_limit(kernel)) return result(cudaSuccess);
-  const auto [fixed, bound] = kernel_limits(kernel);
+  const auto [fixed, bound, cluster] = kernel_limits(kernel);
   if (bound > 0 && block_size > bound) return result(cudaSuccess);
   *blocks = blocks_per_multiprocessor(block_size, fixed + dynamic_shared_bytes);
   return result(cudaSuccess);
@@ -217,4 +266,32 @@ cudaError_t cudaLaunchCooperativeKernel(const void* kernel, dim3 grid, dim3 bloc
   cooperative.id = cudaLaunchAttributeCooperative;
   cooperative.val.cooperative = 1;
   return launch({grid, block, dynamic_shared_bytes, stream, &cooperative, 1}, kernel, std::move(body));
+}
+
+cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t* config, const void* kernel, void** args) {
+  if (config == nullptr) return result(cudaErrorInvalidValue);
+  auto body = bind_arguments(kernel, args);
+  if (!body)
+    return refuse(cudaErrorInvalidDeviceFunction, "the types of the kernel's parameters are not known");
+  return launch(*config, kernel, std::move(body));
+}
+
+cudaError_t cudaOccupancyMaxPotentialClusterSize(int* size, const void* kernel, const cudaLaunchConfig_t*) {
+  if (size == nullptr || kernel == nullptr) return result(cudaErrorInvalidValue);
+  *size = int(kernels_with_large_clusters().contains(kernel) ? largest_cluster : portable_cluster);
+  return result(cudaSuccess);
+}
+
+cudaError_t cudaOccupancyMaxActiveClusters(int* clusters, const void* kernel,
+                                           const cudaLaunchConfig_t* config) {
+  if (clusters == nullptr || kernel == nullptr || config == nullptr) return result(cudaErrorInvalidValue);
+  dim3 size;
+  if (const cudaError_t error = find_cluster(*config, kernel, size); error != cudaSuccess)
+    return result(error);
+  int blocks = 0;
+  const auto [x, y, z] = uint3(config->blockDim);
+  const auto error = cudaOccupancyMaxActiveBlocksPerMultiprocessor(&blocks, kernel, int(x * y * z),
+                                                                   config->dynamicSmemBytes);
+  *clusters = blocks * multiprocessors / int(size.x * size.y * size.z);
+  return result(error);
 }

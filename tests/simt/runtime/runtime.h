@@ -30,8 +30,9 @@ struct CUstream_st {
   simt::Capture* capture = nullptr;  // set while the stream is captured
   std::size_t captured_last = 0;     // the node that its next one follows, from 1
   std::uint32_t number = simt::order::new_stream();
-  std::uint64_t queued = 0;    // pieces of work
-  simt::order::Clock clock{};  // after all of them
+  std::uint64_t queued = 0;     // pieces of work
+  bool ends_in_kernel = false;  // the last of them is one
+  simt::order::Clock clock{};   // after all of them
 };
 
 struct CUevent_st {
@@ -68,6 +69,7 @@ struct Details {
   std::vector<PinnedUse> pinned = {};
   cudaGraphNodeType type = cudaGraphNodeTypeEmpty;
   const void* kernel = nullptr;
+  bool programmatic = false;  // it may begin beside a kernel that is the stream's last piece
   bool deferred = false;  // runs only if something waits for it, as work that meets other processes has to
 };
 // Queues work after the stream's earlier work; runs it at once unless the mode is late. A trace describes it

@@ -150,6 +150,9 @@ TaskId enqueue(cudaStream_t stream, Piece piece, std::function<void()> work, con
   }
   target.clock.set(target.number, ++target.queued);
   task.stamp = {target.number, target.queued, target.clock};
+  if (details.programmatic && target.ends_in_kernel && order::host().of(target.number) < target.queued - 1)
+    task.stamp.ended = target.queued - 2;
+  target.ends_in_kernel = details.kernel != nullptr;
   const auto meets = [&](TaskId other) { return !is_done(other) && q.pending.at(other).deferred; };
   task.deferred = details.deferred || std::any_of(task.after.begin(), task.after.end(), meets);
   const TaskId id = q.next++;

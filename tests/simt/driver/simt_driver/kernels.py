@@ -1,4 +1,6 @@
-"""Rewrites kernels: each launches itself if the host calls it. Leaves out PTX that only prefetches."""
+"""Rewrites kernels: each launches itself if the host calls it. Replaces inline PTX that has a function in CUDA."""
+import re
+
 from simt_driver.source import CLOSE, OPEN, WITH_ARGUMENTS
 
 SPECIFIERS = {"const", "volatile", "restrict", "__restrict__", "__restrict", "__grid_constant__", "register"}
@@ -80,13 +82,24 @@ def rewrite_kernel(source, n):
                        f"return ::simt::launch_from<{types}>(simt_place{values});")
 
 
-def rewrite_prefetches(source):
-    """Leaves out inline PTX that only prefetches."""
+# What stands for an instruction of inline PTX.
+OF_PTX = {"griddepcontrol.wait": "cudaGridDependencySynchronize()",
+          "griddepcontrol.launch_dependents": "cudaTriggerProgrammaticLaunchCompletion()",
+          "barrier.cluster.arrive": "__cluster_barrier_arrive()", "barrier.cluster.wait": "__cluster_barrier_wait()"}
+
+
+def rewrite_ptx(source):
+    """Leaves out inline PTX that only prefetches, and replaces what has a function in CUDA."""
     for n in range(len(source.solid)):
         if source.word(n) not in ("asm", "__asm__"):
             continue
         first = n + 1
         while source.word(first) in ("volatile", "__volatile__"):
             first += 1
-        if source.word(first) == "(" and source.word(first + 1).startswith('"prefetch') and first in source.partner:
+        if source.word(first) != "(" or first not in source.partner:
+            continue
+        instruction = source.word(first + 1).strip('"').partition(";")[0].strip()
+        instruction = re.sub(r"(\.(release|acquire|aligned))+$", "", instruction)
+        if instruction.startswith("prefetch") or instruction in OF_PTX:
             source.drop(n, source.partner[first])
+            source.put(n, OF_PTX.get(instruction, ""))

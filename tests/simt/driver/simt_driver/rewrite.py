@@ -1,5 +1,5 @@
 """Rewrites a preprocessed CUDA source into C++."""
-from simt_driver.kernels import rewrite_kernel, rewrite_prefetches
+from simt_driver.kernels import rewrite_kernel, rewrite_ptx
 from simt_driver.launches import emit, find_launches
 from simt_driver.shared import rewrite_shared
 
@@ -18,7 +18,7 @@ def rewritten(source):
     for n in range(len(source.solid)):
         if source.is_name(n) and source.word(n) == "__global__":
             rewrite_kernel(source, n)
-    rewrite_prefetches(source)
+    rewrite_ptx(source)
     rewrite_shared(source)
     drop_qualifiers(source)
     last = len(source.solid) - 1

@@ -22,6 +22,13 @@ SIMT_MEETING int __syncthreads_and(int predicate, simt::Where where = simt::Wher
   return simt::block_barrier(predicate == 0, where) == 0;
 }
 
+SIMT_MEETING void __cluster_barrier_arrive(simt::Where where = simt::Where::current()) {
+  simt::cluster_arrive(where);
+}
+SIMT_MEETING void __cluster_barrier_wait(simt::Where where = simt::Where::current()) {
+  simt::cluster_wait(where);
+}
+
 SIMT_MEETING void __syncwarp(unsigned mask = 0xffffffffu, simt::Where where = simt::Where::current()) {
   simt::warp_collective(simt::Collective::syncwarp, mask, 0, 0, 32, where);
 }

@@ -1,5 +1,6 @@
 // The attributes of a launch, with CUDA 13's values.
 #pragma once
+#include "simt/machine.h"
 #include "simt/stream_api.h"
 
 enum cudaLaunchAttributeID {
@@ -36,7 +37,7 @@ struct cudaLaunchAttribute {
 };
 using cudaLaunchAttribute_st = cudaLaunchAttribute;
 
-// Are for kernels that are launched with programmatic stream serialisation. Here such a kernel starts when
-// the one before it has ended, which the rules of that attribute permit.
-inline void cudaGridDependencySynchronize() {}
+// Are for kernels that are launched with programmatic stream serialisation. Such a kernel starts when the one
+// before it has ended, but its threads are ordered behind that one only once they have waited.
+inline void cudaGridDependencySynchronize() { simt::wait_for_dependency(); }
 inline void cudaTriggerProgrammaticLaunchCompletion() {}

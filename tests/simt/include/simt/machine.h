@@ -183,6 +183,19 @@ void grid_barrier(Where where);
 // Returns whether the grid was launched so that its blocks may wait for each other.
 bool is_cooperative();
 
+// Clusters: blocks that run at the same time and reach each other's shared memory. Arrives at the barrier of
+// the cluster, and waits until all of its threads have arrived.
+void cluster_arrive(Where where);
+void cluster_wait(Where where);
+// Returns the address at which the caller's shared variable is in the cluster's block of that rank.
+void* map_shared(const void* own, unsigned rank, Where where);
+// Returns the rank of the block whose shared memory holds the address.
+unsigned rank_of_shared(const void* address);
+dim3 cluster_dim();
+
+// Waits for the kernel that a launch with programmatic stream serialisation may have overtaken.
+void wait_for_dependency();
+
 // Returns the time after `nanoseconds` of sleep. Time passes only here.
 std::uint64_t device_clock(unsigned nanoseconds);
 
@@ -225,6 +238,7 @@ struct Grid {
   std::size_t shared_bytes = 0;
   bool cooperative = false;
   std::function<void()> body;  // runs one thread
+  dim3 cluster = {};           // the blocks of a cluster
 };
 void run_grid(const Grid& grid);
 

@@ -38,12 +38,14 @@ cudaError_t cudaMemcpyToSymbolAsync(const T& symbol, const void* from, std::size
 template <class T>
 cudaError_t cudaMemcpyFromSymbol(void* to, const T& symbol, std::size_t bytes, std::size_t offset = 0,
                                  cudaMemcpyKind kind = cudaMemcpyDeviceToHost) {
+  const simt::CopyOf copy(simt::record_of<T>());
   return simt::copy_from_symbol(to, &symbol, sizeof symbol, bytes, offset, kind, nullptr, true);
 }
 template <class T>
 cudaError_t cudaMemcpyFromSymbolAsync(void* to, const T& symbol, std::size_t bytes, std::size_t offset = 0,
                                       cudaMemcpyKind kind = cudaMemcpyDeviceToHost,
                                       cudaStream_t stream = nullptr) {
+  const simt::CopyOf copy(simt::record_of<T>());
   return simt::copy_from_symbol(to, &symbol, sizeof symbol, bytes, offset, kind, stream, false);
 }
 template <class T>

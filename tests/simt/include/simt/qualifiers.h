@@ -43,6 +43,10 @@ constexpr int launch_threads(long threads, long = 0, long = 0) { return int(thre
 #define __launch_bounds__(...)
 #endif
 
+// Puts the blocks of a cluster, which have to be written as numbers, into the kernel's symbol.
+#define __cluster_dims__(...) SIMT_CLUSTER(__VA_ARGS__, 1, 1, 1)
+#define SIMT_CLUSTER(x, y, z, ...) __attribute__((abi_tag("simt_cluster_" #x "_" #y "_" #z)))
+
 #ifdef __CUDACC__
 // Nothing is an extended lambda here: lambdas for the device are ordinary ones.
 #define __nv_is_extended_device_lambda_closure_type(type) false

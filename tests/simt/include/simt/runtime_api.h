@@ -10,6 +10,7 @@
 #include "simt/graph_api.h"
 #include "simt/launch_attributes.h"
 #include "simt/machine.h"
+#include "simt/padding.h"
 #include "simt/stream_api.h"
 
 #define CUDART_VERSION 13000
@@ -24,7 +25,9 @@ enum cudaMemcpyKind : int {
 
 enum cudaFuncAttribute {
   cudaFuncAttributeMaxDynamicSharedMemorySize = 8,
-  cudaFuncAttributePreferredSharedMemoryCarveout = 9
+  cudaFuncAttributePreferredSharedMemoryCarveout = 9,
+  cudaFuncAttributeClusterDimMustBeSet = 10,
+  cudaFuncAttributeNonPortableClusterSizeAllowed = 14
 };
 
 enum cudaMemPoolAttr { cudaMemPoolAttrReleaseThreshold = 4 };
@@ -76,6 +79,13 @@ cudaError_t cudaLaunchKernel(const void* kernel, dim3 grid, dim3 block, void** a
 cudaError_t cudaLaunchCooperativeKernel(const void* kernel, dim3 grid, dim3 block, void** args,
                                         std::size_t dynamic_shared_bytes = 0, cudaStream_t stream = nullptr);
 
+// Returns how many blocks a cluster of the kernel can have, and how many clusters run at once.
+cudaError_t cudaOccupancyMaxPotentialClusterSize(int* size, const void* kernel,
+                                                 const cudaLaunchConfig_t* config);
+cudaError_t cudaOccupancyMaxActiveClusters(int* clusters, const void* kernel,
+                                           const cudaLaunchConfig_t* config);
+cudaError_t cudaLaunchKernelExC(const cudaLaunchConfig_t* config, const void* kernel, void** args);
+
 template <class T>
 requires(!std::is_void_v<T>) cudaError_t cudaMalloc(T** pointer, std::size_t bytes) {
   return cudaMalloc(reinterpret_cast<void**>(pointer), bytes);
@@ -94,6 +104,19 @@ template <class T>
 requires(!std::is_void_v<T>) cudaError_t cudaHostAlloc(T** pointer, std::size_t bytes, unsigned flags) {
   return cudaHostAlloc(reinterpret_cast<void**>(pointer), bytes, flags);
 }
+template <class To, class From>
+requires(simt::Structured<To> || simt::Structured<From>) cudaError_t
+    cudaMemcpy(To* to, const From* from, std::size_t bytes, cudaMemcpyKind kind) {
+  const simt::CopyOf copy(simt::record_of<std::conditional_t<simt::Structured<To>, To, From>>());
+  return cudaMemcpy(static_cast<void*>(to), static_cast<const void*>(from), bytes, kind);
+}
+template <class To, class From>
+requires(simt::Structured<To> || simt::Structured<From>) cudaError_t
+    cudaMemcpyAsync(To* to, const From* from, std::size_t bytes, cudaMemcpyKind kind,
+                    cudaStream_t stream = nullptr) {
+  const simt::CopyOf copy(simt::record_of<std::conditional_t<simt::Structured<To>, To, From>>());
+  return cudaMemcpyAsync(static_cast<void*>(to), static_cast<const void*>(from), bytes, kind, stream);
+}
 template <class... Params>
 cudaError_t cudaFuncSetAttribute(void (*kernel)(Params...), cudaFuncAttribute attribute, int value) {
   return cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), attribute, value);
@@ -109,6 +132,16 @@ cudaError_t cudaOccupancyMaxActiveBlocksPerMultiprocessor(int* blocks, void (*ke
                                                        block_size, dynamic_shared_bytes);
 }
 
+template <class... Params>
+cudaError_t cudaOccupancyMaxPotentialClusterSize(int* size, void (*kernel)(Params...),
+                                                 const cudaLaunchConfig_t* config) {
+  return cudaOccupancyMaxPotentialClusterSize(size, reinterpret_cast<const void*>(kernel), config);
+}
+template <class... Params>
+cudaError_t cudaOccupancyMaxActiveClusters(int* clusters, void (*kernel)(Params...),
+                                           const cudaLaunchConfig_t* config) {
+  return cudaOccupancyMaxActiveClusters(clusters, reinterpret_cast<const void*>(kernel), config);
+}
 template <class... Params>
 cudaError_t cudaFuncSetCacheConfig(void (*kernel)(Params...), cudaFuncCache config) {
   return cudaFuncSetCacheConfig(reinterpret_cast<const void*>(kernel), config);

@@ -2,6 +2,7 @@
 #include <thrust/copy.h>
 #include <thrust/count.h>
 #include <thrust/device_vector.h>
+#include <thrust/extrema.h>
 #include <thrust/functional.h>
 #include <thrust/host_vector.h>
 #include <thrust/reduce.h>
@@ -75,6 +76,9 @@ int main(int arguments, char**) {
   const long odd =
       thrust::count_if(sorted.begin(), sorted.end(), [] __device__(int x) { return x % 2 == 1; });
   std::printf("thrust %d %d %ld %ld\n", right, int(sums[n - 1]), total, odd);
+  const auto ends = thrust::minmax_element(squares.begin(), squares.end());
+  std::printf("extrema %ld %ld %ld\n", long(thrust::max_element(sums.begin(), sums.end()) - sums.begin()),
+              long(ends.first - squares.begin()), long(ends.second - squares.begin()));
 
   int* const in = thrust::raw_pointer_cast(sorted.data());
   int* const out = thrust::raw_pointer_cast(sums.data());

@@ -148,7 +148,7 @@ def test_cccl(simtxx, folder):
     """Thrust and CUB run by NVIDIA's own headers, if these are installed."""
     if json.load(open(os.path.join(os.path.dirname(simtxx), "simt.json")))["cub"]:
         check_program(simtxx, folder, "cccl", "-O0", fault="data race: thread .* read it at block_exchange.cuh",
-                      lines=["thrust 1 4498500 8995500500 1500", "scan 0 4495501", "max 2999", "blocks 391937 392960", "warps 496 3568"])
+                      lines=["thrust 1 4498500 8995500500 1500", "extrema 2999 0 2999", "scan 0 4495501", "max 2999", "blocks 391937 392960", "warps 496 3568"])
 
 
 def test_textures(simtxx, folder):
