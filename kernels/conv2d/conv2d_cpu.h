@@ -18,8 +18,8 @@ extern template void data_adjoint_by_phases<float>(const Conv2dShape&, const flo
 extern template void data_adjoint_by_phases<double>(const Conv2dShape&, const double*, const double*,
                                                     double*);
 
-// Returns whether Winograd's products serve the shape: they are allowed, and the results are float32 of 3 x 3 taps, stride
-// 1, a border of one zero, even sides and enough channels.
+// Returns whether Winograd's products serve the shape: they are allowed, and the results are float32 of 3 x 3
+// taps, stride 1, a border of one zero, even sides and enough channels.
 bool conv2d_by_winograd(const Conv2dShape& shape, DType dtype);
 
 // They round otherwise than sums of products: errors are up to some units in the last place of the largest
