@@ -1,6 +1,6 @@
 """Reports which lines of the CUDA sources the emulated tests ran, and which they did not.
 
-    python3 tests/emulated/coverage.py BUILD [--run] [--least 95] [--update PAGE]
+    python3 tests/emulated/coverage.py BUILD [--run] [--least 96] [--update PAGE]
 
 BUILD is a build folder of the preset `coverage`. --run first deletes old counts and runs the emulated tests.
 A line counts as run if any instance of its template in any translation unit ran it. The exit status is 1 if
@@ -18,6 +18,7 @@ import sys
 BEGIN, END = "<!-- coverage: begin -->", "<!-- coverage: end -->"
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 TESTS = ("test_emulated", "test_emulated_tasks")
+RANKS = "test_emulated_group: 2 ranks"  # only if MPI was found
 
 
 class CoverageError(Exception):
@@ -29,6 +30,7 @@ def run_tests(build):
         counts.unlink()
     for name in TESTS:
         subprocess.run([build / "tests" / "emulated" / name], check=True, cwd=build)
+    subprocess.run(["ctest", "-R", f"^{RANKS}$"], check=True, cwd=build)
 
 
 def read_counts(build):
