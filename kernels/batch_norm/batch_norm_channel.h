@@ -30,7 +30,7 @@ BatchNormChannels<T> channels_of(const BatchNormParams& p) {
 // Returns whether b replaces a as the largest value so far; a NaN does.
 template <class T>
 STILLPOINT_HD bool larger(T b, T a) {
-  return b > a || b != b;
+  return b > a || b != b;  // NOLINT(misc-redundant-expression)
 }
 
 // A place within a plane; 64 bits would cost a GPU's threads twice the registers and slow divisions.

@@ -109,7 +109,7 @@ Largest<T> largest(const Windows<T, pool>& z, const WideChannel<T>& channel) {
   Largest<T> best{z.at[0], channel.value(z.at[0]), Vector<T>{}};
   for (int k = 1; k < pool * pool; ++k) {
     const Vector<T> value = channel.value(z.at[k]);
-    const auto take = (value > best.value) | (value != value);
+    const auto take = (value > best.value) | (value != value);  // NOLINT(misc-redundant-expression)
     best.z = take ? z.at[k] : best.z;
     best.value = take ? value : best.value;
     best.winner = take ? simd::splat(T(k)) : best.winner;

@@ -99,7 +99,7 @@ Pass root_solver_pass(const std::string& method, double state, double evaluation
   const double steps = evaluations - 2;  // after the first, which is a plain one
   if (method == "anderson") {
     constexpr double memory = 6;
-    for (double i = 1; i < evaluations; ++i) pass.executed += 3 * std::min(i, memory) * state;
+    for (int i = 1; i < evaluations; ++i) pass.executed += 3 * std::min<double>(i, memory) * state;
   } else if (method == "gmres") {  // step k reads k rows of both histories four times, and its own twice
     pass.executed = (4 * steps * (steps - 1) / 2 * 2 + 5 * steps) * state;
   } else {  // Broyden: step k reads k rows of U and of V twice, and makes two dot products
