@@ -1,5 +1,6 @@
 // Clusters: blocks that run at the same time, meet at a barrier and reach each other's shared memory.
 #include <algorithm>
+#include <sstream>
 #include <utility>
 
 #include "machine/block.h"
@@ -7,8 +8,9 @@
 namespace simt {
 
 std::string text_of(uint3 index) {
-  return "(" + std::to_string(index.x) + ", " + std::to_string(index.y) + ", " + std::to_string(index.z) +
-         ")";
+  std::ostringstream text;
+  text << '(' << index.x << ", " << index.y << ", " << index.z << ')';
+  return text.str();
 }
 
 // Both are as far from a multiple of 64 bytes, so that cells of the shadow hold the same bytes.
