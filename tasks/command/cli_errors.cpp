@@ -105,8 +105,10 @@ int tell(const std::exception& error, std::ostream& err) {
       std::this_thread::sleep_for(20ms);
     if (group->leads_survivors()) return 1;
   }
-  err << program_name() << ": " << (group == nullptr ? "" : text("rank ", group->rank(), ": "))
-      << shown_message(explained(error)) << std::endl;
+  // One write, because mpirun prints lines of its own between those of its ranks.
+  err << text(program_name(), ": ", group == nullptr ? "" : text("rank ", group->rank(), ": "),
+              shown_message(explained(error)), "\n")
+      << std::flush;
   kernels::Communicator::abort(1);
   return 1;
 }
