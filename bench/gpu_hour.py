@@ -296,7 +296,7 @@ class Hour:
             folder = self.work / table
             found = any((data / part).is_dir() for part in parts)
             self.step(name, seconds, [self.program, "reproduce", table, "--seeds", "1", "--device", "cuda", *words, "--data", data,
-                                      "--folder", folder], lacking=left_out if left_out or found else f"no data: {' or '.join(parts)}")
+                                      "--folder", folder], lacking=left_out or ("" if found else f"no data: {' or '.join(parts)}"))
             if (page := folder / f"{table}.md").exists():
                 self.tables += ["", *page.read_text().splitlines()]
                 self.write_summary()

@@ -129,7 +129,7 @@ Windows<T, pool> normalised(const WideChannel<T>& channel, const T* x, Index row
 template <class T>
 Vector<T> only(Vector<T> v, const Lanes& lanes) {
   if (lanes.from == 0 && lanes.to == width<T>) return v;
-  return simd::lanes_or(v, lanes.from, lanes.to, T(0), simd::LaneSequence<T>{});
+  return simd::lanes_or<T>(v, lanes.from, lanes.to, T(0));
 }
 
 template <class T, int pool>

@@ -10,6 +10,7 @@
 #include "kernels/device/cuda_memory.h"
 #include "kernels/device/library_plans.h"
 #include "kernels/launch/launch.h"
+#include "kernels/launch/optional_array.h"
 
 namespace stillpoint::kernels {
 namespace {
@@ -47,8 +48,7 @@ struct LinearEpilogue {
 template <class T>
 void linear_epilogue(const LinearShape& s, const Array& b, const Array& y) {
   if (b.data == nullptr && !s.relu) return;
-  each(Device::cuda, y.size,
-       LinearEpilogue<T>{b.data == nullptr ? nullptr : b.as<T>(), y.as<T>(), s.out, s.relu});
+  each(Device::cuda, y.size, LinearEpilogue<T>{pointer_or_null<T>(b), y.as<T>(), s.out, s.relu});
 }
 
 int narrow(const char* where, Index extent) {

@@ -53,9 +53,10 @@ template <class T>
 using LaneSequence = std::make_integer_sequence<int, width<T>>;
 
 // Returns v in the lanes [from, to), and `other` in the others.
-template <class T, int... I>
-inline Vector<T> lanes_or(Vector<T> v, Index from, Index to, T other, std::integer_sequence<int, I...>) {
-  constexpr Vector<T> number{T(I)...};
+template <class T>
+inline Vector<T> lanes_or(Vector<T> v, Index from, Index to, T other) {
+  const Vector<T> number = []<int... I>(std::integer_sequence<int, I...>) { return Vector<T>{T(I)...}; }
+  (LaneSequence<T>{});
   return (number >= T(from)) & (number < T(to)) ? v : splat(other);
 }
 

@@ -107,9 +107,7 @@ struct Head {
     for (Index j = 0; j < whole; j += lanes<T>) score(j, [&](int q, Vector<T> s) { finish(q, j, s); });
     for (Index j = whole; j < vectors(i + Q - 1) * lanes<T>; j += lanes<T>)
       score(j, [&](int q, Vector<T> s) {
-        finish(q, j,
-               simd::lanes_or(s, 0, i + q + 1 - j, -std::numeric_limits<T>::infinity(),
-                              simd::LaneSequence<T>{}));
+        finish(q, j, simd::lanes_or<T>(s, 0, i + q + 1 - j, -std::numeric_limits<T>::infinity()));
       });
   }
 };
@@ -180,8 +178,7 @@ void forward_queries(const ForwardHead<T, E>& head, Index first, T* y, T* log_su
         by_distance += qr[c] * simd::load(distances + c * stride - n);
       }
       Vector<T> s = by_key + by_distance;
-      if (begin + n > first)
-        s = simd::lanes_or(s, begin + n - first, lanes<T>, none, simd::LaneSequence<T>{});
+      if (begin + n > first) s = simd::lanes_or<T>(s, begin + n - first, lanes<T>, none);
       best = s > best ? s : best;
       scores[n] = s;
     }

@@ -1,16 +1,12 @@
 // Bodies of a step of Broyden's method: its products, the judgement of each sample, and the move.
 #include "kernels/launch/launch.h"
+#include "kernels/launch/optional_array.h"
 #include "kernels/root_solver/broyden_step.h"
 #include "kernels/root_solver/sample_judge.h"
 #include "kernels/root_solver/solver_chunk.h"
 
 namespace stillpoint::kernels {
 namespace {
-
-template <class T>
-T* data_or_null(const Array& a) {
-  return a.data == nullptr ? nullptr : a.as<T>();
-}
 
 // The rows of the sums of a sample: ||f - z||^2, ||f||^2; p . p, p . (f - z), V (f - z), U p.
 constexpr Index dots_of_start = 2, dots = 4;
@@ -57,11 +53,11 @@ struct LineSearchJudge {
   T *start, *scale, *last_scale, *last_squares, *taken;
 
   explicit LineSearchJudge(const LineSearch& s)
-      : start(data_or_null<T>(s.start)),
-        scale(data_or_null<T>(s.scale)),
-        last_scale(data_or_null<T>(s.last_scale)),
-        last_squares(data_or_null<T>(s.last_squares)),
-        taken(data_or_null<T>(s.taken)) {}
+      : start(pointer_or_null<T>(s.start)),
+        scale(pointer_or_null<T>(s.scale)),
+        last_scale(pointer_or_null<T>(s.last_scale)),
+        last_squares(pointer_or_null<T>(s.last_squares)),
+        taken(pointer_or_null<T>(s.taken)) {}
 
   // `value` is ||g||^2 of sample b at the trial.
   STILLPOINT_HD void operator()(Index b, T value) const {
@@ -222,9 +218,10 @@ void broyden_judge(const BroydenStep& s, Index number, const RootRule& rule, con
     const Index count = s.u.count, rows = s.p.data == nullptr ? dots_of_start : dots + 2 * count;
     const Buffer partial(s.z.device, std::size_t(samples * rows * chunks) * sizeof(T));
     T* const sums = static_cast<T*>(partial.data());
-    each_row(s.z.device, samples * rows * chunks, minimum(solver_chunk, width),
-             BroydenProducts<T>{s.z.as<T>(), s.f.as<T>(), data_or_null<T>(s.p), data_or_null<T>(s.u.rows),
-                                data_or_null<T>(s.v.rows), sums, count, s.u.capacity, width, chunks, rows});
+    each_row(
+        s.z.device, samples * rows * chunks, minimum(solver_chunk, width),
+        BroydenProducts<T>{s.z.as<T>(), s.f.as<T>(), pointer_or_null<T>(s.p), pointer_or_null<T>(s.u.rows),
+                           pointer_or_null<T>(s.v.rows), sums, count, s.u.capacity, width, chunks, rows});
     each_row(s.z.device, samples, rows * chunks,
              BroydenJudge<T>{sums, s.products.as<T>(), count, chunks, rows,
                              SampleJudge<T>(state, rule, number, trace), LineSearchJudge<T>(s.search)});
@@ -239,18 +236,18 @@ void broyden_move(const BroydenStep& s, const RootState& state, const BroydenMov
     each_tile(s.z.device, updates ? 2 * samples : samples, width, count + 4, [&](auto tile) {
       return BroydenAdvance<T, tile>{.z = s.z.as<T>(),
                                      .f = s.f.as<T>(),
-                                     .p = data_or_null<T>(s.p),
-                                     .u = data_or_null<T>(s.u.rows),
-                                     .v = data_or_null<T>(s.v.rows),
+                                     .p = pointer_or_null<T>(s.p),
+                                     .u = pointer_or_null<T>(s.u.rows),
+                                     .v = pointer_or_null<T>(s.v.rows),
                                      .products = s.products.as<T>(),
-                                     .scale = data_or_null<T>(s.search.scale),
-                                     .taken = data_or_null<T>(s.search.taken),
+                                     .scale = pointer_or_null<T>(s.search.scale),
+                                     .taken = pointer_or_null<T>(s.search.taken),
                                      .status = state.status.as<std::int32_t>(),
                                      .better = state.better.as<std::int32_t>(),
                                      .new_u = updates ? row_of(s.u, count).rows.as<T>() : nullptr,
                                      .new_v = updates ? row_of(s.v, count).rows.as<T>() : nullptr,
                                      .best = to.best.as<T>(),
-                                     .from = data_or_null<T>(s.search.from),
+                                     .from = pointer_or_null<T>(s.search.from),
                                      .next_p = to.next_p.as<T>(),
                                      .next_z = to.next_z.as<T>(),
                                      .samples = samples,

@@ -2,6 +2,7 @@
 #include "kernels/sim_head/sim_head_cpu.h"
 
 #include "kernels/host/pool.h"
+#include "kernels/launch/optional_array.h"
 #include "kernels/sim_head/sim_head_bf16.h"
 #include "kernels/sim_head/sim_head_tile.h"
 
@@ -46,11 +47,6 @@ struct CpuPlan {
   }
   Index size() const { return Index(layers.size()); }
 };
-
-template <class T>
-const T* pointer_or_null(const Array& a) {
-  return a.data != nullptr ? a.as<T>() : nullptr;
-}
 
 // Tiles depend only on the shape and come in pairs if possible: sums are the same with any number of threads.
 // A tile's inputs and outputs of one layer fill about half of L1 (narrow) or of L2.

@@ -8,7 +8,7 @@ namespace stillpoint::kernels {
 namespace {
 
 using namespace tensor;
-using head::activation_adjoint, head::most_layers, head::Plan, head::pointer_or_null, head::Slot;
+using head::activation_adjoint, head::most_layers, head::Plan, head::Slot;
 
 // With 32 positions and 32 channels each warp has one tile.
 constexpr int threads = 128;

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "kernels/launch/launch.h"
+#include "kernels/launch/optional_array.h"
 #include "kernels/launch/quad.h"
 #include "kernels/sim_head/sim_head_cuda.h"
 
@@ -91,11 +92,6 @@ inline std::optional<Plan> make_plan(Index positions, const std::vector<SimHeadL
     return std::size_t(plan->weight_elements + buffers * tile * plan->row) * element_bytes;
   };
   return choose_tile(*plan, 8, bytes) ? plan : std::nullopt;
-}
-
-template <class T>
-T* pointer_or_null(const Array& a) {
-  return a.data == nullptr ? nullptr : a.as<T>();
 }
 
 #if STILLPOINT_CUDA

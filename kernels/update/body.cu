@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "kernels/launch/launch.h"
+#include "kernels/launch/optional_array.h"
 
 namespace stillpoint::kernels {
 namespace {
@@ -177,8 +178,8 @@ void over_tables(std::span<const AdamTensor> tensors, Body body) {
     for (; next < tensors.size() && body.table.count < most_tensors; ++next) {
       const AdamTensor& t = tensors[next];
       if (t.param.size == 0) continue;
-      const auto pointer = [](const Array& a) { return a.data == nullptr ? nullptr : a.as<T>(); };
-      body.table.add({t.param.as<T>(), t.grad.as<T>(), pointer(t.m), pointer(t.v)}, t.param.size);
+      body.table.add({t.param.as<T>(), t.grad.as<T>(), pointer_or_null<T>(t.m), pointer_or_null<T>(t.v)},
+                     t.param.size);
     }
     over_chunks(tensors[0].param.device, body);
   }

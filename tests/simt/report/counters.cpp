@@ -2,7 +2,6 @@
 #include <atomic>
 #include <cstdlib>
 #include <mutex>
-#include <sstream>
 
 #include "checks/sources.h"
 #include "machine/block.h"
@@ -45,10 +44,7 @@ State& state() {
 
 std::string report(const std::string& kernel, uint3 block, uint3 thread, const std::string& text) {
   if (kernel.empty()) return text;
-  std::ostringstream out;
-  out << kernel << ", block (" << block.x << ", " << block.y << ", " << block.z << "), thread (" << thread.x
-      << ", " << thread.y << ", " << thread.z << "): " << text;
-  return out.str();
+  return kernel + ", block " + text_of(block) + ", thread " + text_of(thread) + ": " + text;
 }
 
 }  // namespace
