@@ -93,7 +93,7 @@ def main():
 
     with tempfile.TemporaryDirectory() as folder:
         hour = gpu_hour.Hour(types.SimpleNamespace(program="x", tests="x", folder=folder + "/hour", limit=100, only=[],
-                                                   data=folder))
+                                                   data=folder, rehearse=False))
         assert hour.peaks() == [] and hour.step_times() == []
         row = {"workload": "step/copy-memory/deq", "batch": 1, "precision": "float32", "program": "stillpoint", "ms": 4.0,
                "replayed_ms": 3.0, "cold_ms": None, "roof_share": 0.5, "roof_gflops": 50000, "roof_gbytes": 4000}
