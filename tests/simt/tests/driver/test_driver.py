@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Tests simt++ and simt-run: syntax, several sources, flags, errors, exit codes, reports, the profile, a CMake project.
-
-usage: test_driver.py FOLDER [--all]   (FOLDER holds bin/simt++)"""
+"""Tests simt++ and simt-run: syntax, several sources, flags, errors, exit codes, reports, the profile, a CMake project."""
+import argparse
+import inspect
 import json
 import os
 import re
@@ -164,35 +164,36 @@ def test_speed(simtxx, folder):
     expect(code == 0 and len(out.splitlines()) == 7 and "inf" not in out, code, out, errors)
 
 
-def test_project(folder, name, *flags):
-    build = f"{folder}/{name}{len(flags)}"
-    for command in (("cmake", "-S", f"{ROOT}/examples/{name}", "-B", build, *flags),
-                    ("cmake", "--build", build), ("ctest", "--test-dir", build, "--output-on-failure")):
-        code, out, errors = run(*command)
-        expect(code == 0, *command, out, errors)
+def test_project(simtxx, folder, every=False):
+    """CMake projects build and pass their tests with simt++ as their compiler; `every` tries all of them, and the toolchain file."""
+    toolchain = os.path.join(os.path.dirname(simtxx), "..", "lib", "cmake", "simt", "toolchain.cmake")
+    compilers = (f"-DCMAKE_CUDA_COMPILER={simtxx}", f"-DCMAKE_CXX_COMPILER={simtxx}")
+    for name in ("library_project", "saxpy_project", "headers_project")[:3 if every else 1]:
+        for flags in (compilers, (f"-DCMAKE_TOOLCHAIN_FILE={toolchain}",))[:2 if every else 1]:
+            build = f"{folder}/{name}{len(flags)}"
+            for command in (("cmake", "-S", f"{ROOT}/examples/{name}", "-B", build, *flags),
+                            ("cmake", "--build", build), ("ctest", "--test-dir", build, "--output-on-failure")):
+                code, out, errors = run(*command)
+                expect(code == 0, *command, out, errors)
 
 
-def main(arguments):
-    bin_folder = os.path.join(os.path.abspath(arguments[0]), "bin")
-    simtxx, simt_run = os.path.join(bin_folder, "simt++"), os.path.join(bin_folder, "simt-run")
-    toolchain = os.path.join(bin_folder, "..", "lib", "cmake", "simt", "toolchain.cmake")
-    with tempfile.TemporaryDirectory(prefix="simt-driver") as folder:
-        test_syntax(simtxx, folder)
-        test_errors(simtxx, folder)
-        test_reports(simtxx, simt_run, folder)
-        test_shrinking(simtxx, simt_run, folder)
-        test_failed_call(simtxx, simt_run, folder)
-        test_tour(simtxx, simt_run, folder)
-        test_cccl(simtxx, folder)
-        test_textures(simtxx, folder)
-        test_speed(simtxx, folder)
-        for name in ("library_project", "saxpy_project", "headers_project")[:3 if "--all" in arguments else 1]:
-            test_project(folder, name, f"-DCMAKE_CUDA_COMPILER={simtxx}", f"-DCMAKE_CXX_COMPILER={simtxx}")
-            if "--all" in arguments:
-                test_project(folder, name, f"-DCMAKE_TOOLCHAIN_FILE={toolchain}")
+def main():
+    tests = {name[5:]: function for name, function in globals().items() if name.startswith("test_")}
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=os.path.abspath, help="the build folder, which holds bin/simt++")
+    parser.add_argument("tests", nargs="*", metavar="TEST", help=f"{', '.join(tests)}; all of them if none is given")
+    parser.add_argument("--all", action="store_true", help="all projects, each in both ways")
+    a = parser.parse_args()
+    if unknown := [name for name in a.tests if name not in tests]:
+        parser.error(f"given {unknown[0]}, expected {', '.join(tests)}")
+    given = {"simtxx": f"{a.folder}/bin/simt++", "simt_run": f"{a.folder}/bin/simt-run", "every": a.all}
+    for name in a.tests or tests:
+        with tempfile.TemporaryDirectory(prefix="simt-driver") as folder:
+            wanted = inspect.signature(tests[name]).parameters
+            tests[name](**{key: value for key, value in {**given, "folder": folder}.items() if key in wanted})
     print("failed" if failed else "all right")
     return 1 if failed else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())
