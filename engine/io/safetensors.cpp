@@ -21,7 +21,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little, "safetensors data is little-endian");
 
 namespace fs = std::filesystem;
-using Json = nlohmann::json;
+using PlainJson = nlohmann::json;
 
 constexpr std::uint64_t kLengthBytes = 8;
 constexpr std::uint64_t kMaxHeader = 100'000'000;  // the limit of the reference implementation
@@ -40,7 +40,7 @@ std::int64_t byte_count(const std::vector<std::int64_t>& shape, std::int64_t ele
   return bytes;
 }
 
-std::string shape_text(const std::vector<std::int64_t>& shape) { return Json(shape).dump(); }
+std::string shape_text(const std::vector<std::int64_t>& shape) { return PlainJson(shape).dump(); }
 
 void check_entry(const fs::path& path, const SafetensorsEntry& e, std::set<std::string_view>& seen) {
   const std::string where = text("save_safetensors '", path.string(), "': entry '", e.name, "' ");
@@ -75,8 +75,8 @@ std::string header_text(const std::vector<SafetensorsEntry>& entries, const std:
     at += entries[i].data.size();
   }
   std::string header = "{";
-  const auto member = [&header](const std::string& key, const Json& value) {
-    header += text(header.size() > 1 ? "," : "", Json(key).dump(), ":", value.dump());
+  const auto member = [&header](const std::string& key, const PlainJson& value) {
+    header += text(header.size() > 1 ? "," : "", PlainJson(key).dump(), ":", value.dump());
   };
   if (!metadata.empty()) member(kMetadata, metadata);
   for (std::size_t i = 0; i < entries.size(); ++i) {
@@ -115,7 +115,7 @@ class Parser {
 
   void parse(SafetensorsMetadata& metadata, std::vector<SafetensorsPlace>& entries) {
     const std::string header = read_header();
-    const Json json = parse_header(header);
+    const PlainJson json = parse_header(header);
     for (const std::string& key : keys_) {
       if (key == kMetadata) {
         metadata = read_metadata(json.at(key));
@@ -156,13 +156,13 @@ class Parser {
   }
 
   // Also notes the order of the names, and refuses names that occur twice in one object.
-  Json parse_header(std::string_view header) {
+  PlainJson parse_header(std::string_view header) {
     std::vector<std::set<std::string>> open;
-    const auto watch = [&](int depth, Json::parse_event_t event, Json& value) {
+    const auto watch = [&](int depth, PlainJson::parse_event_t event, PlainJson& value) {
       demand(depth <= kDeepest, "the header nests more than ", kDeepest, " levels deep");
-      if (event == Json::parse_event_t::object_start) open.emplace_back();
-      if (event == Json::parse_event_t::object_end) open.pop_back();
-      if (event == Json::parse_event_t::key) {
+      if (event == PlainJson::parse_event_t::object_start) open.emplace_back();
+      if (event == PlainJson::parse_event_t::object_end) open.pop_back();
+      if (event == PlainJson::parse_event_t::key) {
         const auto& key = value.get_ref<const std::string&>();
         demand(open.back().insert(key).second, "the header has the key '", key, "' twice");
         if (open.size() == 1) keys_.push_back(key);
@@ -170,17 +170,17 @@ class Parser {
       return true;
     };
     try {
-      return Json::parse(header.begin(), header.end(), watch);
-    } catch (const Json::parse_error& e) {
+      return PlainJson::parse(header.begin(), header.end(), watch);
+    } catch (const PlainJson::parse_error& e) {
       demand(false, "the header of ", header.size(), " bytes is not valid JSON from its byte ", e.byte,
              " on");
-    } catch (const Json::exception&) {
+    } catch (const PlainJson::exception&) {
       demand(false, "the header of ", header.size(), " bytes holds a number beyond the range of float64");
     }
     return {};
   }
 
-  SafetensorsMetadata read_metadata(const Json& json) const {
+  SafetensorsMetadata read_metadata(const PlainJson& json) const {
     demand(json.is_object(), "'", kMetadata, "' is not an object of strings");
     SafetensorsMetadata metadata;
     for (const auto& [key, value] : json.items()) {
@@ -190,19 +190,19 @@ class Parser {
     return metadata;
   }
 
-  std::int64_t read_size(const std::string& where, const Json& json) const {
+  std::int64_t read_size(const std::string& where, const PlainJson& json) const {
     demand(json.is_number_unsigned() && json.get<std::uint64_t>() <= INT64_MAX, where, " has the number ",
-           json.dump(-1, ' ', true, Json::error_handler_t::replace).substr(0, 40),
+           json.dump(-1, ' ', true, PlainJson::error_handler_t::replace).substr(0, 40),
            ", expected an integer from 0 to 2^63 - 1");
     return json.get<std::int64_t>();
   }
 
-  SafetensorsPlace read_entry(const std::string& name, const Json& json) const {
+  SafetensorsPlace read_entry(const std::string& name, const PlainJson& json) const {
     const std::string where = "entry '" + name + "'";
     demand(json.is_object() && json.size() == 3 && json.contains("dtype") && json.contains("shape") &&
                json.contains("data_offsets"),
            where, " does not have exactly the keys dtype, shape, data_offsets");
-    const Json &dtype = json["dtype"], &shape = json["shape"], &offsets = json["data_offsets"];
+    const PlainJson &dtype = json["dtype"], &shape = json["shape"], &offsets = json["data_offsets"];
     demand(dtype.is_string() && shape.is_array() && offsets.is_array() && offsets.size() == 2, where,
            " needs a string dtype, an array shape and two data_offsets");
     SafetensorsPlace entry{.name = name, .dtype = dtype.get<std::string>()};
@@ -211,7 +211,7 @@ class Parser {
             entry.dtype.substr(0, 40), "'",
             is_newer_dtype(entry.dtype) ? " of a newer version of the format" : "",
             ", expected BOOL, U8, I8, ..., F32, F64 or C64; convert it, or take another copy");
-    for (const Json& dimension : shape) entry.shape.push_back(read_size(where, dimension));
+    for (const PlainJson& dimension : shape) entry.shape.push_back(read_size(where, dimension));
     const std::int64_t begin = read_size(where, offsets[0]), end = read_size(where, offsets[1]);
     demand(begin <= end && static_cast<std::uint64_t>(end) <= data_size_, where, " has the data offsets [",
            begin, ", ", end, "], but the data part has ", data_size_, " bytes");
@@ -284,7 +284,7 @@ void save_safetensors(const fs::path& path, const std::vector<SafetensorsEntry>&
     SafetensorsMetadata all = metadata;
     if (options.summed) all[kSum] = kNoSum;
     header = header_text(entries, order, all);
-  } catch (const Json::exception&) {
+  } catch (const PlainJson::exception&) {
     fail("save_safetensors '", path.string(),
          "': given a name or metadata that is not UTF-8; pass UTF-8 text");
   }

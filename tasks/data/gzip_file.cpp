@@ -11,7 +11,7 @@ namespace stillpoint {
 namespace {
 
 constexpr int gzip_window = 15 + 16;  // + 16 asks zlib for the gzip format
-constexpr std::size_t head_bytes = 512;
+constexpr std::size_t first_bytes = 512;
 
 }  // namespace
 
@@ -21,7 +21,7 @@ GzipFile::GzipFile(std::string_view where, const std::filesystem::path& path)
   packed_ = stream_.avail_in >= 2 && input_[0] == 0x1f && input_[1] == 0x8b;
   require(!packed_ || inflateInit2(&stream_, gzip_window) == Z_OK, where_,
           ": zlib cannot start, expected memory for it, close other programs");
-  head_.resize(head_bytes);
+  head_.resize(first_bytes);
   try {
     head_.resize(fill(head_.data(), head_.size()));
   } catch (...) {

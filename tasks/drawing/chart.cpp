@@ -17,7 +17,7 @@
 namespace stillpoint::drawing {
 namespace {
 
-constexpr double width = 400, right = 8, line_height = 19;
+constexpr double chart_width = 400, right = 8, line_height = 19;
 constexpr double screen = 1.2;          // pixels per unit of a file
 constexpr std::size_t few_points = 30;  // with at most so many points, each of a line gets a mark
 constexpr std::size_t read_outs = 32;   // strips that show their values when the pointer is on them
@@ -63,7 +63,7 @@ bool has_point(const Chart& chart, const Axis& x, const Axis& y) {
 }
 
 Layout layout_of(const Chart& chart) {
-  Layout layout{.title = wrapped(chart.title, width / 1.06, title_letters), .x = {}, .y = {}};
+  Layout layout{.title = wrapped(chart.title, chart_width / 1.06, title_letters), .x = {}, .y = {}};
   layout.x = chart.unit_circle ? plane_axis(chart) : fitted(chart.x, all_of(chart, &Series::x));
   layout.y = chart.unit_circle ? layout.x : fitted(chart.y, all_of(chart, &Series::y));
   const double below_title = line_height * double(layout.title.size());
@@ -74,11 +74,11 @@ Layout layout_of(const Chart& chart) {
   }
   const double left = std::max(26.0, label_width(layout.y) + 9);
   const double top = below_title + (chart.y.name.empty() ? 0 : line_height) + 8;
-  layout.x.resize(left, width - right);
-  layout.y.resize(top + (chart.unit_circle ? width - right - left : plot_height(chart)), top);
+  layout.x.resize(left, chart_width - right);
+  layout.y.resize(top + (chart.unit_circle ? chart_width - right - left : plot_height(chart)), top);
   layout.names = names_of(chart, layout.x, layout.y);
   const double below_axis = layout.y.from + 24 + (chart.x.name.empty() ? 0 : 15);
-  layout.legend = legend_of(chart, layout.names.key, below_axis, width);
+  layout.legend = legend_of(chart, layout.names.key, below_axis, chart_width);
   layout.height = layout.legend.bottom;
   return layout;
 }
@@ -194,7 +194,7 @@ void write_contents(HtmlWriter& out, const Chart& chart, const Layout& layout) {
   if (!chart.y.name.empty()) out.leaf("text", chart.y.name, {{"x", "0"}, {"y", place(y.to - 11)}});
   if (!chart.x.name.empty())
     out.leaf("text", chart.x.name, {{"x", place(x.to)}, {"y", place(y.from + 34)}, {"text-anchor", "end"}});
-  write_axes(out, x, y, width, chart.unit_circle);
+  write_axes(out, x, y, chart_width, chart.unit_circle);
   if (chart.unit_circle)
     out.empty("circle",
               {{"class", "unit"}, {"cx", place(x(0))}, {"cy", place(y(0))}, {"r", place(x(1) - x(0))}});
@@ -223,7 +223,7 @@ double write_svg(HtmlWriter& out, const Chart& chart, const Attributes& attribut
   check_chart(chart);
   const Layout layout = layout_of(chart);
   Attributes all{{"class", "chart"},
-                 {"viewBox", "0 0 " + point(width, layout.height)},
+                 {"viewBox", "0 0 " + point(chart_width, layout.height)},
                  {"role", "img"},
                  {"aria-label", spoken(chart)}};
   all.insert(all.end(), attributes.begin(), attributes.end());
@@ -251,13 +251,13 @@ std::string svg_of(const std::vector<Chart>& charts) {
   HtmlWriter panels;
   double height = border;
   for (const Chart& chart : charts)
-    height += border +
-              write_svg(panels, chart, {{"x", place(border)}, {"y", place(height)}, {"width", place(width)}});
+    height += border + write_svg(panels, chart,
+                                 {{"x", place(border)}, {"y", place(height)}, {"width", place(chart_width)}});
   HtmlWriter out;
   {
     const auto svg = out.open("svg", {{"xmlns", "http://www.w3.org/2000/svg"},
-                                      {"viewBox", "0 0 " + point(width + 2 * border, height)},
-                                      {"width", place(screen * (width + 2 * border))},
+                                      {"viewBox", "0 0 " + point(chart_width + 2 * border, height)},
+                                      {"width", place(screen * (chart_width + 2 * border))},
                                       {"height", place(screen * height)}});
     out.leaf("style", chart_style());
     out.empty("rect", {{"class", "paper"}, {"width", "100%"}, {"height", "100%"}});

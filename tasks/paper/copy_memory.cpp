@@ -15,12 +15,12 @@
 namespace stillpoint {
 namespace {
 
-constexpr Index digits = 10, classes = 10, sequences_per_evaluation = 50;
+constexpr Index digits = 10, symbols = 10, sequences_per_evaluation = 50;
 constexpr Index most_tokens = Index(1) << 22;  // per step: seconds of work for the default model
 constexpr Index equilibria_per_evaluation = 5;
 
 // The sums over positions from which the metrics are computed.
-struct Totals {
+struct LossTotals {
   double loss = 0, recalled_loss = 0;
   Index correct = 0, positions = 0, whole = 0, sequences = 0;
 };
@@ -32,7 +32,7 @@ Index training_count(const CopyMemoryConfig& config) {
 // -log p_y in float64, exact up to rounding even if p_y is 1 - 1e-16.
 double token_loss(const double* logits, Index label) {
   double others = 0;  // sum over the other classes of exp(l_c - l_y)
-  for (Index c = 0; c < classes; ++c)
+  for (Index c = 0; c < symbols; ++c)
     if (c != label) others += std::exp(logits[c] - logits[label]);
   return std::log1p(others);
 }
@@ -48,7 +48,7 @@ class CopyMemory : public Task {
 
  private:
   std::vector<Tensor> inputs_and_labels(const std::vector<Index>& rows) const;
-  void add_totals(const std::vector<Index>& rows, Totals& totals) const;
+  void add_totals(const std::vector<Index>& rows, LossTotals& totals) const;
 
   CopyMemoryConfig config_;
   TensorOptions options_;
@@ -66,7 +66,7 @@ CopyMemory::CopyMemory(const CopyMemoryConfig& config, Device device)
       training_count_(training_count(config)),
       order_{std::uint64_t(config.train.seed), training_count_, config.shuffle} {
   Initializer init(std::uint64_t(config.train.seed), options_);
-  model_ = config.models.make(config.model, init, {.outputs = classes});
+  model_ = config.models.make(config.model, init, {.outputs = symbols});
   facts_ = {.steps_per_epoch = (training_count_ + config.batch - 1) / config.batch,
             .examples_per_step = std::min(config.batch, training_count_),
             .recordable = model_->facts().recordable};
@@ -106,7 +106,7 @@ Tensor CopyMemory::loss(const std::vector<Tensor>& batch) {
   return value.penalty.defined() ? loss + value.penalty : loss;
 }
 
-void CopyMemory::add_totals(const std::vector<Index>& rows, Totals& totals) const {
+void CopyMemory::add_totals(const std::vector<Index>& rows, LossTotals& totals) const {
   const Recording off(false);
   const std::vector<double> z = (*model_)(inputs_and_labels(rows)[0].to(options_.device)).values();
   for (std::size_t n = 0; n < rows.size(); ++n) {
@@ -114,9 +114,9 @@ void CopyMemory::add_totals(const std::vector<Index>& rows, Totals& totals) cons
     for (Index t = 0; t < data_.length; ++t) {
       const std::size_t position = n * std::size_t(data_.length) + std::size_t(t);
       const Index label = data_.y[std::size_t(rows[n] * data_.length + t)];
-      const double* const row = &z[position * classes];
+      const double* const row = &z[position * symbols];
       const double loss = token_loss(row, label);
-      const bool correct = std::max_element(row, row + classes) - row == label;
+      const bool correct = std::max_element(row, row + symbols) - row == label;
       totals.loss += loss;
       totals.correct += correct;
       whole = whole && correct;
@@ -134,7 +134,7 @@ Evaluation CopyMemory::evaluate(const std::string& split) {
           "', expected valid or test, choose one");
   Index row = config_.train_sequences + (test ? config_.valid_sequences : 0);
   const Index end = row + (test ? config_.test_sequences : config_.valid_sequences);
-  Totals totals;
+  LossTotals totals;
   while (row < end) {
     const Index most = model_->facts().solves ? equilibria_per_evaluation : sequences_per_evaluation;
     std::vector<Index> rows(std::size_t(std::min(most, end - row)));
@@ -190,7 +190,7 @@ CopyMemoryConfig config_of(const std::filesystem::path& checkpoint, const std::v
 template <class M>
 M load_model(const CopyMemoryConfig& config, const std::filesystem::path& checkpoint) {
   Initializer init(0, {dtype_of(config.train), Device::cpu});
-  const std::unique_ptr<Model> model = config.models.make(config.model, init, {.outputs = classes});
+  const std::unique_ptr<Model> model = config.models.make(config.model, init, {.outputs = symbols});
   load_checkpoint(checkpoint, model->params(), nullptr);
   return dynamic_cast<const ModelOf<M>&>(*model).get();
 }
@@ -226,7 +226,7 @@ std::unique_ptr<Task> make_copy_memory(const CopyMemoryConfig& config, Device de
   return std::make_unique<CopyMemory>(config, device);
 }
 
-SelftestRow selftest_row(const SelftestPlaces&) {
+SelftestRow copy_memory_row(const SelftestPlaces&) {
   return {.settings = {{"train_sequences", 20}, {"valid_sequences", 1}, {"test_sequences", 1}},
           .small = {{"blank", 30}, {"tcn_blocks", 4}, {"batch", 3}},
           .batch = "batch 1",
@@ -240,7 +240,7 @@ TaskRow<CopyMemoryConfig> copy_memory_task() {
           .summary = "recall ten digits after a long blank (paper, Table 1)",
           .make = make_copy_memory,
           .models = &sequence_models(),
-          .selftest = selftest_row,
+          .selftest = copy_memory_row,
           .spectrum = SpectrumSource{load_deq, load_lift}};
 }
 

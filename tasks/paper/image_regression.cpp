@@ -159,7 +159,7 @@ std::unique_ptr<Task> make_image_regression(const ImageRegressionConfig& config,
   return std::make_unique<ImageRegression>(config, device);
 }
 
-SelftestRow selftest_row(const SelftestPlaces& places) {
+SelftestRow image_regression_row(const SelftestPlaces& places) {
   return {.settings = {{"image", places.picture}},
           .small = {{"phi_hidden", 24}, {"d_phi", 20}, {"d_psi", 80}, {"hidden", 24}},
           .batch = "65,536 points",
@@ -173,7 +173,7 @@ TaskRow<ImageRegressionConfig> image_regression_task() {
           .summary = "colours of a picture from its coordinates (paper, Table 3)",
           .make = make_image_regression,
           .models = &coordinate_models(),
-          .selftest = selftest_row};
+          .selftest = image_regression_row};
 }
 
 }  // namespace stillpoint

@@ -19,23 +19,24 @@ struct Column {
   bool left = false;   // aligned left
 };
 
-std::string number(double value) { return std::isfinite(value) ? readable(value) : std::string(); }
+std::string number_cell(double value) { return std::isfinite(value) ? readable(value) : std::string(); }
 
 std::string percent(double value) {
   return std::isfinite(value) ? text(std::lround(value * 100), " %") : std::string();
 }
 
 std::string spread(const Timing& ms) {
-  return std::isfinite(ms.low) ? number(ms.low) + "-" + number(ms.high) : std::string();
+  return std::isfinite(ms.low) ? number_cell(ms.low) + "-" + number_cell(ms.high) : std::string();
 }
 
 std::string solved(const Evaluations& e) {
-  return std::isfinite(e.forward) ? number(e.forward) + " + " + number(e.backward) : std::string();
+  return std::isfinite(e.forward) ? number_cell(e.forward) + " + " + number_cell(e.backward) : std::string();
 }
 
 std::string times_ours(const Row& r) {
   if (!std::isfinite(r.times_ours)) return {};
-  return number(r.times_ours) + " (" + number(r.times_ours_low) + "-" + number(r.times_ours_high) + ")";
+  return number_cell(r.times_ours) + " (" + number_cell(r.times_ours_low) + "-" +
+         number_cell(r.times_ours_high) + ")";
 }
 
 Column about(std::string title, std::function<std::string(const Row&)> cell) {
@@ -52,9 +53,9 @@ const Axes& axes_of(const Row& row) {
 // A number of counts, or of an object in it.
 std::string count(const Row& row, const std::string& name, const std::string& inner = {}) {
   const Json value = row.counts.is_object() ? row.counts.value(name, Json()) : Json();
-  if (inner.empty()) return value.is_number() ? number(value.get<double>()) : std::string();
+  if (inner.empty()) return value.is_number() ? number_cell(value.get<double>()) : std::string();
   const Json part = value.is_object() ? value.value(inner, Json()) : Json();
-  return part.is_number() ? number(part.get<double>()) : std::string();
+  return part.is_number() ? number_cell(part.get<double>()) : std::string();
 }
 
 std::vector<Column> columns() {
@@ -65,23 +66,23 @@ std::vector<Column> columns() {
       about("device", [](const Row& r) { return r.device; }),
       about("precision", [](const Row& r) { return r.precision; }),
       about("threads", [](const Row& r) { return std::to_string(r.threads); }),
-      {"ms", [](const Row& r) { return number(r.ms.median); }},
+      {"ms", [](const Row& r) { return number_cell(r.ms.median); }},
       {"95 %", [](const Row& r) { return spread(r.ms); }},
-      {"p10", [](const Row& r) { return number(r.ms.p10); }},
-      {"p90", [](const Row& r) { return number(r.ms.p90); }},
-      {"graph ms", [](const Row& r) { return number(r.replayed_ms); }},
-      {"cold ms", [](const Row& r) { return number(r.cold_ms); }},
-      {"examples/s", [](const Row& r) { return number(r.examples_per_second()); }},
-      {"GFLOP/s", [](const Row& r) { return r.work.flops > 0 ? number(r.gflops()) : ""; }},
-      {"GB/s", [](const Row& r) { return number(r.gbytes()); }},
-      {"flop/B", [](const Row& r) { return r.work.flops > 0 ? number(r.intensity()) : ""; }},
+      {"p10", [](const Row& r) { return number_cell(r.ms.p10); }},
+      {"p90", [](const Row& r) { return number_cell(r.ms.p90); }},
+      {"graph ms", [](const Row& r) { return number_cell(r.replayed_ms); }},
+      {"cold ms", [](const Row& r) { return number_cell(r.cold_ms); }},
+      {"examples/s", [](const Row& r) { return number_cell(r.examples_per_second()); }},
+      {"GFLOP/s", [](const Row& r) { return r.work.flops > 0 ? number_cell(r.gflops()) : ""; }},
+      {"GB/s", [](const Row& r) { return number_cell(r.gbytes()); }},
+      {"flop/B", [](const Row& r) { return r.work.flops > 0 ? number_cell(r.intensity()) : ""; }},
       {"of roof", [](const Row& r) { return percent(r.roof_share()); }},
-      {"MB", [](const Row& r) { return number(r.memory_bytes / 1e6); }},
-      {"allocations", [](const Row& r) { return number(r.allocations); }, false},
+      {"MB", [](const Row& r) { return number_cell(r.memory_bytes / 1e6); }},
+      {"allocations", [](const Row& r) { return number_cell(r.allocations); }, false},
       {"f + adjoint", [](const Row& r) { return solved(r.solved); }},
-      {"x SIM", [](const Row& r) { return number(r.times_sim); }},
+      {"x SIM", [](const Row& r) { return number_cell(r.times_sim); }},
       {"x ours", [](const Row& r) { return times_ours(r); }},
-      about("others' cores", [](const Row& r) { return r.quiet() ? "" : number(r.others); }),
+      about("others' cores", [](const Row& r) { return r.quiet() ? "" : number_cell(r.others); }),
   };
   for (const auto& [title, name] :
        std::initializer_list<std::pair<const char*, const char*>>{{"launches", "launches"},

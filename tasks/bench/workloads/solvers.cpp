@@ -17,11 +17,12 @@ struct CellCase {
 };
 
 CellCase cell_case(const Sizes& s, Device device) {
-  constexpr Index tokens = 10;
+  constexpr Index vocabulary = 10;
   Initializer init(0, {DType::float32, device});
   const Recording off(false);
   CellCase c{{.d = s.width, .inner = s.width}, {}, {}, 0};
-  c.f = DeqTransformer(init, c.config, tokens).cell(integer_data({s.batch, s.length}, 1, tokens - 1, device));
+  c.f = DeqTransformer(init, c.config, vocabulary)
+            .cell(integer_data({s.batch, s.length}, 1, vocabulary - 1, device));
   c.z = c.f(c.f(Tensor::zeros({s.batch, s.length, s.width}, init.options())));
   for (const Tensor& t : c.f.tensors()) c.floats += double(t.size());
   return c;
@@ -35,7 +36,7 @@ std::unique_ptr<SolveMethod> method_of(const std::string& name, Index evaluation
   return broyden({.memory = memory});
 }
 
-Call evaluation(const Sizes& s, Device device) {
+Call cell_evaluation(const Sizes& s, Device device) {
   const CellCase c = cell_case(s, device);
   return {
       .work = work_of(deq_cell_cost(c.config, s.batch, s.length).forward, c.floats + 2 * double(c.z.size())),
@@ -46,7 +47,7 @@ Call evaluation(const Sizes& s, Device device) {
       }};
 }
 
-Call product(const Sizes& s, Device device) {
+Call cell_product(const Sizes& s, Device device) {
   const CellCase c = cell_case(s, device);
   const Cost cost = deq_cell_cost(c.config, s.batch, s.length);
   const Tensor z = c.z.variable(), y = c.f(z), u = normal_data(z.shape(), 3, device);
@@ -124,8 +125,9 @@ void add_root_solvers(std::vector<Workload>& workloads) {
   usual.evaluations = 30;
   usual.solver = "broyden";
   workloads.push_back(
-      {"solver/deq/evaluation", "f(z) of the DEQ-Transformer once", cell, once, "", evaluation});
-  workloads.push_back({"solver/deq/product", "J^T u of the DEQ-Transformer once", cell, once, "", product});
+      {"solver/deq/evaluation", "f(z) of the DEQ-Transformer once", cell, once, "", cell_evaluation});
+  workloads.push_back(
+      {"solver/deq/product", "J^T u of the DEQ-Transformer once", cell, once, "", cell_product});
   workloads.push_back({"solver/deq/forward", "a solve of z = f(z)", usual, solve, "", forward_solve});
   workloads.push_back(
       {"solver/deq/backward", "a solve of u = J^T u + g", usual, adjoint, "", backward_solve});
