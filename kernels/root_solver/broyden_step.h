@@ -38,7 +38,7 @@ void broyden_judge(const BroydenStep& step, std::int64_t number, const RootRule&
 // = 0, p' = q (p if q is not finite). One whose step was refused, t = 0, has p' = p. The new u and v become
 // row `count` of their histories.
 // The next iterate is z + p', or from + scale p' with a line search. A stopped sample stays at z. A sample
-// whose residual was the lowest so far writes z to `best`.
+// whose iterate was the best so far writes z to `best`.
 struct BroydenMove {
   Array best, next_p, next_z;  // (samples,width)
 };

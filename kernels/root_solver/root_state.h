@@ -7,11 +7,11 @@ namespace stillpoint::kernels {
 
 enum class SampleStatus : std::int32_t { running, converged, non_finite, diverged };
 
-// One entry per sample. residual is ||f(z) - z||, or that / (||f(z)|| + 1e-9); lowest and first are
-// residuals, too.
+// One entry per sample, two in `lowest`. The best iterate is that of least ||f(z) - z||, or has converged: a
+// relative residual, ||f(z) - z|| / (||f(z)|| + 1e-9), is about 1 for one that has blown up.
 struct RootState {
-  Array lowest, first;          // in z's dtype; lowest starts as infinity
-  Array status, steps, better;  // int32; better: the last residual is the lowest so far
+  Array lowest, first;          // residuals of the best, its ||f(z) - z||, both from infinity; of the first
+  Array status, steps, better;  // int32; better: the last iterate is the best so far
 };
 
 struct RootRule {
@@ -21,7 +21,7 @@ struct RootRule {
 };
 
 // Judges z against f = f(z), both (samples,width): updates the state of the running samples and writes their
-// residuals to trace (samples), where a stopped sample keeps its lowest residual. `step` counts from 1.
+// residuals to trace (samples), where a stopped sample keeps its best iterate's. `step` counts from 1.
 void judge_residuals(const Array& z, const Array& f, std::int64_t step, const RootRule& rule,
                      const RootState& state, const Array& trace);
 

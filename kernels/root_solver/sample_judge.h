@@ -12,7 +12,7 @@ STILLPOINT_HD bool is_finite(T x) {
 
 template <class T>
 struct SampleJudge {
-  T *lowest, *first, *trace;
+  T *lowest, *least, *first, *trace;
   std::int32_t *status, *steps, *better;
   Index step;
   T tolerance, divergence;
@@ -20,6 +20,7 @@ struct SampleJudge {
 
   SampleJudge(const RootState& state, const RootRule& rule, Index number, const Array& residuals)
       : lowest(state.lowest.as<T>()),
+        least(lowest + state.status.size),
         first(state.first.as<T>()),
         trace(residuals.as<T>()),
         status(state.status.as<std::int32_t>()),
@@ -35,12 +36,14 @@ struct SampleJudge {
     better[b] = 0;
     trace[b] = lowest[b];
     if (status[b] != std::int32_t(SampleStatus::running)) return;
-    T residual = square_root(difference);
-    if (relative) residual /= square_root(value) + T(1e-9);
+    const T distance = square_root(difference);
+    // If ||f||^2 has overflowed, value - value makes a NaN of a quotient that would be zero.
+    const T residual = relative ? distance / (square_root(value) + T(1e-9)) + (value - value) : distance;
     trace[b] = residual;
     steps[b] = std::int32_t(step);
     if (step == 1) first[b] = residual;
-    if (residual < lowest[b]) {
+    if (distance < least[b] || residual < tolerance) {
+      least[b] = distance;
       lowest[b] = residual;
       better[b] = 1;
     }

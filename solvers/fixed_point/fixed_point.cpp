@@ -16,7 +16,7 @@ struct State {
 
   explicit State(const Tensor& z) {
     const Shape samples{z.dim(0)};
-    lowest = Tensor::full(samples, std::numeric_limits<double>::infinity(), z.options());
+    lowest = Tensor::full({2, z.dim(0)}, std::numeric_limits<double>::infinity(), z.options());
     first = Tensor::zeros(samples, z.options());
     const TensorOptions whole{DType::int32, z.device()};
     status = Tensor::zeros(samples, whole);

@@ -27,16 +27,16 @@ struct SolveOptions {
 struct SampleReport {
   SampleStatus status = SampleStatus::running;  // running: max_steps ended the solve first
   Index steps = 0;                              // evaluations of f that the sample took part in
-  double residual = 0;                          // the lowest one; it belongs to the iterate that is returned
+  double residual = 0;                          // of the iterate that is returned
 };
 
 // What a solve did. Values that are not finite are never hidden: the status of their sample reports them.
 struct SolveReport {
   Index steps = 0;         // evaluations of f
   bool converged = false;  // whether every sample converged
-  double residual = 0;     // the largest of the samples' lowest; infinite if f was never evaluated
+  double residual = 0;     // the largest of the samples'; infinite if f was never evaluated
   std::vector<SampleReport> samples;
-  std::vector<double> trace;  // (steps, samples); a stopped sample keeps its lowest residual
+  std::vector<double> trace;  // (steps, samples); a stopped sample keeps its best iterate's residual
 };
 // `12 steps, residual 3.1e-04, 7 of 8 samples converged, 1 not finite`
 std::string to_text(const SolveReport& report);
@@ -47,7 +47,7 @@ class PendingReport {
  public:
   PendingReport() = default;
   explicit PendingReport(Index steps) : steps_(steps) {}
-  // status and taken are int32 (samples), lowest is (samples), trace is (steps or more, samples).
+  // status and taken are int32 (samples), lowest is (2,samples), trace is (steps or more, samples).
   PendingReport(Index steps, Tensor status, Tensor taken, Tensor lowest, Tensor trace)
       : steps_(steps), status_(status), taken_(taken), lowest_(lowest), trace_(trace) {}
   Index steps() const { return steps_; }
@@ -59,7 +59,7 @@ class PendingReport {
 };
 
 struct Solution {
-  Tensor z;  // per sample the iterate of the lowest residual, or z0 if no residual was finite; not recorded
+  Tensor z;  // per sample the best iterate (kernels::RootState), or z0 if no residual was finite; unrecorded
   SolveReport report;
 };
 struct PendingSolution {
@@ -75,7 +75,7 @@ struct SolvePoint {
   kernels::RootRule rule = {};
   kernels::RootState state = {};
   Array trace = {};  // residuals of this step
-  Tensor best = {};  // the iterate of the lowest residual per sample
+  Tensor best = {};  // the best iterate per sample
 };
 
 // Proposes iterates. One object serves one solve, whose history it remembers. The solve calls `judge` for
@@ -85,7 +85,7 @@ class SolveMethod {
   virtual ~SolveMethod() = default;
   // Judges the point: updates its state and its trace.
   virtual void judge(const SolvePoint& at);
-  // Writes z to `best` if its residual is the lowest so far, and returns the next iterate, a new tensor,
+  // Writes z to `best` if it is the best iterate so far, and returns the next one, a new tensor,
   // which leaves stopped samples where they are.
   virtual Tensor advance(const SolvePoint& at) = 0;
   // Estimates (I - J^T)^{-1} g from what the method has learnt about the Jacobian J of f. Returns an

@@ -56,7 +56,7 @@ constexpr std::int64_t deq_width = 520 * 40, deq_chunks = (deq_width + solver_ch
 // x, y and `to` are samples.
 RootState record_judges(Recorder& recorder, Arrays& arrays, const Array& x, const Array& y, const Array& to,
                         const Array& trace) {
-  const Array lowest = arrays.positive(1), first = arrays.drawn(1), ones = arrays.drawn(1);
+  const Array lowest = arrays.positive(2), first = arrays.drawn(1), ones = arrays.drawn(1);
   const Array status = arrays.labels(1, 1), steps = arrays.labels(1, 1), better = arrays.labels(1, 1);
   const RootState state{lowest, first, status, steps, better};
   recorder.run("one sample of 20,800", [&] {
@@ -64,7 +64,7 @@ RootState record_judges(Recorder& recorder, Arrays& arrays, const Array& x, cons
     copy_where(ones, x, to);
   });
   recorder.row("each_warp_row<ResidualSums>", double(2 * deq_width + 2 * deq_chunks));
-  recorder.row("each_warp_row<JudgeResidual>", double(2 * deq_chunks) + 9);
+  recorder.row("each_warp_row<JudgeResidual>", double(2 * deq_chunks) + 11);
   recorder.row("each_warp_row<CopyWhere>", double(2 * deq_width) + 1);
   return state;
 }
@@ -87,7 +87,7 @@ void record_broyden(Recorder& recorder, Arrays& arrays, const Array& rows, std::
     broyden_move(step, state, {best, next_p, next});
   });
   recorder.row("each_warp_row<BroydenProducts>", (2 * kept_rows + 3) * n + (2 * kept_rows + 4) * chunks);
-  recorder.row("each_warp_row<BroydenJudge>", (2 * kept_rows + 4) * chunks + 2 * kept_rows + 2 + 9 + 10);
+  recorder.row("each_warp_row<BroydenJudge>", (2 * kept_rows + 4) * chunks + 2 * kept_rows + 2 + 11 + 10);
   recorder.row("each_element<BroydenAdvance<1>>", (2 * kept_rows + 10) * n + 2 * kept_rows + 6);
 }
 

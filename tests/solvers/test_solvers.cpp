@@ -147,6 +147,64 @@ TEST_CASE("a map that goes wrong for one sample is reported only for that sample
   }
 }
 
+TEST_CASE("an iterate that blows up is not the best, however low its relative residual", "[solvers]") {
+  for (const Device device : available_devices()) {
+    const Tensor start = Tensor::zeros({1, 1}, {DType::float64, device});
+    const auto grow = [](const Tensor& u) { return affine(u, 2, 1); };  // 0, 1, 3, 7; f(u) - u is 1, 2, 4, 8
+    const auto solved = [&](const Tensor& z, Index steps, double tolerance) {
+      const auto method = picard();
+      return solve(grow, z, *method, {.max_steps = steps, .tolerance = tolerance, .relative = true});
+    };
+    const Solution best = solved(start, 4, 0);
+    CHECK(best.z.values()[0] == 0);
+    CHECK(best.report.residual == Approx(1));
+    CHECK(best.report.trace.back() == Approx(8. / 15));
+    const Solution converged = solved(start, 4, .6);
+    CHECK(converged.report.converged);
+    CHECK(converged.z.values()[0] == 3);
+    CHECK(converged.report.residual == Approx(4. / 7));
+    const Solution overflowed = solved(start.to(DType::float32), 100, 1e-9);
+    CHECK(overflowed.report.samples[0].status == SampleStatus::non_finite);
+    CHECK(overflowed.z.values()[0] == 0);
+  }
+}
+
+TEST_CASE("every method returns the iterate of least ||f(z) - z|| if it ends early", "[solvers]") {
+  for (const Device device : available_devices()) {
+    const TensorOptions options{DType::float64, device};
+    const Index n = 8;
+    std::vector<double> a;
+    for (Index i = 0; i < n * n; ++i) a.push_back(1.5 * std::sin(double(i * i) + 1));
+    const Tensor matrix = Tensor::from(a, {n, n}, options), shift = Tensor::full({1, n}, 1, options);
+    const auto methods = [] {
+      std::vector<std::unique_ptr<SolveMethod>> all;
+      all.push_back(picard());
+      all.push_back(anderson({.memory = 3}));
+      all.push_back(broyden());
+      all.push_back(broyden({.line_search = true}));
+      return all;
+    }();
+    for (const auto& method : methods) {
+      double least = std::numeric_limits<double>::infinity(), residual = 0;
+      std::vector<double> best;
+      const auto f = [&](const Tensor& z) {
+        const Tensor y = linear(z, matrix) + shift;
+        const double distance = std::sqrt(sum(square(y - z)).item());
+        if (distance < least) {
+          least = distance;
+          residual = distance / std::sqrt(sum(square(y)).item());
+          best = z.values();
+        }
+        return y;
+      };
+      const Solution s = solve(f, Tensor::full({1, n}, .1, options), *method,
+                               {.max_steps = 6, .tolerance = 0, .relative = true});
+      check_close(s.z.values(), best, 0);
+      CHECK(s.report.residual == Approx(residual));
+    }
+  }
+}
+
 TEST_CASE("no steps, a wrong shape and a singular Anderson system are reported", "[solvers]") {
   const auto method = anderson({.memory = 4, .regularisation = 0});
   const Tensor start = Tensor::full({2, 3}, 1, f64);

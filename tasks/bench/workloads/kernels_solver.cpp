@@ -30,7 +30,7 @@ Call history(const Sizes& s, Device device) {
 Call residuals(const Sizes& s, Device device) {
   const Tensor z = normal_data({s.batch, s.length * s.width}, 1, device),
                f = normal_data(z.shape(), 2, device), best = empty_on(z.shape(), device),
-               lowest = Tensor::full({s.batch}, 1e30, z.options()),
+               lowest = Tensor::full({2, s.batch}, 1e30, z.options()),
                first = Tensor::zeros({s.batch}, z.options()),
                status = Tensor::zeros({s.batch}, {DType::int32, device}),
                steps = Tensor::zeros({s.batch}, {DType::int32, device}),
@@ -52,7 +52,7 @@ Call broyden_step(const Sizes& s, Device device) {
                v = normal_data(u.shape(), 5, device), next_p = empty_on(shape, device),
                next_z = empty_on(shape, device), best = empty_on(shape, device),
                products = empty_on({s.batch, 2 * count + 2}, device), trace = empty_on({s.batch}, device),
-               lowest = Tensor::full({s.batch}, 1e30, z.options()),
+               lowest = Tensor::full({2, s.batch}, 1e30, z.options()),
                first = Tensor::zeros({s.batch}, z.options()),
                status = Tensor::zeros({s.batch}, {DType::int32, device}),
                steps = Tensor::zeros({s.batch}, {DType::int32, device}),
