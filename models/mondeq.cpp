@@ -1,6 +1,7 @@
 // The maps W z + U x + b of the monotone operator networks, and their heads.
 #include "models/mondeq.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "engine/ops.h"
@@ -145,7 +146,7 @@ ConvMonDeq::ConvMonDeq(Initializer& init, const MonDeqConfig& config, Index in_c
     if (!last) {
       require(n % 2 == 0, "mondeq: given images of side ", side, " and ", channels.size(),
               " tiers, where tier ", i, " would have the odd side ", n,
-              " and could not be halved, expected fewer tiers");
+              " and could not be halved, expected fewer tiers, or images of another size");
       tier.down = init.uniform_fan_in({channels[i + 1], c, 3, 3}, 9 * c);
       tier.down_g = init.fill({1}, 1);
       halves_.emplace_back(n / 2, init.options());
@@ -155,6 +156,8 @@ ConvMonDeq::ConvMonDeq(Initializer& init, const MonDeqConfig& config, Index in_c
   }
   if (channels.size() == 1) pool_ = pooling(n, init.options());
   const Index cells = channels.size() == 1 ? (n / pooled) * (n / pooled) : n * n;
+  require(cells > 0, "mondeq: given images of side ", side, ", expected at least ", pooled - 2,
+          ", choose larger ones");
   out = Linear(init, channels.back() * cells, classes);
 }
 
@@ -320,6 +323,9 @@ ModelRow<MonDeqModelConfig> mondeq(const char* name, const char* summary, const 
           .summary = summary,
           .make =
               [=](Initializer& init, const ModelShape& shape, MonDeqModelConfig config) {
+                require(shape.input[1] == shape.input[2], "mondeq: given images of ", shape.input[1], " x ",
+                        shape.input[2], ", expected square ones, scale and crop them with --set size=",
+                        std::min(shape.input[1], shape.input[2]), " or choose the model sim");
                 config.mondeq.channels = image_channels(shape, usual);
                 return std::make_unique<MonDeqModel>(
                     ConvMonDeq(init, config.mondeq, shape.input[0], shape.input[1], shape.outputs), config);

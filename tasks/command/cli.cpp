@@ -197,8 +197,7 @@ struct PredictFlags {
            "PNG or JPEG files, each scaled to the size of the data set's images; or what the task takes")
         ->required();
     app.add_option("--background", request.background,
-                   "colour behind transparent pixels: white, black, grey or #RRGGBB")
-        ->capture_default_str();
+                   "colour behind transparent pixels: white, black, grey or #RRGGBB; default: the run's");
     app.add_flag("--invert", request.inverted,
                  "for dark ink on white, if the data set has light ink on black (MNIST)");
     common.add_to(app);

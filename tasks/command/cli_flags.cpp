@@ -60,7 +60,8 @@ void SettingsFlags::add_to(CLI::App& app, const TaskKind& kind) {
   if (kind.has("image")) app.add_option("IMAGE,--image", image, "PNG or JPEG file to learn");
   if (kind.has("dataset")) app.add_option("--dataset", dataset, "name of the data set (setting `dataset`)");
   if (kind.has("data"))
-    app.add_option("--data", data, "folder or archive of the data set's files (setting `data`)");
+    app.add_option("--data", data,
+                   "folder of pictures or of the data set's files, or its archive (setting `data`)");
   if (kind.has("model")) app.add_option("--model", model, "name of the model (setting `model`)");
   app.add_option("--preset", preset, "settings shipped with the program; `list` names them");
   app.add_option("--config", config, "JSON file of settings");

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #include <numeric>
 #include <optional>
 
@@ -119,21 +120,25 @@ std::vector<std::string> idx_names(const std::string& stem, const std::string& k
   return names;
 }
 
+// Returns the files of training images and labels, test images and labels; nothing if one is missing.
+std::vector<fs::path> find_idx(const fs::path& folder, Search& search) {
+  return search.files(folder,
+                      {idx_names("train-images", "idx3-ubyte"), idx_names("train-labels", "idx1-ubyte"),
+                       idx_names("t10k-images", "idx3-ubyte"), idx_names("t10k-labels", "idx1-ubyte")});
+}
+
 std::optional<Dataset> load_idx(const DatasetInfo& info, const fs::path& folder, Search& search) {
-  const std::vector<std::vector<std::string>> names{
-      idx_names("train-images", "idx3-ubyte"), idx_names("train-labels", "idx1-ubyte"),
-      idx_names("t10k-images", "idx3-ubyte"), idx_names("t10k-labels", "idx1-ubyte")};
-  const std::vector<fs::path> found = search.files(folder, names);
+  const std::vector<fs::path> found = find_idx(folder, search);
   if (found.empty()) return {};
   Dataset set{read_idx(found[0], found[1], info.height, info.width),
-              read_idx(found[2], found[3], info.height, info.width), folder};
+              read_idx(found[2], found[3], info.height, info.width), folder, info};
   require_own_labels(info, set.train, folder);
   return set;
 }
 
-std::optional<Dataset> load_cifar(const fs::path& path, Search& search) {
-  const auto dataset = [](CifarSets sets, const fs::path& source) {
-    return Dataset{std::move(sets.train), std::move(sets.test), source};
+std::optional<Dataset> load_cifar(const DatasetInfo& info, const fs::path& path, Search& search) {
+  const auto dataset = [&](CifarSets sets, const fs::path& source) {
+    return Dataset{std::move(sets.train), std::move(sets.test), source, info};
   };
   if (is_no_folder(path)) return dataset(read_cifar_archive(path), path);
   std::vector<std::vector<std::string>> names;
@@ -146,10 +151,10 @@ std::optional<Dataset> load_cifar(const fs::path& path, Search& search) {
   return {};
 }
 
-std::optional<Dataset> load_svhn(const fs::path& folder, Search& search) {
+std::optional<Dataset> load_svhn(const DatasetInfo& info, const fs::path& folder, Search& search) {
   const std::vector<fs::path> found = search.files(folder, {{"train_32x32.mat"}, {"test_32x32.mat"}});
   if (found.empty()) return {};
-  return Dataset{read_svhn(found[0]), read_svhn(found[1]), folder};
+  return Dataset{read_svhn(found[0]), read_svhn(found[1]), folder, info};
 }
 
 // Returns PATH/NAME and PATH for a folder, with torchvision's folders in both; an archive itself; or, without
@@ -194,12 +199,19 @@ const DatasetInfo& dataset_info(std::string_view name) {
   fail("dataset: given '", shown(name), "', expected one of ", join(names), did_you_mean(name, names));
 }
 
+bool has_mnist(const fs::path& path) {
+  Search search;
+  const std::vector<fs::path> folders = places(dataset_info("mnist"), path);
+  return std::any_of(folders.begin(), folders.end(),
+                     [&](const fs::path& folder) { return !find_idx(folder, search).empty(); });
+}
+
 Dataset load_dataset(std::string_view name, const fs::path& path) {
   const DatasetInfo& info = dataset_info(name);
   Search search;
   for (const fs::path& place : places(info, path)) {
-    std::optional<Dataset> found = info.name == "cifar10" ? load_cifar(place, search)
-                                   : info.name == "svhn"  ? load_svhn(place, search)
+    std::optional<Dataset> found = info.name == "cifar10" ? load_cifar(info, place, search)
+                                   : info.name == "svhn"  ? load_svhn(info, place, search)
                                                           : load_idx(info, place, search);
     if (found) return std::move(*found);
   }
@@ -226,6 +238,16 @@ Split split_rows(Index count, std::uint64_t seed, bool retrain) {
   if (retrain) split.train = order;
   std::sort(split.train.begin(), split.train.end());
   std::sort(split.valid.begin(), split.valid.end());
+  return split;
+}
+
+Split split_rows(Index count, const std::vector<Index>& valid, bool retrain) {
+  Split split{all_rows(count), valid};
+  if (retrain) return split;
+  std::vector<Index> rest;
+  std::set_difference(split.train.begin(), split.train.end(), valid.begin(), valid.end(),
+                      std::back_inserter(rest));
+  split.train = std::move(rest);
   return split;
 }
 

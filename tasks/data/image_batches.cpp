@@ -62,6 +62,8 @@ struct ImageBatches::State {
   Index order_epoch = -1;    // the epoch of `order`
   std::vector<Index> order;  // places in rows
 
+  std::vector<std::uint8_t> values;  // of an image that was read; empty if the images are in memory
+
   std::vector<Tensor> next;  // the batch of next_step, which is being prepared or is ready
   Index next_step = -1;
   std::optional<Worker> worker;  // last: it uses the others
@@ -93,7 +95,8 @@ void ImageBatches::State::fill(Index step, const std::vector<Tensor>& batch) {
             " images, expected it unchanged, keep it while its batches are read");
     const Augmentation a =
         options.augmented ? Augmentation::draw(options.seed, epoch, image) : Augmentation::none();
-    const std::uint8_t* pixels = set.pixels.data() + image * set.image_size();
+    if (set.read) set.read(image, values.data());
+    const std::uint8_t* pixels = set.read ? values.data() : set.pixels.data() + image * set.image_size();
     for (const ByteTable& table : tables) {
       write_plane(pixels, set.height, set.width, a, table, x);
       pixels += plane;
@@ -105,7 +108,8 @@ void ImageBatches::State::fill(Index step, const std::vector<Tensor>& batch) {
 
 ImageBatches::ImageBatches(const ImageSet& set, std::vector<Index> rows, const DatasetInfo& info,
                            Options options) {
-  require(Index(set.pixels.size()) == set.count * set.image_size() && Index(set.labels.size()) == set.count,
+  require((set.read || Index(set.pixels.size()) == set.count * set.image_size()) &&
+              Index(set.labels.size()) == set.count,
           "image_batches: given ", set.pixels.size(), " bytes and ", set.labels.size(), " labels, expected ",
           set.count * set.image_size(), " and ", set.count, ", load the set again");
   require(Index(info.mean.size()) == set.channels, "image_batches: given ", set.channels,
@@ -124,6 +128,7 @@ ImageBatches::ImageBatches(const ImageSet& set, std::vector<Index> rows, const D
                          .tables = tables_of(info),
                          .steps_per_epoch = steps,
                          .order = {},
+                         .values = std::vector<std::uint8_t>(std::size_t(set.read ? set.image_size() : 0)),
                          .next = {},
                          .worker = {}});
   if (options.prefetched) state_->worker.emplace();

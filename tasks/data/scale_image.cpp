@@ -2,72 +2,106 @@
 #include "tasks/data/scale_image.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace stillpoint {
 namespace {
 
-// Returns the means of values (n) over `size` intervals of equal length.
-std::vector<double> means(const std::vector<double>& values, Index size) {
-  std::vector<double> out(static_cast<std::size_t>(size), 0.0);
-  const double length = double(values.size()) / double(size);
-  for (Index i = 0; i < size; ++i) {
+// Adds the place k of n, which has `step` values, to the means (size,step) over `size` intervals of equal
+// length.
+void add_place(Index k, Index n, const double* values, Index size, Index step, double* means) {
+  const double length = double(n) / double(size);
+  for (Index i = std::max<Index>(0, Index(double(k) / length) - 1); i < size; ++i) {
     const double from = double(i) * length, to = from + length;
-    for (Index k = Index(from); k < Index(values.size()) && double(k) < to; ++k)
-      out[std::size_t(i)] +=
-          values[std::size_t(k)] * (std::min(to, double(k + 1)) - std::max(from, double(k))) / length;
+    if (from >= double(k + 1)) return;
+    const double share = std::min(to, double(k + 1)) - std::max(from, double(k));
+    if (share <= 0) continue;
+    for (Index c = 0; c < step; ++c) means[i * step + c] += values[c] * share / length;
   }
-  return out;
 }
 
-// Scales a plane (height,width) of the picture to (rows,columns).
-std::vector<double> scaled_plane(const std::vector<double>& plane, Index width, Index rows, Index columns) {
-  const Index height = Index(plane.size()) / width;
-  std::vector<std::vector<double>> narrow;
-  for (Index i = 0; i < height; ++i)
-    narrow.push_back(means({plane.begin() + i * width, plane.begin() + (i + 1) * width}, columns));
-  std::vector<double> out(std::size_t(rows * columns));
-  for (Index j = 0; j < columns; ++j) {
-    std::vector<double> column;
-    for (const auto& row : narrow) column.push_back(row[std::size_t(j)]);
-    const std::vector<double> scaled = means(column, rows);
-    for (Index i = 0; i < rows; ++i) out[std::size_t(i * columns + j)] = scaled[std::size_t(i)];
+double luma(const std::uint8_t* pixel) { return 0.299 * pixel[0] + 0.587 * pixel[1] + 0.114 * pixel[2]; }
+
+// Scales a picture to (rows,columns,channels).
+std::vector<double> scaled(const Image& picture, Index rows, Index columns, Index channels) {
+  std::vector<double> out(std::size_t(rows * columns * channels), 0.0), narrow;
+  std::array<double, 3> pixel{};
+  const std::uint8_t* at = picture.rgb.data();
+  for (Index y = 0; y < picture.height; ++y) {
+    narrow.assign(std::size_t(columns * channels), 0.0);
+    for (Index x = 0; x < picture.width; ++x, at += 3) {
+      if (channels == 1)
+        pixel[0] = luma(at);
+      else
+        std::copy_n(at, 3, pixel.begin());
+      add_place(x, picture.width, pixel.data(), columns, channels, narrow.data());
+    }
+    add_place(y, picture.height, narrow.data(), rows, columns * channels, out.data());
   }
   return out;
 }
 
 std::uint8_t byte_of(double value) { return std::uint8_t(std::lround(std::clamp(value, 0.0, 255.0))); }
 
-std::vector<double> plane_of(const Image& picture, Index channel) {
-  std::vector<double> plane;
-  for (std::size_t i = std::size_t(channel); i < picture.rgb.size(); i += 3) plane.push_back(picture.rgb[i]);
-  return plane;
+// Returns the part of `height` x `width` pixels in the middle.
+Image middle_of(const Image& picture, Index height, Index width) {
+  Image out{height, width, 3, {}};
+  out.rgb.reserve(std::size_t(height * width * 3));
+  const Index top = (picture.height - height) / 2, left = (picture.width - width) / 2;
+  for (Index y = 0; y < height; ++y) {
+    const auto row = picture.rgb.begin() + ((top + y) * picture.width + left) * 3;
+    out.rgb.insert(out.rgb.end(), row, row + width * 3);
+  }
+  return out;
 }
 
 }  // namespace
 
 Image averaged(const Image& picture, std::int64_t height, std::int64_t width) {
-  Image out{height, width, 3, std::vector<std::uint8_t>(std::size_t(height * width * 3))};
-  for (Index c = 0; c < 3; ++c) {
-    const std::vector<double> plane = scaled_plane(plane_of(picture, c), picture.width, height, width);
-    for (std::size_t i = 0; i < plane.size(); ++i) out.rgb[3 * i + std::size_t(c)] = byte_of(plane[i]);
+  Image out{height, width, 3, {}};
+  for (const double value : scaled(picture, height, width, 3)) out.rgb.push_back(byte_of(value));
+  return out;
+}
+
+Image fitted(Image picture, std::int64_t height, std::int64_t width) {
+  if (picture.height == height && picture.width == width) return picture;
+  const Index h = picture.height, w = picture.width;
+  // h x w has the wider or the higher shape: w / h against width / height.
+  const bool wider = w * height > h * width;
+  const Index new_h = wider ? h : std::max<Index>(1, (w * height + width / 2) / width);
+  const Index new_w = wider ? std::max<Index>(1, (h * width + height / 2) / height) : w;
+  if (new_h != h || new_w != w) picture = middle_of(picture, std::min(h, new_h), std::min(w, new_w));
+  return averaged(picture, height, width);
+}
+
+std::uint8_t grey_of(const std::uint8_t* rgb) { return byte_of(luma(rgb)); }
+
+std::vector<std::uint8_t> planes_of(const Image& picture, Index channels) {
+  const std::size_t plane = picture.rgb.size() / 3;
+  std::vector<std::uint8_t> out(plane * std::size_t(channels));
+  for (std::size_t i = 0; i < plane; ++i) {
+    const std::uint8_t* const pixel = &picture.rgb[3 * i];
+    if (channels == 1)
+      out[i] = grey_of(pixel);
+    else
+      for (std::size_t c = 0; c < 3; ++c) out[c * plane + i] = pixel[c];
   }
   return out;
 }
 
 ImageSet scaled_to(const Image& picture, const DatasetInfo& info, bool inverted) {
-  constexpr double luma[3] = {0.299, 0.587, 0.114};
   ImageSet set{1, info.channels, info.height, info.width, {}, {0}};
-  for (Index c = 0; c < info.channels; ++c) {
-    std::vector<double> plane = plane_of(picture, c);
-    if (info.channels == 1)
-      for (std::size_t i = 0; i < plane.size(); ++i) {
-        const std::uint8_t* const pixel = &picture.rgb[3 * i];
-        plane[i] = luma[0] * pixel[0] + luma[1] * pixel[1] + luma[2] * pixel[2];
-      }
-    for (double value : scaled_plane(plane, picture.width, info.height, info.width))
-      set.pixels.push_back(inverted ? std::uint8_t(255 - byte_of(value)) : byte_of(value));
+  if (info.cropped) {
+    set.pixels = planes_of(fitted(picture, info.height, info.width), info.channels);
+  } else {
+    const std::vector<double> values = scaled(picture, info.height, info.width, info.channels);
+    const std::size_t channels = std::size_t(info.channels);
+    for (std::size_t c = 0; c < channels; ++c)
+      for (std::size_t i = c; i < values.size(); i += channels) set.pixels.push_back(byte_of(values[i]));
   }
+  if (inverted)
+    for (std::uint8_t& value : set.pixels) value = std::uint8_t(255 - value);
   return set;
 }
 

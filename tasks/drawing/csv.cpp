@@ -15,19 +15,24 @@
 namespace stillpoint::drawing {
 namespace {
 
-std::string quoted(const std::string& word) {
+double number_of(const std::string& word) {
+  char* end = nullptr;
+  const double value = std::strtod(word.c_str(), &end);
+  return !word.empty() && *end == 0 ? value : NAN;
+}
+
+}  // namespace
+
+std::string csv_quoted(const std::string& word) {
   if (word.find_first_of(",\"\r\n") == word.npos) return word;
   std::string out = "\"";
   for (const char c : word) out += c == '"' ? std::string("\"\"") : std::string(1, c);
   return out + "\"";
 }
 
-using Row = std::vector<std::string>;
-
-// Returns the rows that are not empty.
-std::vector<Row> rows_of(const std::string& csv) {
-  std::vector<Row> rows;
-  Row row(1);
+std::vector<CsvRow> csv_rows(const std::string& csv) {
+  std::vector<CsvRow> rows;
+  CsvRow row(1);
   bool in_quotes = false;
   const auto end_row = [&] {
     if (row.size() > 1 || !row[0].empty()) rows.push_back(row);
@@ -50,26 +55,18 @@ std::vector<Row> rows_of(const std::string& csv) {
   return rows;
 }
 
-double number_of(const std::string& word) {
-  char* end = nullptr;
-  const double value = std::strtod(word.c_str(), &end);
-  return !word.empty() && *end == 0 ? value : NAN;
-}
-
-}  // namespace
-
 std::string csv_of(const Chart& chart) {
   std::ostringstream out;
-  out << "series," << quoted(chart.x.name) << ',' << quoted(chart.y.name) << '\n'
+  out << "series," << csv_quoted(chart.x.name) << ',' << csv_quoted(chart.y.name) << '\n'
       << std::setprecision(std::numeric_limits<double>::max_digits10);
   for (const Series& series : chart.series)
     for (std::size_t i = 0; i < series.x.size(); ++i)
-      out << quoted(series.label) << ',' << series.x[i] << ',' << series.y[i] << '\n';
+      out << csv_quoted(series.label) << ',' << series.x[i] << ',' << series.y[i] << '\n';
   return out.str();
 }
 
 void add_csv(Chart& chart, const std::filesystem::path& path, const CsvColumns& columns, Look look) {
-  const std::vector<Row> rows = rows_of(read_file(path));
+  const std::vector<CsvRow> rows = csv_rows(read_file(path));
   require(!rows.empty(), path_to_text(path),
           ": given an empty file, expected a row of names and rows of values");
   const auto index = [&](const std::string& column) {

@@ -7,6 +7,12 @@
 
 namespace stillpoint::drawing {
 
+// Returns the word, in quotes if it has a comma, a quote or a line break.
+std::string csv_quoted(const std::string& word);
+using CsvRow = std::vector<std::string>;
+// Returns the rows that are not empty.
+std::vector<CsvRow> csv_rows(const std::string& csv);
+
 // Returns the points of a chart, a row each: series, x, y.
 std::string csv_of(const Chart& chart);
 

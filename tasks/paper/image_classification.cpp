@@ -6,7 +6,9 @@
 #include <numeric>
 
 #include "engine/io/checkpoint.h"
+#include "tasks/data/pictures/picture_files.h"
 #include "tasks/data/scale_image.h"
+#include "tasks/drawing/csv.h"
 #include "tasks/io/numbers.h"
 #include "tasks/process/processes.h"
 #include "tasks/training/content.h"
@@ -16,7 +18,7 @@
 namespace stillpoint {
 namespace {
 
-constexpr Index classes = 10, images_per_evaluation = 250;
+constexpr Index images_per_evaluation = 250;
 // PATH_MAX, so that file names stay whole in output that programs read.
 constexpr std::size_t longest_path = 4096;
 
@@ -24,12 +26,48 @@ TensorOptions options_of(const ImageClassificationConfig& config, Device device)
   return {dtype_of(config.train), device};
 }
 
-std::unique_ptr<Model> make_model(const ImageClassificationConfig& config, TensorOptions options) {
-  const DatasetInfo& info = dataset_info(config.dataset);
-  Initializer init(std::uint64_t(config.train.seed), options);
-  return config.models.make(
-      config.model, init,
-      {.input = {info.channels, info.height, info.width}, .outputs = classes, .channels = config.channels});
+bool is_folder(const ImageClassificationConfig& config) {
+  const std::filesystem::path& data = config.data;
+  if (config.dataset == "folder") {
+    require(!data.empty(), "data: given no folder of pictures, expected one, name it with --data");
+    return true;
+  }
+  if (config.dataset != "auto" || data.empty()) return false;
+  std::error_code code;
+  require(std::filesystem::is_directory(data, code), "data: given ", data.string(),
+          std::filesystem::exists(data, code) ? ", which is no folder" : ", which does not exist",
+          ", expected a folder of pictures with one subfolder per class; name a published data set with "
+          "--dataset");
+  return !has_mnist(data);
+}
+
+Dataset load_images(const ImageClassificationConfig& config) {
+  if (is_folder(config)) return load_pictures(config.data, config.pictures);
+  const std::string name = config.dataset == "auto" ? "mnist" : config.dataset;
+  const Json given = write_config(config.pictures), usual = write_config(PictureSettings());
+  for (const auto& [setting, value] : given.items())
+    require(value == usual[setting], setting, ": given with the files of ", name,
+            ", where it would do nothing, expected it with a folder of pictures, leave it out");
+  return load_dataset(name, config.data);
+}
+
+// Returns the settings that the data have decided.
+Json found_settings(const ImageClassificationConfig& config, const DatasetInfo& info) {
+  Json found = Json::object();
+  if (info.cropped) found = write_config(with_properties(config.pictures, info));
+  if (config.dataset == "auto") found["dataset"] = info.name;
+  return found;
+}
+
+Split split_of(const ImageClassificationConfig& config, const Dataset& data) {
+  if (!data.valid.empty()) return split_rows(data.train.count, data.valid, config.retrain);
+  const Split split = split_rows(data.train.count, std::uint64_t(config.train.seed), config.retrain);
+  if (!data.info.cropped) return split;
+  std::vector<std::int32_t> labels;
+  for (const Index row : split.train) labels.push_back(data.train.labels[std::size_t(row)]);
+  require_every_class(text("the pictures that are left when a tenth is drawn to validate"), data.info.classes,
+                      labels);
+  return split;
 }
 
 // Counts of images: a row per label, a column per predicted class.
@@ -37,8 +75,9 @@ using Confusion = std::vector<std::vector<Index>>;
 
 // The sums of the evaluation of a split.
 struct Totals {
+  explicit Totals(std::size_t classes) : confusion(classes, std::vector<Index>(classes, 0)) {}
   double loss = 0;
-  Confusion confusion = Confusion(classes, std::vector<Index>(classes, 0));
+  Confusion confusion;
   Index images() const {
     Index n = 0;
     for (const auto& row : confusion) n = std::accumulate(row.begin(), row.end(), n);
@@ -46,7 +85,7 @@ struct Totals {
   }
   Index correct() const {
     Index n = 0;
-    for (std::size_t c = 0; c < classes; ++c) n += confusion[c][c];
+    for (std::size_t c = 0; c < confusion.size(); ++c) n += confusion[c][c];
     return n;
   }
 };
@@ -76,8 +115,8 @@ class ImageClassification : public Task {
 
   ImageClassificationConfig config_;
   TensorOptions options_;
-  const DatasetInfo& info_;
   Dataset data_;
+  const DatasetInfo& info_;
   Split split_;
   std::unique_ptr<ImageBatches> batches_;
   std::unique_ptr<Model> model_;
@@ -87,19 +126,22 @@ class ImageClassification : public Task {
 ImageClassification::ImageClassification(const ImageClassificationConfig& config, Device device)
     : config_(config),
       options_(options_of(config, device)),
-      info_(dataset_info(config.dataset)),
-      data_(of_this_machine([&] { return load_dataset(config.dataset, config.data); })),
-      split_(split_rows(data_.train.count, std::uint64_t(config.train.seed), config.retrain)),
+      data_(of_this_machine([&] { return load_images(config); })),
+      info_(data_.info),
+      split_(split_of(config, data_)),
       batches_(std::make_unique<ImageBatches>(data_.train, split_.train, info_,
                                               ImageBatches::Options{.seed = std::uint64_t(config.train.seed),
                                                                     .batch_size = config.batch,
                                                                     .augmented = config.augment})),
-      model_(make_model(config, options_)) {
+      model_(make_image_model(config, info_, options_)),
+      latest_(info_.classes.size()) {
   facts_ = {.steps_per_epoch = batches_->steps_per_epoch(),
             .examples_per_step = std::min(config.batch, Index(split_.train.size())),
             .recordable = model_->facts().recordable,
             .writes_results = true,
-            .content = content_of(data_)};
+            .content = content_of(data_),
+            .note = data_.note,
+            .found = found_settings(config, info_)};
 }
 
 Evaluation ImageClassification::evaluate(const std::string& split) {
@@ -109,12 +151,13 @@ Evaluation ImageClassification::evaluate(const std::string& split) {
   const ImageBatches batches(set, rows_of(split), info_,
                              {.batch_size = images_per_evaluation, .shuffled = false});
   const Recording off(false);
-  latest_ = {};
+  const std::size_t classes = info_.classes.size();
+  latest_ = Totals(classes);
   for (Index step = 0; step < batches.steps_per_epoch(); ++step) {
     const std::vector<Tensor> batch = typed(batches.batch(step));
     const Tensor logits = (*model_)(batch[0].to(options_.device)), labels = batch[1].to(options_.device);
     latest_.loss += softmax_cross_entropy(logits, labels).item() * double(labels.size());
-    const std::vector<double> counts = confusion(labels, argmax(logits), classes).values();
+    const std::vector<double> counts = confusion(labels, argmax(logits), Index(classes)).values();
     for (std::size_t i = 0; i < counts.size(); ++i)
       latest_.confusion[i / classes][i % classes] += Index(counts[i]);
   }
@@ -129,7 +172,7 @@ std::vector<Index> ImageClassification::rows_of(const std::string& split) const 
 
 Json ImageClassification::details() const {
   Json of_class = Json::object();
-  for (std::size_t c = 0; c < classes; ++c) {
+  for (std::size_t c = 0; c < info_.classes.size(); ++c) {
     const std::vector<Index>& row = latest_.confusion[c];
     const Index images = std::accumulate(row.begin(), row.end(), Index(0));
     of_class[info_.classes[c]] = images > 0 ? Json(double(row[c]) / double(images)) : Json();
@@ -140,9 +183,9 @@ Json ImageClassification::details() const {
 // Writes confusion.csv of the latest evaluation: a row per label, a column per predicted class.
 void ImageClassification::write_results(const std::filesystem::path& folder, TensorBoardWriter*, Index) {
   std::string table = "label";
-  for (const std::string& name : info_.classes) table += text(',', name);
-  for (std::size_t c = 0; c < classes; ++c) {
-    table += text('\n', info_.classes[c]);
+  for (const std::string& name : info_.classes) table += text(',', drawing::csv_quoted(name));
+  for (std::size_t c = 0; c < info_.classes.size(); ++c) {
+    table += text('\n', drawing::csv_quoted(info_.classes[c]));
     for (Index n : latest_.confusion[c]) table += text(',', n);
   }
   write_atomically(folder / "confusion.csv", table + "\n");
@@ -156,13 +199,26 @@ std::vector<Prediction> predict(const Model& model, const ImageSet& set, const D
   const Tensor x = one.batch(0)[0].to(options_of(config, device).dtype).to(device);
   const std::vector<double> p = softmax(model(x)).values();
   std::vector<Prediction> out;
-  for (std::size_t c = 0; c < classes; ++c) out.push_back({info.classes[c], p[c]});
+  for (std::size_t c = 0; c < info.classes.size(); ++c) out.push_back({info.classes[c], p[c]});
   std::stable_sort(out.begin(), out.end(),
                    [](const Prediction& a, const Prediction& b) { return a.probability > b.probability; });
   return out;
 }
 
 }  // namespace
+
+DatasetInfo properties_of(const ImageClassificationConfig& config) {
+  return config.dataset == "folder" ? picture_info(config.pictures) : dataset_info(config.dataset);
+}
+
+std::unique_ptr<Model> make_image_model(const ImageClassificationConfig& config, const DatasetInfo& info,
+                                        TensorOptions options) {
+  Initializer init(std::uint64_t(config.train.seed), options);
+  return config.models.make(config.model, init,
+                            {.input = {info.channels, info.height, info.width},
+                             .outputs = Index(info.classes.size()),
+                             .channels = config.channels});
+}
 
 std::vector<std::vector<Prediction>> predict_images(const std::filesystem::path& checkpoint,
                                                     const std::vector<Image>& images, bool inverted,
@@ -173,8 +229,8 @@ std::vector<std::vector<Prediction>> predict_images(const std::filesystem::path&
   ImageClassificationConfig config;
   read_config(config, record.config, checkpoint.string());
   use_precision(config.train);
-  const DatasetInfo& info = dataset_info(config.dataset);
-  const std::unique_ptr<Model> model = make_model(config, options_of(config, device));
+  const DatasetInfo info = properties_of(config);
+  const std::unique_ptr<Model> model = make_image_model(config, info, options_of(config, device));
   load_checkpoint(checkpoint, model->params(), nullptr);
   std::vector<std::vector<Prediction>> out;
   for (const Image& image : images)
@@ -190,7 +246,10 @@ std::unique_ptr<Task> make_image_classification(const ImageClassificationConfig&
 
 // Reports each picture that cannot be read, and predicts the others.
 int print_predictions(const PredictRequest& request, std::ostream& out, std::ostream& err) {
-  const Colour background = colour_named(request.background);
+  // The pictures of a run's folder lay on its background.
+  const Json& settings = find_checkpoint(request.checkpoint).record.config;
+  const Colour background = colour_named(
+      !request.background.empty() ? request.background : settings.value("background", std::string("white")));
   std::vector<Image> images;
   std::vector<std::string> names;
   for (const std::string& name : request.inputs) {
@@ -206,9 +265,9 @@ int print_predictions(const PredictRequest& request, std::ostream& out, std::ost
   const auto predictions = predict_images(request.checkpoint, images, request.inverted, request.device);
   for (std::size_t k = 0; k < images.size(); ++k) {
     out << shown(names[k], longest_path) << ":";
-    for (std::size_t i = 0; i < 3; ++i) {
+    for (std::size_t i = 0; i < std::min<std::size_t>(3, predictions[k].size()); ++i) {
       const Prediction& p = predictions[k][i];
-      out << (i == 0 ? " " : ", ") << p.label << " " << format_fixed(100 * p.probability, 2) << " %";
+      out << (i == 0 ? " " : ", ") << shown(p.label) << " " << format_fixed(100 * p.probability, 2) << " %";
     }
     out << "\n";
   }
@@ -229,6 +288,10 @@ TaskRow<ImageClassificationConfig> image_classification_task() {
           .summary = "digits, clothes and small photographs (paper, Table 2)",
           .make = make_image_classification,
           .models = &image_models(),
+          .uses = {{{"size", "colours", "background", "classes", "mean", "deviation", "skip_bad",
+                     "picture_memory"},
+                    {"dataset"},
+                    {"auto", "folder"}}},
           .predict = print_predictions,
           .selftest = selftest_row};
 }

@@ -1,7 +1,8 @@
-// Image classification (SIM paper Table 2): MNIST, Fashion-MNIST, CIFAR-10 and SVHN.
+// Image classification (SIM paper Table 2): MNIST, Fashion-MNIST, CIFAR-10, SVHN, and folders of pictures.
 #pragma once
 #include "models/model_family.h"
 #include "tasks/data/image_batches.h"
+#include "tasks/data/pictures/picture_folder.h"
 #include "tasks/io/image.h"
 #include "tasks/settings/registry.h"
 
@@ -9,9 +10,10 @@ namespace stillpoint {
 
 struct ImageClassificationConfig {
   TrainConfig train{.epochs = 20, .lr = 5e-3, .schedule = "1cycle"};
-  std::string model = "sim", dataset = "mnist";
+  std::string model = "sim", dataset = "auto";
   std::filesystem::path data;
   std::string channels;
+  PictureSettings pictures;
   std::int64_t batch = 128;
   bool retrain = false, augment = false;
   ModelSettings models{image_models()};
@@ -19,8 +21,13 @@ struct ImageClassificationConfig {
   template <class F>
   void fields(F& f) {
     f("model", model, image_models().summary().c_str(), one_of(image_models().names()));
-    f("dataset", dataset, "name of the data set", one_of({"cifar10", "svhn", "mnist", "fashion-mnist"}));
-    f("data", data, "folder (for cifar10 also the archive) of the data set's files; empty: $STILLPOINT_DATA");
+    f("dataset", dataset, "which images; auto: mnist if `data` has its files or is empty, otherwise folder",
+      one_of({"auto", "folder", "cifar10", "svhn", "mnist", "fashion-mnist"}));
+    f("data", data,
+      "folder of pictures, one subfolder per class, or of the data set's files (for cifar10 also the "
+      "archive); "
+      "empty: $STILLPOINT_DATA");
+    pictures.fields(f);
     f("batch", batch, "images per step", counted());
     f("channels", channels,
       "channels of phi's convolutions, or of monDEQ's state, as in 16,32,60 for tiers; empty: the paper's");
@@ -33,13 +40,18 @@ struct ImageClassificationConfig {
 
 TaskRow<ImageClassificationConfig> image_classification_task();
 
+// Returns the properties of the data that a run's settings name, without the data.
+DatasetInfo properties_of(const ImageClassificationConfig& config);
+std::unique_ptr<Model> make_image_model(const ImageClassificationConfig& config, const DatasetInfo& info,
+                                        TensorOptions options);
+
 struct Prediction {
   std::string label;
   double probability;
 };
 // Returns the probabilities of the classes for each image, likeliest first. Images may have any size: they
-// are scaled to that of the data set by averaging areas, and made grey if the data set is grey. Throws Error
-// if the checkpoint belongs to another task.
+// are scaled to that of the data set as scaled_to does it, and made grey if the data set is grey. Throws
+// Error if the checkpoint belongs to another task.
 std::vector<std::vector<Prediction>> predict_images(const std::filesystem::path& checkpoint,
                                                     const std::vector<Image>& images, bool inverted,
                                                     Device device);

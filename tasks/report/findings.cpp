@@ -127,6 +127,12 @@ void write_classes(HtmlWriter& out, const Group& group) {
   if (same_classes(group)) write_class_accuracies(out, group);
   for (const RunData* run : group.runs) {
     if (!run->confusion) continue;
+    constexpr std::size_t most = 60;  // more do not fit on a screen, and take megabytes
+    if (run->confusion->classes.size() > most) {
+      out.leaf("p", text("The confusion matrix of ", run->name, " has ", run->confusion->classes.size(),
+                         " classes and is in its confusion.csv."));
+      continue;
+    }
     const std::string caption = "Confusion matrix of " + run->name + of_split(*run->confusion) +
                                 ": rows are labels, columns predictions";
     if (group.runs.size() == 1) {

@@ -15,7 +15,8 @@ namespace fs = std::filesystem;
 
 // Returns the data of a run, a data set or a picture. Runs on different data cannot be compared.
 std::string data_of(const RunData& run) {
-  for (const char* setting : {"dataset", "image"})
+  const bool folder = run.config.contains("dataset") && run.config["dataset"] == "folder";
+  for (const char* setting : {folder ? "data" : "dataset", "image"})
     if (run.config.contains(setting) && run.config[setting].is_string())
       return fs::path(run.config[setting].get<std::string>()).filename().string();
   return "";

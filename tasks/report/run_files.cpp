@@ -1,21 +1,14 @@
 // Reads the results, confusion matrices, spectra and pictures of a run.
 #include <algorithm>
-#include <sstream>
 
 #include "engine/io/files.h"
+#include "tasks/drawing/csv.h"
 #include "tasks/report/run_data.h"
 
 namespace stillpoint::report {
 namespace {
 
 namespace fs = std::filesystem;
-
-std::vector<std::string> cells_of(const std::string& line) {
-  std::vector<std::string> cells;
-  std::istringstream in(line);
-  for (std::string cell; std::getline(in, cell, ',');) cells.push_back(cell);
-  return cells;
-}
 
 // Returns nothing unless the matrix is square, has at least one class, and holds only numbers.
 std::optional<std::vector<std::vector<double>>> counts_of(const Json& rows) {
@@ -51,17 +44,13 @@ std::optional<Confusion> confusion_of(const Json& results) {
 
 // Reads "label,A,B" and a row "A,5,1" per class.
 std::optional<Confusion> confusion_in(const fs::path& csv) {
-  std::istringstream in(read_file(csv));
-  std::string line;
-  if (!std::getline(in, line)) return std::nullopt;
-  Confusion confusion{.split = "", .classes = cells_of(line), .counts = {}};
-  if (confusion.classes.size() < 2) return std::nullopt;
-  confusion.classes.erase(confusion.classes.begin());
+  std::vector<drawing::CsvRow> lines = drawing::csv_rows(read_file(csv));
+  if (lines.empty() || lines[0].size() < 2) return std::nullopt;
+  Confusion confusion{.split = "", .classes = {lines[0].begin() + 1, lines[0].end()}, .counts = {}};
   Json rows = Json::array();
-  while (std::getline(in, line)) {
+  for (std::size_t k = 1; k < lines.size(); ++k) {
     Json row = Json::array();
-    const std::vector<std::string> cells = cells_of(line);
-    for (std::size_t i = 1; i < cells.size(); ++i) row.push_back(parse_json(cells[i]));
+    for (std::size_t i = 1; i < lines[k].size(); ++i) row.push_back(parse_json(lines[k][i]));
     rows.push_back(std::move(row));
   }
   const auto counts = counts_of(rows);

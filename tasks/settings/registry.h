@@ -30,7 +30,7 @@ inline SettingsLayer set_layer(const std::string& assignment) {
 struct PredictRequest {
   std::filesystem::path checkpoint = {};
   std::vector<std::string> inputs = {};
-  std::string background = "white";  // of pictures
+  std::string background = {};  // of pictures; empty: that of the run, or white
   bool inverted = false;
   Device device = Device::cpu;
 };

@@ -28,9 +28,15 @@ std::string content_of(const Image& image) {
 }
 
 std::string content_of(const Dataset& data) {
-  std::uint64_t hash = empty_hash;
-  for (const ImageSet* const set : {&data.train, &data.test}) hash = add(add(hash, set->pixels), set->labels);
-  return text(data.train.count, " and ", data.test.count, " images, digest ", hexadecimal(hash));
+  std::uint64_t hash = data.digest;
+  if (hash == 0) {
+    hash = empty_hash;
+    for (const ImageSet* const set : {&data.train, &data.test})
+      hash = add(add(hash, set->pixels), set->labels);
+  }
+  const Index valid = Index(data.valid.size());
+  return text(data.train.count - valid, valid > 0 ? text(", ", valid) : "", " and ", data.test.count,
+              " images, digest ", hexadecimal(hash));
 }
 
 void require_same_content(const std::string& where, const std::string& recorded, const std::string& now) {

@@ -60,6 +60,7 @@ class Run {
   std::ostream& out_;
   TrainConfig config_;
   std::unique_ptr<Task> task_;
+  const Json settings_;  // of the request, with those that the data have decided
   RunFolder folder_;
   ParamList params_;
   Optimiser optimiser_;

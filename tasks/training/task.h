@@ -23,6 +23,7 @@ struct TaskFacts {
   bool writes_results = false;  // whether write_results() is there
   std::string content = {};     // content_of() the data that are learnt from; empty if the program makes them
   std::string note = {};        // for the user, on how the data were read; empty if there is none
+  Json found = Json::object();  // settings that were open and that the data have decided; a run records them
 };
 
 struct Evaluation {

@@ -12,6 +12,14 @@
 #include "tasks/training/run.h"
 
 namespace stillpoint {
+namespace {
+
+Json with(Json settings, const Json& found) {
+  settings.update(found);
+  return settings;
+}
+
+}  // namespace
 
 Run::Run(const TrainRequest& request, std::ostream& out)
     : request_(request),
@@ -20,7 +28,8 @@ Run::Run(const TrainRequest& request, std::ostream& out)
       out_(leads_ ? out : nowhere_),
       config_(request.kind->train_config(request.config)),
       task_(request.kind->make(request.config, request.device)),
-      folder_(*request.kind, request.config, task_->facts().content, request.folder, request.trial),
+      settings_(with(request.config, task_->facts().found)),
+      folder_(*request.kind, settings_, task_->facts().content, request.folder, request.trial),
       params_(task_->params()),
       optimiser_(params_, optimiser_config(config_)),
       schedule_{schedule_named(config_.schedule), config_.lr, config_.epochs, task_->facts().steps_per_epoch,
