@@ -7,23 +7,23 @@ namespace stillpoint {
 
 Optimiser::Optimiser(const ParamList& params, OptimiserConfig config)
     : config_(std::move(config)), params_(params.trainable()) {
-  require(config_.kind == "adam" || config_.kind == "sgd", "optimiser: given '", config_.kind,
-          "', expected adam or sgd, choose one");
+  require(config_.kind == "adam" || config_.kind == "adamw" || config_.kind == "sgd", "optimiser: given '", config_.kind,
+          "', expected adam, adamw or sgd, choose one");
   require(!params_.empty(), "optimiser: given no parameters, expected at least one, check the model");
   for (const NamedTensor& p : params_) {
     m_.push_back(Tensor::zeros(p.tensor.shape(), p.tensor.options()));
-    if (config_.kind == "adam") v_.push_back(Tensor::zeros(p.tensor.shape(), p.tensor.options()));
+    if (is_adam()) v_.push_back(Tensor::zeros(p.tensor.shape(), p.tensor.options()));
   }
   norm_ = Tensor::zeros({1}, params_[0].tensor.options());
   factor_ = Tensor::zeros({1}, params_[0].tensor.options());
-  coefficients_ = Tensor::zeros({config_.kind == "adam" ? 3 : 2}, params_[0].tensor.options());
+  coefficients_ = Tensor::zeros({is_adam() ? 4 : 2}, params_[0].tensor.options());
 }
 
 void Optimiser::begin_step(double lr) {
   ++steps_;
   std::vector<double> values;
-  if (config_.kind == "adam") {
-    const auto c = kernels::adam_coefficients(lr, config_.beta1, config_.beta2, steps_);
+  if (is_adam()) {
+    const auto c = kernels::adam_coefficients(lr, config_.beta1, config_.beta2, steps_, decoupled_decay());
     values.assign(c.begin(), c.end());
   } else {
     const auto c = kernels::sgd_coefficients(lr, config_.momentum, steps_);
@@ -57,9 +57,11 @@ Tensor Optimiser::apply(const std::vector<Array>& gradients) {
   const Array factor = factor_.array(), coefficients = coefficients_.array();
   if (config_.clip > 0) kernels::clip_factor(norm_.array(), config_.clip, factor);
   const Array* const clip = config_.clip > 0 ? &factor : nullptr;
-  if (config_.kind == "adam")
+  if (is_adam())
     kernels::adam_step(table,
-                       {.beta2 = config_.beta2, .eps = config_.eps, .weight_decay = config_.weight_decay},
+                       {.beta2 = config_.beta2,
+                        .eps = config_.eps,
+                        .weight_decay = config_.weight_decay - decoupled_decay()},
                        coefficients, clip);
   else
     kernels::sgd_step(table, config_.weight_decay, coefficients, clip);

@@ -1,4 +1,4 @@
-// Optimisers over a parameter list: Adam and SGD as PyTorch defines them, with global-norm clipping.
+// Optimisers over a parameter list: Adam, AdamW and SGD as PyTorch defines them, with global-norm clipping.
 #pragma once
 #include <string>
 #include <vector>
@@ -9,9 +9,9 @@
 namespace stillpoint {
 
 struct OptimiserConfig {
-  std::string kind = "adam";  // or "sgd"
+  std::string kind = "adam";  // or "adamw", "sgd"
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
-  double weight_decay = 0;  // L2, added to the gradient after clipping
+  double weight_decay = 0;  // L2, added to the gradient after clipping; adamw: p loses lr times it before
   double momentum = 0;      // sgd
   double clip = 0;          // largest global norm of the gradients; 0: no clipping
 };
@@ -37,6 +37,9 @@ class Optimiser {
   std::vector<NamedTensor> state() const;
 
  private:
+  bool is_adam() const { return config_.kind != "sgd"; }
+  double decoupled_decay() const { return config_.kind == "adamw" ? config_.weight_decay : 0; }
+
   OptimiserConfig config_;
   std::vector<NamedTensor> params_;
   std::vector<Tensor> m_, v_;

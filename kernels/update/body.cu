@@ -68,7 +68,7 @@ struct AdamChunk {
     T* const m = table.tensor[t].m + begin;
     T* const v = table.tensor[t].v + begin;
     const T factor = clip == nullptr ? T(1) : clip[0];
-    const T size = coefficients[0], root = coefficients[1], b1 = coefficients[2];
+    const T size = coefficients[0], root = coefficients[1], b1 = coefficients[2], keep = coefficients[3];
     const T b2 = beta2, c2 = T(1) - beta2, decay = weight_decay, e = eps;
     team.each(minimum(chunk, table.size[t] - begin), [=](Index i) {
       const T g = factor * grad[i] + decay * p[i];
@@ -76,7 +76,7 @@ struct AdamChunk {
       const T square = b2 * v[i] + c2 * g * g;
       m[i] = mean;
       v[i] = square;
-      p[i] -= size * mean / (square_root(square) * root + e);
+      p[i] = keep * p[i] - size * mean / (square_root(square) * root + e);
     });
   }
 };
@@ -192,10 +192,11 @@ const T* clip_pointer(const Array* clip_factor) {
 
 }  // namespace
 
-std::array<double, 3> adam_coefficients(double lr, double beta1, double beta2, std::int64_t step) {
+std::array<double, 4> adam_coefficients(double lr, double beta1, double beta2, std::int64_t step,
+                                        double decay) {
   require_step("adam", step);
   return {lr / (1 - std::pow(beta1, double(step))), 1 / std::sqrt(1 - std::pow(beta2, double(step))),
-          1 - beta1};
+          1 - beta1, 1 - lr * decay};
 }
 
 std::array<double, 2> sgd_coefficients(double lr, double momentum, std::int64_t step) {

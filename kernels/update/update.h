@@ -14,12 +14,14 @@ struct AdamTensor {
 struct AdamOptions {
   double beta2 = 0.999, eps = 1e-8, weight_decay = 0;
 };
-// Returns lr / (1 - beta1^step), 1 / sqrt(1 - beta2^step) and 1 - beta1, which lie in memory, so that a
-// recorded step can be replayed. step counts from 1; throws Error below it.
-std::array<double, 3> adam_coefficients(double lr, double beta1, double beta2, std::int64_t step);
+// Returns lr / (1 - beta1^step), 1 / sqrt(1 - beta2^step), 1 - beta1 and keep = 1 - lr decay, which lie in
+// memory, so that a recorded step can be replayed. step counts from 1; throws Error below it.
+std::array<double, 4> adam_coefficients(double lr, double beta1, double beta2, std::int64_t step,
+                                        double decay = 0);
 // g = clip grad + weight_decay p,  m += (1 - beta1) (g - m),  v = beta2 v + (1 - beta2) g^2,
-// p -= lr / (1 - beta1^step) m / (sqrt(v / (1 - beta2^step)) + eps).
-// Kingma, Ba 2015, with weight decay as an L2 term. coefficients (3) and clip_factor (1; null means 1) are on
+// p = keep p - lr / (1 - beta1^step) m / (sqrt(v / (1 - beta2^step)) + eps).
+// Kingma, Ba 2015, with weight decay as an L2 term; with keep below 1 instead of that, it is decoupled
+// (AdamW; Loshchilov, Hutter 2019). coefficients (4) and clip_factor (1; null means 1) are on
 // the device in the tensors' type, float32 or float64. Up to 80 tensors take one launch. Throws Error if
 // arrays do not match.
 void adam_step(std::span<const AdamTensor> tensors, const AdamOptions& options, const Array& coefficients,

@@ -59,10 +59,13 @@ TrainRequest resumed_request(const TaskKind& kind, const TrainFlags& flags) {
   // If this is a trial, the search may give its settings again, with the place where its data are now.
   SettingsFlags others = flags.settings;
   others.image = others.data = "";
-  require(
-      (!others.any() || !flags.trial.empty()) && flags.run.empty(),
-      "--resume: given together with settings, expected --resume without them (with --device, --threads, and "
-      "IMAGE or --data if those have moved), the run keeps its own settings");
+  std::erase_if(others.assignments, [](const std::string& assignment) {
+    return may_change(assignment.substr(0, assignment.find('=')));
+  });
+  require((!others.any() || !flags.trial.empty()) && flags.run.empty(),
+          "--resume: given together with settings, expected --resume without them (with --device, --threads, "
+          "IMAGE or --data if those have moved, and --set of ",
+          changeable_settings(), "), the run keeps its other settings");
   const RunRecord record = settings_to_resume(flags.resume);
   require(record.task == kind.name(), "--resume: ", flags.resume, " is a run of ", record.task,
           ", expected one of ", kind.name(), ", use `", program_name(), " train ", shell_quoted(record.task),
@@ -74,6 +77,7 @@ TrainRequest resumed_request(const TaskKind& kind, const TrainFlags& flags) {
           .folder = flags.resume,
           .other_data = flags.other_data,
           .resume = true,
+          .changed = !flags.settings.assignments.empty() && flags.trial.empty(),
           .should_stop = {}};
 }
 

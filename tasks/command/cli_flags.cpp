@@ -63,6 +63,7 @@ void SettingsFlags::add_to(CLI::App& app, const TaskKind& kind) {
     app.add_option("--data", data,
                    "folder of pictures or of the data set's files, or its archive (setting `data`)");
   if (kind.has("model")) app.add_option("--model", model, "name of the model (setting `model`)");
+  app.add_option("--init", init, "run or safetensors file to take initial values from (setting `init`)");
   app.add_option("--preset", preset, "settings shipped with the program; `list` names them");
   app.add_option("--config", config, "JSON file of settings");
   add_settings(app, assignments);
@@ -70,8 +71,8 @@ void SettingsFlags::add_to(CLI::App& app, const TaskKind& kind) {
 }
 
 bool SettingsFlags::any() const {
-  return !image.empty() || !dataset.empty() || !data.empty() || !model.empty() || !preset.empty() ||
-         !config.empty() || !assignments.empty() || seed >= 0;
+  return !image.empty() || !dataset.empty() || !data.empty() || !model.empty() || !init.empty() ||
+         !preset.empty() || !config.empty() || !assignments.empty() || seed >= 0;
 }
 
 std::vector<SettingsLayer> SettingsFlags::layers(const TaskKind& kind) const {
@@ -87,6 +88,7 @@ std::vector<SettingsLayer> SettingsFlags::layers(const TaskKind& kind) const {
   for (const std::string& assignment : assignments) layers.push_back(set_layer(assignment));
   if (!model.empty()) layers.push_back({{{"model", model}}, "--model", Written::spelled});
   if (!dataset.empty()) layers.push_back({{{"dataset", dataset}}, "--dataset", Written::spelled});
+  if (!init.empty()) layers.push_back({{{"init", path_to_text(fs::absolute(init))}}, "--init"});
   if (!data.empty()) layers.push_back({{{"data", path_to_text(fs::absolute(data))}}, "--data"});
   if (seed >= 0) layers.push_back({{{"seed", seed}}, "--seed"});
   if (!image.empty()) layers.push_back({{{"image", path_to_text(fs::absolute(image))}}, "IMAGE"});

@@ -28,7 +28,7 @@ struct CommonFlags {
 
 // The flags that set a task's settings.
 struct SettingsFlags {
-  std::string image, dataset, data, model, preset, config;
+  std::string image, dataset, data, model, init, preset, config;
   std::vector<std::string> assignments;
   std::int64_t seed = -1;
 

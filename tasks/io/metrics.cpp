@@ -7,6 +7,7 @@
 #include "kernels/device/error.h"
 
 namespace stillpoint {
+
 namespace {
 
 namespace fs = std::filesystem;
@@ -24,6 +25,12 @@ bool is_row(const Json& json) {
 }
 
 }  // namespace
+
+int better_direction(const std::string& metric) {
+  const auto has = [&](const char* part) { return metric.find(part) != std::string::npos; };
+  if (has("loss") || has("error") || has("perplexity")) return -1;
+  return has("accuracy") || has("psnr") || has("recalled") ? 1 : 0;
+}
 
 MetricsLog::Held MetricsLog::examine(const fs::path& path, const std::optional<LogPosition>& resume) {
   Held held;

@@ -18,6 +18,9 @@
 
 namespace stillpoint {
 
+// Returns whether a larger value of a metric is better (1), a smaller one (-1), or neither is known (0).
+int better_direction(const std::string& metric);
+
 // The names of the values are unique, and differ from step, epoch, time and split.
 struct MetricsRow {
   std::int64_t step = 0, epoch = 0;

@@ -90,12 +90,6 @@ void write_table(HtmlWriter& out, const std::string& caption, const std::string&
   }
 }
 
-int better_direction(const std::string& metric) {
-  const auto has = [&](const char* part) { return metric.find(part) != std::string::npos; };
-  if (has("loss") || has("error") || has("perplexity")) return -1;
-  return has("accuracy") || has("psnr") || has("recalled") ? 1 : 0;
-}
-
 std::vector<bool> best_of(const std::vector<double>& values, int direction) {
   std::vector<bool> best(values.size(), false);
   double most = -INFINITY;

@@ -25,8 +25,6 @@ struct TableColumn {
 void write_table(HtmlWriter& out, const std::string& caption, const std::string& corner,
                  const std::vector<TableColumn>& columns, const std::vector<TableRow>& rows);
 
-// Returns whether a larger value of a metric is better (1), a smaller one (-1), or neither is known (0).
-int better_direction(const std::string& metric);
 // Marks the best of the finite values, and all that equal it; marks none unless two or more are finite.
 std::vector<bool> best_of(const std::vector<double>& values, int direction);
 

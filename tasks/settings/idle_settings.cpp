@@ -8,7 +8,7 @@ namespace {
 
 // Settings of training, which every task has.
 std::vector<SettingUse> common_uses() {
-  return {{{"beta1", "beta2", "eps"}, {"optimiser"}, {"adam"}},
+  return {{{"beta1", "beta2", "eps"}, {"optimiser"}, {"adam", "adamw"}},
           {{"momentum"}, {"optimiser"}, {"sgd"}},
           {{"beta1"}, {"schedule"}, {"constant", "step", "cosine"}},  // 1cycle changes beta1
           {{"step_epochs"}, {"schedule"}, {"step"}},

@@ -1,6 +1,7 @@
 // Computes digests, and refuses data and settings that have changed since a run was begun.
 #include "tasks/training/content.h"
 
+#include <algorithm>
 #include <cstdio>
 
 #include "tasks/data/dataset.h"
@@ -45,10 +46,26 @@ void require_same_content(const std::string& where, const std::string& recorded,
           "; name their new place (IMAGE, --image or --data), or pass --other-data to continue with these");
 }
 
+namespace {
+
+const std::vector<std::string> changeable{
+    "epochs",           "patience",           "target",        "minutes", "evaluate_every",
+    "checkpoint_every", "checkpoint_minutes", "picture_memory"};
+
+}  // namespace
+
+bool may_change(const std::string& setting) {
+  return std::find(changeable.begin(), changeable.end(), setting) != changeable.end();
+}
+
+std::string changeable_settings() { return join(changeable); }
+
 void require_same_settings(const std::string& path, const Json& beside, const Json& of_checkpoint) {
   std::string given, expected;
   for (const auto& [name, value] : of_checkpoint.items()) {
-    if (name == "image" || name == "data" || !beside.contains(name) || beside[name] == value) continue;
+    if (name == "image" || name == "data" || may_change(name) || !beside.contains(name) ||
+        beside[name] == value)
+      continue;
     given += text(given.empty() ? "" : ", ", name, " ", beside[name].dump());
     expected += text(expected.empty() ? "" : ", ", name, " ", value.dump());
   }

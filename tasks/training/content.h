@@ -20,8 +20,14 @@ std::string content_of(const Dataset& data);
 // are older than this record pass.
 void require_same_content(const std::string& where, const std::string& recorded, const std::string& now);
 
+// Returns whether a resumed run may change a setting: it ends the run, or says how often something is done.
+bool may_change(const std::string& setting);
+// Returns the names of these settings.
+std::string changeable_settings();
+
 // Throws Error, with the names of the settings, if those beside a checkpoint differ from those in it:
-// somebody has edited them, but a resumed run would ignore that. Places of data may differ.
+// somebody has edited them, but a resumed run would ignore that. Places of data may differ, and what
+// may_change().
 void require_same_settings(const std::string& path, const Json& beside, const Json& of_checkpoint);
 
 }  // namespace stillpoint

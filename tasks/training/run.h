@@ -10,6 +10,7 @@
 #include "tasks/io/progress.h"
 #include "tasks/process/clock.h"
 #include "tasks/process/ranks.h"
+#include "tasks/training/habits/watched_metric.h"
 #include "tasks/training/run_folder.h"
 #include "tasks/training/train.h"
 #include "tasks/training/training_step.h"
@@ -43,6 +44,9 @@ class Run {
   std::string save_last_step();
   void check_agreement() const;
   void finish(TrainOutcome& outcome);
+  RunRecord record() const;
+  void say_what_changes(const Json& before) const;
+  bool ends_early() const;  // whether a setting ends the run before all epochs
   [[noreturn]] void stop_non_finite(const char* what, double value) const;
   Index total_steps() const {
     Index steps = 0;
@@ -78,6 +82,8 @@ class Run {
   Index loss_count_ = 0;
   double last_loss_ = 0, grad_norm_ = 0, last_metric_ = NAN;
   std::string metric_name_;
+  WatchedMetric watched_;
+  std::string end_reason_;                 // of this rank, which leads; empty: it goes on
   bool asked_ = false, all_stop_ = false;  // whether this rank was asked to stop, and whether all ranks stop
   Clock::time_point begun_ = Clock::now();
   Index first_step_ = 0;

@@ -102,8 +102,16 @@ std::optional<RunCheckpoint> checkpoint_to_resume(const fs::path& run) {
 }
 
 RunRecord settings_to_resume(const fs::path& run) {
-  if (const auto from = checkpoint_to_resume(run)) return from->record;
   const std::string path = (run / config_name).string();
+  if (const auto from = checkpoint_to_resume(run)) {
+    RunRecord record = from->record;
+    if (!fs::exists(path)) return record;
+    const Json beside = read_json_file(path);
+    if (beside.is_object() && beside.contains("config") && beside["config"].is_object())
+      for (const auto& [name, value] : beside["config"].items())
+        if (may_change(name)) record.config[name] = value;
+    return record;
+  }
   const Json begun = read_json_file(path);
   require(
       begun.is_object() && begun.contains("task") && begun["task"].is_string() && begun.contains("config"),
@@ -155,7 +163,7 @@ void RunFolder::start(bool again) {
           ", which holds another run", saved > 0 ? text(" of ", saved, " steps") : "",
           ", expected a new folder, choose another name, or resume that run:\n  ", resume_command());
   log_ = std::make_unique<MetricsLog>(path_, again ? std::optional(LogPosition{}) : std::nullopt);
-  for (const char* of_step_0 : {checkpoint_name, previous_name}) fs::remove(path_ / of_step_0);
+  for (const char* of_step_0 : {checkpoint_name, previous_name, best_name}) fs::remove(path_ / of_step_0);
   write_config();
   log_->tensorboard().add_text("config", "```\n" + config_.dump(2) + "\n```", 0);
   log_->sync();
@@ -182,7 +190,9 @@ std::string RunFolder::resume(const RunCheckpoint& from) {
   const RunRecord& record = from.record;
   newest_is_whole_ = from.path == checkpoint();
   log_ = std::make_unique<MetricsLog>(path_, LogPosition{record.step, record.log_rows});
-  write_config();  // records the present places of the data
+  write_config();  // records the present places of the data, and settings that were changed
+  // Results of fewer epochs would mark the run as finished.
+  if (fs::exists(path_ / results_name)) fs::remove(path_ / results_name);
   sync_folder(path_);
   if (log_->lost() == 0) return "";
   const std::string lost =
@@ -208,8 +218,16 @@ void RunFolder::save(const ParamList& params, const Optimiser& optimiser, RunRec
   newest_is_whole_ = true;
 }
 
+void RunFolder::save_best(const ParamList& params, RunRecord record) const {
+  check_owner();
+  record.task = kind_.name();
+  record.config = config_;
+  record.content = content_;
+  save_checkpoint(path_ / best_name, params, nullptr, write_run_record(record));
+}
+
 std::optional<std::vector<std::pair<std::string, Metrics>>> RunFolder::results(
-    Index steps, const std::vector<std::string>& splits) const {
+    Index steps, const std::vector<std::string>& splits, bool early) const {
   Json found;
   try {
     found = read_json_file((path_ / results_name).string());
@@ -220,6 +238,7 @@ std::optional<std::vector<std::pair<std::string, Metrics>>> RunFolder::results(
     return in.is_object() && in.contains(name);
   };
   if (!holds(found, "steps") || found["steps"] != steps || !holds(found, "metrics")) return std::nullopt;
+  if (early && !holds(found, "ended")) return std::nullopt;
   std::vector<std::pair<std::string, Metrics>> out;
   for (const std::string& split : splits) {
     if (!holds(found["metrics"], split) || !found["metrics"][split].is_object()) return std::nullopt;

@@ -15,6 +15,7 @@ namespace stillpoint {
 
 inline constexpr const char* checkpoint_name = "checkpoint.safetensors";
 inline constexpr const char* previous_name = "checkpoint.previous.safetensors";
+inline constexpr const char* best_name = "best.safetensors";
 inline constexpr const char* config_name = "config.json";
 inline constexpr const char* trial_name = "trial.token";
 
@@ -30,7 +31,8 @@ RunCheckpoint find_checkpoint(const std::filesystem::path& run_or_file);
 // Returns the checkpoint to resume a run from, or nothing if the run ended before its first one and begins
 // again from its config.json. Throws Error, with advice, if the folder holds neither.
 std::optional<RunCheckpoint> checkpoint_to_resume(const std::filesystem::path& run);
-// Returns the task and settings of such a run.
+// Returns the task and settings of such a run. Settings that a resumed run may change are those of its
+// config.json, which is written before the first checkpoint with them.
 RunRecord settings_to_resume(const std::filesystem::path& run);
 // Returns the path of find_checkpoint, and prints its remark, if any, to standard error.
 std::filesystem::path checkpoint_of(const std::filesystem::path& run_or_file);
@@ -71,10 +73,13 @@ class RunFolder {
   // Syncs the log, then writes a checkpoint with this record, and adds the task, configuration and length of
   // the log to it. Keeps the previous checkpoint.
   void save(const ParamList& params, const Optimiser& optimiser, RunRecord record);
+  // Writes the best checkpoint, without the optimiser's state.
+  void save_best(const ParamList& params, RunRecord record) const;
   // Returns the metrics of a run that has finished after this number of steps and evaluated these splits, or
-  // nothing if it has not.
-  std::optional<std::vector<std::pair<std::string, Metrics>>> results(
-      Index steps, const std::vector<std::string>& splits) const;
+  // nothing if it has not. `early`: only if it ended before all epochs, by a setting.
+  std::optional<std::vector<std::pair<std::string, Metrics>>> results(Index steps,
+                                                                      const std::vector<std::string>& splits,
+                                                                      bool early) const;
   void write_results(const Json& results) const;
   // Draws the losses of the log as loss.svg, with their data in loss.csv.
   void plot() const;

@@ -95,6 +95,7 @@ void Run::warn_of(const Metrics& metrics, const std::string& split, Index epoch)
 
 void Run::validate(Index epoch, const Metrics& solvers) {
   const Metrics metrics = evaluate("valid", epoch).metrics;
+  if (watched_.take(step_, metrics) && watched_.keeps_best()) folder_.save_best(params_, record());
   warn_of(metrics, "valid", epoch);
   metric_name_ = "valid " + metrics[0].first;
   last_metric_ = metrics[0].second;
@@ -116,13 +117,18 @@ std::string Run::save_last_step() {
               " is saved. Go on, on any number of ranks, with:\n  ", folder_.resume_command());
 }
 
+RunRecord Run::record() const {
+  RunRecord record{.step = step_,
+                   .epoch = step_ / task_->facts().steps_per_epoch,
+                   .loss_sum = loss_sum_,
+                   .loss_count = loss_count_};
+  watched_.write(record);
+  return record;
+}
+
 void Run::write_checkpoint(const ParamList& params) {
   if (saved_step_ == step_) return;
-  folder_.save(params, optimiser_,
-               {.step = step_,
-                .epoch = step_ / task_->facts().steps_per_epoch,
-                .loss_sum = loss_sum_,
-                .loss_count = loss_count_});
+  folder_.save(params, optimiser_, record());
   saved_at_ = Clock::now();
   saved_step_ = step_;
 }
@@ -131,8 +137,18 @@ void Run::finish(TrainOutcome& outcome) {
   Json results = {{"task", request_.kind->name()},      {"version", program_version},
                   {"parameters", params_.count()},      {"steps", step_},
                   {"seconds", folder_.log().seconds()}, {"metrics", Json::object()}};
+  if (!end_reason_.empty()) {
+    results["ended"] = end_reason_;
+    out_ << "ended after " << step_ << " of " << total_steps() << " steps: " << end_reason_ << "\n";
+  }
+  if (const std::string best = watched_.best(); !best.empty()) {
+    results["best"] = best;
+    if (watched_.keeps_best())
+      out_ << "best: " << best << ", in " << shown((request_.folder / best_name).string()) << "\n";
+  }
+  const Index epochs = (step_ + task_->facts().steps_per_epoch - 1) / task_->facts().steps_per_epoch;
   for (const std::string& split : splits()) {
-    const auto& [metrics, details] = evaluate(split, config_.epochs);
+    const auto& [metrics, details] = evaluate(split, epochs);
     outcome.metrics.push_back({split, metrics});
     for (const auto& [name, value] : metrics) results["metrics"][split][name] = value;
     if (!details.empty()) results["details"][split] = details;

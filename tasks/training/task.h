@@ -68,6 +68,10 @@ struct TrainConfig {
   std::string schedule = "constant";
   std::int64_t step_epochs = 10;
   std::string optimiser = "adam";
+  std::filesystem::path init;
+  std::string best, target;
+  std::int64_t patience = 0;
+  double minutes = 0;
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0, momentum = 0, clip = 0;
   std::string dtype = "float32", precision = "float32";
   std::int64_t log_every = 50, evaluate_every = 1, checkpoint_every = 1;
@@ -80,11 +84,13 @@ struct TrainConfig {
     f("lr", lr, "learning rate (the largest one of the schedule)", factor());
     f("schedule", schedule, "learning rate over time", one_of({"constant", "step", "1cycle", "cosine"}));
     f("step_epochs", step_epochs, "epochs between the drops of schedule step", counted());
-    f("optimiser", optimiser, "update rule", one_of({"adam", "sgd"}));
+    f("optimiser", optimiser, "update rule", one_of({"adam", "adamw", "sgd"}));
     f("beta1", beta1, "Adam's first moment decay", between(0, 0.999999));
     f("beta2", beta2, "Adam's second moment decay", between(0, 0.999999));
     f("eps", eps, "Adam's eps, outside the square root", factor());
-    f("weight_decay", weight_decay, "L2 coefficient added to the gradient", between(0, most_factor));
+    f("weight_decay", weight_decay,
+      "L2 coefficient added to the gradient; with adamw, lr times it shrinks the parameters",
+      between(0, most_factor));
     f("momentum", momentum, "SGD's momentum", between(0, 0.999999));
     f("clip", clip, "largest global norm of the gradient; 0: no clipping", between(0, most_factor));
     f("dtype", dtype, "type of parameters and activations", one_of({"float32", "float64"}));
@@ -95,6 +101,16 @@ struct TrainConfig {
     f("checkpoint_every", checkpoint_every, "epochs between checkpoints", counted());
     f("checkpoint_minutes", checkpoint_minutes,
       "minutes after which a step ends with a checkpoint; 0: epochs only", between(0, most_factor));
+    f("init", init,
+      "run or safetensors file whose tensors of the same name and shape are the initial values; empty: "
+      "random");
+    f("best", best,
+      "validation metric whose best checkpoint is kept as best.safetensors; empty: none is kept");
+    f("patience", patience,
+      "evaluations without a better `best` (or first metric) after which training ends; 0: never",
+      counted(0));
+    f("target", target, "value of `best` (or the first metric) at which training ends; empty: none");
+    f("minutes", minutes, "minutes of training after which it ends; 0: no limit", between(0, most_factor));
   }
 };
 

@@ -9,6 +9,7 @@
 #include "tasks/io/numbers.h"
 #include "tasks/process/processes.h"
 #include "tasks/training/content.h"
+#include "tasks/training/habits/initial_weights.h"
 #include "tasks/training/run.h"
 
 namespace stillpoint {
@@ -38,9 +39,11 @@ Run::Run(const TrainRequest& request, std::ostream& out)
                      {.device = request.device,
                       .last_step = total_steps() - 1,
                       .group = request.group,
-                      .before_update = [this] {
-                        if (last_words_) changing_.lock();
-                      }}) {
+                      .before_update =
+                          [this] {
+                            if (last_words_) changing_.lock();
+                          }}),
+      watched_(config_) {
   use_precision(config_);
   schedule_.lr_at(0);  // throws Error for an unfit schedule before anything is written
 }
@@ -60,13 +63,16 @@ void Run::load() {
   step_ = saved_step_ = record.step;
   loss_sum_ = record.loss_sum;
   loss_count_ = record.loss_count;
+  watched_.read(record);
   optimiser_.set_steps(step_);
 }
 
 std::optional<TrainOutcome> Run::finished_before() const {
   if (!request_.resume) return std::nullopt;
   using Found = std::optional<std::vector<std::pair<std::string, Metrics>>>;
-  const Found found = leads_ && step_ == total_steps() ? folder_.results(step_, splits()) : Found();
+  const bool whole = step_ == total_steps();
+  const Found found =
+      leads_ && (whole || !request_.changed) ? folder_.results(step_, splits(), !whole) : Found();
   if (group_.sum({found ? 1.0 : 0.0})[0] == 0) return std::nullopt;
   out_ << "finished already, after " << step_ << " steps: nothing to do; results in "
        << request_.folder.string() << std::endl;
@@ -75,6 +81,8 @@ std::optional<TrainOutcome> Run::finished_before() const {
 
 void Run::start() {
   first_step_ = step_;
+  const std::string begun =
+      resumed_ || config_.init.empty() ? "" : load_initial_weights(config_.init, params_);
   if (shared()) {
     const std::string same =
         text(request_.kind->name(), request_.config.dump(), task_->facts().content, step_);
@@ -109,9 +117,34 @@ void Run::start() {
     out_ << "batch: given " << batch << ", more than the " << task_->facts().examples_per_step
          << " examples of an epoch: every step takes them all" << std::endl;
   if (const std::string note = task_->facts().note; !note.empty()) out_ << note << std::endl;
+  if (!begun.empty()) out_ << begun << std::endl;
+  if (resumed_) say_what_changes(resumed_->record.config);
   progress_ = std::make_unique<Progress>(
       total_steps(), out_,
       ProgressOptions{.terminal = request_.terminal, .first_step = step_, .width = {}, .clock = {}});
+}
+
+// A longer run has the steps of one that was as long from the beginning, unless the rates depend on its
+// length.
+void Run::say_what_changes(const Json& before) const {
+  const Index epochs = before.value("epochs", config_.epochs);
+  if (epochs == config_.epochs) return;
+  Schedule other = schedule_;
+  other.epochs = epochs;
+  const bool same =
+      schedule_.kind == ScheduleKind::constant || schedule_.kind == ScheduleKind::step || step_ == 0;
+  out_ << "epochs: " << epochs << " become " << config_.epochs << "; ";
+  if (same)
+    out_ << "every step equals that of a run of " << config_.epochs << " epochs, bit for bit" << std::endl;
+  else
+    out_ << "the rates of schedule " << config_.schedule << " depend on that: step " << step_ << " had "
+         << format_digits(other.lr_at(step_ - 1)) << ", and has " << format_digits(schedule_.lr_at(step_ - 1))
+         << " in a run of " << config_.epochs << " epochs, so this run differs from such a one" << std::endl;
+}
+
+bool Run::ends_early() const {
+  return (shared() ? group_.sum({end_reason_.empty() ? 0.0 : 1.0})[0] > 0 : !end_reason_.empty()) &&
+         step_ < total_steps();
 }
 
 void Run::check_agreement() const {
@@ -121,7 +154,7 @@ void Run::check_agreement() const {
 }
 
 void Run::step() {
-  if (schedule_.kind == ScheduleKind::one_cycle && config_.optimiser == "adam")
+  if (schedule_.kind == ScheduleKind::one_cycle && config_.optimiser != "sgd")
     optimiser_.set_beta1(schedule_.momentum_at(step_));
   // The checks come after the update is queued. It may spoil the parameters, but they are never saved then.
   const TrainingStep::Result result =
@@ -169,10 +202,16 @@ TrainOutcome Run::train() {
 
 TrainOutcome Run::run() {
   TrainOutcome outcome;
-  bool stopped = false;
+  bool stopped = false, interrupted = false;
   // The log may lack an evaluation that was due at this step.
   if (resumed_ && step_ > 0 && step_ < total_steps() && step_ % task_->facts().steps_per_epoch == 0)
     end_epoch(step_ / task_->facts().steps_per_epoch);
+  const auto look = [this] {
+    if (leads_ && end_reason_.empty()) end_reason_ = watched_.reason_to_end(folder_.log().seconds() / 60);
+    return !end_reason_.empty();
+  };
+  if (resumed_) asked_ = stopped = look();
+  if (shared()) stopped = false;  // all ranks stop together, one step later
   while (step_ < total_steps() && !stopped) {
     step();
     if (step_ % config_.log_every == 0) log_training();
@@ -182,13 +221,15 @@ TrainOutcome Run::run() {
     const double rate =
         double((step_ - first_step_) * task_->facts().examples_per_step) / seconds_since(begun_);
     progress_->update(step_, last_loss_, metric_name_, last_metric_, rate);
-    asked_ = request_.should_stop && request_.should_stop(step_);
+    interrupted = request_.should_stop && request_.should_stop(step_);
+    asked_ = look() || interrupted;
     stopped = shared() ? all_stop_ : asked_;
   }
   progress_->done();
   outcome.steps = step_;
   outcome.seconds = seconds_since(begun_);
-  outcome.finished = step_ == total_steps();
+  if (interrupted) end_reason_.clear();  // somebody waits for the end, so nothing is evaluated
+  outcome.finished = ends_early() || step_ == total_steps();
   outcome.resume = folder_.resume_command();
   save();
   if (outcome.finished && leads_) finish(outcome);

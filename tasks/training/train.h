@@ -17,6 +17,7 @@ struct TrainRequest {
   std::filesystem::path folder;           // of the run; made if it is missing
   bool other_data = false;                // continue with data that differ from the checkpoint's
   bool resume = false;                    // resume from the folder's checkpoint
+  bool changed = false;                   // whether the resumed run changes settings, and may go on
   bool alone = false;                     // throw Error if another such request trains in the folder
   std::shared_ptr<FolderLock> lock = {};  // of the folder, if the caller holds it
   bool terminal = false;                  // draw one self-overwriting progress line

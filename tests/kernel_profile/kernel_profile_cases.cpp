@@ -276,7 +276,7 @@ void record_optimiser(Recorder& recorder) {
   require(parameters == 17294 && tensors.size() == 62, "kernel profile: given ", parameters,
           " parameters in ", tensors.size(),
           " tensors, expected copy memory's 17294 in 62, correct the list");
-  const Array coefficients = arrays.drawn(3), norm = arrays.result(1), factor = arrays.result(1);
+  const Array coefficients = arrays.drawn(4), norm = arrays.result(1), factor = arrays.result(1);
   recorder.run("17,294 parameters", [&] {
     global_norm(gradients, norm);
     clip_factor(norm, 1, factor);

@@ -148,14 +148,15 @@ DeviceArray<T> coefficients_on(Device device, const std::array<double, n>& value
 }
 
 template <class T>
-void check_adam(Device device, const std::vector<std::int64_t>& sizes, double clip, double decay) {
+void check_adam(Device device, const std::vector<std::int64_t>& sizes, double clip, double decay,
+                double decoupled = 0) {
   INFO("adam, " << sizes.size() << " tensors, clip " << clip << ", decay " << decay << ", "
                 << name_of(dtype_of<T>()));
   OptimiserCase<T> test(device, sizes);
   const AdamOptions options{.beta2 = 0.95, .eps = 1e-5, .weight_decay = decay};
   const double lr = 0.01, beta1 = 0.8;
   for (int step = 1; step <= 5; ++step) {
-    const auto coefficients = coefficients_on<T>(device, adam_coefficients(lr, beta1, options.beta2, step));
+    const auto coefficients = coefficients_on<T>(device, adam_coefficients(lr, beta1, options.beta2, step, decoupled));
     test.step(
         clip,
         [&](auto table, const Array* factor) { adam_step(table, options, coefficients.array(), factor); },
@@ -165,7 +166,7 @@ void check_adam(Device device, const std::vector<std::int64_t>& sizes, double cl
           v = options.beta2 * v + (1 - options.beta2) * g * g;
           const double m_hat = m / (1 - std::pow(beta1, double(step)));
           const double v_hat = v / (1 - std::pow(options.beta2, double(step)));
-          p -= lr * m_hat / (std::sqrt(v_hat) + options.eps);
+          p = (1 - lr * decoupled) * p - lr * m_hat / (std::sqrt(v_hat) + options.eps);
         });
   }
   test.check(5);

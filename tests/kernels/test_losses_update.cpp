@@ -50,6 +50,7 @@ TEST_CASE("Adam agrees with plain loops", "[adam]") {
     }
   check_adam<float>(Device::cpu, std::vector<std::int64_t>(170, 3), 1, 0);
   check_adam<float>(Device::cpu, {100000}, 1, 0);
+  check_adam<double>(Device::cpu, {300, 7}, 0.25, 0, 0.1);  // decoupled weight decay
   check_adam<float>(Device::cpu, {}, 1, 0);
 }
 

@@ -36,8 +36,8 @@ Call copy(const Sizes& s, Device device) {
   return kernel_call(1, 0, 2.0 * double(s.width), [=] { clone(x); });
 }
 
-// The values of a late step: lr / (1 - beta1^t), 1 / sqrt(1 - beta2^t), 1 - beta1; and lr, momentum.
-const std::vector<float> adam_values{1e-3f, 1, 0.1f}, sgd_values{1e-3f, 0.9f};
+// The values of a late step: lr / (1 - beta1^t), 1 / sqrt(1 - beta2^t), 1 - beta1, 1; and lr, momentum.
+const std::vector<float> adam_values{1e-3f, 1, 0.1f, 1}, sgd_values{1e-3f, 0.9f};
 
 // The parameters of `width` elements lie in one tensor.
 Call update(const Sizes& s, Device device, bool adam) {
@@ -45,7 +45,7 @@ Call update(const Sizes& s, Device device, bool adam) {
   const Tensor p = normal_data({n}, 1, device), g = normal_data({n}, 2, device),
                m = Tensor::zeros({n}, p.options()), v = Tensor::zeros({n}, p.options()),
                norm = Tensor::zeros({1}, p.options()), factor = Tensor::zeros({1}, p.options());
-  const Tensor coefficients = Tensor::from(adam ? adam_values : sgd_values, {adam ? 3 : 2}, device);
+  const Tensor coefficients = Tensor::from(adam ? adam_values : sgd_values, {adam ? 4 : 2}, device);
   // Per element: a square and a sum for the norm, then 12 operations of Adam, or 4 of SGD.
   return kernel_call(1, double(n) * (adam ? 14 : 6), double(n) * (adam ? 7 : 5), [=] {
     const kernels::AdamTensor table[]{{p.array(), g.array(), m.array(), adam ? v.array() : Array{}}};
