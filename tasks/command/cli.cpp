@@ -196,12 +196,16 @@ struct PredictFlags {
     app.add_option("CHECKPOINT", checkpoint,
                    text("a run folder of ", predicting(), " or its checkpoint.safetensors"))
         ->required();
-    app.add_option(
-           "INPUT", request.inputs,
-           "PNG or JPEG files, each scaled to the size of the data set's images; or what the task takes")
+    app.add_option("INPUT", request.inputs,
+                   "PNG or JPEG files, folders of them or patterns ('*.png'), each scaled to the size of the "
+                   "data set's "
+                   "images; or what the task takes")
         ->required();
     app.add_option("--background", request.background,
                    "colour behind transparent pixels: white, black, grey or #RRGGBB; default: the run's");
+    app.add_option("--format", request.format, "text, or csv or json with the probabilities of all classes")
+        ->transform(choice({"text", "csv", "json"}))
+        ->capture_default_str();
     app.add_flag("--invert", request.inverted,
                  "for dark ink on white, if the data set has light ink on black (MNIST)");
     common.add_to(app);

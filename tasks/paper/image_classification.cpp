@@ -1,26 +1,21 @@
-// Image classification: batches, evaluation with a confusion matrix, and the prediction of single images.
+// Image classification: batches, and evaluation with a confusion matrix.
 #include "tasks/paper/image_classification.h"
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
-#include "engine/io/checkpoint.h"
+#include "engine/io/files.h"
 #include "tasks/data/pictures/picture_files.h"
-#include "tasks/data/scale_image.h"
 #include "tasks/drawing/csv.h"
-#include "tasks/io/numbers.h"
-#include "tasks/process/processes.h"
+#include "tasks/paper/image_prediction.h"
 #include "tasks/training/content.h"
 #include "tasks/training/solver_metrics.h"
-#include "tasks/training/train.h"
 
 namespace stillpoint {
 namespace {
 
 constexpr Index images_per_evaluation = 250;
-// PATH_MAX, so that file names stay whole in output that programs read.
-constexpr std::size_t longest_path = 4096;
 
 TensorOptions options_of(const ImageClassificationConfig& config, Device device) {
   return {dtype_of(config.train), device};
@@ -191,20 +186,6 @@ void ImageClassification::write_results(const std::filesystem::path& folder, Ten
   write_atomically(folder / "confusion.csv", table + "\n");
 }
 
-// Returns the predictions for the only image of a set.
-std::vector<Prediction> predict(const Model& model, const ImageSet& set, const DatasetInfo& info,
-                                const ImageClassificationConfig& config, Device device) {
-  const ImageBatches one(set, {0}, info, {.batch_size = 1, .shuffled = false, .prefetched = false});
-  const Recording off(false);
-  const Tensor x = one.batch(0)[0].to(options_of(config, device).dtype).to(device);
-  const std::vector<double> p = softmax(model(x)).values();
-  std::vector<Prediction> out;
-  for (std::size_t c = 0; c < info.classes.size(); ++c) out.push_back({info.classes[c], p[c]});
-  std::stable_sort(out.begin(), out.end(),
-                   [](const Prediction& a, const Prediction& b) { return a.probability > b.probability; });
-  return out;
-}
-
 }  // namespace
 
 DatasetInfo properties_of(const ImageClassificationConfig& config) {
@@ -220,58 +201,10 @@ std::unique_ptr<Model> make_image_model(const ImageClassificationConfig& config,
                              .channels = config.channels});
 }
 
-std::vector<std::vector<Prediction>> predict_images(const std::filesystem::path& checkpoint,
-                                                    const std::vector<Image>& images, bool inverted,
-                                                    Device device) {
-  const RunRecord record = find_checkpoint(checkpoint).record;
-  require(record.task == "image-classification", "predict: given ", checkpoint.string(), ", a checkpoint of ",
-          record.task, ", expected one of image-classification, choose another");
-  ImageClassificationConfig config;
-  read_config(config, record.config, checkpoint.string());
-  use_precision(config.train);
-  const DatasetInfo info = properties_of(config);
-  const std::unique_ptr<Model> model = make_image_model(config, info, options_of(config, device));
-  load_checkpoint(checkpoint, model->params(), nullptr);
-  std::vector<std::vector<Prediction>> out;
-  for (const Image& image : images)
-    out.push_back(predict(*model, scaled_to(image, info, inverted), info, config, device));
-  return out;
-}
-
 namespace {
 
 std::unique_ptr<Task> make_image_classification(const ImageClassificationConfig& config, Device device) {
   return std::make_unique<ImageClassification>(config, device);
-}
-
-// Reports each picture that cannot be read, and predicts the others.
-int print_predictions(const PredictRequest& request, std::ostream& out, std::ostream& err) {
-  // The pictures of a run's folder lay on its background.
-  const Json& settings = find_checkpoint(request.checkpoint).record.config;
-  const Colour background = colour_named(
-      !request.background.empty() ? request.background : settings.value("background", std::string("white")));
-  std::vector<Image> images;
-  std::vector<std::string> names;
-  for (const std::string& name : request.inputs) {
-    try {
-      images.push_back(read_image(name, background));
-      names.push_back(name);
-      if (!images.back().note.empty())
-        err << program_name() << ": " << shown(name, longest_path) << " is " << images.back().note << "\n";
-    } catch (const Error& error) {
-      err << program_name() << ": " << shown_message(error.what()) << "\n";
-    }
-  }
-  const auto predictions = predict_images(request.checkpoint, images, request.inverted, request.device);
-  for (std::size_t k = 0; k < images.size(); ++k) {
-    out << shown(names[k], longest_path) << ":";
-    for (std::size_t i = 0; i < std::min<std::size_t>(3, predictions[k].size()); ++i) {
-      const Prediction& p = predictions[k][i];
-      out << (i == 0 ? " " : ", ") << shown(p.label) << " " << format_fixed(100 * p.probability, 2) << " %";
-    }
-    out << "\n";
-  }
-  return names.size() == request.inputs.size() ? 0 : 1;
 }
 
 SelftestRow selftest_row(const SelftestPlaces& places) {
@@ -285,14 +218,14 @@ SelftestRow selftest_row(const SelftestPlaces& places) {
 
 TaskRow<ImageClassificationConfig> image_classification_task() {
   return {.name = "image-classification",
-          .summary = "digits, clothes and small photographs (paper, Table 2)",
+          .summary = "pictures in folders; digits, clothes and small photographs (paper, Table 2)",
           .make = make_image_classification,
           .models = &image_models(),
           .uses = {{{"size", "colours", "background", "classes", "mean", "deviation", "skip_bad",
                      "picture_memory"},
                     {"dataset"},
                     {"auto", "folder"}}},
-          .predict = print_predictions,
+          .predict = predict_pictures,
           .selftest = selftest_row};
 }
 

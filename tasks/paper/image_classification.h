@@ -45,15 +45,4 @@ DatasetInfo properties_of(const ImageClassificationConfig& config);
 std::unique_ptr<Model> make_image_model(const ImageClassificationConfig& config, const DatasetInfo& info,
                                         TensorOptions options);
 
-struct Prediction {
-  std::string label;
-  double probability;
-};
-// Returns the probabilities of the classes for each image, likeliest first. Images may have any size: they
-// are scaled to that of the data set as scaled_to does it, and made grey if the data set is grey. Throws
-// Error if the checkpoint belongs to another task.
-std::vector<std::vector<Prediction>> predict_images(const std::filesystem::path& checkpoint,
-                                                    const std::vector<Image>& images, bool inverted,
-                                                    Device device);
-
 }  // namespace stillpoint

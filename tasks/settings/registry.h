@@ -31,6 +31,7 @@ struct PredictRequest {
   std::filesystem::path checkpoint = {};
   std::vector<std::string> inputs = {};
   std::string background = {};  // of pictures; empty: that of the run, or white
+  std::string format = "text";  // or csv, json
   bool inverted = false;
   Device device = Device::cpu;
 };

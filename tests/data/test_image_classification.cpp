@@ -1,9 +1,11 @@
 // Tests the image-classification task: learning, resuming, confusion, prediction, messages for wrong input.
+#include <algorithm>
+#include <numeric>
 #include <sstream>
 
 #include "tasks/command/cli.h"
 #include "tasks/data/scale_image.h"
-#include "tasks/paper/image_classification.h"
+#include "tasks/paper/image_prediction.h"
 #include "tasks/training/train.h"
 #include "tests/support/catch.h"
 #include "tests/support/data_files.h"
@@ -125,16 +127,12 @@ TEST_CASE("a picture of any size is classified by a trained model", "[classifica
   Image picture{56, 84, 3, {}};  // a bar for label 6, enlarged by 2 and by 3, dark on white
   for (Index i = 0; i < 56; ++i)
     for (Index j = 0; j < 84 * 3; ++j) picture.rgb.push_back(i / 4 == 8 ? 20 : 230);
-  const auto both = predict_images(runs / "run" / checkpoint_name, {picture, picture}, true, Device::cpu);
-  REQUIRE(both.size() == 2);
-  CHECK(both[1][0].probability == both[0][0].probability);
-  const std::vector<Prediction>& found = both[0];
+  const ImageClassifier classifier(runs / "run" / checkpoint_name, Device::cpu);
+  const std::vector<double> found = classifier.probabilities(picture, true);
+  CHECK(classifier.probabilities(picture, true) == found);
   REQUIRE(found.size() == 10);
-  CHECK(found[0].label == "6");
-  double total = 0;
-  for (const Prediction& p : found) total += p.probability;
-  CHECK(total == Approx(1).epsilon(1e-5));
-  CHECK(found[0].probability >= found[1].probability);
+  CHECK(std::max_element(found.begin(), found.end()) - found.begin() == 6);
+  CHECK(std::accumulate(found.begin(), found.end(), 0.0) == Approx(1).epsilon(1e-5));
 
   write_png(runs / "six.png", picture);
   test::write_bytes(runs / "bad.png", "no picture");
@@ -146,6 +144,32 @@ TEST_CASE("a picture of any size is classified by a trained model", "[classifica
   CHECK_THAT(err.str(), mentions("bad.png", "absent.png"));
   CHECK(out.str().starts_with(six + ": 6 "));
   CHECK(out.str().substr(out.str().find('\n') + 1) == out.str().substr(0, out.str().find('\n') + 1));
+
+  make_folder(runs / "pictures/more");
+  for (const char* name : {"pictures/a.png", "pictures/b, c.png", "pictures/more/d.png"})
+    write_png(runs / name, picture);
+  test::write_bytes(runs / "pictures/bad.jpg", "");
+  const auto predicted = [&](const std::string& format, const std::vector<std::string>& inputs) {
+    std::ostringstream text, errors;
+    std::vector<std::string> command{
+        "predict", (runs / "run").string(), "--invert", "--device", "cpu", "--format", format};
+    command.insert(command.end(), inputs.begin(), inputs.end());
+    const int code = run_command_line(command, text, errors);
+    CHECK(code == (errors.str().empty() ? 0 : 1));
+    return text.str();
+  };
+  const Json rows = parse_json(predicted("json", {(runs / "pictures").string()}));
+  REQUIRE(rows.size() == 4);
+  CHECK(rows[0]["class"] == "6");
+  CHECK(rows[0]["probabilities"]["6"].get<double>() == found[6]);
+  CHECK(rows[0]["probabilities"].size() == 10);
+  CHECK(rows[2]["file"] == (runs / "pictures/bad.jpg").string());
+  CHECK_THAT(rows[2]["error"].get<std::string>(), mentions("bad.jpg"));
+  CHECK(rows[3]["file"] == (runs / "pictures/more/d.png").string());
+  const std::string table = predicted("csv", {(runs / "pictures/*c.png").string()});
+  CHECK(table.starts_with("file,class,0,1,2,3,4,5,6,7,8,9\n\"" + (runs / "pictures/b, c.png").string() +
+                          "\",6,"));
+  CHECK(std::count(table.begin(), table.end(), '\n') == 2);
 }
 
 TEST_CASE("pictures are scaled by areas", "[classification]") {
@@ -185,9 +209,7 @@ TEST_CASE("wrong input of image classification is refused in words", "[classific
   CHECK_THAT(made("sim", "4,8"), mentions("4,8", "one number"));
   CHECK_THAT(made("mondeq-multi", "8"), mentions("several numbers"));
   CHECK_THAT(made("mondeq-single", "8x"), mentions("8x"));
-  Image picture{1, 1, 3, {0, 0, 0}};
-  CHECK_THAT(error_text([&] { predict_images(empty / "none", {picture}, false, Device::cpu); }),
-             mentions("none"));
+  CHECK_THAT(error_text([&] { ImageClassifier(empty / "none", Device::cpu); }), mentions("none"));
   const std::unique_ptr<Task> task = task_kind("image-classification").make(settings(data), Device::cpu);
   CHECK_THAT(error_text([&] { task->evaluate("all"); }), mentions("'all'", "train, valid or test"));
 }

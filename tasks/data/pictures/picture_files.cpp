@@ -40,17 +40,14 @@ Listing list(const fs::path& folder) {
   return found;
 }
 
-// Adds all files below a class's folder; `below` is their path from there. Links to folders are followed only
-// as far as they do not nest deeper than any real set.
-void add_files(const fs::path& root, const std::string& within, const std::string& below, std::int32_t label,
-               std::vector<std::pair<std::string, PictureFile>>& files, int depth = 0) {
-  require(depth < 32, "pictures: given folders that nest deeper than 32 levels in ", (root / within).string(),
-          ", expected pictures in a folder per class, remove a link that leads back");
-  const Listing here = list(root / within / below);
+// Links to folders are followed only as far as they do not nest deeper than any real set.
+void add_files(const fs::path& root, const std::string& below, Names& files, int depth = 0) {
+  require(depth < 32, "pictures: given folders that nest deeper than 32 levels in ", root.string(),
+          ", expected pictures in a folder, remove a link that leads back");
+  const Listing here = list(root / below);
   const std::string start = below.empty() ? "" : below + "/";
-  for (const std::string& name : here.files)
-    files.push_back({start + name, {within + "/" + start + name, label}});
-  for (const std::string& name : here.folders) add_files(root, within, start + name, label, files, depth + 1);
+  for (const std::string& name : here.files) files.push_back(start + name);
+  for (const std::string& name : here.folders) add_files(root, start + name, files, depth + 1);
 }
 
 // Returns the pictures of FOLDER/PART/CLASS/..., where PART may be empty.
@@ -65,8 +62,9 @@ std::vector<PictureFile> pictures_of(const fs::path& folder, const std::string& 
     require(label != classes.end(), "pictures: given the subfolder ", (folder / part / name).string(),
             ", which is none of the ", classes.size(), " classes, expected one of ", shown(join(classes)),
             did_you_mean(name, classes), ", rename or remove it");
-    add_files(folder, part.empty() ? name : part + "/" + name, "", std::int32_t(label - classes.begin()),
-              files);
+    const std::string within = part.empty() ? name : part + "/" + name;
+    for (const std::string& file : files_below(folder / within))
+      files.push_back({file, {within + "/" + file, std::int32_t(label - classes.begin())}});
   }
   std::sort(files.begin(), files.end(), [](const auto& a, const auto& b) {
     return a.first != b.first ? a.first < b.first : a.second.label < b.second.label;
@@ -103,6 +101,13 @@ std::vector<std::int32_t> labels_of(const std::vector<PictureFile>& files) {
 }
 
 }  // namespace
+
+Names files_below(const fs::path& folder) {
+  Names files;
+  add_files(folder, "", files);
+  std::sort(files.begin(), files.end());
+  return files;
+}
 
 void require_every_class(const std::string& folder, const Names& classes,
                          const std::vector<std::int32_t>& labels) {

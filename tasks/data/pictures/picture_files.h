@@ -26,6 +26,9 @@ struct PictureFiles {
 // fewer than two classes, or a class has no picture to train on.
 PictureFiles find_pictures(const std::filesystem::path& folder, const std::vector<std::string>& classes);
 
+// Returns the paths of all files below a folder, from there, sorted; hidden ones are left out.
+std::vector<std::string> files_below(const std::filesystem::path& folder);
+
 // Throws Error if a class has none of the pictures.
 void require_every_class(const std::string& folder, const std::vector<std::string>& classes,
                          const std::vector<std::int32_t>& labels);
