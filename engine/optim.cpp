@@ -7,8 +7,8 @@ namespace stillpoint {
 
 Optimiser::Optimiser(const ParamList& params, OptimiserConfig config)
     : config_(std::move(config)), params_(params.trainable()) {
-  require(config_.kind == "adam" || config_.kind == "adamw" || config_.kind == "sgd", "optimiser: given '", config_.kind,
-          "', expected adam, adamw or sgd, choose one");
+  require(config_.kind == "adam" || config_.kind == "adamw" || config_.kind == "sgd", "optimiser: given '",
+          config_.kind, "', expected adam, adamw or sgd, choose one");
   require(!params_.empty(), "optimiser: given no parameters, expected at least one, check the model");
   for (const NamedTensor& p : params_) {
     m_.push_back(Tensor::zeros(p.tensor.shape(), p.tensor.options()));

@@ -45,6 +45,7 @@ class Run {
   void check_agreement() const;
   void finish(TrainOutcome& outcome);
   RunRecord record() const;
+  void say_begin(const std::string& initial_weights) const;
   void say_what_changes(const Json& before) const;
   bool ends_early() const;  // whether a setting ends the run before all epochs
   [[noreturn]] void stop_non_finite(const char* what, double value) const;

@@ -109,6 +109,13 @@ void Run::start() {
     folder_.start(request_.resume);
     save();
   }
+  say_begin(begun);
+  progress_ = std::make_unique<Progress>(
+      total_steps(), out_,
+      ProgressOptions{.terminal = request_.terminal, .first_step = step_, .width = {}, .clock = {}});
+}
+
+void Run::say_begin(const std::string& initial_weights) const {
   out_ << request_.kind->name() << " on " << name_of(request_.device) << ": " << params_.count()
        << " parameters, " << config_.epochs << " epochs of " << task_->facts().steps_per_epoch << " steps"
        << (shared() ? text(" on ", group_.size(), " ranks") : "") << "; run folder "
@@ -117,11 +124,8 @@ void Run::start() {
     out_ << "batch: given " << batch << ", more than the " << task_->facts().examples_per_step
          << " examples of an epoch: every step takes them all" << std::endl;
   if (const std::string note = task_->facts().note; !note.empty()) out_ << note << std::endl;
-  if (!begun.empty()) out_ << begun << std::endl;
+  if (!initial_weights.empty()) out_ << initial_weights << std::endl;
   if (resumed_) say_what_changes(resumed_->record.config);
-  progress_ = std::make_unique<Progress>(
-      total_steps(), out_,
-      ProgressOptions{.terminal = request_.terminal, .first_step = step_, .width = {}, .clock = {}});
 }
 
 // A longer run has the steps of one that was as long from the beginning, unless the rates depend on its

@@ -51,6 +51,14 @@ double metric(const TrainOutcome& outcome, std::size_t split, std::size_t place)
   return outcome.metrics.at(split).second.at(place).second;
 }
 
+// Returns a bar for label 6, enlarged by 2 and by 3, dark on white.
+Image dark_six() {
+  Image picture{56, 84, 3, {}};
+  for (Index i = 0; i < 56; ++i)
+    for (Index j = 0; j < 84 * 3; ++j) picture.rgb.push_back(i / 4 == 8 ? 20 : 230);
+  return picture;
+}
+
 }  // namespace
 
 TEST_CASE("image classification learns, and says what it confuses", "[classification]") {
@@ -124,9 +132,7 @@ TEST_CASE("a picture of any size is classified by a trained model", "[classifica
   const TempDir data, runs;
   test::write_bar_mnist(data.path(), 160, 40);
   REQUIRE(train_in(runs / "run", settings(data)).finished);
-  Image picture{56, 84, 3, {}};  // a bar for label 6, enlarged by 2 and by 3, dark on white
-  for (Index i = 0; i < 56; ++i)
-    for (Index j = 0; j < 84 * 3; ++j) picture.rgb.push_back(i / 4 == 8 ? 20 : 230);
+  const Image picture = dark_six();
   const ImageClassifier classifier(runs / "run" / checkpoint_name, Device::cpu);
   const std::vector<double> found = classifier.probabilities(picture, true);
   CHECK(classifier.probabilities(picture, true) == found);
@@ -144,7 +150,15 @@ TEST_CASE("a picture of any size is classified by a trained model", "[classifica
   CHECK_THAT(err.str(), mentions("bad.png", "absent.png"));
   CHECK(out.str().starts_with(six + ": 6 "));
   CHECK(out.str().substr(out.str().find('\n') + 1) == out.str().substr(0, out.str().find('\n') + 1));
+}
 
+TEST_CASE("folders and patterns of pictures are predicted as JSON and CSV", "[classification]") {
+  const TempDir data, runs;
+  test::write_bar_mnist(data.path(), 160, 40);
+  REQUIRE(train_in(runs / "run", settings(data)).finished);
+  const Image picture = dark_six();
+  const std::vector<double> found =
+      ImageClassifier(runs / "run" / checkpoint_name, Device::cpu).probabilities(picture, true);
   make_folder(runs / "pictures/more");
   for (const char* name : {"pictures/a.png", "pictures/b, c.png", "pictures/more/d.png"})
     write_png(runs / name, picture);

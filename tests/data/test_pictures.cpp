@@ -267,7 +267,7 @@ TEST_CASE("folders that are no data set are refused in words", "[pictures]") {
   for (int i = 0; i < 6; ++i)
     for (const char* name : {"a", "b"})
       write_picture(dir / "flat" / name / (numbered(i) + ".png"), flat(8, 8, 5, 5, 5));
-  CHECK_THAT(refused(dir / "flat"), mentions("have one value", "that differ"));
+  CHECK_THAT(refused(dir / "flat"), mentions("have one value, expected", "that differ"));
   CHECK_THAT(refused(dir / "absent"), mentions("absent", "cannot be read"));
   write_colours(dir / "good", 12);
   CHECK_THAT(refused(dir / "good", {.classes = "red/yellow"}), mentions("good/green", "red, yellow"));
@@ -308,10 +308,16 @@ TEST_CASE("every model takes pictures of other sizes and class counts, or says w
   for (int i = 0; i < 12; ++i)
     write_picture(dir / "data/blue" / (numbered(i) + ".png"), flat(8, 8, 0, 0, std::uint8_t(100 + i)));
   const auto trained = [&](const std::string& model, const std::string& size, const std::string& channels) {
-    std::vector<std::string> command = small_training(dir / "data", dir / (model + size));
-    command.insert(command.end(), {"--model", model, "--set", "size=" + size, "--set", "channels=" + channels,
-                                   "--set", "epochs=1"});
-    const Ran result = run(command);
+    const Ran result = run({"train",    "image-classification",
+                            "--device", "cpu",
+                            "--data",   (dir / "data").string(),
+                            "--run",    (dir / (model + size)).string(),
+                            "--model",  model,
+                            "--set",    "size=" + size,
+                            "--set",    "channels=" + channels,
+                            "--set",    "epochs=1",
+                            "--set",    "batch=16",
+                            "--set",    "schedule=constant"});
     return result.code == 0 ? text("ok ", result.out) : result.err;
   };
   CHECK_THAT(trained("sim", "9x6", "3"), mentions("ok", "3 classes", "9 x 6"));

@@ -156,7 +156,8 @@ void check_adam(Device device, const std::vector<std::int64_t>& sizes, double cl
   const AdamOptions options{.beta2 = 0.95, .eps = 1e-5, .weight_decay = decay};
   const double lr = 0.01, beta1 = 0.8;
   for (int step = 1; step <= 5; ++step) {
-    const auto coefficients = coefficients_on<T>(device, adam_coefficients(lr, beta1, options.beta2, step, decoupled));
+    const auto coefficients =
+        coefficients_on<T>(device, adam_coefficients(lr, beta1, options.beta2, step, decoupled));
     test.step(
         clip,
         [&](auto table, const Array* factor) { adam_step(table, options, coefficients.array(), factor); },

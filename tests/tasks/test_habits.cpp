@@ -47,6 +47,14 @@ Ran resume(const fs::path& folder, const std::vector<std::string>& settings) {
   return run(command);
 }
 
+struct One {
+  Tensor w;
+  template <class P>
+  void params(P& p) {
+    p("w", w);
+  }
+};
+
 // Returns the bytes of all tensors of a checkpoint, the optimiser's included.
 std::string tensors_in(const fs::path& file) {
   const SafetensorsFile tensors(file);
@@ -64,7 +72,6 @@ std::string tensors_in(const fs::path& file) {
 TEST_CASE("10 and 10 epochs are 20 to the bit if the rate is constant", "[habits]") {
   const TempDir dir;
   for (const std::string schedule : {"constant", "step"}) {
-    const std::vector<std::string> rate{"schedule=" + schedule, "step_epochs=2"};
     const auto with = [&](const char* epochs) {
       std::vector<std::string> settings{"schedule=" + schedule, epochs};
       if (schedule == "step") settings.push_back("step_epochs=2");
@@ -115,7 +122,6 @@ TEST_CASE("the best checkpoint is that of the best evaluation", "[habits]") {
 
 TEST_CASE("patience, a target and a time end a run, which counts as finished and can go on", "[habits]") {
   const TempDir dir;
-  const std::vector<std::string> diverging{"epochs=30", "lr=0", "patience=2"};
   const Ran patient = train_in(dir / "patient", {"epochs=30", "lr=1e-30", "patience=2"});
   INFO(patient.err);
   REQUIRE(patient.code == 0);
@@ -184,13 +190,7 @@ TEST_CASE("a run begins with the weights of another that fit, and names the othe
 
 TEST_CASE("initial weights are converted from every type of numbers", "[habits]") {
   const TempDir dir;
-  struct One {
-    Tensor w;
-    template <class P>
-    void params(P& p) {
-      p("w", w);
-    }
-  } one{Tensor::zeros({3}).variable()};
+  One one{Tensor::zeros({3}).variable()};
   const double f64[] = {1.5, -2, 0.25};
   const std::uint16_t f16[] = {0x3e00, 0xc000, 0x3400}, bf16[] = {0x3fc0, 0xc000, 0x3e80};
   const std::pair<const char*, Bytes> stored[] = {{"F64", std::as_bytes(std::span(f64))},

@@ -11,6 +11,7 @@
 #include "tasks/drawing/html.h"
 #include "tasks/drawing/scale.h"
 #include "tasks/io/image.h"
+#include "tasks/io/metrics.h"
 #include "tasks/io/numbers.h"
 #include "tasks/report/report.h"
 #include "tasks/report/run_tables.h"

@@ -183,15 +183,17 @@ DatasetInfo Scan::info(const std::vector<std::string>& classes) const {
                    .deviation = parse_numbers("deviation", settings_.deviation, channels()),
                    .cropped = true};
   const std::size_t first = info.channels == 1 ? 0 : 1;
+  bool vary = !settings_.deviation.empty();
   for (std::size_t c = 0; c < std::size_t(info.channels); ++c) {
     const PictureMoments& moments = moments_[first + c];
+    const double deviation = moments.deviation();
+    vary = vary || deviation > 0;
     if (settings_.mean.empty()) info.mean.push_back(moments.mean());
-    if (!settings_.deviation.empty()) continue;
-    require(moments.deviation() > 0, "pictures: given ", folder_.string(),
-            ", where all training pixels have one value", info.channels == 1 ? "" : " in a channel",
-            ", expected pictures that differ, add others or --set deviation=...");
-    info.deviation.push_back(moments.deviation());
+    // A channel of one value becomes zero.
+    if (settings_.deviation.empty()) info.deviation.push_back(deviation > 0 ? deviation : 1);
   }
+  require(vary, "pictures: given ", folder_.string(), ", where all training pixels have one value, ",
+          "expected pictures that differ, add others or --set deviation=...");
   return info;
 }
 
