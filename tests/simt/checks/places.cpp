@@ -275,10 +275,13 @@ std::uint32_t short_place(const void* place) {
   return std::uint32_t(reinterpret_cast<std::uintptr_t>(place) - bias);
 }
 
-// A return address is one byte past the call, so that its line may be the next one's.
-std::vector<std::string> lines_at(std::uint32_t place) {
+namespace {
+
+// Returns what the tool prints of the place, one line for each function that is inlined there. A return
+// address is one byte past the call, so that its line may be the next one's.
+std::vector<std::string> lines_by(const char* tool, std::uint32_t place) {
   char command[128];
-  std::snprintf(command, sizeof command, "addr2line -i -e /proc/%d/exe 0x%x 2>/dev/null", int(::getpid()),
+  std::snprintf(command, sizeof command, "%s -i -e /proc/%d/exe 0x%x 2>/dev/null", tool, int(::getpid()),
                 unsigned(place));
   std::vector<std::string> lines;
   std::FILE* const pipe = ::popen(command, "r");
@@ -292,6 +295,11 @@ std::vector<std::string> lines_at(std::uint32_t place) {
   ::pclose(pipe);
   return lines;
 }
+
+}  // namespace
+
+std::vector<std::string> lines_at(std::uint32_t place) { return lines_by("addr2line", place); }
+std::vector<std::string> columns_at(std::uint32_t place) { return lines_by("eu-addr2line", place); }
 
 bool is_cub(const void* place) {
   thread_local std::map<const void*, bool> known;

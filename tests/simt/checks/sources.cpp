@@ -36,6 +36,15 @@ Chain chain_of(std::uint64_t calls) {
 
 std::vector<std::string> lines_of(const void* address) { return lines_at(short_place(address)); }
 
+// Returns whether two return addresses belong to one call in the source. The compiler copies calls, for
+// example into both sides of a condition; a copy keeps its line and column, and those of the calls that it is
+// inlined in.
+bool is_one_call(const void* a, const void* b) {
+  if (a == b) return true;
+  const std::uint32_t x = short_place(a) - 1, y = short_place(b) - 1;
+  return lines_at(x) == lines_at(y) && columns_at(x) == columns_at(y);
+}
+
 struct Line {
   std::string file;
   int number = 0;
@@ -112,9 +121,7 @@ bool is_same_call(std::uint64_t a, std::uint64_t b) {
   }
   const Chain x = chain_of(a), y = chain_of(b);
   bool same = x.size() == y.size();
-  for (std::size_t i = 0; same && i < x.size(); ++i)
-    same = x[i] == y[i] ||
-           lines_of(static_cast<const char*>(x[i]) - 1) == lines_of(static_cast<const char*>(y[i]) - 1);
+  for (std::size_t i = 0; same && i < x.size(); ++i) same = is_one_call(x[i], y[i]);
   const std::lock_guard lock(chains().mutex);
   return chains().same[{a, b}] = same;
 }

@@ -289,6 +289,8 @@ std::string describe_place(const void* place);
 std::string describe_place(std::uint32_t place);
 // Returns the lines of the functions inlined at a place, `path:12`, from the innermost out, by addr2line.
 std::vector<std::string> lines_at(std::uint32_t place);
+// Returns the same with columns, `path:12:5`, by elfutils' eu-addr2line; nothing if that is not installed.
+std::vector<std::string> columns_at(std::uint32_t place);
 // Returns whether the code at the place is CUB's or Thrust's.
 bool is_cub(const void* place);
 

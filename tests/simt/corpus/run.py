@@ -31,6 +31,7 @@ class Program:
             sys.exit(f"{path}:1: given {lines[0]!r}, expected `// expect: CHECK REGEX` (CHECK|CHECK if a schedule decides) or `// expect: nothing`")
         self.check, self.regex = found.groups()
         self.alone = any(line.startswith("// alone") for line in lines[:4])
+        self.needs = [tool for line in lines[:4] for tool in re.findall(r"^// needs: (\S+)", line)]
         flags = re.match(r"// flags: (.+)", lines[1] if len(lines) > 1 else "")
         self.flags = flags.group(1).split() if flags else []
         ranks = re.match(r"// ranks: (\d+)", lines[1] if len(lines) > 1 else "")
@@ -195,8 +196,7 @@ def main(arguments):
     programs = [Program(path) for path in paths]
     if options.only:
         programs = [p for p in programs if p.topic in options.only or f"{p.topic}/{p.name}" in options.only]
-    if shutil.which("mpirun") is None:
-        programs = [p for p in programs if p.ranks == 1]
+    programs = [p for p in programs if all(shutil.which(tool) for tool in p.needs + ["mpirun"] * (p.ranks > 1))]
     if not programs:
         sys.exit("no such program")
     schedules = [(1, 0), (2, 1)] if options.two else [(s, late) for s in range(options.seeds) for late in (0, 1)]

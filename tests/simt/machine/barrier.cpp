@@ -36,9 +36,11 @@ void Machine::check_same_barrier(const Thread& self, const Thread& other) const 
   const auto describe_wait = [&](const Thread& t) {
     return same_line ? describe_calls(t.calls) : describe(t.where);
   };
+  const std::string here = describe_wait(self), there = describe_wait(other);
   fail(current_, Check::sync,
-       "barrier divergence: the thread waits at " + describe_wait(self) + " and thread " +
-           std::to_string(block_->waiting_example) + " of the block at " + describe_wait(other));
+       "barrier divergence: the thread waits at " + here + " and thread " +
+           std::to_string(block_->waiting_example) + " of the block at " +
+           (here == there ? "another call on the same line" : there));
 }
 
 // Lets all threads continue that have not returned.

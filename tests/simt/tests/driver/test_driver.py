@@ -5,6 +5,7 @@ import inspect
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -162,6 +163,21 @@ def test_speed(simtxx, folder):
     expect(code == 0, errors)
     code, out, errors = run(f"{folder}/speed", "0")
     expect(code == 0 and len(out.splitlines()) == 7 and "inf" not in out, code, out, errors)
+
+
+def test_one_line(simtxx, folder):
+    """Two barriers on a line are told apart, and copies of one are not, with and without optimisation."""
+    if shutil.which("eu-addr2line") is None:
+        return
+    with open(f"{HERE}/one_line.cu", encoding="utf-8") as source:
+        kernels = re.findall(r"__global__ void (\w+)", source.read())
+    for level in ("-O0", "-O2"):
+        code, _, errors = run(simtxx, level, f"{HERE}/one_line.cu", "-o", f"{folder}/one_line")
+        expect(code == 0, errors)
+        for kernel in kernels:
+            code, _, errors = run(f"{folder}/one_line", kernel)
+            parted = f"sync: {kernel}," in errors and "of the block at another call on the same line" in errors
+            expect((code == 66 and parted) if kernel.startswith("two") else code == 0, level, kernel, code, errors)
 
 
 def test_project(simtxx, folder, every=False):
