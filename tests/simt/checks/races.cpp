@@ -6,6 +6,7 @@
 
 #include "checks/order.h"
 #include "checks/quick.h"
+#include "cuda_pipeline.h"
 #include "machine/block.h"
 #include "report/ending.h"
 
@@ -153,9 +154,20 @@ bool Watch::may_be_padding(const Cell& cell, unsigned mask, const Now& a) const 
   return mask == 15 && (cell.defined() & 1) != 0 && (a.bytes > 4 || std::has_single_bit(hole));
 }
 
-void Watch::read_cell(Cell& cell, unsigned mask, const Now& a) {
-  if ((cell.defined() & mask) != mask && is_wanted(Check::init) && !may_be_padding(cell, mask, a))
+// Reports a read of bytes that were never written, or that an asynchronous copy has not brought yet.
+void Watch::check_undefined(const Cell& cell, unsigned mask, const Now& a) const {
+  const std::uintptr_t begin = a.at + a.done, end = begin + std::size_t(std::popcount(mask));
+  for (std::size_t thread = 0; thread < copies_.size(); ++thread)
+    for (const Copy& copy : copies_[thread])
+      if (copy.to < end && begin < copy.to + copy.bytes)
+        return fail_race(a, {Use(now(), unsigned(thread), mask, false), number_, place_of(copy.place)},
+                         "still copies asynchronously to");
+  if (is_wanted(Check::init) && !may_be_padding(cell, mask, a))
     fail(a, Check::init, "reads memory that was never written");
+}
+
+void Watch::read_cell(Cell& cell, unsigned mask, const Now& a) {
+  if ((cell.defined() & mask) != mask) check_undefined(cell, mask, a);
   if (!follows_write(cell, mask)) check_write(cell, mask, a);
   note_read(cell, mask, a);
 }
@@ -208,6 +220,54 @@ void Watch::settle_doubt() {
       fail_race({d.at, d.bytes, AccessKind::write, d.place, Scope::device}, d.other, "wrote");
 }
 
+template <class F>
+void Watch::each_shared_cell(std::uintptr_t at, std::size_t bytes, F f) {
+  const bool dynamic = at - shared_ < shared_bytes_;
+  if (!dynamic && at - tls_ >= tls_bytes_) return;
+  const std::uintptr_t base = dynamic ? shared_ : tls_ / 4 * 4;
+  Cell* const cells = dynamic ? shared_cells_.get() : static_cells_.get();
+  for (const std::uintptr_t end = at + bytes; at < end; at = at / 4 * 4 + 4) {
+    const std::size_t low = at % 4, high = std::min<std::size_t>(4, end - at + low);
+    f(cells[(at - base) / 4], (1u << high) - (1u << low));
+  }
+}
+
+void Watch::start_copy(std::uintptr_t to, std::size_t bytes, const void* barrier, const void* place) {
+  bool found = false;
+  each_shared_cell(to, bytes, [&](Cell& cell, unsigned mask) {
+    cell.write = cell.write.with(cell.write.flags() & ~(std::uint64_t(mask) << 4));
+    found = true;
+  });
+  if (copies_.size() <= std::size_t(thread_)) copies_.resize(std::size_t(thread_) + 1);
+  if (found) copies_[std::size_t(thread_)].push_back({to, bytes, barrier, place});
+}
+
+// What has arrived was written now, by the thread that waited or came last to the barrier.
+template <class Ended>
+void Watch::end_copies(std::vector<Copy>& copies, Ended ended) {
+  std::erase_if(copies, [&](const Copy& copy) {
+    if (!ended(copy)) return false;
+    each_shared_cell(copy.to, copy.bytes,
+                     [&](Cell& cell, unsigned mask) { set_write(cell, mask, false, 0, copy.place); });
+    return true;
+  });
+}
+
+void Watch::commit_copies() {
+  if (copies_.size() > std::size_t(thread_))
+    for (Copy& copy : copies_[std::size_t(thread_)]) ++copy.commits;
+}
+
+void Watch::wait_for_copies(std::size_t batches) {
+  if (copies_.size() > std::size_t(thread_))
+    end_copies(copies_[std::size_t(thread_)],
+               [=](const Copy& copy) { return copy.barrier == nullptr && copy.commits > batches; });
+}
+
+void Watch::end_copies(const void* barrier) {
+  for (auto& copies : copies_) end_copies(copies, [=](const Copy& copy) { return copy.barrier == barrier; });
+}
+
 void Watch::fence(Scope scope) {
   if (checking) fences_.fence(actor(), scope);
 }
@@ -225,6 +285,25 @@ void Watch::synchronise(std::uintptr_t at, AccessKind kind, Scope scope, MemoryO
 
 void Watch::meet_blocks(const std::vector<std::uint32_t>& numbers, std::uintptr_t word) {
   fences_.meet(numbers, word);
+}
+
+// -- the functions that device code calls --
+
+void start_copy(const void* to, std::size_t bytes, const void* barrier) {
+  if (watching != nullptr && checking)
+    watching->start_copy(reinterpret_cast<std::uintptr_t>(to), bytes, barrier, __builtin_return_address(0));
+}
+
+void commit_copies() {
+  if (watching != nullptr) watching->commit_copies();
+}
+
+void wait_for_copies(std::size_t batches) {
+  if (watching != nullptr) watching->wait_for_copies(batches);
+}
+
+void end_copies(const void* barrier) {
+  if (watching != nullptr) watching->end_copies(barrier);
 }
 
 }  // namespace simt

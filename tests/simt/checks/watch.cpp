@@ -50,6 +50,7 @@ void Watch::start_block(std::uint64_t number) {
   block_ = barrier_ = tick();
   static_bytes_ = 0;
   statics_.clear();
+  copies_.clear();
   if (warps_.size() < warp_count_) warps_.resize(warp_count_);
   if (static_cells_ == nullptr) static_cells_ = std::make_unique<Cell[]>(tls_bytes_ / 4 + 2);
 }
@@ -66,6 +67,7 @@ std::unique_ptr<Watch::Parked> Watch::park_block() {
       .static_bytes = static_bytes_,
       .warps = std::exchange(warps_, {}),
       .statics = std::exchange(statics_, {}),
+      .copies = std::exchange(copies_, {}),
   });
 }
 
@@ -79,6 +81,7 @@ void Watch::resume_block(Parked& parked) {
   static_bytes_ = parked.static_bytes;
   warps_ = std::move(parked.warps);
   statics_ = std::move(parked.statics);
+  copies_ = std::move(parked.copies);
 }
 
 void Watch::barrier(int live) {

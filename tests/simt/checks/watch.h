@@ -100,6 +100,11 @@ class Watch {
   // Orders an atomic access that has just been noted. Without an explicit order, as atomicAdd and volatile
   // have none, a load counts as acquired, because a thread that depends on the value comes later.
   void synchronise(std::uintptr_t at, AccessKind kind, Scope scope, MemoryOrder order);
+  // See cuda_pipeline.h.
+  void start_copy(std::uintptr_t to, std::size_t bytes, const void* barrier, const void* place);
+  void commit_copies();
+  void wait_for_copies(std::size_t batches);
+  void end_copies(const void* barrier);
   // Has to be called before another thread runs: reports the thread's last write if that was a race.
   void settle() {
     if (doubtful_.bytes != 0) settle_doubt();
@@ -126,6 +131,20 @@ class Watch {
     OtherUse other;
     std::array<unsigned char, 16> before;
   };
+
+  // A copy of a thread to shared memory that is under way.
+  struct Copy {
+    std::uintptr_t to;
+    std::size_t bytes;
+    const void *barrier, *place;
+    std::size_t commits = 0;  // of the thread since then
+  };
+  // Calls f(cell, bytes of the cell) for the cells of a range of the block's shared memory.
+  template <class F>
+  void each_shared_cell(std::uintptr_t at, std::size_t bytes, F f);
+  template <class Ended>
+  void end_copies(std::vector<Copy>& copies, Ended ended);
+  void check_undefined(const Cell& cell, unsigned mask, const Now& a) const;
 
   void check_cell(Cell& cell, unsigned mask, Now& a);
   void read_cell(Cell& cell, unsigned mask, const Now& a);
@@ -234,8 +253,9 @@ class Watch {
   std::uintptr_t tls_ = 0;
   std::size_t tls_bytes_ = 0;
   std::unique_ptr<Cell[]> static_cells_;
-  std::size_t static_bytes_ = 0;       // static shared memory that the block has used
-  std::vector<StaticShared> statics_;  // those that the block has used
+  std::size_t static_bytes_ = 0;           // static shared memory that the block has used
+  std::vector<StaticShared> statics_;      // those that the block has used
+  std::vector<std::vector<Copy>> copies_;  // under way, by thread
   bool may_have_padding_ = false;
   std::uint32_t first_place_ = 0;                     // the short place of address 0
   bool quick_ = false;                                // quick_access may be used
@@ -263,6 +283,7 @@ struct Watch::Parked {
   std::size_t shared_capacity, static_bytes;
   std::vector<WarpOrder> warps;
   std::vector<StaticShared> statics;
+  std::vector<std::vector<Copy>> copies;
 };
 
 // Watches the kernel that runs on this host thread; null in host code and in the emulator itself.

@@ -1,5 +1,6 @@
 // Cooperative groups on the emulator's barriers and warp collectives.
 #pragma once
+#include <cuda_pipeline.h>
 #include <cuda_runtime.h>
 
 #include <type_traits>
@@ -357,16 +358,21 @@ void invoke_one(const Group& group, F f) {
 
 // Copies by all threads of the group; the data is there after wait().
 template <class Group, class T>
-void memcpy_async(const Group& group, T* to, const T* from, std::size_t bytes) {
-  for (std::size_t i = group.thread_rank(); i < bytes / sizeof(T); i += group.num_threads()) to[i] = from[i];
-}
-template <class Group>
-SIMT_MEETING void wait(const Group& group, Where where = Where::current()) {
-  group.sync(where);
+SIMT_MEETING void memcpy_async(const Group& group, T* to, const T* from, std::size_t bytes) {
+  for (std::size_t i = group.thread_rank(); i < bytes / sizeof(T); i += group.num_threads()) {
+    to[i] = from[i];
+    simt::start_copy(to + i, sizeof(T));
+  }
+  simt::commit_copies();
 }
 template <unsigned Pending, class Group>
 SIMT_MEETING void wait_prior(const Group& group, Where where = Where::current()) {
+  simt::wait_for_copies(Pending);
   group.sync(where);
+}
+template <class Group>
+SIMT_MEETING void wait(const Group& group, Where where = Where::current()) {
+  wait_prior<0>(group, where);
 }
 
 }  // namespace cooperative_groups

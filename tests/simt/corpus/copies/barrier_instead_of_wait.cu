@@ -1,0 +1,26 @@
+// expect: race still copies asynchronously to it
+// A barrier orders what threads have written, but an asynchronous copy is no write of its thread before that
+// has waited.
+#include <cuda_pipeline.h>
+
+#include <cstdio>
+
+__global__ void reverse(const int* in, int* out) {
+  __shared__ int tile[128];
+  __pipeline_memcpy_async(&tile[threadIdx.x], in + threadIdx.x, sizeof(int));
+  __pipeline_commit();
+  __syncthreads();
+  out[threadIdx.x] = tile[127 - threadIdx.x];
+}
+
+int main() {
+  int *in, *out;
+  cudaMalloc(&in, 128 * sizeof(int));
+  cudaMalloc(&out, 128 * sizeof(int));
+  cudaMemset(in, 0, 128 * sizeof(int));
+  reverse<<<1, 128>>>(in, out);
+  std::printf("%s\n", cudaGetErrorString(cudaDeviceSynchronize()));
+  cudaFree(in);
+  cudaFree(out);
+  return 0;
+}
