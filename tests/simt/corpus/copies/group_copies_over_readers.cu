@@ -1,4 +1,4 @@
-// expect: race read it
+// expect: race nothing orders the two
 // The next copies replace the tile while others may still read it.
 #include <cooperative_groups.h>
 #include <cooperative_groups/memcpy_async.h>
