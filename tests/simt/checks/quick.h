@@ -17,8 +17,8 @@ inline bool Watch::met(Use use) const {
 
 inline Watch::Readers Watch::with_read(const Cell& cell, unsigned mask, bool atomic) const {
   const Use old = cell.read;
-  const bool same_block = cell.read_block == number_;
   if (old.time() < launch_) return {old.flags() & more, mask, atomic, old.time() < ordered_};
+  const bool same_block = cell.read_block == number_;
   if (is_mine(old, cell.read_block))
     return {old.flags(), mask | old.bytes(), atomic && old.is_atomic(), true};
   if ((old.bytes() & mask) == 0 || old.time() < grid_barrier_)
@@ -55,8 +55,9 @@ inline void Watch::set_write(Cell& cell, unsigned mask, bool atomic, std::uint64
 // Returns whether what wrote these bytes of the cell plainly comes before the thread's access.
 inline bool Watch::follows_write(const Cell& cell, unsigned mask) const {
   const Use last = cell.write;
-  if ((last.bytes() & mask) == 0) return true;
-  return !last.is_atomic() && (is_earlier(last, cell.write_block) || is_mine(last, cell.write_block));
+  if (last.time() < ordered_ || (last.bytes() & mask) == 0) return true;
+  if (last.is_atomic() || cell.write_block != number_ || last.time() < launch_) return false;
+  return last.time() < barrier_ || last.thread() == thread_;
 }
 
 // Returns whether what read these bytes of the cell plainly comes before the thread's plain write.
@@ -69,16 +70,25 @@ inline bool Watch::follows_reads(const Cell& cell, unsigned mask) const {
   return last.time() < barrier_ || (last.thread() == thread_ && !last.has(many_lanes | many_warps));
 }
 
-inline bool Watch::quick_read(Cell& cell, unsigned mask, const void* place) {
-  if ((cell.live() & cell.defined() & mask) != mask || !follows_write(cell, mask)) return false;
+// What they are given first is the time at which the cell's memory began: 0, or that of the block.
+inline bool Watch::quick_read(std::uint64_t begun, Cell& cell, unsigned mask, const void* place) {
+  const unsigned needed = mask | mask << 4;
+  if ((cell.write.flags() & needed) != needed || cell.write.time() < begun || !follows_write(cell, mask))
+    return false;
+  if (const Use old = cell.read; old.time() < ordered_) {
+    set_read(cell, {old.flags() & more, mask, false, true}, false, place);
+    return true;
+  }
   const Readers readers = with_read(cell, mask, false);
   if (!readers.whole) return false;
   set_read(cell, readers, false, place);
   return true;
 }
 
-inline bool Watch::quick_write(Cell& cell, unsigned mask, const void* place) {
-  if ((cell.live() & mask) != mask || !follows_write(cell, mask) || !follows_reads(cell, mask)) return false;
+inline bool Watch::quick_write(std::uint64_t begun, Cell& cell, unsigned mask, const void* place) {
+  if ((cell.live() & mask) != mask || cell.write.time() < begun || !follows_write(cell, mask) ||
+      !follows_reads(cell, mask))
+    return false;
   set_write(cell, mask, false, 0, place);
   if (mask == 15) cell.read = Use();
   return true;
@@ -99,9 +109,8 @@ inline bool Watch::loads_nothing_new(std::uintptr_t from) const {
   return true;
 }
 
-// Returns the first cell of an access to device or shared memory; null if there is none.
-inline Cell* Watch::quick_cell(std::uintptr_t at, std::size_t bytes) const {
-  if (device_.holds(at)) return is_reached(at) ? &device_.cell(at) : nullptr;
+// Returns the first cell of an access to shared memory; null if there is none.
+inline Cell* Watch::quick_shared_cell(std::uintptr_t at, std::size_t bytes) const {
   if (at - tls_ < tls_bytes_) return static_cells_.get() + (at - tls_ / 4 * 4) / 4;
   if (at - shared_ < shared_bytes_ && bytes <= shared_bytes_ - (at - shared_))
     return shared_cells_.get() + (at - shared_) / 4;
@@ -121,19 +130,27 @@ inline bool Watch::quick_access(std::uintptr_t at, const void* place) {
     if (stored == 0xfefefefe) return false;
     stored_.bytes = 0;
   }
-  Cell* cell = quick_cell(at, bytes);
-  if (cell == nullptr) return false;
-  const std::uint64_t begin = device_.holds(at) ? 0 : block_;  // a block begins without shared memory
+  const bool on_device = device_.holds(at);
+  if (on_device && !is_reached(at)) return false;
+  Cell* cell = on_device ? &device_.cell(at) : quick_shared_cell(at, bytes);
+  if (cell == nullptr) {
+    if (writes || at - parameters_ >= parameter_bytes_ || !loads_nothing_new<bytes>(at)) return false;
+    latest_place_ = place;
+    ++reads_;
+    return true;
+  }
+  const std::uint64_t begun = on_device ? 0 : block_;
+  if (on_device) __builtin_prefetch(cell + 8), __builtin_prefetch(cell + 16);
   for (std::size_t done = 0; done < bytes; done += 4, ++cell) {
-    if (cell->write.time() < begin) return false;
     const unsigned mask = bytes >= 4 ? 15u : ((1u << bytes) - 1) << at % 4;
-    if (!(writes ? quick_write(*cell, mask, place) : quick_read(*cell, mask, place))) return false;
+    if (!(writes ? quick_write(begun, *cell, mask, place) : quick_read(begun, *cell, mask, place)))
+      return false;
   }
   if (!writes && !loads_nothing_new<bytes>(at)) return false;
   latest_place_ = place;
   if (writes) {
     ++writes_;
-    if (bytes >= 4 && device_.holds(at)) stored_ = {at, bytes, place};
+    if (bytes >= 4 && on_device) stored_ = {at, bytes, place};
   } else {
     ++reads_;
   }

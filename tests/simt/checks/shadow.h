@@ -50,7 +50,7 @@ class Use {
 
 // Places are offsets from the start of the program's code, so that they fit into 32 bits. A block is known by
 // its number in the grid.
-struct Cell {
+struct alignas(32) Cell {
   Use write;  // flags: bits 0-3 bytes that exist, bits 4-7 bytes that are written, then the two below
   Use read;   // flags: those below
   std::uint32_t write_place = 0, read_place = 0;

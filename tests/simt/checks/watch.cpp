@@ -95,29 +95,12 @@ void Watch::barrier_of(Parked& parked, int live) {
   fences_.meet(parked.number, live);
 }
 
-void Watch::set_waited(bool waited) {
-  if (!may_wait_) return;
-  order::set_waited(waited);
-  ordered_ = waited ? ordered_after_ : ordered_before_;
-}
-
 void Watch::set_shared(void* shared, std::size_t bytes) {
   shared_ = reinterpret_cast<std::uintptr_t>(shared);
   shared_bytes_ = bytes;
   if (shared_capacity_ >= bytes) return;
   shared_capacity_ = bytes;
   shared_cells_ = std::make_unique<Cell[]>(bytes / 4 + 1);
-}
-
-void Watch::set_thread(int thread, std::uintptr_t low, std::size_t bytes) {
-  thread_ = thread;
-  stack_ = low;
-  stack_bytes_ = bytes;
-}
-
-void Watch::set_parameters(const void* parameters, std::size_t bytes) {
-  parameters_ = reinterpret_cast<std::uintptr_t>(parameters);
-  parameter_bytes_ = bytes;
 }
 
 void Watch::sync_lanes(int warp, unsigned lanes, bool whole) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "checks/fences.h"
+#include "checks/order.h"
 #include "checks/shadow.h"
 #include "report/profile.h"
 
@@ -73,11 +74,22 @@ class Watch {
   // Returns the static shared variables that the block has used.
   const std::vector<StaticShared>& used_statics() const { return statics_; }
   // Sets the thread that runs from now on, on the stack [low, low + bytes).
-  void set_thread(int thread, std::uintptr_t low, std::size_t bytes);
+  void set_thread(int thread, std::uintptr_t low, std::size_t bytes) {
+    thread_ = thread;
+    stack_ = low;
+    stack_bytes_ = bytes;
+  }
   // Says whether the thread has waited for the kernel that this launch may have overtaken.
-  void set_waited(bool waited);
+  void set_waited(bool waited) {
+    if (!may_wait_) return;
+    order::set_waited(waited);
+    ordered_ = waited ? ordered_after_ : ordered_before_;
+  }
   // Sets where the kernel's parameters are.
-  void set_parameters(const void* parameters, std::size_t bytes);
+  void set_parameters(const void* parameters, std::size_t bytes) {
+    parameters_ = reinterpret_cast<std::uintptr_t>(parameters);
+    parameter_bytes_ = bytes;
+  }
   void set_shared(void* shared, std::size_t bytes);
   // Starts accesses to parts of one object. Its padding may be unwritten if its first byte is written.
   void start_object(std::uintptr_t at) { may_have_padding_ = is_written(at); }
@@ -167,17 +179,14 @@ class Watch {
   bool follows_write(const Cell& cell, unsigned mask) const;
   bool follows_reads(const Cell& cell, unsigned mask) const;
   std::uint32_t place_of(const void* place) const;
-  Cell* quick_cell(std::uintptr_t at, std::size_t bytes) const;
-  bool quick_read(Cell& cell, unsigned mask, const void* place);
-  bool quick_write(Cell& cell, unsigned mask, const void* place);
+  Cell* quick_shared_cell(std::uintptr_t at, std::size_t bytes) const;
+  bool quick_read(std::uint64_t begun, Cell& cell, unsigned mask, const void* place);
+  bool quick_write(std::uint64_t begun, Cell& cell, unsigned mask, const void* place);
   void note_update(Cell& cell, unsigned mask);
   void doubt(const OtherUse& earlier, const Now& a);
   void settle_doubt();
   void look_at_stored();
   void check_range(Cell* cells, std::uintptr_t offset, Now& a);
-  bool is_earlier(Use use, std::uint32_t block) const {
-    return use.time() < ordered_ || (block == number_ && use.time() >= launch_ && use.time() < barrier_);
-  }
   bool is_mine(Use use, std::uint32_t block) const {
     return use.time() >= barrier_ && use.thread() == thread_ && block == number_;
   }

@@ -1,6 +1,7 @@
 // Barriers of a block and of a grid, and the judgement of threads that have returned before one.
 #include <cstring>
 #include <numeric>
+#include <utility>
 
 #include "checks/sources.h"
 #include "machine/block.h"
@@ -13,7 +14,8 @@ int Machine::barrier(bool predicate, Where where, std::uint64_t calls) {
   Block& b = *block_;
   Thread& self = thread(current_);
   self.state = State::at_barrier;
-  self.predicate = predicate;
+  b.votes += predicate;
+  b.waited = b.waited || self.waited;
   self.where = where;
   self.calls = calls;
   if (b.waiting == 0)
@@ -22,10 +24,10 @@ int Machine::barrier(bool predicate, Where where, std::uint64_t calls) {
     check_same_barrier(self, thread(b.waiting_example));
   if (++b.waiting == b.live)
     complete_barrier();
-  else
+  else if (b.warps[std::size_t(current_ / 32)].asking != 0)
     answer_active_masks(current_ / 32, false);
   suspend();
-  return int(thread(current_).result);
+  return b.result;
 }
 
 void Machine::check_same_barrier(const Thread& self, const Thread& other) const {
@@ -51,32 +53,29 @@ void Machine::complete_barrier() {
   b.waiting = 0;
   count_barrier();
   watch_.barrier(b.live);
-  int votes = 0;
-  bool waited = false;
-  for (const auto& t : b.threads) {
-    if (t.state != State::at_barrier) continue;
-    votes += t.predicate;
-    waited = waited || t.waited;
-  }
-  for (auto& t : b.threads) {
-    if (t.state != State::at_barrier) continue;
-    t.waited = waited;
-    t.result = std::uint64_t(votes);
-    t.state = State::ready;
-  }
-  wake_block();
+  b.result = std::exchange(b.votes, 0);
+  if (std::exchange(b.waited, false))
+    for (auto& t : b.threads) t.waited = true;
+  wake_block(State::ready);
 }
 
-// Makes every thread ready that has not returned, in random order.
-void Machine::wake_block() {
+// Makes every thread ready that has not returned, in random order. No other one is ready.
+void Machine::wake_block(State state) {
   Block& b = *block_;
   if (seed_ != 0 && !is_drawn())
     std::iota(order_.begin(), order_.end(), std::uint16_t(0));
   else if (seed_ != 0)
     for (std::uint32_t i = std::uint32_t(size_); i > 1; --i)
       std::swap(order_[i - 1], order_[random_.below(i)]);
-  for (const int index : order_)
-    if (b.live == size_ || thread(index).state != State::returned) b.ready.push(index);
+  if (b.live == size_) {
+    for (auto& t : b.threads) t.state = state;
+    return b.ready.fill(order_);
+  }
+  for (const int index : order_) {
+    if (thread(index).state == State::returned) continue;
+    thread(index).state = state;
+    b.ready.push(index);
+  }
 }
 
 // Fails if threads returned that had to come to the barrier. The hardware counts those as arrived, and a

@@ -104,7 +104,7 @@ void Machine::finish_thread(int index) {
   Block& b = *block_;
   --b.live;
   if (b.live == 0) check_uses(b);
-  leave_cluster_barrier(t);
+  if (!clusters_.empty()) leave_cluster_barrier(t);
   if (b.returned_example < 0 || !t.left) b.returned_example = index;
   if (b.waiting > 0 && b.waiting == b.live) complete_barrier();
   const int number = index / 32;
@@ -114,7 +114,7 @@ void Machine::finish_thread(int index) {
     const Thread& other = thread(number * 32 + __builtin_ctz(lanes));
     if (other.state == State::in_collective && try_complete(number, other.mask)) break;
   }
-  answer_active_masks(number, false);
+  if (warp.asking != 0) answer_active_masks(number, false);
 }
 
 // Returns the next ready thread, or -1 if the block is done or waits for others. A block that has neither is
@@ -135,21 +135,28 @@ int Machine::next_or_finish() {
   return -1;
 }
 
+void Machine::refuse_depth() {
+  break_off(Check::api, "the thread needs more stack than the emulator has", nullptr);
+}
+
+void Machine::refuse_deadlock() {
+  break_off(Check::sync, "deadlock: no thread of the block can go on, " + waiting_report(), nullptr);
+}
+
 // Switches to another thread; returns when this thread has been made ready and is chosen again.
 void Machine::suspend() {
   const int self = current_;
   Block* const own = block_;
   watch_.settle();
-  if (active_->is_nearly_full())
-    break_off(Check::api, "the thread needs more stack than the emulator has", nullptr);
+  if (active_->is_nearly_full()) refuse_depth();
   if (own->ready.empty() && !parks_) {
-    if (!waits_for_blocks())
-      break_off(Check::sync, "deadlock: no thread of the block can go on, " + waiting_report(), nullptr);
+    if (!waits_for_blocks()) refuse_deadlock();
     parks_ = true;
   }
   if (parks_) {
     switch_to(host_);
   } else if (const int next = own->ready.pop(random_); next != self) {
+    prefetch_next();
     if (thread(next).state == State::fresh) {
       assigned_ = next;
       switch_to(idle_fiber());

@@ -1,5 +1,6 @@
 // The machine that runs a grid: its blocks, and a fiber for every device thread that has to wait.
 #pragma once
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -35,10 +36,21 @@ class ReadyQueue {
   void clear(Order order) { head_ = count_ = 0, order_ = order; }
   bool empty() const { return count_ == 0; }
   unsigned size() const { return count_; }
+  void fill(const std::vector<std::uint16_t>& threads) {
+    std::copy(threads.begin(), threads.end(), slots_.begin());
+    head_ = 0;
+    count_ = unsigned(threads.size());
+  }
   void push(int thread) { slots_[(head_ + count_++) % capacity] = std::uint16_t(thread); }
   // Adds a thread at the end that is served last.
   void push_behind(int thread);
   int pop(Random& random);
+  // Returns the thread that `pop` most likely returns next; there is one.
+  int next(Random random) const {
+    const unsigned last = (head_ + count_ - 1) % capacity;
+    if (order_ == Order::any) return slots_[(head_ + random.below(count_)) % capacity];
+    return slots_[order_ == Order::first ? head_ : last];
+  }
 
  private:
   static constexpr unsigned capacity = 1024;
@@ -58,24 +70,26 @@ enum class State : std::uint8_t {
   returned
 };
 
-struct Thread {
+// What every start and barrier touches is in the first cache line.
+struct alignas(64) Thread {
   uint3 index;
-  Fiber* fiber;
   State state;
-  bool predicate;  // this thread's argument of the barrier
-  // What a lane gives to a collective, and what it receives from it.
-  Collective kind;
+  bool waited;  // for the kernel that the launch may have overtaken
+  bool left;    // the thread ended inside of a function, by exit_thread
+  Fiber* fiber;
+  std::uint64_t result;   // of the collective
+  Where where;            // of the wait
+  std::uint64_t calls;    // identifies the calls that led there
+  std::uint64_t arrived;  // in this phase of the cluster's barrier, from 1; 0: it has not
+  // What a lane gives to a collective.
+  std::uint64_t value;
+  std::uint64_t* all;  // receives the values of all lanes, if the collective gives them
   unsigned mask;
   int operand, width;
-  std::uint64_t value, result;
-  Where where;                              // of the wait
-  std::uint64_t calls;                      // identifies the calls that led there
-  std::uint64_t* all;                       // receives the values of all lanes, if the collective gives them
+  Collective kind;
   std::array<std::uintptr_t, 2> waits_for;  // what it read when it could give way
-  std::uint64_t arrived;                    // in this phase of the cluster's barrier, from 1; 0: it has not
-  bool waited;                              // for the kernel that the launch may have overtaken
-  bool left;                                // the thread ended inside of a function, by exit_thread
 };
+static_assert(sizeof(Thread) == 128);
 
 struct Warp {
   unsigned waiting = 0;   // lanes in a collective
@@ -104,7 +118,9 @@ struct Block {
   ReadyQueue ready;
   int live = 0, waiting = 0;  // threads that have not returned; those at the barrier
   int returned_example = -1, waiting_example = -1;
-  unsigned idle = 0;  // how often a thread gave way in vain since the block resumed
+  int votes = 0, result = 0;  // of the present barrier, and of the last one
+  bool waited = false;        // a thread at the barrier has
+  unsigned idle = 0;          // how often a thread gave way in vain since the block resumed
 
   struct FreeDeleter {
     void operator()(void* p) const;
@@ -204,6 +220,15 @@ class Machine {
   int next_or_finish();
   void switch_to(Fiber& fiber);
   void suspend();
+  void prefetch_next() const {
+    if (block_->ready.empty()) return;
+    const Thread& next = thread(block_->ready.next(random_));
+    if (next.state != State::fresh) next.fiber->prefetch();
+  }
+  // These are functions of their own, because every waiting thread keeps the frame of the function that
+  // would hold their texts.
+  [[noreturn, gnu::noinline]] void refuse_depth();
+  [[noreturn, gnu::noinline]] void refuse_deadlock();
   Fiber& idle_fiber();
   void watch(int thread);
 
@@ -212,15 +237,18 @@ class Machine {
   void remember_atomic(const void* address, std::size_t bytes);
   void compare_atomic();
 
-  void wake_block();
+  void wake_block(State state);
   void complete_barrier();
   void check_same_barrier(const Thread& self, const Thread& other) const;
   void check_returned(const std::string& text) const;
   bool waits_for_blocks() const;
   [[noreturn]] void refuse_waits();
   bool try_complete(int warp, unsigned mask);
+  [[noreturn, gnu::noinline]] void refuse_collective(Collective kind, unsigned mask, int width,
+                                                     Where where) const;
   void check_lanes(int warp, unsigned lanes) const;
   void finish_collective(int warp, unsigned lanes);
+  void give_results(int warp, unsigned lanes, Collective kind);
   void finish_matrix(int warp, unsigned lanes);
   bool answer_active_masks(int warp, bool spinning);
   std::uint64_t shuffled(int warp, int lane, unsigned lanes) const;
@@ -269,8 +297,10 @@ class Machine {
   Watch watch_;
 };
 
+extern constinit thread_local Machine* own_machine;
+Machine& make_machine();
 // Returns the machine of the calling host thread.
-Machine& machine();
+inline Machine& machine() { return own_machine != nullptr ? *own_machine : make_machine(); }
 
 // Returns the seed that all machines share. `version` grows with every set_seed.
 std::uint64_t current_seed(std::uint64_t* version);

@@ -9,12 +9,15 @@ namespace simt {
 struct Switches {
   std::uint64_t from = 0, to = ~std::uint64_t(0);
 };
-const Switches& switches();
+inline constinit Switches switches;
 
-// Counts one more choice of the calling host thread, and returns whether the seed makes it.
-bool is_drawn();
-// Returns how many there were.
-std::uint64_t choices();
+// How many choices the calling host thread has made.
+inline constinit thread_local std::uint64_t choices = 0;
+// Counts one more, and returns whether the seed makes it.
+inline bool is_drawn() {
+  const std::uint64_t number = choices++;
+  return number >= switches.from && number < switches.to;
+}
 
 // Returns the number by which simt-run --replay repeats a run: 2 seed + late, in its upper bits the switches
 // if these are not all.

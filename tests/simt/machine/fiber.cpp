@@ -104,7 +104,6 @@ constexpr std::size_t stack_bytes = std::size_t(64) << 10;
 // The tops of the stacks are at 64 offsets within a page; otherwise all fibers would share a few sets of the
 // cache.
 constexpr std::size_t colours = 64, colour_bytes = 64;
-constexpr std::uint64_t canary = 0x5ca1ab1e0ddba11dull;
 
 }  // namespace
 
@@ -164,14 +163,6 @@ void Fiber::reset() {
 #endif
   stack_pointer_ = top;
 #endif
-}
-
-bool Fiber::intact() const { return std::memcmp(stack_, &canary, sizeof canary) == 0; }
-
-// The last eighth is for the code that reports the fault.
-bool Fiber::is_nearly_full() const {
-  const auto here = reinterpret_cast<std::uintptr_t>(__builtin_frame_address(0));
-  return here - reinterpret_cast<std::uintptr_t>(stack_) < bytes_ / 8;
 }
 
 #ifdef SIMT_ASAN

@@ -1,6 +1,8 @@
 // Fibers: stacks that a host thread switches between. Each runs one device thread at a time.
 #pragma once
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 
 #if defined(SIMT_UCONTEXT) || !(defined(__x86_64__) || defined(__aarch64__))
 #define SIMT_USE_UCONTEXT 1
@@ -22,9 +24,21 @@ class Fiber {
   // Drops what the fiber was doing: the next switch to it calls `entry` anew. Nothing is unwound.
   void reset();
   // Returns whether nothing has been written at the low end of the stack.
-  bool intact() const;
-  // Returns whether less than an eighth of the stack is left. The fiber itself has to ask.
-  bool is_nearly_full() const;
+  bool intact() const {
+    std::uint64_t end;
+    std::memcpy(&end, stack_, sizeof end);
+    return end == canary;
+  }
+  // Returns whether less than an eighth of the stack is left. The fiber itself has to ask. The last eighth is
+  // for the code that reports the fault.
+  bool is_nearly_full() const {
+    return static_cast<const char*>(__builtin_frame_address(0)) - stack_ < std::ptrdiff_t(bytes_ / 8);
+  }
+  // Loads into the cache what the fiber needs first when it continues.
+  void prefetch() const {
+    const char* const top = static_cast<const char*>(stack_pointer_);
+    for (int line = 0; line < 6; ++line) __builtin_prefetch(top + 64 * line);
+  }
   // The frame that called the kernel.
   void set_base(const void* frame) { base_ = frame; }
   const void* base() const { return base_; }
@@ -36,6 +50,7 @@ class Fiber {
  private:
   friend void fiber_entered(Fiber& self);
   void forget_frames();
+  static constexpr std::uint64_t canary = 0x5ca1ab1e0ddba11dull;
 
   void* stack_pointer_ = nullptr;
   char* stack_ = nullptr;  // low end

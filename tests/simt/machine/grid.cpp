@@ -20,8 +20,11 @@ namespace simt {
 
 void Block::FreeDeleter::operator()(void* p) const { std::free(p); }
 
-Machine& machine() {
+constinit thread_local Machine* own_machine = nullptr;
+
+Machine& make_machine() {
   thread_local Machine instance;
+  own_machine = &instance;
   return instance;
 }
 
@@ -166,18 +169,18 @@ void Machine::start_block(std::uint64_t number) {
   watch_.set_shared(b.shared.get(), grid_->shared_bytes);
   if (b.shared != nullptr) std::memset(b.shared.get(), 0xff, grid_->shared_bytes);
   watch_.start_block(number);
-  for (auto& thread : b.threads) thread.state = State::fresh;
   for (auto& warp : b.warps) warp = {};
   if (size_ % 32 != 0) b.warps.back().returned = ~0u << (size_ % 32);
   b.live = size_;
-  b.waiting = 0;
+  b.waiting = b.votes = 0;
+  b.waited = false;
   b.idle = 0;
   b.begun = true;
   b.ended = false;
   b.uses.clear();
   b.returned_example = b.waiting_example = -1;
   b.ready.clear(seed_ != 0 && is_drawn() ? ReadyQueue::Order(random_.below(3)) : ReadyQueue::Order::first);
-  wake_block();
+  wake_block(State::fresh);
 }
 
 // Static shared variables have one place for all blocks, so that those of a parked block are kept elsewhere.

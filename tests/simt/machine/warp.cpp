@@ -47,17 +47,22 @@ const char* name_of(Collective kind) {
   return "";
 }
 
+void Machine::refuse_collective(Collective kind, unsigned mask, int width, Where where) const {
+  const int lane = current_ % 32;
+  const std::string place = std::string(name_of(kind)) + " at " + describe(where);
+  if ((mask >> lane & 1u) == 0)
+    fail(current_, Check::sync,
+         place + ": the mask " + hex(mask) + " does not hold the calling lane " + std::to_string(lane));
+  fail(current_, Check::sync,
+       place + ": the width is " + std::to_string(width) + ", expected a power of two up to 32");
+}
+
 std::uint64_t Machine::collective(Collective kind, unsigned mask, std::uint64_t value, int operand, int width,
                                   Where where, std::uint64_t calls, std::uint64_t* all) {
   const Unwatched emulator;
   const int warp = current_ / 32, lane = current_ % 32;
-  const auto place = [&] { return std::string(name_of(kind)) + " at " + describe(where); };
-  if ((mask >> lane & 1u) == 0)
-    fail(current_, Check::sync,
-         place() + ": the mask " + hex(mask) + " does not hold the calling lane " + std::to_string(lane));
-  if (width < 1 || width > 32 || (width & (width - 1)) != 0)
-    fail(current_, Check::sync,
-         place() + ": the width is " + std::to_string(width) + ", expected a power of two up to 32");
+  if ((mask >> lane & 1u) == 0 || width < 1 || width > 32 || (width & (width - 1)) != 0)
+    refuse_collective(kind, mask, width, where);
   Thread& self = thread(current_);
   self.state = State::in_collective;
   self.kind = kind;
@@ -69,7 +74,8 @@ std::uint64_t Machine::collective(Collective kind, unsigned mask, std::uint64_t 
   self.calls = calls;
   self.all = all;
   block_->warps[std::size_t(warp)].waiting |= 1u << lane;
-  if (!try_complete(warp, mask)) answer_active_masks(warp, false);
+  if (!try_complete(warp, mask) && block_->warps[std::size_t(warp)].asking != 0)
+    answer_active_masks(warp, false);
   suspend();
   return self.result;
 }
@@ -113,23 +119,29 @@ void Machine::check_lanes(int warp, unsigned lanes) const {
   }
 }
 
-void Machine::finish_collective(int warp, unsigned lanes) {
-  const Collective kind = thread(warp * 32 + __builtin_ctz(lanes)).kind;
-  if (kind >= Collective::load_matrix && kind <= Collective::multiply_matrices) finish_matrix(warp, lanes);
+// Gives each lane its vote, the value of its source, or those of all lanes.
+void Machine::give_results(int warp, unsigned lanes, Collective kind) {
+  Thread* const first = &thread(warp * 32);
   std::uint64_t votes = 0;
-  for (unsigned rest = lanes; rest != 0; rest &= rest - 1)
-    if (thread(warp * 32 + __builtin_ctz(rest)).value != 0) votes |= rest & -rest;
+  for (unsigned rest = kind < Collective::shfl ? lanes : 0; rest != 0; rest &= rest - 1)
+    if (first[__builtin_ctz(rest)].value != 0) votes |= rest & -rest;
   for (unsigned rest = lanes; rest != 0; rest &= rest - 1) {
     const int lane = __builtin_ctz(rest);
-    Thread& thread = this->thread(warp * 32 + lane);
+    Thread& thread = first[lane];
     if (thread.all == nullptr) {
-      thread.result = thread.kind < Collective::shfl ? votes : shuffled(warp, lane, lanes);
+      thread.result = kind < Collective::shfl ? votes : shuffled(warp, lane, lanes);
       continue;
     }
     thread.result = lanes;
     for (unsigned each = lanes; each != 0; each &= each - 1)
-      thread.all[__builtin_ctz(each)] = this->thread(warp * 32 + __builtin_ctz(each)).value;
+      thread.all[__builtin_ctz(each)] = first[__builtin_ctz(each)].value;
   }
+}
+
+void Machine::finish_collective(int warp, unsigned lanes) {
+  const Collective kind = thread(warp * 32 + __builtin_ctz(lanes)).kind;
+  if (kind >= Collective::load_matrix && kind <= Collective::multiply_matrices) finish_matrix(warp, lanes);
+  give_results(warp, lanes, kind);
   block_->warps[std::size_t(warp)].waiting &= ~lanes;
   // Shuffles, votes and matrix functions exchange values, but order nothing else.
   if (kind == Collective::syncwarp) {
@@ -141,10 +153,11 @@ void Machine::finish_collective(int warp, unsigned lanes) {
       thread(warp * 32 + __builtin_ctz(rest)).waited = true;
   }
   const unsigned turn = seed_ != 0 && is_drawn() ? random_.below(32) : 0;
+  Thread* const first = &thread(warp * 32);
   for (unsigned i = 0; i < 32; ++i) {
     const unsigned lane = i ^ turn;
     if ((lanes >> lane & 1u) == 0) continue;
-    this->thread(warp * 32 + int(lane)).state = State::ready;
+    first[lane].state = State::ready;
     block_->ready.push(warp * 32 + int(lane));
   }
 }

@@ -87,7 +87,7 @@ void report(Check check, const std::string& text) {
   std::FILE* const file = path != nullptr ? std::fopen(path, "a") : nullptr;
   if (file == nullptr) return;
   std::fprintf(file, "%s\t%llu\t%d\t%llu\t%s\n", name_of(check), seed, late,
-               static_cast<unsigned long long>(choices()), text.c_str());
+               static_cast<unsigned long long>(choices), text.c_str());
   std::fclose(file);
 }
 
