@@ -3,6 +3,7 @@
 file(GLOB shipped CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}
   ${PROJECT_SOURCE_DIR}/bench/peers/*.py
   ${PROJECT_SOURCE_DIR}/tasks/bench/gpu/gpus.json
+  ${PROJECT_SOURCE_DIR}/tasks/export/*.py
   ${PROJECT_SOURCE_DIR}/tasks/presets/*/*.json
   ${PROJECT_SOURCE_DIR}/tasks/search/*.py
   ${PROJECT_SOURCE_DIR}/tasks/spaces/*.json)

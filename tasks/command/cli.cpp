@@ -19,6 +19,7 @@
 #include "tasks/command/cli_values.h"
 #include "tasks/command/console.h"
 #include "tasks/drawing/draw_command.h"
+#include "tasks/export/export_command.h"
 #include "tasks/io/progress.h"
 #include "tasks/process/interrupt.h"
 #include "tasks/process/processes.h"
@@ -336,6 +337,8 @@ void add_other_commands(CLI::App& app, Commands& commands, const std::vector<std
       [&](const CLI::App& command, auto& flags) { return flags.run(command, arguments, out, err); });
   commands.add<SpectrumFlags>(app, "spectrum",
                               "compute the Koopman spectrum of a textbook system or a trained DEQ", run);
+  commands.add<ExportFlags>(app, "export", "write a trained network of pictures for PyTorch",
+                            [&](const CLI::App&, auto& flags) { return flags.write(out); });
   commands.add<ReportFlags>(app, "report", "write one HTML page about one or more runs",
                             [&](const CLI::App&, auto& flags) { return flags.run(out, err); });
   commands.add<DrawFlags>(app, "draw", "draw columns of a CSV file as an SVG picture", run);

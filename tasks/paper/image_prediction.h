@@ -15,6 +15,7 @@ class ImageClassifier {
   // Returns the probabilities of the classes by label. The image may have any size: it becomes one of the
   // data set as scaled_to does it.
   std::vector<double> probabilities(const Image& image, bool inverted) const;
+  Model& model() { return *model_; }
   const DatasetInfo& info() const { return info_; }
   const ImageClassificationConfig& config() const { return config_; }
 

@@ -138,12 +138,17 @@ void Run::say_what_changes(const Json& before) const {
   const bool same =
       schedule_.kind == ScheduleKind::constant || schedule_.kind == ScheduleKind::step || step_ == 0;
   out_ << "epochs: " << epochs << " become " << config_.epochs << "; ";
-  if (same)
+  if (same) {
     out_ << "every step equals that of a run of " << config_.epochs << " epochs, bit for bit" << std::endl;
-  else
-    out_ << "the rates of schedule " << config_.schedule << " depend on that: step " << step_ << " had "
-         << format_digits(other.lr_at(step_ - 1)) << ", and has " << format_digits(schedule_.lr_at(step_ - 1))
-         << " in a run of " << config_.epochs << " epochs, so this run differs from such a one" << std::endl;
+    return;
+  }
+  const auto change = [&](Index step) { return std::abs(other.lr_at(step) - schedule_.lr_at(step)); };
+  Index at = 0;
+  for (Index step = 1; step < step_; ++step)
+    if (change(step) > change(at)) at = step;
+  out_ << "the rates of schedule " << config_.schedule << " depend on that: step " << at + 1 << " had "
+       << format_digits(other.lr_at(at)) << ", and has " << format_digits(schedule_.lr_at(at))
+       << " in a run of " << config_.epochs << " epochs, so this run differs from such a one" << std::endl;
 }
 
 bool Run::ends_early() const {

@@ -1,4 +1,5 @@
 // Tests folders of pictures as a data set: layouts, sizes, what is refused, and training to the same bits.
+#include <cstdlib>
 #include <sstream>
 
 #include "engine/io/safetensors.h"
@@ -10,6 +11,7 @@
 #include "tasks/data/pictures/picture_values.h"
 #include "tasks/data/scale_image.h"
 #include "tasks/io/image.h"
+#include "tasks/process/python.h"
 #include "tasks/selftest/selftest_models.h"
 #include "tasks/training/content.h"
 #include "tests/support/catch.h"
@@ -327,6 +329,39 @@ TEST_CASE("every model takes pictures of other sizes and class counts, or says w
   CHECK_THAT(trained("mondeq-multi", "5", "2,3"), mentions("side 5", "odd side"));
   CHECK_THAT(trained("sim", "1", "3"), mentions("(3, 1, 1)", "at least 4 x 4"));
   CHECK_THAT(trained("mondeq-single", "1", "3"), mentions("side 1", "at least 2"));
+}
+
+TEST_CASE("an exported network computes the same logits in PyTorch", "[pictures]") {
+  const TempDir dir;
+  const std::string python = python_program();
+  if (std::system((shell_quoted(python) + " -c 'import torch, safetensors' 2>/dev/null").c_str()) != 0) {
+    WARN("not tested: " << python << " has no torch");
+    return;
+  }
+  write_colours(dir / "data", 12);
+  for (const std::string model : {"sim", "sim2"}) {
+    std::vector<std::string> command = small_training(dir / "data", dir / model);
+    command.insert(command.end(), {"--model", model});
+    REQUIRE(run(command).code == 0);
+    const Ran written = run(
+        {"export", (dir / model).string(), "--to", "torch", "--output", (dir / ("torch " + model)).string()});
+    INFO(written.err);
+    REQUIRE(written.code == 0);
+    const fs::path answer = dir / "answer.txt";
+    const std::string check = shell_command({python, (dir / ("torch " + model) / "model.py").string()}) +
+                              " > " + shell_path(answer) + " 2>&1";
+    CHECK(std::system(check.c_str()) == 0);
+    const std::string said = read_file(answer);
+    INFO(said);
+    REQUIRE(test::contains(said, "stillpoint's "));
+    CHECK(std::stod(said.substr(said.rfind(' '))) < 1e-5);
+  }
+  CHECK(run({"train", "image-classification", "--device", "cpu", "--data", (dir / "data").string(), "--run",
+             (dir / "mon").string(), "--model", "mondeq-single", "--set", "channels=2", "--set", "epochs=1",
+             "--set", "schedule=constant"})
+            .code == 0);
+  CHECK_THAT(run({"export", (dir / "mon").string(), "--output", (dir / "no").string()}).err,
+             mentions("no layer of PyTorch has", "sim or sim2"));
 }
 
 }  // namespace stillpoint
