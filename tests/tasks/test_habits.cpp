@@ -92,7 +92,8 @@ TEST_CASE("10 and 10 epochs are 20 to the bit if the rate is constant", "[habits
   REQUIRE(train_in(dir / "cosine", {"schedule=cosine", "epochs=2"}).code == 0);
   const Ran longer = resume(dir / "cosine", {"epochs=4"});
   CHECK(longer.code == 0);
-  CHECK_THAT(longer.out, mentions("epochs: 2 become 4", "rates of schedule cosine", "step 8 had 3.806e-05, and has 0.0005975 in a run of 4"));
+  CHECK_THAT(longer.out, mentions("epochs: 2 become 4", "rates of schedule cosine",
+                                  "step 8 had 3.806e-05, and has 0.0005975 in a run of 4"));
   CHECK_THAT(resume(dir / "cosine", {"lr=1"}).err,
              mentions("given together with settings", "epochs, patience"));
   CHECK_THAT(resume(dir / "cosine", {"epochs=1"}).err, mentions("step 16", "at most step 4"));
