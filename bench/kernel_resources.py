@@ -46,10 +46,9 @@ DYNAMIC_SHARED = {
     "sim_head_backward_mma": 41728,
     "column_sums": 256 * 4,
     "tile_product": 2 * 16 * 68 * 4,
-    "relative_attention_query_tile": 8636,  # for the widest head
-    "relative_attention_dq": 8636,
-    "relative_attention_dkv": 8764,
-    "relative_attention_dr": 13048,
+    "relative_attention_query_tile": 8764,  # for the widest head
+    "relative_attention_dqkv": 8892,
+    "relative_attention_dr": 13176,
     "invert_planes": 4 * 81 * 4,
 }
 # Tiles of float64 are smaller if twice the bytes would not fit.

@@ -3,7 +3,9 @@
 #include <atomic>
 #include <unordered_map>
 #include <unordered_set>
+#include <utility>
 
+#include "engine/fused_sums.h"
 #include "engine/node.h"
 #include "engine/ops.h"
 #include "kernels/host/range.h"
@@ -50,7 +52,30 @@ void check_gradient(const Node& node, std::size_t i, const Tensor& gradient) {
           ", correct its vjp");
 }
 
-using Cotangents = std::unordered_map<Node*, Tensor>;
+// What the nodes behind a tensor gave it, and a term that the caller adds to its gradient.
+struct Cotangent {
+  Tensor sum, plus;  // each may be undefined
+
+  Tensor total() const { return !plus.defined() ? sum : sum.defined() ? add(sum, plus) : plus; }
+};
+using Cotangents = std::unordered_map<Node*, Cotangent>;
+
+// The vjp that runs on this thread, whose terms take_term hands over.
+struct Running {
+  const std::vector<Tensor>* inputs = nullptr;
+  Cotangents* cotangents = nullptr;
+};
+thread_local Running running;
+
+// Calls a vjp, which may itself call grad.
+std::vector<Tensor> gradients_of(const Node& node, const VjpContext& context, Cotangents& cotangents) {
+  struct Restore {
+    Running before = running;
+    ~Restore() { running = before; }
+  } restore;
+  running = {&node.inputs, &cotangents};
+  return node.vjp(context);
+}
 
 // Adds the cotangents of one node's inputs; `wanted_nodes` are those on the path.
 void propagate(const Tensor& y, const std::unordered_set<Node*>& wanted_nodes, Cotangents& cotangents) {
@@ -58,13 +83,14 @@ void propagate(const Tensor& y, const std::unordered_set<Node*>& wanted_nodes, C
   const kernels::Range range(node.op);
   std::vector<char> wanted;
   for (const Tensor& input : node.inputs) wanted.push_back(wanted_nodes.contains(input.node().get()));
-  const std::vector<Tensor> gradients = node.vjp({y, cotangents.at(y.node().get()), node.inputs, wanted});
+  const std::vector<Tensor> gradients =
+      gradients_of(node, {y, cotangents.at(y.node().get()).sum, node.inputs, wanted}, cotangents);
   require(gradients.size() == node.inputs.size(), "grad: ", node.op, " gave ", gradients.size(),
           " gradients, expected ", node.inputs.size(), ", correct its vjp");
   for (std::size_t i = 0; i < gradients.size(); ++i) {
     if (!wanted[i]) continue;
     check_gradient(node, i, gradients[i]);
-    Tensor& sum = cotangents[node.inputs[i].node().get()];
+    Tensor& sum = cotangents[node.inputs[i].node().get()].sum;
     sum = sum.defined() ? add(sum, gradients[i]) : gradients[i];
   }
 }
@@ -85,7 +111,7 @@ class Announcer {
       if (--target.consumers > 0 || found == cotangents.end()) return;
       for (const std::size_t i : target.places) {
         told_[i] = 1;
-        on_ready_(i, found->second);
+        on_ready_(i, found->second.total());
       }
     });
   }
@@ -152,8 +178,9 @@ Tensor record(Tensor y, const char* op, std::initializer_list<Tensor> inputs, Vj
   return record(std::move(y), op, std::vector<Tensor>(inputs), std::move(vjp));
 }
 
-std::vector<Tensor> grad(const Tensor& y, const std::vector<Tensor>& xs, const Tensor& seed,
-                         GradOptions options) {
+namespace {
+
+void check_seed(const Tensor& y, const Tensor& seed) {
   require(y.requires_grad(), "grad: given an unrecorded output, expected one made from a variable(), ",
           "check that recording is on and that its inputs require gradients");
   require(seed.defined() || y.size() == 1, "grad: given shape ", to_text(y.shape()),
@@ -161,13 +188,20 @@ std::vector<Tensor> grad(const Tensor& y, const std::vector<Tensor>& xs, const T
   if (seed.defined())
     require(seed.shape() == y.shape(), "grad: given a seed of shape ", to_text(seed.shape()), ", expected ",
             to_text(y.shape()), ", check the seed");
+}
+
+// `plus` may be undefined; it is added to the gradient of the first x.
+std::vector<Tensor> gradients_of(const Tensor& y, const std::vector<Tensor>& xs, const Tensor& seed,
+                                 const GradOptions& options, const Tensor& plus) {
+  check_seed(y, seed);
   const Recording guard(options.create_graph);
   std::unordered_set<Node*> targets;
   for (const Tensor& x : xs) targets.insert(x.node().get());
   const std::vector<Node*> nodes = path(y.node().get(), targets);
   const std::unordered_set<Node*> wanted(nodes.begin(), nodes.end());
   Cotangents cotangents;
-  cotangents[y.node().get()] = seed.defined() ? seed : Tensor::full(y.shape(), 1, y.options());
+  if (plus.defined()) cotangents[xs.at(0).node().get()].plus = plus;
+  cotangents[y.node().get()].sum = seed.defined() ? seed : Tensor::full(y.shape(), 1, y.options());
 
   // Holds the tensors of the path, so that propagate can hand each output to its vjp.
   std::unordered_map<Node*, Tensor> tensors{{y.node().get(), y}};
@@ -183,14 +217,39 @@ std::vector<Tensor> grad(const Tensor& y, const std::vector<Tensor>& xs, const T
 
   std::vector<Tensor> gradients;
   for (const Tensor& x : xs) {
-    const auto found = wanted.contains(x.node().get()) ? cotangents.find(x.node().get()) : cotangents.end();
-    require(found != cotangents.end() || options.allow_unused, "grad: given an x of shape ",
+    const auto found = cotangents.find(x.node().get());
+    require(wanted.contains(x.node().get()) || options.allow_unused, "grad: given an x of shape ",
             to_text(x.shape()),
             " that y does not depend on, expected a recorded dependence, drop it or set allow_unused");
-    gradients.push_back(found != cotangents.end() ? found->second : Tensor::zeros(x.shape(), x.options()));
+    gradients.push_back(found != cotangents.end() ? found->second.total()
+                                                  : Tensor::zeros(x.shape(), x.options()));
   }
   announcer.finish(gradients);
   return gradients;
+}
+
+}  // namespace
+
+std::vector<Tensor> grad(const Tensor& y, const std::vector<Tensor>& xs, const Tensor& seed,
+                         GradOptions options) {
+  return gradients_of(y, xs, seed, options, {});
+}
+
+Tensor grad_plus(const Tensor& y, const Tensor& x, const Tensor& seed, const Tensor& plus) {
+  require(plus.shape() == x.shape(), "grad_plus: given an x of shape ", to_text(x.shape()), " and a term of ",
+          to_text(plus.shape()), ", expected equal shapes, reshape the term");
+  return gradients_of(y, {x}, seed, {.allow_unused = true}, plus)[0];
+}
+
+// What the caller adds to the gradient of a result must not go on to that result's inputs.
+Tensor take_term(const VjpContext& context, std::size_t input) {
+  if (Recording::on() || running.inputs != &context.inputs) return {};
+  const Node& node = *context.inputs[input].node();
+  const auto found = running.cotangents->find(context.inputs[input].node().get());
+  if (found == running.cotangents->end()) return {};
+  Cotangent& c = found->second;
+  if (!c.sum.defined() && node.vjp) return {};
+  return std::exchange(c.sum.defined() ? c.sum : c.plus, Tensor());
 }
 
 std::vector<Tensor> grad_through(const VjpContext& context, const Tensor& reference) {

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "engine/fused_sums.h"
 #include "models/model_family.h"
 #include "solvers/fixed_point/jacobian.h"
 
@@ -50,9 +51,9 @@ WeightNormLinear::WeightNormLinear(Initializer& init, Index in, Index out, bool 
 }
 
 Tensor DeqCell::operator()(const Tensor& z) const {
-  const Tensor qkv = linear(layer_norm(z), w_qkv) + u;
-  const Tensor h = layer_norm(linear(relative_attention(qkv, r, b_w, b_r), w_o, b_o) + z);
-  return h + linear(linear_relu(h, w_1, b_1), w_2, b_2);
+  const Tensor qkv = linear_plus(layer_norm(z), w_qkv, {}, u);
+  const Tensor h = layer_norm(linear_plus(relative_attention(qkv, r, b_w, b_r), w_o, b_o, z));
+  return linear_plus(linear_relu(h, w_1, b_1), w_2, b_2, h);
 }
 
 Tensor position_code(Index length, Index d, TensorOptions options) {

@@ -82,12 +82,20 @@ void add_relative_attention_cases(std::vector<OpCase>& cases) {
 }
 
 void add_layer_norm_cases(std::vector<OpCase>& cases) {
-  for (const auto& [rows, columns] : {std::array<Size, 2>{5, 7}, {2, 40}, {1, 131}})
+  struct Sizes {
+    Size rows, columns;
+    bool residual = false;  // adds x, whose gradient the backward kernel then adds
+  };
+  for (const auto& [rows, columns, residual] : {Sizes{5, 7}, {2, 40}, {1, 131}, {3, 37, true}})
     cases.push_back({.name = "layer_norm",
                      .inputs = {{{Index(rows), Index(columns)}}},
-                     .op = [](const Ts& x) { return layer_norm(x[0]); },
+                     .op =
+                         [residual = residual](const Ts& x) {
+                           const Tensor y = layer_norm(x[0]);
+                           return residual ? y + x[0] : y;
+                         },
                      .oracle =
-                         [columns = columns](const Vs& x) {
+                         [columns = columns, residual = residual](const Vs& x) {
                            Values y = x[0];
                            for (Size r = 0; r < y.size(); r += columns) {
                              double mean = 0, variance = 0;
@@ -95,7 +103,8 @@ void add_layer_norm_cases(std::vector<OpCase>& cases) {
                              for (Size c = 0; c < columns; ++c)
                                variance += (y[r + c] - mean) * (y[r + c] - mean) / double(columns);
                              for (Size c = 0; c < columns; ++c)
-                               y[r + c] = (y[r + c] - mean) / std::sqrt(variance + 1e-5);
+                               y[r + c] = (y[r + c] - mean) / std::sqrt(variance + 1e-5) +
+                                          (residual ? x[0][r + c] : 0);
                            }
                            return y;
                          },

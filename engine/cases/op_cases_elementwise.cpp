@@ -5,6 +5,7 @@
 #include <set>
 
 #include "engine/cases/op_cases.h"
+#include "engine/fused_sums.h"
 
 namespace stillpoint {
 namespace {
@@ -142,6 +143,16 @@ void add_elementwise_cases(std::vector<OpCase>& cases) {
       cases, "greater", greater, [](double a, double b) { return a > b ? 1.0 : 0.0; }, Draw::signed_with_ties,
       false, true);
   add_where_case(cases);
+  cases.push_back({.name = "gate",
+                   .inputs = {{{3, 5}}, {.shape = {3, 5}, .constant = true}},
+                   .op = [](const Ts& x) { return gate(x[0], x[1]); },
+                   .oracle =
+                       [](const Vs& x) {
+                         Values y;
+                         for (std::size_t i = 0; i < 15; ++i) y.push_back(x[1][i] > 0 ? x[0][i] : 0);
+                         return y;
+                       },
+                   .paper = activations(2)});
 }
 
 }  // namespace stillpoint

@@ -1,5 +1,6 @@
 // Op cases of shapes, sums, products and embeddings.
 #include "engine/cases/op_cases.h"
+#include "engine/fused_sums.h"
 
 namespace stillpoint {
 namespace {
@@ -305,6 +306,22 @@ void add_product_cases(std::vector<OpCase>& cases) {
                      .terms = 14,
                      .kinked = with_relu,
                      .paper = layers(3)});
+  // x has another path to y, whose gradient the product adds.
+  cases.push_back({.name = "linear",
+                   .inputs = {{{7, 2, 5}}, {{5, 5}}, {{5}}, {{7, 2, 5}}},
+                   .op = [](const Ts& x) { return linear_plus(x[0], x[1], x[2], x[3]) + x[0]; },
+                   .oracle =
+                       [](const Vs& x) {
+                         Values y;
+                         for (std::size_t i = 0; i < 70; ++i) {
+                           double total = x[2][i % 5] + x[3][i] + x[0][i];
+                           for (std::size_t l = 0; l < 5; ++l)
+                             total += x[0][i / 5 * 5 + l] * x[1][i % 5 * 5 + l];
+                           y.push_back(total);
+                         }
+                         return y;
+                       },
+                   .terms = 14});
 }
 
 void add_embedding_cases(std::vector<OpCase>& cases) {

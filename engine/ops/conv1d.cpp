@@ -62,13 +62,4 @@ Tensor conv1d_weight_adjoint(const Tensor& y, const Tensor& x, Index taps, Conv1
   });
 }
 
-Tensor weight_norm(const Tensor& v, const Tensor& g) {
-  require(v.rank() >= 2, "weight_norm: given v of shape ", to_text(v.shape()),
-          ", expected rank >= 2, reshape it");
-  require_shape("weight_norm", "g", g, {v.dim(0)});
-  const Tensor rows = reshape(v, {v.dim(0), -1});
-  const Tensor norm = square_root(sum_to(square(rows), {v.dim(0), 1}));
-  return reshape(multiply(rows, divide(reshape(g, {v.dim(0), 1}), norm)), v.shape());
-}
-
 }  // namespace stillpoint

@@ -1,6 +1,7 @@
 // Element-wise ops and their derivatives; the comment of an op says what its gradient reads.
 #include "kernels/elementwise/elementwise.h"
 
+#include "engine/fused_sums.h"
 #include "engine/ops.h"
 #include "engine/ops/check.h"
 
@@ -16,9 +17,6 @@ Tensor map(Unary f, const Tensor& x) {
   kernels::unary(f, x.array(), y.array());
   return y;
 }
-
-// Returns 1 where x > 0, else 0: constant almost everywhere, so unrecorded.
-Tensor step(const Tensor& x) { return map(Unary::step, x); }
 
 // Computes f(a, b) after broadcasting; the vjp sees operands of y's shape (expand's own vjp sums back).
 Tensor zip(const char* op, Binary f, const Tensor& a, const Tensor& b, const Vjp& vjp) {
@@ -62,6 +60,14 @@ Tensor divide(const Tensor& a, const Tensor& b) {
 Tensor greater(const Tensor& a, const Tensor& b) {
   const Recording off(false);
   return zip("greater", Binary::greater, a, b, {});
+}
+
+Tensor gate(const Tensor& a, const Tensor& b) {
+  require_same_kind("gate", a, b);
+  require_shape("gate", "b", b, a.shape());
+  Tensor y = Tensor::empty(a.shape(), a.options());
+  kernels::binary(Binary::gate, a.array(), b.array(), y.array());
+  return record(y, "gate", {a}, [b = b.detach()](const VjpContext& c) { return Tensors{gate(c.g, b)}; });
 }
 
 // reads both operands
@@ -123,7 +129,7 @@ Tensor absolute(const Tensor& x) {
 // The gradient reads the output.
 Tensor relu(const Tensor& x) {
   return record(map(Unary::relu, x), "relu", {x},
-                [](const VjpContext& c) { return Tensors{multiply(c.g, step(c.y))}; });
+                [](const VjpContext& c) { return Tensors{gate(c.g, c.y)}; });
 }
 
 // The gradient is g y(x) y(-x), and not g y (1 - y), which is 0 from x = 17 on in float32.

@@ -1,15 +1,18 @@
 // Matrix products, closed under differentiation through their transposes.
+#include "engine/fused_sums.h"
 #include "engine/ops.h"
 #include "engine/ops/check.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/gemm/gemm_batched.h"
+#include "kernels/gemm/linear_sum.h"
 
 namespace stillpoint {
 namespace {
 
 using Tensors = std::vector<Tensor>;
 
-Tensor linear_forward(const char* op, const Tensor& x, const Tensor& w, const Tensor& b, bool with_relu) {
+Tensor linear_forward(const char* op, const Tensor& x, const Tensor& w, const Tensor& b, bool with_relu,
+                      const Tensor& plus = {}) {
   require_rank(op, "w", w, 2);
   require(x.rank() >= 1 && x.dim(-1) == w.dim(1), op, ": given x of shape ", to_text(x.shape()), " and w of ",
           to_text(w.shape()), ", expected x's last size to be w's second, check the layer");
@@ -20,21 +23,36 @@ Tensor linear_forward(const char* op, const Tensor& x, const Tensor& w, const Te
   }
   Shape shape = x.shape();
   shape.back() = w.dim(0);
+  if (plus.defined()) {
+    require_shape(op, "plus", plus, shape);
+    require_same_kind(op, x, plus);
+  }
   Tensor y = Tensor::empty(shape, x.options());
   const Index rows = count(Shape(x.shape().begin(), x.shape().end() - 1));
   kernels::linear({rows, w.dim(1), w.dim(0), with_relu}, x.array(), w.array(),
-                  b.defined() ? b.array() : Array{}, y.array());
+                  {.b = array_or_null(b), .plus = array_or_null(plus)}, y.array());
   return y;
 }
 
-// Returns the cotangents of p = x w^T + b given dp; they read x and w.
-Tensors linear_vjp(const VjpContext& c, const Tensor& g) {
+// Returns g w, and adds what else x's gradient receives if the product can.
+Tensor times_w(const VjpContext& c, const Tensor& rows_g) {
+  const Tensor &x = c.inputs[0], &w = c.inputs[1];
+  const Tensor plus = take_term(c, 0);
+  if (!plus.defined()) return reshape(matmul(rows_g, w), x.shape());
+  const Tensor dx = Tensor::empty(x.shape(), x.options());
+  kernels::linear({.rows = rows_g.dim(0), .in = w.dim(0), .out = w.dim(1)}, rows_g.array(), w.array(),
+                  {.plus = plus.array(), .transpose_w = false}, dx.array());
+  return dx;
+}
+
+// Returns the cotangents of p = x w^T + b given dp; they read x and w. b is input 2, if there is a bias.
+Tensors linear_vjp(const VjpContext& c, const Tensor& g, bool with_bias) {
   const Tensor &x = c.inputs[0], &w = c.inputs[1];
   const Tensor rows_g = reshape(g, {-1, w.dim(0)});
   Tensors gradients(c.inputs.size());
-  if (c.wants(0)) gradients[0] = reshape(matmul(rows_g, w), x.shape());
+  if (c.wants(0)) gradients[0] = times_w(c, rows_g);
   if (c.wants(1)) gradients[1] = matmul(rows_g, reshape(x, {-1, w.dim(1)}), {.transpose_a = true});
-  if (c.inputs.size() > 2 && c.wants(2)) gradients[2] = reshape(sum_to(rows_g, {1, w.dim(0)}), {w.dim(0)});
+  if (with_bias && c.wants(2)) gradients[2] = reshape(sum_to(rows_g, {1, w.dim(0)}), {w.dim(0)});
   return gradients;
 }
 
@@ -49,8 +67,12 @@ void multiply_all(Index batch, const kernels::GemmShape& g, const Array& a, cons
   kernels::gemm_batched({batch, g, g.m * g.k, g.k * g.n, g.m * g.n}, a, b, y);
 }
 
-Tensors with_optional_bias(const Tensor& x, const Tensor& w, const Tensor& b) {
-  return b.defined() ? Tensors{x, w, b} : Tensors{x, w};
+// x and w, and what else is defined.
+Tensors linear_inputs(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& plus = {}) {
+  Tensors inputs{x, w};
+  for (const Tensor& t : {b, plus})
+    if (t.defined()) inputs.push_back(t);
+  return inputs;
 }
 
 }  // namespace
@@ -84,19 +106,21 @@ Tensor matmul(const Tensor& a, const Tensor& b, MatmulOptions options) {
   });
 }
 
-Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b) {
-  return record(linear_forward("linear", x, w, b, false), "linear", with_optional_bias(x, w, b),
-                [](const VjpContext& c) { return linear_vjp(c, c.g); });
+Tensor linear_plus(const Tensor& x, const Tensor& w, const Tensor& b, const Tensor& plus) {
+  return record(linear_forward("linear", x, w, b, false, plus), "linear", linear_inputs(x, w, b, plus),
+                [bias = b.defined(), added = plus.defined()](const VjpContext& c) {
+                  Tensors gradients = linear_vjp(c, c.g, bias);
+                  if (added) gradients.back() = c.g;
+                  return gradients;
+                });
 }
+
+Tensor linear(const Tensor& x, const Tensor& w, const Tensor& b) { return linear_plus(x, w, b, {}); }
 
 // The gradients read the output, x and w.
 Tensor linear_relu(const Tensor& x, const Tensor& w, const Tensor& b) {
-  return record(linear_forward("linear_relu", x, w, b, true), "linear_relu", with_optional_bias(x, w, b),
-                [](const VjpContext& c) {
-                  const Tensor mask = Tensor::empty(c.y.shape(), c.y.options());
-                  kernels::unary(kernels::Unary::step, c.y.array(), mask.array());
-                  return linear_vjp(c, multiply(c.g, mask));
-                });
+  return record(linear_forward("linear_relu", x, w, b, true), "linear_relu", linear_inputs(x, w, b),
+                [bias = b.defined()](const VjpContext& c) { return linear_vjp(c, gate(c.g, c.y), bias); });
 }
 
 }  // namespace stillpoint

@@ -1,6 +1,7 @@
 // Layer normalisation; its higher derivatives go through the composition of plain ops.
 #include "kernels/layer_norm/layer_norm.h"
 
+#include "engine/fused_sums.h"
 #include "engine/ops.h"
 #include "engine/ops/check.h"
 
@@ -31,7 +32,9 @@ Tensor layer_norm(const Tensor& x) {
   return record(y, "layer_norm", {x}, [columns, inverse](const VjpContext& c) {
     if (Recording::on()) return grad_through(c, reference(c.inputs[0]));
     Tensor dx = Tensor::empty(c.g.shape(), c.g.options());
-    kernels::layer_norm_backward(columns, c.y.array(), inverse.array(), c.g.array(), dx.array());
+    const Tensor plus = take_term(c, 0), last = take_term(c, 0);
+    kernels::layer_norm_backward(columns, c.y.array(), inverse.array(), c.g.array(), dx.array(),
+                                 array_or_null(plus), array_or_null(last));
     return std::vector<Tensor>{dx};
   });
 }

@@ -39,12 +39,6 @@ struct Relu {
     return x < T(0) ? T(0) : x;
   }
 };
-struct Step {
-  template <class T>
-  STILLPOINT_HD static T of(T x) {
-    return x > T(0) ? T(1) : T(0);
-  }
-};
 struct Exponential {
   template <class T>
   STILLPOINT_HD static T of(T x) {
@@ -135,6 +129,12 @@ struct Greater {
     return a > b ? T(1) : T(0);
   }
 };
+struct Gate {
+  template <class T>
+  STILLPOINT_HD static T of(T a, T b) {
+    return a * (b > T(0) ? T(1) : T(0));
+  }
+};
 
 template <class F, class T>
 struct Map {
@@ -214,8 +214,6 @@ void unary(Unary f, const Array& x, const Array& y) {
       return map<Sigmoid>(x, y);
     case Unary::relu:
       return map<Relu>(x, y);
-    case Unary::step:
-      return map<Step>(x, y);
     case Unary::exponential:
       return map<Exponential>(x, y);
     case Unary::logarithm:
@@ -251,6 +249,8 @@ void binary(Binary f, const Array& a, const Array& b, const Array& y) {
       return zip<Minimum>(a, b, y);
     case Binary::greater:
       return zip<Greater>(a, b, y);
+    case Binary::gate:
+      return zip<Gate>(a, b, y);
   }
 }
 

@@ -9,7 +9,6 @@ enum class Unary {
   absolute,
   sign,
   relu,
-  step,
   sigmoid,
   exponential,
   logarithm,
@@ -20,12 +19,12 @@ enum class Unary {
   tanh,
   square
 };
-// y = f(x); step is 1 if x > 0 and else 0 (so the subgradient of ReLU at 0 is 0); sign is 0 at 0.
+// y = f(x); sign is 0 at 0.
 void unary(Unary f, const Array& x, const Array& y);
 
-enum class Binary { add, subtract, multiply, divide, maximum, minimum, greater };
+enum class Binary { add, subtract, multiply, divide, maximum, minimum, greater, gate };
 // y = f(a, b), equal sizes. The maximum or minimum with a NaN is a NaN; greater is 1 where a > b and 0
-// elsewhere.
+// elsewhere; gate is a where b > 0 and 0 a elsewhere (so the subgradient of ReLU at 0 is 0).
 void binary(Binary f, const Array& a, const Array& b, const Array& y);
 // y = a where the condition is not 0, b elsewhere; equal sizes, all of y's type.
 void select(const Array& condition, const Array& a, const Array& b, const Array& y);

@@ -5,6 +5,7 @@
 #include <new>
 
 #include "kernels/host/pool.h"
+#include "kernels/launch/optional_array.h"
 #include "kernels/launch/simd.h"
 #if STILLPOINT_ONEDNN
 #include <omp.h>
@@ -31,39 +32,50 @@ void multiply_onednn(const HostGemm& g, const float* a, const float* b, float* c
 
 #endif
 
-// y (rows,out) = y + b, then ReLU; either may be left out.
+// y (rows,out) = y + b + plus, then ReLU; each may be left out.
 template <class T, bool with_relu>
-void finish_rows(Index rows, Index out, const T* b, T* y) {
+void finish_rows(Index rows, Index out, const T* b, const T* plus, T* y) {
   constexpr int width = simd::width<T>;
   for (Index r = 0; r < rows; ++r, y += out) {
     Index c = 0;
     for (; c + width <= out; c += width) {
       simd::Vector<T> v = simd::load(y + c);
       if (b != nullptr) v += simd::load(b + c);
+      if (plus != nullptr) v += simd::load(plus + c);
       simd::store(y + c, with_relu ? simd::relu<T>(v) : v);
     }
     for (; c < out; ++c) {
-      const T v = b != nullptr ? y[c] + b[c] : y[c];
+      T v = b != nullptr ? y[c] + b[c] : y[c];
+      if (plus != nullptr) v += plus[c];
       y[c] = with_relu && v < T(0) ? T(0) : v;
     }
+    if (plus != nullptr) plus += out;
   }
 }
 
 template <class T>
-void linear_rows(const LinearShape& s, Index rows, const T* x, const T* w, const T* b, T* y) {
-  gemm_host({false, true, rows, s.out, s.in, s.in, s.in, s.out}, x, w, y);
-  if (s.relu) return finish_rows<T, true>(rows, s.out, b, y);
-  if (b != nullptr) finish_rows<T, false>(rows, s.out, b, y);
+struct HostTerms {
+  const T *w, *b, *plus;
+  bool transpose_w;
+};
+
+// `plus` is null or begins at the first of the rows, as x and y do.
+template <class T>
+void linear_rows(const LinearShape& s, Index rows, const T* x, const HostTerms<T>& t, const T* plus, T* y) {
+  gemm_host({false, t.transpose_w, rows, s.out, s.in, s.in, t.transpose_w ? s.in : s.out, s.out}, x, t.w, y);
+  if (s.relu) return finish_rows<T, true>(rows, s.out, t.b, plus, y);
+  if (t.b != nullptr || plus != nullptr) finish_rows<T, false>(rows, s.out, t.b, plus, y);
 }
 
 template <class T>
-void linear_typed(const LinearShape& s, const T* x, const T* w, const T* b, T* y) {
+void linear_typed(const LinearShape& s, const T* x, const HostTerms<T>& t, T* y) {
   // In bf16 every product rounds its weights, so one product for all rows is cheaper than one per tile.
   const bool tiled = s.rows >= 2 * linear_tile && precision() != Precision::bf16;
-  if (!tiled) return linear_rows(s, s.rows, x, w, b, y);
+  if (!tiled) return linear_rows(s, s.rows, x, t, t.plus, y);
   parallel((s.rows + linear_tile - 1) / linear_tile, [&](Index tile) {
     const Index first = tile * linear_tile;
-    linear_rows(s, std::min(linear_tile, s.rows - first), x + first * s.in, w, b, y + first * s.out);
+    linear_rows(s, std::min(linear_tile, s.rows - first), x + first * s.in, t,
+                t.plus != nullptr ? t.plus + first * s.out : nullptr, y + first * s.out);
   });
 }
 
@@ -110,10 +122,14 @@ void gemm_cpu(const GemmShape& s, const Array& a, const Array& b, const Array& c
   });
 }
 
-void linear_cpu(const LinearShape& s, const Array& x, const Array& w, const Array& b, const Array& y) {
+void linear_cpu(const LinearShape& s, const Array& x, const Array& w, const LinearTerms& terms,
+                const Array& y) {
   dispatch_real(y.dtype, "linear", [&](auto zero) {
     using T = decltype(zero);
-    linear_typed(s, x.as<T>(), w.as<T>(), b.data != nullptr ? b.as<T>() : nullptr, y.as<T>());
+    linear_typed(s, x.as<T>(),
+                 HostTerms<T>{w.as<T>(), pointer_or_null<T>(terms.b), pointer_or_null<T>(terms.plus),
+                              terms.transpose_w},
+                 y.as<T>());
   });
 }
 

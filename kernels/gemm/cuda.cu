@@ -32,23 +32,25 @@ Buffer rounded_to_bf16(const Array& x) {
   return y;
 }
 
-// y = y + b, then ReLU if asked for, which keeps a NaN; b may be null.
+// y = y + b + plus, then ReLU if asked for, which keeps a NaN; b and plus may be null.
 template <class T>
 struct LinearEpilogue {
-  const T* b;
+  const T *b, *plus;
   T* y;
   Index out;
   bool relu;
   STILLPOINT_HD void operator()(Index i) const {
-    const T value = b == nullptr ? y[i] : y[i] + b[i % out];
+    T value = b == nullptr ? y[i] : y[i] + b[i % out];
+    if (plus != nullptr) value += plus[i];
     y[i] = relu && value < T(0) ? T(0) : value;
   }
 };
 
 template <class T>
-void linear_epilogue(const LinearShape& s, const Array& b, const Array& y) {
-  if (b.data == nullptr && !s.relu) return;
-  each(Device::cuda, y.size, LinearEpilogue<T>{pointer_or_null<T>(b), y.as<T>(), s.out, s.relu});
+void linear_epilogue(const LinearShape& s, const LinearTerms& t, const Array& y) {
+  if (t.b.data == nullptr && t.plus.data == nullptr && !s.relu) return;
+  each(Device::cuda, y.size,
+       LinearEpilogue<T>{pointer_or_null<T>(t.b), pointer_or_null<T>(t.plus), y.as<T>(), s.out, s.relu});
 }
 
 int narrow(const char* where, Index extent) {
@@ -93,10 +95,10 @@ void product_rounded(const Swapped& g, const void* a, const void* b, float beta,
                                      CUBLAS_GEMM_DEFAULT));
 }
 
-// One cublasLt product y' (out,rows) = w x', and the bias in its epilogue.
+// One cublasLt product y' (out,rows) = op(w') x' + plus', and the bias in its epilogue.
 struct LtKey {
   Index rows, in, out;
-  bool bias;
+  bool transpose_w, bias;
   Precision precision;
   auto operator<=>(const LtKey&) const = default;
 };
@@ -132,10 +134,12 @@ LtPlan make_plan(const LtKey& key) {
   const cublasLtEpilogue_t epilogue = key.bias ? CUBLASLT_EPILOGUE_BIAS : CUBLASLT_EPILOGUE_DEFAULT;
   LtPlan plan;
   STILLPOINT_CUDA_CHECK(cublasLtMatmulDescCreate(&plan.product, compute, CUDA_R_32F));
-  set_attribute(plan.product, CUBLASLT_MATMUL_DESC_TRANSA, CUBLAS_OP_T);
+  set_attribute(plan.product, CUBLASLT_MATMUL_DESC_TRANSA, key.transpose_w ? CUBLAS_OP_T : CUBLAS_OP_N);
   set_attribute(plan.product, CUBLASLT_MATMUL_DESC_EPILOGUE, epilogue);
   const auto in = std::uint64_t(key.in), out = std::uint64_t(key.out), rows = std::uint64_t(key.rows);
-  STILLPOINT_CUDA_CHECK(cublasLtMatrixLayoutCreate(&plan.w, type, in, out, key.in));
+  STILLPOINT_CUDA_CHECK(cublasLtMatrixLayoutCreate(&plan.w, type, key.transpose_w ? in : out,
+                                                   key.transpose_w ? out : in,
+                                                   key.transpose_w ? key.in : key.out));
   STILLPOINT_CUDA_CHECK(cublasLtMatrixLayoutCreate(&plan.x, type, in, rows, key.in));
   STILLPOINT_CUDA_CHECK(cublasLtMatrixLayoutCreate(&plan.y, CUDA_R_32F, out, rows, key.out));
   cublasLtMatmulPreference_t preference = nullptr;
@@ -156,7 +160,7 @@ LtPlan make_plan(const LtKey& key) {
   plan.algo = result.algo;
   keep_plan({.library = "cublasLt",
              .work = text("linear (", key.rows, ",", key.in, ") -> (", key.rows, ",", key.out, ")",
-                          key.bias ? " with bias" : ""),
+                          key.transpose_w ? "" : " by columns", key.bias ? " with bias" : ""),
              .found = plan.found,
              .algorithm = plan.found ? algorithm_of(plan.algo) : "",
              .math = bf16                               ? "bf16"
@@ -170,7 +174,7 @@ LtPlan make_plan(const LtKey& key) {
 bool is_aligned(const Array& a) { return reinterpret_cast<std::uintptr_t>(a.data) % 256 == 0; }
 
 // Returns false if cublasLt cannot run this product.
-bool fused_product(const LtKey& key, const void* x, const void* w, const Array& b, const Array& y) {
+bool fused_product(const LtKey& key, const void* x, const void* w, const LinearTerms& t, const Array& y) {
   static std::mutex mutex;
   static std::map<LtKey, LtPlan>* const plans =
       new std::map<LtKey, LtPlan>;  // never destroyed, because CUDA may be gone
@@ -179,21 +183,23 @@ bool fused_product(const LtKey& key, const void* x, const void* w, const Array& 
   if (plan == plans->end()) plan = plans->emplace(key, make_plan(key)).first;
   const LtPlan& p = plan->second;
   if (!p.found) return false;
-  if (key.bias) set_attribute(p.product, CUBLASLT_MATMUL_DESC_BIAS_POINTER, b.data);
-  const float one = 1, zero = 0;
+  if (key.bias) set_attribute(p.product, CUBLASLT_MATMUL_DESC_BIAS_POINTER, t.b.data);
+  const float one = 1, beta = t.plus.data != nullptr ? 1.0f : 0.0f;
   const cuda::Queue& queue = cuda::queue();
-  STILLPOINT_CUDA_CHECK(cublasLtMatmul(queue.blas_lt, p.product, &one, w, p.w, x, p.x, &zero, y.data, p.y,
-                                       y.data, p.y, &p.algo, queue.workspace, queue.workspace_bytes,
-                                       queue.stream));
+  STILLPOINT_CUDA_CHECK(cublasLtMatmul(queue.blas_lt, p.product, &one, w, p.w, x, p.x, &beta,
+                                       t.plus.data != nullptr ? t.plus.data : y.data, p.y, y.data, p.y,
+                                       &p.algo, queue.workspace, queue.workspace_bytes, queue.stream));
   return true;
 }
 
-bool linear_by_lt(const LinearShape& s, const Array& x, const Array& w, const Array& b, const Array& y) {
-  if (!is_aligned(x) || !is_aligned(w) || !is_aligned(b) || !is_aligned(y)) return false;
-  const LtKey key{s.rows, s.in, s.out, b.data != nullptr, precision()};
-  if (key.precision != Precision::bf16) return fused_product(key, x.data, w.data, b, y);
+bool linear_by_lt(const LinearShape& s, const Array& x, const Array& w, const LinearTerms& t,
+                  const Array& y) {
+  for (const Array* a : {&x, &w, &t.b, &t.plus, &y})
+    if (!is_aligned(*a)) return false;
+  const LtKey key{s.rows, s.in, s.out, t.transpose_w, t.b.data != nullptr, precision()};
+  if (key.precision != Precision::bf16) return fused_product(key, x.data, w.data, t, y);
   const Buffer x16 = rounded_to_bf16(x), w16 = rounded_to_bf16(w);
-  return fused_product(key, x16.data(), w16.data(), b, y);
+  return fused_product(key, x16.data(), w16.data(), t, y);
 }
 
 }  // namespace
@@ -215,17 +221,17 @@ void gemm_cuda(const GemmShape& shape, const Array& a, const Array& b, const Arr
   }
 }
 
-void linear_cuda(const LinearShape& shape, const Array& x, const Array& w, const Array& b, const Array& y) {
+void linear_cuda(const LinearShape& s, const Array& x, const Array& w, const LinearTerms& terms,
+                 const Array& y) {
   dispatch_real(y.dtype, "linear", [&](auto zero) {
     using T = decltype(zero);
-    if (shape.in == 0) {
+    if (s.in == 0) {
       zero_cuda(y.data, std::size_t(y.size) * sizeof(T));
     } else {
-      if (std::is_same_v<T, float> && linear_by_lt(shape, x, w, b, y))
-        return linear_epilogue<T>(shape, {}, y);
-      gemm_cuda({.m = shape.rows, .n = shape.out, .k = shape.in, .transpose_b = true}, x, w, y);
+      if (std::is_same_v<T, float> && linear_by_lt(s, x, w, terms, y)) return linear_epilogue<T>(s, {}, y);
+      gemm_cuda({.m = s.rows, .n = s.out, .k = s.in, .transpose_b = terms.transpose_w}, x, w, y);
     }
-    linear_epilogue<T>(shape, b, y);
+    linear_epilogue<T>(s, terms, y);
   });
 }
 

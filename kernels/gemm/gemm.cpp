@@ -2,6 +2,7 @@
 #include "kernels/gemm/gemm.h"
 
 #include "kernels/gemm/gemm_cpu.h"
+#include "kernels/gemm/linear_sum.h"
 #if STILLPOINT_CUDA
 #include "kernels/gemm/gemm_cuda.h"
 #endif
@@ -20,12 +21,16 @@ void gemm(const GemmShape& s, const Array& a, const Array& b, const Array& c) {
   gemm_cpu(s, a, b, c);
 }
 
-void linear(const LinearShape& s, const Array& x, const Array& w, const Array& b, const Array& y) {
+void linear(const LinearShape& s, const Array& x, const Array& w, const LinearTerms& terms, const Array& y) {
   if (s.rows == 0 || s.out == 0) return;
 #if STILLPOINT_CUDA
-  if (y.device == Device::cuda) return linear_cuda(s, x, w, b, y);
+  if (y.device == Device::cuda) return linear_cuda(s, x, w, terms, y);
 #endif
-  linear_cpu(s, x, w, b, y);
+  linear_cpu(s, x, w, terms, y);
+}
+
+void linear(const LinearShape& s, const Array& x, const Array& w, const Array& b, const Array& y) {
+  linear(s, x, w, LinearTerms{.b = b}, y);
 }
 
 }  // namespace stillpoint::kernels

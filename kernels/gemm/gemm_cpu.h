@@ -2,14 +2,15 @@
 #pragma once
 #include <algorithm>
 
-#include "kernels/gemm/gemm.h"
+#include "kernels/gemm/linear_sum.h"
 #include "kernels/host/pool.h"
 
 namespace stillpoint::kernels {
 
 // The contracts are those of gemm and linear, for arrays on the CPU; any extent may be 0.
 void gemm_cpu(const GemmShape& shape, const Array& a, const Array& b, const Array& c);
-void linear_cpu(const LinearShape& shape, const Array& x, const Array& w, const Array& b, const Array& y);
+void linear_cpu(const LinearShape& shape, const Array& x, const Array& w, const LinearTerms& terms,
+                const Array& y);
 
 // gemm_host with this project's own register tiles, threaded if the product is large. The order in which an
 // element is summed depends only on k.

@@ -2,6 +2,7 @@
 #include "kernels/layer_norm/layer_norm.h"
 
 #include "kernels/launch/launch.h"
+#include "kernels/launch/optional_array.h"
 
 namespace stillpoint::kernels {
 namespace {
@@ -25,7 +26,7 @@ struct LayerNorm {
 
 template <class T>
 struct LayerNormBackward {
-  const T *y, *inverse, *g;
+  const T *y, *inverse, *g, *plus, *last;
   T* dx;
   Index columns;
   template <class Team>
@@ -35,7 +36,16 @@ struct LayerNormBackward {
     const T mean = team.template sum<T>(columns, [=](Index i) { return of[i]; }) / T(columns);
     const T along = team.template sum<T>(columns, [=](Index i) { return of[i] * value[i]; }) / T(columns);
     const T scale = inverse[r];
-    team.each(columns, [=](Index i) { out[i] = scale * (of[i] - mean - value[i] * along); });
+    const T *const first = row(plus, r), *const second = row(last, r);
+    team.each(columns, [=](Index i) {
+      T d = scale * (of[i] - mean - value[i] * along);
+      if (first != nullptr) d += first[i];
+      if (second != nullptr) d += second[i];
+      out[i] = d;
+    });
+  }
+  STILLPOINT_HD const T* row(const T* rows, Index r) const {
+    return rows == nullptr ? nullptr : rows + r * columns;
   }
 };
 
@@ -48,12 +58,13 @@ void layer_norm(Index columns, const Array& x, const Array& y, const Array& inve
   });
 }
 
-void layer_norm_backward(Index columns, const Array& y, const Array& inverse, const Array& g,
-                         const Array& dx) {
+void layer_norm_backward(Index columns, const Array& y, const Array& inverse, const Array& g, const Array& dx,
+                         const Array& plus, const Array& last) {
   dispatch_real(dx.dtype, "layer_norm_backward", [&](auto zero) {
     using T = decltype(zero);
     each_row(dx.device, inverse.size, columns,
-             LayerNormBackward<T>{y.as<T>(), inverse.as<T>(), g.as<T>(), dx.as<T>(), columns});
+             LayerNormBackward<T>{y.as<T>(), inverse.as<T>(), g.as<T>(), pointer_or_null<T>(plus),
+                                  pointer_or_null<T>(last), dx.as<T>(), columns});
   });
 }
 

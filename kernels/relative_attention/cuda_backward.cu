@@ -7,15 +7,15 @@ namespace stillpoint::kernels {
 namespace {
 
 template <class T, int E>
-inline constexpr std::size_t query_bytes = (attention_tile *
-                                            (key_stride<E> + value_stride<E>)+attention_window *
-                                            key_stride<E>)*sizeof(T);
+inline constexpr std::size_t query_bytes =
+    (attention_tile * (key_stride<E> + value_stride<E>)+attention_window * key_stride<E> + 2 * E) * sizeof(T);
 template <class T, int E>
 inline constexpr std::size_t key_bytes = (attention_tile * query_stride<E> +
-                                          attention_window * key_stride<E>)*sizeof(T);
+                                          attention_window * key_stride<E> + 2 * E) *
+                                         sizeof(T);
 template <class T, int E>
 inline constexpr std::size_t distance_bytes = (attention_tile * query_stride<E> +
-                                               attention_window * (key_stride<E> + value_stride<E>)) *
+                                               attention_window * (key_stride<E> + value_stride<E>)+2 * E) *
                                               sizeof(T);
 
 // a_ij of a staged query, and dS_ij = a_ij (dy_i . v_j - dy_i . y_i) / sqrt(features).
@@ -34,14 +34,13 @@ struct ScoreGradient {
 
 // dq_i = sum_j dS_ij (k_j + r_{i-j})
 template <class T, int E>
-__global__ void __launch_bounds__(attention_threads, 2)
-    relative_attention_dq(const __grid_constant__ AttentionArgs<T> args) {
+__device__ void attention_dq(const AttentionArgs<T>& args, Index block) {
   T* const keys = dynamic_shared<T>();
   T* const values = keys + attention_tile * key_stride<E>;
   T* const distances = values + attention_tile * value_stride<E>;
-  const Index unit = blockIdx.x / args.tiles;
-  const Index first =
-      (args.tiles - 1 - blockIdx.x % args.tiles) * attention_tile;  // the longest rows start first
+  T* const biases = distances + attention_window * key_stride<E>;
+  const Index unit = block / args.tiles;
+  const Index first = (args.tiles - 1 - block % args.tiles) * attention_tile;  // the longest rows start first
   const AttentionHead<T> head(args, unit / args.heads, unit % args.heads);
   const int own = int(threadIdx.x) / attention_splits, lane = int(threadIdx.x) % attention_splits;
   const Index i = first + own;
@@ -54,12 +53,10 @@ __global__ void __launch_bounds__(attention_threads, 2)
   for (int c = 0; c < E; ++c) dq[c] = T(0);
   const T norm = i < args.length ? head.log_sum[i] * T(log2_e) : T(0);
   const T factor = args.scale * T(log2_e);
+  head.template stage_biases<E>(biases);
   for (Index from = 0; from <= first; from += attention_tile) {
     __syncthreads();
-    head.template stage_keys<E>(head.k, head.b_w, from, attention_tile, keys);
-    head.template stage_values<E>(head.v, from, attention_tile, values);
-    head.template stage_keys<E>(head.r, head.b_r, first - from - (attention_tile - 1), attention_window,
-                                distances);
+    head.template stage_keys<E>(from, first - from - (attention_tile - 1), biases, keys, values, distances);
     __syncthreads();
     if (i >= args.length) continue;
     for (int m = lane; m < attention_tile && from + m <= i; m += attention_splits) {
@@ -90,15 +87,16 @@ __device__ void write_bias_sums(T factor, const T (&key)[E], Index set, T* sums)
 
 // dk_j = sum_i dS_ij (q_i + b_w), dv_j = sum_i a_ij dy_i
 template <class T, int E>
-__global__ void __launch_bounds__(attention_threads, 2)
-    relative_attention_dkv(const __grid_constant__ AttentionArgs<T> args) {
+__device__ void attention_dkv(const AttentionArgs<T>& args, Index block) {
   T* const queries = dynamic_shared<T>();
   T* const distances = queries + attention_tile * query_stride<E>;
-  const Index unit = blockIdx.x / args.tiles, first = blockIdx.x % args.tiles * attention_tile;
+  T* const biases = distances + attention_window * key_stride<E>;
+  const Index unit = block / args.tiles, first = block % args.tiles * attention_tile;
   const AttentionHead<T> head(args, unit / args.heads, unit % args.heads);
   const int own = int(threadIdx.x) / attention_splits, lane = int(threadIdx.x) % attention_splits;
   const Index j = first + own;
   T own_key[E], key[E + 1], value[E], dk[E], dv[E], total = T(0);
+  head.template stage_biases<E>(biases);
   head.load(head.k, j, own_key);
   head.load(head.v, j, value);
   STILLPOINT_UNROLL(16)
@@ -110,8 +108,8 @@ __global__ void __launch_bounds__(attention_threads, 2)
   for (Index from = first; from < args.length; from += attention_tile) {
     __syncthreads();
     head.template stage_queries<E>(from, queries);
-    head.template stage_keys<E>(head.r, head.b_r, from - first - (attention_tile - 1), attention_window,
-                                distances);
+    head.template stage_key<E>(head.r, biases + E, from - first - (attention_tile - 1),
+                               int(threadIdx.x) - 2 * attention_tile, attention_window, distances);
     __syncthreads();
     for (int m = lane; m < attention_tile && from + m < args.length; m += attention_splits) {
       if (from + m < j) continue;
@@ -136,7 +134,15 @@ __global__ void __launch_bounds__(attention_threads, 2)
     head.dv.data[j * head.dv.stride + c] = of_v;
   }
   if (args.b_w_sums != nullptr)
-    write_bias_sums(total, own_key, blockIdx.x * attention_warps + threadIdx.x / 32, args.b_w_sums);
+    write_bias_sums(total, own_key, block * attention_warps + threadIdx.x / 32, args.b_w_sums);
+}
+
+// Both at once: every other block computes dq, the others dk and dv.
+template <class T, int E>
+__global__ void __launch_bounds__(attention_threads, 2)
+    relative_attention_dqkv(const __grid_constant__ AttentionArgs<T> args) {
+  const Index block = blockIdx.x / 2;
+  blockIdx.x % 2 == 0 ? attention_dq<T, E>(args, block) : attention_dkv<T, E>(args, block);
 }
 
 // dr_p = sum_{n,i} dS_{i,i-p} (q_i + b_r)
@@ -146,11 +152,13 @@ __global__ void __launch_bounds__(attention_threads, 2)
   T* const queries = dynamic_shared<T>();
   T* const keys = queries + attention_tile * query_stride<E>;
   T* const values = keys + attention_window * key_stride<E>;
+  T* const biases = values + attention_window * value_stride<E>;
   const Index head_index = blockIdx.x / args.tiles, first = blockIdx.x % args.tiles * attention_tile;
   const int own = int(threadIdx.x) / attention_splits, lane = int(threadIdx.x) % attention_splits;
   const Index p = first + own;
   const AttentionHead<T> any(args, 0, head_index);
   T own_distance[E], distance[E + 1], dr[E], total = T(0);
+  any.template stage_biases<E>(biases);
   any.load(any.r, p, own_distance);
   STILLPOINT_UNROLL(16)
   for (int c = 0; c < E; ++c) {
@@ -164,8 +172,9 @@ __global__ void __launch_bounds__(attention_threads, 2)
       __syncthreads();
       head.template stage_queries<E>(from, queries);
       const Index lowest = from - first - (attention_tile - 1);  // key of the window's row 0
-      head.template stage_keys<E>(head.k, head.b_w, lowest, attention_window, keys);
-      head.template stage_values<E>(head.v, lowest, attention_window, values);
+      const int at = int(threadIdx.x) - 2 * attention_tile;
+      head.template stage_key<E>(head.k, biases, lowest, at, attention_window, keys);
+      head.template stage_value<E>(lowest, at, attention_window, values);
       __syncthreads();
       for (int m = lane; m < attention_tile && from + m < args.length; m += attention_splits) {
         if (from + m < p) continue;
@@ -217,9 +226,11 @@ void backward(const RelativeAttentionShape& s, AttentionArgs<T> args, const Rela
     args.b_r_sums = static_cast<T*>(r_sums.data());
     args.dr = grads.r.as<T>();
   }
-  const dim3 blocks(unsigned(s.batch * s.heads * args.tiles)), threads(attention_threads);
-  launch("relative_attention_dq", relative_attention_dq<T, E>, {blocks, threads, query_bytes<T, E>}, args);
-  launch("relative_attention_dkv", relative_attention_dkv<T, E>, {blocks, threads, key_bytes<T, E>}, args);
+  const dim3 threads(attention_threads);
+  launch("relative_attention_dqkv", relative_attention_dqkv<T, E>,
+         {dim3(unsigned(2 * s.batch * s.heads * args.tiles)), threads,
+          std::max(query_bytes<T, E>, key_bytes<T, E>)},
+         args);
   if (!parameters) return;
   launch("relative_attention_dr", relative_attention_dr<T, E>,
          {dim3(unsigned(s.heads * args.tiles)), threads, distance_bytes<T, E>}, args);

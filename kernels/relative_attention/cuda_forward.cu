@@ -6,9 +6,8 @@ namespace stillpoint::kernels {
 namespace {
 
 template <class T, int E>
-inline constexpr std::size_t forward_bytes = (attention_tile *
-                                              (key_stride<E> + value_stride<E>)+attention_window *
-                                              key_stride<E>)*sizeof(T);
+inline constexpr std::size_t forward_bytes =
+    (attention_tile * (key_stride<E> + value_stride<E>)+attention_window * key_stride<E> + 2 * E) * sizeof(T);
 
 // A thread's part of its query: y = sums / total in base 2 relative to `top`.
 template <class T, int E>
@@ -53,6 +52,7 @@ __global__ void __launch_bounds__(attention_threads, 2)
   T* const keys = dynamic_shared<T>();
   T* const values = keys + attention_tile * key_stride<E>;
   T* const distances = values + attention_tile * value_stride<E>;
+  T* const biases = distances + attention_window * key_stride<E>;
   const Index unit = blockIdx.x / args.tiles, n = unit / args.heads, head_index = unit % args.heads;
   const Index first =
       (args.tiles - 1 - blockIdx.x % args.tiles) * attention_tile;  // the longest rows start first
@@ -62,13 +62,11 @@ __global__ void __launch_bounds__(attention_threads, 2)
   T q[E];
   head.load(head.q, i, q);
   const T factor = args.scale * T(log2_e);
+  head.template stage_biases<E>(biases);
   RunningSoftmax<T, E> softmax;
   for (Index from = 0; from <= first; from += attention_tile) {
     __syncthreads();
-    head.template stage_keys<E>(head.k, head.b_w, from, attention_tile, keys);
-    head.template stage_values<E>(head.v, from, attention_tile, values);
-    head.template stage_keys<E>(head.r, head.b_r, first - from - (attention_tile - 1), attention_window,
-                                distances);
+    head.template stage_keys<E>(from, first - from - (attention_tile - 1), biases, keys, values, distances);
     __syncthreads();
     if (i >= args.length) continue;
     for (int m = lane; m < attention_tile && from + m <= i; m += attention_splits) {

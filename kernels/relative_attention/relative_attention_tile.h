@@ -17,6 +17,8 @@ inline constexpr int attention_tile = 32, attention_splits = 4, attention_window
 // Kernels ask for two blocks a multiprocessor, because otherwise the compiler spills to reach more.
 inline constexpr int attention_threads = attention_tile * attention_splits,
                      attention_warps = attention_threads / 32;
+static_assert(attention_tile == 32 && attention_threads >= 2 * attention_tile + attention_window,
+              "each thread stages one row");
 
 // The elements from row to row in shared memory are odd, so that rows lie in different banks.
 template <int E>
@@ -107,46 +109,74 @@ struct AttentionHead {
     return sum;
   }
 
-  // Loads keys first .. first + rows - 1 to shared memory with their bias products, a thread per row.
+  // A thread stages row `at` of a tile of `count` rows, if that is one of them. So warps load different
+  // operands, all at the same time.
+  static __device__ bool stages(int at, int count) { return at >= 0 && at < count; }
+  // Loads key first + at to shared memory with its product with a staged bias.
   template <int E>
-  __device__ void stage_keys(const HeadRows<const T>& rows, const T* bias, Index first, int count,
-                             T* to) const {
-    for (int m = int(threadIdx.x); m < count; m += attention_threads) {
-      T key[E];
-      load(rows, first + m, key);
-      T* const out = to + m * key_stride<E>;
-      STILLPOINT_UNROLL(16)
-      for (int c = 0; c < E; ++c) out[c] = key[c];
-      out[E] = dot_bias(bias, key);
+  __device__ void stage_key(const HeadRows<const T>& rows, const T* bias, Index first, int at, int count,
+                            T* to) const {
+    if (!stages(at, count)) return;
+    T key[E], along = T(0);
+    load(rows, first + at, key);
+    T* const out = to + at * key_stride<E>;
+    STILLPOINT_UNROLL(16)
+    for (int c = 0; c < E; ++c) {
+      out[c] = key[c];
+      along += bias[c] * key[c];
     }
+    out[E] = along;
   }
   template <int E>
-  __device__ void stage_values(const HeadRows<const T>& rows, Index first, int count, T* to) const {
-    for (int m = int(threadIdx.x); m < count; m += attention_threads) {
-      T value[E];
-      load(rows, first + m, value);
-      STILLPOINT_UNROLL(16)
-      for (int c = 0; c < E; ++c) to[m * value_stride<E> + c] = value[c];
-    }
+  __device__ void stage_value(Index first, int at, int count, T* to) const {
+    if (!stages(at, count)) return;
+    T value[E];
+    load(v, first + at, value);
+    STILLPOINT_UNROLL(16)
+    for (int c = 0; c < E; ++c) to[at * value_stride<E> + c] = value[c];
   }
-  // Loads queries first .. first + tile - 1 with what backward needs of them.
+  // Stages keys from .., their values, and the distances from `lowest` on: a warp each, and two of distances.
+  template <int E>
+  __device__ void stage_keys(Index from, Index lowest, const T* biases, T* keys, T* values,
+                             T* distances) const {
+    const int thread = int(threadIdx.x);
+    stage_key<E>(k, biases, from, thread, attention_tile, keys);
+    stage_value<E>(from, thread - attention_tile, attention_tile, values);
+    stage_key<E>(r, biases + E, lowest, thread - 2 * attention_tile, attention_window, distances);
+  }
+  // Stages b_w and b_r (E each), with zeros past the features.
+  template <int E>
+  __device__ void stage_biases(T* to) const {
+    const int c = int(threadIdx.x);
+    if (c >= E) return;
+    to[c] = c < features ? b_w[c] : T(0);
+    to[E + c] = c < features ? b_r[c] : T(0);
+  }
+  // Loads queries first .. first + tile - 1 with what backward needs of them, by two warps.
   template <int E>
   __device__ void stage_queries(Index first, T* to) const {
-    for (int m = int(threadIdx.x); m < attention_tile; m += attention_threads) {
-      T query[E], g[E], value[E], along = T(0);
-      load(q, first + m, query);
-      load(dy, first + m, g);
-      load(y, first + m, value);
-      T* const out = to + m * query_stride<E>;
+    const int thread = int(threadIdx.x);
+    if (stages(thread, attention_tile)) {
+      T query[E];
+      load(q, first + thread, query);
+      T* const out = to + thread * query_stride<E>;
       STILLPOINT_UNROLL(16)
-      for (int c = 0; c < E; ++c) {
-        out[c] = query[c];
-        out[E + c] = g[c];
-        along += g[c] * value[c];
-      }
-      out[2 * E] = inside(first + m) ? log_sum[first + m] * T(log2_e) : T(0);
-      out[2 * E + 1] = along;
+      for (int c = 0; c < E; ++c) out[c] = query[c];
     }
+    const int at = thread - attention_tile;
+    if (!stages(at, attention_tile)) return;
+    T g[E], value[E], along = T(0);
+    load(dy, first + at, g);
+    load(y, first + at, value);
+    const T norm = inside(first + at) ? log_sum[first + at] * T(log2_e) : T(0);
+    T* const out = to + at * query_stride<E> + E;
+    STILLPOINT_UNROLL(16)
+    for (int c = 0; c < E; ++c) {
+      out[c] = g[c];
+      along += g[c] * value[c];
+    }
+    out[E] = norm;
+    out[E + 1] = along;
   }
 };
 

@@ -49,10 +49,10 @@ Buffer buffer_of(Index elements) {
 template <class T>
 void forward_layer(Index positions, const SimHeadLayer& layer, const Array& in, const Array& z) {
   const LinearShape shape{positions, layer.in, layer.out, layer.activation == Activation::relu};
-  if (layer.activation != Activation::fourier) return linear_cuda(shape, in, layer.w, layer.b, z);
+  if (layer.activation != Activation::fourier) return linear_cuda(shape, in, layer.w, {.b = layer.b}, z);
   const Buffer scratch = buffer_of<T>(positions * layer.out);
   const Array p = view(scratch, positions * layer.out, z.dtype);
-  linear_cuda(shape, in, layer.w, layer.b, p);
+  linear_cuda(shape, in, layer.w, {.b = layer.b}, p);
   lift(layer.out, p, z);
 }
 

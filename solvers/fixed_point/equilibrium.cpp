@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "engine/fused_sums.h"
 #include "engine/ops.h"
 #include "kernels/root_solver/reversible_step.h"
 
@@ -21,9 +22,9 @@ Tensor implicit_step(const FixedPointMap& f, const Tensor& solution,
             "equilibrium: given a second derivative of an implicit gradient, expected a first one, "
             "choose phantom or unrolled");
     const std::unique_ptr<SolveMethod> method = options.adjoint();
-    const auto vjp = [&](const Tensor& u) { return grad(y, {z}, u, {.allow_unused = true})[0]; };
     const Tensor start = inverse != nullptr ? inverse->adjoint_estimate(c.g) : Tensor();
-    PendingSolution adjoint = solve_adjoint(vjp, c.g, *method, options.adjoint_solve, start);
+    PendingSolution adjoint = start_solve([&](const Tensor& u) { return grad_plus(y, z, u, c.g); },
+                                          start.defined() ? start : c.g, *method, options.adjoint_solve);
     *report = std::move(adjoint.report);
     return std::vector<Tensor>{adjoint.z};
   });

@@ -1,8 +1,8 @@
 // Records a monotone equilibrium with its implicit gradient.
 #include "solvers/monotone/monotone.h"
 
+#include "engine/fused_sums.h"
 #include "engine/ops.h"
-#include "kernels/elementwise/elementwise.h"
 #include "kernels/monotone/splitting_steps.h"
 
 namespace stillpoint {
@@ -13,11 +13,8 @@ Tensor frame_relu(const Tensor& x) {
           ", expected square images (..., side, side)");
   const Tensor y = Tensor::empty(x.shape(), x.options());
   kernels::frame_relu(x.dim(-1), x.array(), y.array());
-  return record(y, "frame_relu", {x}, [](const VjpContext& c) {
-    const Tensor mask = Tensor::empty(c.y.shape(), c.y.options());
-    kernels::unary(kernels::Unary::step, c.y.array(), mask.array());
-    return std::vector<Tensor>{multiply(c.g, mask)};
-  });
+  return record(y, "frame_relu", {x},
+                [](const VjpContext& c) { return std::vector<Tensor>{gate(c.g, c.y)}; });
 }
 
 Tensor activation(const Tensor& x) { return x.rank() == 4 ? frame_relu(x) : relu(x); }

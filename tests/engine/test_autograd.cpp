@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "engine/cases/op_check.h"
+#include "engine/fused_sums.h"
 #include "engine/ops.h"
 #include "tests/support/catch.h"
 #include "tests/support/error_text.h"
@@ -80,6 +81,21 @@ TEST_CASE("gradients of an inner result", "[autograd]") {
   const std::vector<Tensor> g = grad(y, {z, x});
   CHECK(g[0].item() == 8);
   CHECK(g[1].item() == 32);
+}
+
+TEST_CASE("what a caller adds to a gradient reaches that gradient only", "[autograd]") {
+  const Tensor x = reshape(vector_of({1, 2, 4, -3, 0, 5}), {2, 3}).variable(), unused = vector_of({7});
+  const Tensor z = square(x), y = layer_norm(z) + z;
+  const Tensor seed = affine(x.detach(), 0.5, 1), term = affine(x.detach(), -2, 3);
+  const std::vector<Tensor> plain = grad(y, {z, x}, seed);
+  CHECK(grad_plus(y, z, seed, term).values() == add(plain[0], term).values());
+  CHECK(grad_plus(y, x, seed, term).values() == add(plain[1], term).values());
+  CHECK(grad_plus(y, unused, seed, unused).values() == unused.values());
+  // The backward kernel of layer norm adds both the other path's gradient and the caller's term.
+  const Tensor leaf = z.variable(), sum = add(plain[0], term);
+  const std::vector<double> found = grad_plus(layer_norm(leaf) + leaf, leaf, seed, term).values();
+  for (std::size_t i = 0; i < found.size(); ++i) CHECK(found[i] == Approx(sum.values()[i]).epsilon(1e-12));
+  CHECK_THAT(error_text([&] { grad_plus(y, z, seed, unused); }), mentions("grad_plus: ", "(2, 3)", "(1)"));
 }
 
 TEST_CASE("nothing is recorded while recording is off", "[autograd]") {

@@ -34,8 +34,7 @@ void record_deq_cell(Recorder& recorder) {
   const double warps = 4 * recorder.blocks("relative_attention_dr<5>");
   const double sums = warps * double(s.features);
   recorder.row("relative_attention_query_tile<5>", read + double(out + norms));
-  recorder.row("relative_attention_dq<5>", read + saved + double(out));
-  recorder.row("relative_attention_dkv<5>", read + saved + double(2 * out) + sums);
+  recorder.row("relative_attention_dqkv<5>", read + saved + double(3 * out) + sums);
   recorder.row("relative_attention_dr<5>", read + saved + double(out) + sums);
   recorder.row("each_warp_row<BiasTotal>", 2 * (sums + double(d)));
 

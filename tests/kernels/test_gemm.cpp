@@ -126,21 +126,26 @@ TEMPLATE_TEST_CASE("gemm_cpu and linear_cpu equal plain loops", "[gemm]", float,
   for (const auto& [rows, in, out] :
        {std::array<Index, 3>{1, 5, 3}, {130, 0, 9}, {300, 31, 65}, {1000, 3, 17}})
     for (bool relu : {false, true})
-      for (bool bias : {false, true}) {
-        std::vector<T> x = draw<T>(rows * in, 1), w = draw<T>(out * in, 2), b = draw<T>(out, 3);
+      for (int variant = 0; variant < 4; ++variant) {
+        const bool bias = variant % 2 != 0, plus = variant / 2 != 0, transposed = plus == bias;
+        std::vector<T> x = draw<T>(rows * in, 1), w = draw<T>(out * in, 2), b = draw<T>(out, 3),
+                       added = draw<T>(rows * out, 4);
         std::vector<T> y(std::size_t(rows * out));
-        kernels::linear_cpu({rows, in, out, relu}, array_of(x), array_of(w), bias ? array_of(b) : Array{},
+        kernels::linear_cpu({rows, in, out, relu}, array_of(x), array_of(w),
+                            {bias ? array_of(b) : Array{}, plus ? array_of(added) : Array{}, transposed},
                             array_of(y));
         double worst = 0;
         for (Index r = 0; r < rows; ++r)
           for (Index o = 0; o < out; ++o) {
             double sum = bias ? double(b[std::size_t(o)]) : 0;
+            if (plus) sum += double(added[std::size_t(r * out + o)]);
             for (Index i = 0; i < in; ++i)
-              sum += double(x[std::size_t(r * in + i)]) * double(w[std::size_t(o * in + i)]);
+              sum += double(x[std::size_t(r * in + i)]) *
+                     double(w[std::size_t(transposed ? o * in + i : i * out + o)]);
             if (relu && sum < 0) sum = 0;
             worst = std::max(worst, std::abs(double(y[std::size_t(r * out + o)]) - sum));
           }
-        CAPTURE(rows, in, out, relu, bias);
+        CAPTURE(rows, in, out, relu, bias, plus, transposed);
         CHECK(worst < 16 * double(std::numeric_limits<T>::epsilon()) * (1 + std::sqrt(double(in))));
       }
 }

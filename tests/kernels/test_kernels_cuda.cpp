@@ -62,33 +62,37 @@ void check_gemm(const GemmShape& s, Precision p) {
 
 struct LinearCase {
   LinearShape shape;
-  bool bias;
+  bool bias, plus, transpose_w;
   std::int64_t offset = 0;  // in elements, from the allocation's start to x
 };
 
 template <class T>
 void check_linear(const LinearCase& test, Precision p) {
-  const auto& [s, bias, offset] = test;
+  const auto& [s, bias, plus, transpose_w, offset] = test;
   INFO("linear " << s.rows << " " << s.in << " " << s.out << " relu " << s.relu << " bias " << bias
-                 << " offset " << offset << " precision " << int(p) << " " << name_of(dtype_of<T>()));
+                 << " plus " << plus << " transposed " << transpose_w << " offset " << offset << " precision "
+                 << int(p) << " " << name_of(dtype_of<T>()));
   const ScopedPrecision scope(p);
   const Precision used = std::is_same_v<T, double> ? Precision::float32 : p;
   std::mt19937 rng(unsigned(s.rows * 31 + s.in * 7 + s.out));
   for (int repeat = 0; repeat < 2; ++repeat) {  // the second run finds its plan, and has another bias
     const auto x = random_values<T>(rng, s.rows * s.in + offset), w = random_values<T>(rng, s.out * s.in);
-    const auto b = random_values<T>(rng, s.out);
-    const DeviceArray<T> dev_x(Device::cuda, x), dev_w(Device::cuda, w), dev_b(Device::cuda, b);
+    const auto b = random_values<T>(rng, s.out), added = random_values<T>(rng, s.rows * s.out);
+    const DeviceArray<T> dev_x(Device::cuda, x), dev_w(Device::cuda, w), dev_b(Device::cuda, b),
+        dev_added(Device::cuda, added);
     const DeviceArray<T> y(Device::cuda, unwritten<T>(s.rows * s.out));
     Array from = dev_x.array();
     from.data = from.as<T>() + offset;
     from.size -= offset;
-    linear_cuda(s, from, dev_w.array(), bias ? dev_b.array() : Array{}, y.array());
+    linear_cuda(s, from, dev_w.array(),
+                {bias ? dev_b.array() : Array{}, plus ? dev_added.array() : Array{}, transpose_w}, y.array());
     const Values x64(x.begin() + offset, x.end());
     Values expected =
-        product({.m = s.rows, .n = s.out, .k = s.in, .transpose_b = true}, rounded_for(used, x64),
+        product({.m = s.rows, .n = s.out, .k = s.in, .transpose_b = transpose_w}, rounded_for(used, x64),
                 rounded_for(used, to_double(w)), Values(std::size_t(s.rows * s.out)));
     for (std::size_t i = 0; i < expected.size(); ++i) {
       if (bias) expected[i] += double(b[i % std::size_t(s.out)]);
+      if (plus) expected[i] += double(added[i]);
       if (s.relu && expected[i] < 0) expected[i] = 0;
     }
     check_product("y", y.host(), expected, double(s.in + 1), used);
@@ -179,29 +183,33 @@ TEST_CASE("a matrix product beyond 32-bit sizes is an error", "[cuda][gemm]") {
 TEST_CASE("CUDA linear layers agree with plain loops", "[cuda][gemm]") {
   const LinearShape sizes[] = {{1, 1, 1}, {5, 3, 7}, {33, 10, 32}, {130, 64, 10}, {4, 0, 3}};
   for (LinearShape s : sizes)
-    for (int variant = 0; variant < 4; ++variant) {
+    for (int variant = 0; variant < 8; ++variant) {
       s.relu = variant % 2 != 0;
+      LinearCase test{s, variant / 2 % 2 != 0, variant / 4 != 0, variant % 3 != 0};
       for (const Precision p : {Precision::float32, Precision::tf32, Precision::bf16})
-        check_linear<float>({s, variant / 2 != 0}, p);
-      check_linear<float>({s, variant / 2 != 0, 3}, Precision::float32);
-      check_linear<double>({s, variant / 2 != 0}, Precision::tf32);
+        check_linear<float>(test, p);
+      check_linear<double>(test, Precision::tf32);
+      test.offset = 3;
+      check_linear<float>(test, Precision::float32);
     }
 }
 
 // The library's ReLU is not used, because it may turn a NaN into 0.
-TEST_CASE("an aligned linear layer is one library call, and a launch for its ReLU", "[cuda][gemm]") {
+TEST_CASE("an aligned linear layer is one library call, with a sum too, and a launch for its ReLU",
+          "[cuda][gemm]") {
   const DeviceArray<float> x(Device::cuda, std::vector<float>(12, 1.0f)),
       w(Device::cuda, {1, 1, 1, 1, NAN, 1, 1, 1, -1, -1, -1, -1});
-  const DeviceArray<float> b(Device::cuda, {1, 2, 3});
+  const DeviceArray<float> b(Device::cuda, {1, 2, 3}), plus(Device::cuda, std::vector<float>(9, 0.5f));
   for (const bool relu : {false, true}) {
     const DeviceArray<float> y(Device::cuda, unwritten<float>(9));
     simt::reset_stats();
-    linear_cuda({.rows = 3, .in = 4, .out = 3, .relu = relu}, x.array(), w.array(), b.array(), y.array());
+    linear_cuda({.rows = 3, .in = 4, .out = 3, .relu = relu}, x.array(), w.array(),
+                {.b = b.array(), .plus = plus.array()}, y.array());
     const std::vector<float> values = y.host();
     for (std::size_t row = 0; row < 3; ++row) {
-      CHECK(values[3 * row] == 5);
+      CHECK(values[3 * row] == 5.5);
       CHECK(std::isnan(values[3 * row + 1]));
-      CHECK(values[3 * row + 2] == (relu ? 0 : -1));
+      CHECK(values[3 * row + 2] == (relu ? 0 : -0.5));
     }
     CHECK_COUNTED(simt::stats().launches == (relu ? 1 : 0));
     CHECK_COUNTED(simt::stats().library_calls == 1);
