@@ -30,9 +30,9 @@ cudnnHandle_t handle() {
   static const cudnnHandle_t made = [] {
     cudnnHandle_t fresh = nullptr;
     STILLPOINT_CUDA_CHECK(cudnnCreate(&fresh));
-    STILLPOINT_CUDA_CHECK(cudnnSetStream(fresh, cuda::queue().stream));
     return fresh;
   }();
+  STILLPOINT_CUDA_CHECK(cudnnSetStream(made, cuda::queue().stream));
   return made;
 }
 

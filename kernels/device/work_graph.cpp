@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "kernels/device/error.h"
+#include "kernels/device/graph_part.h"
 #if STILLPOINT_CUDA
 #include "kernels/device/cuda_work_graph.h"
 #endif
@@ -17,6 +18,26 @@ struct WorkGraph::Recording {
   CudaGraph graph;
 #endif
 };
+
+namespace {
+
+thread_local bool preparing = false;
+
+// While one lives, this thread prepares a graph.
+class Preparing {
+ public:
+  Preparing() : before_(preparing) { preparing = true; }
+  ~Preparing() { preparing = before_; }
+  Preparing(const Preparing&) = delete;
+  Preparing& operator=(const Preparing&) = delete;
+
+ private:
+  bool before_;
+};
+
+}  // namespace
+
+bool prepares_graph() { return preparing; }
 
 WorkGraph::WorkGraph() = default;
 WorkGraph::~WorkGraph() = default;
@@ -36,6 +57,7 @@ bool WorkGraph::available(Device device) { return device == Device::cuda && !run
 void WorkGraph::warm_up(const std::function<void()>& work) {
   if (recording_ == nullptr) recording_ = std::make_unique<Recording>();
   const MemoryArena::Use use(recording_->arena);
+  const Preparing scope;
   work();
 }
 
@@ -44,6 +66,7 @@ void WorkGraph::record([[maybe_unused]] const std::function<void()>& work) {
           "work graph: given work to record first, expected it to be warmed up, call warm_up");
 #if STILLPOINT_CUDA
   const MemoryArena::Use use(recording_->arena);
+  const Preparing scope;
   recording_->graph.record(work);
 #else
   fail("work graph: built without CUDA, expected a build with it, run the work as it is");
@@ -57,6 +80,20 @@ bool WorkGraph::recorded() const {
   return false;
 #endif
 }
+
+#if STILLPOINT_CUDA
+GraphPart::GraphPart() : handle_(prepares_graph() ? new_condition() : 0) {}
+void GraphPart::ask(const Array& flags, std::int32_t value) const {
+  if (flags.device == Device::cuda) ask_condition(handle_, flags, value);
+}
+void GraphPart::run(const std::function<void()>& work) const {
+  handle_ == 0 ? work() : record_part(handle_, work);
+}
+#else
+GraphPart::GraphPart() = default;
+void GraphPart::ask(const Array&, std::int32_t) const {}
+void GraphPart::run(const std::function<void()>& work) const { work(); }
+#endif
 
 void WorkGraph::replay() const {
   require(recorded(), "work graph: given nothing to replay, expected recorded work, call record");

@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "engine/ops.h"
+#include "kernels/device/graph_part.h"
 
 namespace stillpoint {
 namespace {
@@ -28,10 +29,79 @@ struct State {
   }
 };
 
+// Stands in the trace where a graph skipped an evaluation; residuals are not negative.
+constexpr double skipped = -1;
+
 Array row(const Tensor& t, Index r) {
   const Index width = t.size() / t.dim(0);
   return {static_cast<char*>(t.array().data) + r * width * size_of(t.dtype()), width, t.dtype(), t.device()};
 }
+
+// The solve's loop. Its state outlives every part of a recorded graph.
+class Iteration {
+ public:
+  Iteration(const FixedPointMap& f, const Tensor& start, SolveMethod& method, const SolveOptions& options)
+      : f_(f), method_(method), options_(options), z_(start), best_(clone(start)), state_(start) {
+    const Shape shape{std::max<Index>(1, options.max_steps), z_.dim(0)};
+    trace_ = in_parts() ? Tensor::full(shape, skipped, z_.options()) : Tensor::empty(shape, z_.options());
+    at_ = {.rule = {options.relative, options.tolerance, options.divergence},
+           .state = state_.arrays(),
+           .best = best_};
+  }
+  // Evaluates f at most so many times.
+  void run(Index most) {
+    const bool asks = options_.check_every > 0 && !kernels::prepares_graph();
+    for (Index end = std::min(step_ + most, options_.max_steps); step_ < end;) {
+      judge();
+      const bool asks_now = asks && step_ % options_.check_every == 0;
+      if (at_.last || (asks_now && kernels::count_running(at_.state) == 0)) {
+        kernels::copy_where(at_.state.better, z_.array(), best_.array());
+        break;
+      }
+      z_ = method_.advance(at_);
+    }
+  }
+  // The same in a graph, where each evaluation is a part that runs if the one before has left samples
+  // running.
+  void run_in_parts() {
+    run(1);
+    while (step_ < options_.max_steps) {
+      const kernels::GraphPart next;
+      next.ask(at_.state.status, std::int32_t(SampleStatus::running));
+      next.run([&] { run(1); });
+    }
+  }
+  // Returns whether a graph that records the solve is to end it. Without a tolerance it hardly could.
+  bool in_parts() const {
+    return z_.device() == Device::cuda && options_.tolerance > 0 && options_.max_steps > 1 &&
+           kernels::prepares_graph();
+  }
+  PendingSolution result() const {
+    return {best_, {step_, state_.status, state_.steps, state_.lowest, trace_}};
+  }
+
+ private:
+  void judge() {
+    at_.z = z_;
+    at_.f = f_(z_);
+    require(at_.f.shape() == z_.shape() && at_.f.dtype() == z_.dtype() && at_.f.device() == z_.device(),
+            "solve: given z of shape ", to_text(z_.shape()), " f gave ", to_text(at_.f.shape()), ' ',
+            name_of(at_.f.dtype()), ", expected its value to be like z, change f");
+    at_.trace = row(trace_, step_++);
+    at_.step = step_;
+    at_.last = step_ == options_.max_steps;
+    method_.judge(at_);
+  }
+
+  const FixedPointMap& f_;
+  SolveMethod& method_;
+  const SolveOptions& options_;
+  Tensor z_, best_;
+  State state_;
+  Tensor trace_;
+  SolvePoint at_;
+  Index step_ = 0;
+};
 
 }  // namespace
 
@@ -50,7 +120,12 @@ SolveReport PendingReport::read() const {
     report.converged = report.converged && report.samples.back().status == SampleStatus::converged;
     report.residual = std::max(report.residual, lowest[b]);
   }
-  if (steps_ > 0) report.trace = slice(trace_, {0, 0}, {steps_, trace_.dim(1)}).values();
+  if (steps_ == 0) return report;
+  report.trace = slice(trace_, {0, 0}, {steps_, trace_.dim(1)}).values();
+  const std::size_t samples = status.size();
+  while (report.trace[report.trace.size() - samples] == skipped)
+    report.trace.resize(report.trace.size() - samples);
+  report.steps = Index(report.trace.size() / samples);
   return report;
 }
 
@@ -61,32 +136,9 @@ PendingSolution start_solve(const FixedPointMap& f, const Tensor& z0, SolveMetho
   require(options.max_steps >= 0 && options.check_every >= 0, "solve: given max_steps ", options.max_steps,
           " and check_every ", options.check_every, ", expected them not to be negative, change them");
   const Recording off(false);
-  Tensor z = z0.detach();
-  const Tensor best = clone(z);
-  const State state(z);
-  const Tensor trace = Tensor::empty({std::max<Index>(1, options.max_steps), z.dim(0)}, z.options());
-  SolvePoint at{.rule = {options.relative, options.tolerance, options.divergence},
-                .state = state.arrays(),
-                .best = best};
-  Index step = 0;
-  while (step < options.max_steps) {
-    at.z = z;
-    at.f = f(z);
-    require(at.f.shape() == z.shape() && at.f.dtype() == z.dtype() && at.f.device() == z.device(),
-            "solve: given z of shape ", to_text(z.shape()), " f gave ", to_text(at.f.shape()), ' ',
-            name_of(at.f.dtype()), ", expected its value to be like z, change f");
-    at.trace = row(trace, step++);
-    at.step = step;
-    at.last = step == options.max_steps;
-    method.judge(at);
-    const bool asks = options.check_every > 0 && step % options.check_every == 0;
-    if (at.last || (asks && kernels::count_running(at.state) == 0)) {
-      kernels::copy_where(at.state.better, z.array(), best.array());
-      break;
-    }
-    z = method.advance(at);
-  }
-  return {best, {step, state.status, state.steps, state.lowest, trace}};
+  Iteration iteration(f, z0.detach(), method, options);
+  iteration.in_parts() ? iteration.run_in_parts() : iteration.run(options.max_steps);
+  return iteration.result();
 }
 
 Solution solve(const FixedPointMap& f, const Tensor& z0, SolveMethod& method, const SolveOptions& options) {

@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "engine/ops.h"
+#include "kernels/device/graph_part.h"
 #include "kernels/root_solver/broyden_step.h"
 #include "kernels/root_solver/history.h"
 #include "solvers/fixed_point/fixed_point.h"
@@ -43,8 +44,11 @@ struct Rows {
   Tensor rows;
   Index count = 0;
 
+  // In a graph the rows begin as zeros, which those of skipped steps stay.
   void reserve(const Tensor& z, Index capacity) {
-    if (!rows.defined()) rows = Tensor::empty({z.dim(0), capacity, z.size() / z.dim(0)}, z.options());
+    if (rows.defined()) return;
+    const Shape shape{z.dim(0), capacity, z.size() / z.dim(0)};
+    rows = kernels::prepares_graph() ? Tensor::zeros(shape, z.options()) : Tensor::empty(shape, z.options());
   }
   History history() const { return {rows.array(), rows.dim(0), rows.dim(1), rows.dim(2), count}; }
   Array row(Index k) const { return kernels::row_of(history(), k).rows; }
@@ -133,13 +137,12 @@ class Broyden final : public SolveMethod {
   }
   void judge(const SolvePoint& at) override {
     if (at.last) return SolveMethod::judge(at);
+    u_.reserve(at.z, options_.memory);
+    v_.reserve(at.z, options_.memory);
     if (!p_.defined() || u_.count == options_.memory) {
       p_ = Tensor();
       u_.count = v_.count = 0;
       if (options_.line_search) search_.emplace(at.z);
-    } else {
-      u_.reserve(at.z, options_.memory);
-      v_.reserve(at.z, options_.memory);
     }
     products_ = Tensor::empty({at.z.dim(0), 2 * u_.count + 2}, at.z.options());
     kernels::broyden_judge(step(at), at.step, at.rule, at.state, at.trace);

@@ -197,6 +197,16 @@ TEST_CASE("a DEQ's solvers are read after a replay, and asked on the way where t
   }
 }
 
+TEST_CASE("a recorded DEQ whose solves end early has the bits of one that is not recorded",
+          "[cuda][training]") {
+  const Json early = copy_memory("deq", {{"solver_steps", 12},
+                                         {"adjoint_steps", 12},
+                                         {"solver_tolerance", 0.2},
+                                         {"adjoint_tolerance", 0.2},
+                                         {"reuse_inverse", true}});
+  check_recorded_against_plain(task_kind("copy-memory"), early);
+}
+
 #if STILLPOINT_SIMT
 TEST_CASE("a batch that does not fit is refused with the number of examples that would", "[cuda][training]") {
   struct Capacity {

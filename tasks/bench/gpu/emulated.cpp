@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -69,16 +70,18 @@ Launch launch_of(const Piece& p) {
           .after = p.after,
           .in_graph = p.in_graph};
 }
-static_assert(int(Launch::Kind::graph) == int(Piece::Kind::graph));
+static_assert(int(Launch::Kind::condition) == int(Piece::Kind::condition));
 
 // Accesses are counted in one run only, since that is slow: `counted` lends its counts to the same kernels of
-// `other`.
+// `other`, a graph. That may skip parts, and asks on the device whether to (kernels/device/work_graph.h).
 void lend_counts(const simt::Trace& counted, simt::Trace& other) {
   auto next = counted.pieces.begin();
   for (Piece& p : other.pieces) {
-    if (p.kind != Piece::Kind::kernel) continue;
-    while (next != counted.pieces.end() && next->kind != Piece::Kind::kernel) ++next;
-    require(next != counted.pieces.end() && next->name == p.name && next->blocks == p.blocks,
+    if (p.kind != Piece::Kind::kernel || simt::short_name(p.name) == "ask_any") continue;
+    next = std::find_if(next, counted.pieces.end(), [&](const Piece& c) {
+      return c.kind == p.kind && c.name == p.name && c.blocks == p.blocks;
+    });
+    require(next != counted.pieces.end(),
             "bench: the recorded call does not launch the kernels of the unrecorded one, first ", p.name,
             "; report this");
     p.profile = (next++)->profile;

@@ -81,6 +81,8 @@ LaunchCost cost_of(const Launch& launch, const Gpu& gpu, bool in_l2) {
       return {};
     case Launch::Kind::graph:
       return {gpu.graph_us, 0, 0};
+    case Launch::Kind::condition:
+      return {gpu.node_us, 0, 0};
     case Launch::Kind::kernel:
       return kernel_cost(launch, gpu, in_l2);
     case Launch::Kind::library:

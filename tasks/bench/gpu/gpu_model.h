@@ -12,7 +12,7 @@ namespace stillpoint::bench {
 // A piece of work on a GPU: what it is, what it asks of the device, and which earlier ones it follows.
 struct Launch {
   // order: an event or a wait, which does nothing; graph: the launch of a recorded graph.
-  enum class Kind { order, kernel, library, copy, fill, graph };
+  enum class Kind { order, kernel, library, copy, fill, graph, condition };
   Kind kind = Kind::order;
   std::string name = {};
   std::string precision = "float32";                         // of a library's products

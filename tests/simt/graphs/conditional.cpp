@@ -37,7 +37,7 @@ unsigned value_of(const Condition& condition) {
   return condition.value;
 }
 
-void run_body(Node& node, std::size_t index, const order::Clock& before, std::uint64_t round) {
+void run_body(Node& node, std::size_t index, const order::Clock& before, std::uint64_t round, Ends* ends) {
   if (index >= node.programs.size()) return;
   Program& body = *node.programs[index];
   std::vector<NodeStamp> stamps;
@@ -48,7 +48,7 @@ void run_body(Node& node, std::size_t index, const order::Clock& before, std::ui
   order::Clock behind;
   if (!body.chains.streams.empty()) stamps = stamps_of(body, before, behind);
   done = reserved;
-  run_program(body, stamps, 0);
+  run_program(body, stamps, 0, ends);
 }
 
 }  // namespace
@@ -72,18 +72,18 @@ std::vector<NodeStamp> stamps_of(Program& program, order::Clock before, order::C
   return stamps;
 }
 
-void run_conditional(Node& node, const NodeStamp& stamp) {
+void run_conditional(Node& node, const NodeStamp& stamp, Ends* ends) {
   for (std::uint64_t round = 0;; ++round) {
     const order::Clock& before = round == 0 ? stamp.stamp.clock : stamp.behind;
     order::begin({stamp.stamp.stream, stamp.stamp.count, before}, false);
     const unsigned value = value_of(*node.condition);
-    if (node.branches == cudaGraphCondTypeSwitch) return run_body(node, value, before, 0);
-    if (node.branches == cudaGraphCondTypeIf) return run_body(node, value != 0 ? 0 : 1, before, 0);
+    if (node.branches == cudaGraphCondTypeSwitch) return run_body(node, value, before, 0, ends);
+    if (node.branches == cudaGraphCondTypeIf) return run_body(node, value != 0 ? 0 : 1, before, 0, ends);
     if (value == 0) return;
     if (round == most_repeats / 256)
       throw Violation(Check::api, "conditional node: a while loop ran " + std::to_string(round) +
                                       " times, and its condition is not 0");
-    run_body(node, 0, before, round);
+    run_body(node, 0, before, round, ends);
   }
 }
 

@@ -94,9 +94,14 @@ struct NodeStamp {
 };
 // Returns the stamps of the nodes of a run that follows `before`; adds what ran to `behind`.
 std::vector<NodeStamp> stamps_of(Program& program, order::Clock before, order::Clock& behind);
-void run_program(Program& program, const std::vector<NodeStamp>& stamps, std::size_t number);
+// What a traced launch ran so far, as indices of pieces: what comes next follows them.
+using Ends = std::vector<std::size_t>;
+// Runs the nodes. In a trace their pieces are noted already, from `number` on; or they follow `ends`, which
+// become what follows them.
+void run_program(Program& program, const std::vector<NodeStamp>& stamps, std::size_t number,
+                 Ends* ends = nullptr);
 // Runs the bodies of a conditional node as often as its condition says.
-void run_conditional(Node& node, const NodeStamp& stamp);
+void run_conditional(Node& node, const NodeStamp& stamp, Ends* ends);
 // Gives the conditions of the nodes their initial values, as each launch does.
 void reset_conditions(Program& program);
 bool is_condition(cudaGraphConditionalHandle handle);

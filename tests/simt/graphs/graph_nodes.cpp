@@ -138,6 +138,7 @@ cudaError_t conditional_node(cudaConditionalNodeParams& p, cudaGraph_t graph, No
   node.type = cudaGraphNodeTypeConditional;
   node.condition = condition;
   node.branches = p.type;
+  node.piece = {.kind = Piece::Kind::condition, .name = "condition"};
   node.work = [] {};
   for (unsigned i = 0; i < p.size; ++i) {
     node.bodies.push_back(new_graph());

@@ -84,6 +84,11 @@ std::vector<Node> in_order(const CUgraph_st& graph) {
   return sorted;
 }
 
+// Notes the launch of a graph whose nodes are noted when they run. Returns its index.
+std::size_t trace_launch(cudaStream_t stream) {
+  return note_graph(enqueue(stream, {.kind = Piece::Kind::graph, .name = "cudaGraphLaunch"}, [] {}));
+}
+
 // Notes the launch of a graph, and the nodes. Returns the number of the first; 0 if no trace runs.
 std::size_t trace_nodes(const std::vector<Node>& nodes, cudaStream_t stream) {
   if (!is_traced()) return 0;
@@ -112,6 +117,36 @@ void collect_pinned(const Program& program, std::vector<PinnedUse>& all) {
 
 }  // namespace
 
+namespace {
+
+// Notes a node behind the ends of those that it follows, or behind `head`.
+void note_as_running(const Node& node, const Ends& head, const std::vector<Ends>& ends_of, Ends& own) {
+  Ends after;
+  for (const std::size_t a : node.after)
+    if (a != 0) after.insert(after.end(), ends_of[a - 1].begin(), ends_of[a - 1].end());
+  own = {note_node(node.piece, after.empty() ? head : after)};
+  set_running_piece(own[0] + 1);
+}
+
+// Returns the ends of the nodes that no other one follows; `head` if there is no node.
+Ends last_of(const std::vector<Node>& nodes, const std::vector<Ends>& ends_of, const Ends& head) {
+  std::vector<bool> followed(nodes.size(), false);
+  for (const Node& node : nodes)
+    for (const std::size_t a : node.after)
+      if (a != 0) followed[a - 1] = true;
+  Ends ends;
+  for (std::size_t i = 0; i < nodes.size(); ++i)
+    if (!followed[i]) ends.insert(ends.end(), ends_of[i].begin(), ends_of[i].end());
+  return nodes.empty() ? head : ends;
+}
+
+bool has_condition(const Program& program) {
+  return std::any_of(program.nodes.begin(), program.nodes.end(),
+                     [](const Node& node) { return node.condition != nullptr; });
+}
+
+}  // namespace
+
 std::shared_ptr<Program> compile(const CUgraph_st& graph) {
   auto program = std::make_shared<Program>();
   program->nodes = in_order(graph);
@@ -130,10 +165,10 @@ std::shared_ptr<Program> compile(const CUgraph_st& graph) {
   return program;
 }
 
-// Runs the nodes in an order that the edges allow, a random one if accesses are not checked. In a trace, the
-// first one is piece `number`.
-void run_program(Program& program, const std::vector<NodeStamp>& stamps, std::size_t number) {
+// The order is one that the edges allow, a random one if accesses are not checked.
+void run_program(Program& program, const std::vector<NodeStamp>& stamps, std::size_t number, Ends* ends) {
   auto& nodes = program.nodes;
+  std::vector<Ends> ends_of(ends == nullptr ? 0 : nodes.size());
   std::uint64_t version = 0;
   Random random;
   random.seed(current_seed(&version) ^ executables().random.next());
@@ -153,13 +188,16 @@ void run_program(Program& program, const std::vector<NodeStamp>& stamps, std::si
     ready.pop_back();
     if (!stamps.empty()) order::begin(stamps[chosen].stamp, false);
     set_running_piece(number == 0 ? 0 : number + chosen);
+    Ends* const own = ends == nullptr ? nullptr : &ends_of[chosen];
+    if (own != nullptr) note_as_running(nodes[chosen], *ends, ends_of, *own);
     if (nodes[chosen].condition != nullptr)
-      run_conditional(nodes[chosen], stamps[chosen]);
+      run_conditional(nodes[chosen], stamps[chosen], own);
     else if (nodes[chosen].enabled)
       nodes[chosen].work();
     for (const std::size_t n : next[chosen])
       if (--missing[n] == 0) ready.push_back(n);
   }
+  if (ends != nullptr) *ends = last_of(nodes, ends_of, *ends);
 }
 
 }  // namespace simt
@@ -204,7 +242,9 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
   if (stream_of(stream).capture != nullptr) return result(refuse_where_captured(stream));
   log_library_call("cudaGraphLaunch");
   const auto program = executable->program;
-  const std::size_t number = trace_nodes(program->nodes, stream);
+  const auto ends = std::make_shared<Ends>();
+  if (is_traced() && has_condition(*program)) *ends = {trace_launch(stream)};
+  const std::size_t number = ends->empty() ? trace_nodes(program->nodes, stream) : 0;
   order::Clock& clock = stream_of(stream).clock;
   clock.join(order::host());
   clock.join(executable->clock);
@@ -213,11 +253,15 @@ cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
   collect_pinned(*program, details.pinned);
   executable->last = enqueue(
       stream, {},
-      [program, stamps = std::move(stamps), number] {
+      [program, stamps = std::move(stamps), number, ends] {
         reset_conditions(*program);
-        run_program(*program, stamps, number);
+        run_program(*program, stamps, number, ends->empty() ? nullptr : ends.get());
       },
       details);
+  if (!ends->empty()) {  // what is queued next follows what the graph ran
+    finish(executable->last);
+    note_ends(stream_of(stream), *ends);
+  }
   executable->clock = stream_of(stream).clock;
   return result(cudaSuccess);
 }

@@ -96,6 +96,23 @@ std::size_t note_nodes(const std::vector<GraphPiece>& nodes, TaskId launch, cons
   return first + 1;
 }
 
+std::size_t note_graph(TaskId launch) {
+  ++tracing().trace.graph_launches;
+  return tracing().piece_of.at(launch);
+}
+
+std::size_t note_node(const Piece& piece, std::vector<std::size_t> after) {
+  Piece noted = piece;
+  noted.in_graph = true;
+  noted.after = std::move(after);
+  return add(std::move(noted)) - 1;
+}
+
+void note_ends(const CUstream_st& stream, const std::vector<std::size_t>& ends) {
+  auto& awaited = tracing().awaited[&stream];
+  awaited.insert(awaited.end(), ends.begin(), ends.end());
+}
+
 void note_host_wait(TaskId task) {
   Tracing& t = tracing();
   if (!t.on) return;

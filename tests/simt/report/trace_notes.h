@@ -20,6 +20,13 @@ struct GraphPiece {
 // the number of the first.
 std::size_t note_nodes(const std::vector<GraphPiece>& nodes, TaskId launch, const CUstream_st& stream);
 
+// Notes the launch of a graph whose nodes note themselves when they run. Returns its index.
+std::size_t note_graph(TaskId launch);
+// Notes such a node, which follows the pieces of these indices. Returns its index.
+std::size_t note_node(const Piece& piece, std::vector<std::size_t> after);
+// Notes that the stream's next piece follows the pieces of these indices.
+void note_ends(const CUstream_st& stream, const std::vector<std::size_t>& ends);
+
 void note_host_wait(TaskId task);
 void note_host_wait_for_all();
 

@@ -156,6 +156,67 @@ TEST_CASE("trace: the nodes of a graph count at every launch", "[trace]") {
   cudaGraphDestroy(graph);
 }
 
+namespace {
+
+__global__ void ask(const float* x, cudaGraphConditionalHandle handle) {
+  cudaGraphSetConditional(handle, x[0] < 2);
+}
+
+// Makes a graph that adds 1 to x, asks whether x is below 2, and if so adds 2.
+cudaGraphExec_t conditional_graph(const Stream& stream, const Stream& inner, float* x) {
+  cudaGraph_t graph = nullptr, body = nullptr;
+  REQUIRE(cudaGraphCreate(&graph, 0) == cudaSuccess);
+  cudaGraphConditionalHandle handle = 0;
+  REQUIRE(cudaGraphConditionalHandleCreate(&handle, graph, 0, cudaGraphCondAssignDefault) == cudaSuccess);
+  REQUIRE(cudaStreamBeginCaptureToGraph(stream.handle, graph, nullptr, nullptr, 0,
+                                        cudaStreamCaptureModeThreadLocal) == cudaSuccess);
+  launch_on(stream.handle, x);
+  launch_on(stream.handle, ask, 1, 1, static_cast<const float*>(x), handle);
+  cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+  const cudaGraphNode_t* after = nullptr;
+  std::size_t count = 0;
+  REQUIRE(cudaStreamGetCaptureInfo(stream.handle, &status, nullptr, nullptr, &after, nullptr, &count) ==
+          cudaSuccess);
+  cudaGraphNodeParams params = {};
+  params.type = cudaGraphNodeTypeConditional;
+  params.conditional.handle = handle;
+  params.conditional.type = cudaGraphCondTypeIf;
+  params.conditional.size = 1;
+  cudaGraphNode_t node = nullptr;
+  REQUIRE(cudaGraphAddNode(&node, graph, after, nullptr, count, &params) == cudaSuccess);
+  REQUIRE(cudaStreamUpdateCaptureDependencies(stream.handle, &node, nullptr, 1,
+                                              cudaStreamSetCaptureDependencies) == cudaSuccess);
+  REQUIRE(cudaStreamBeginCaptureToGraph(inner.handle, params.conditional.phGraph_out[0], nullptr, nullptr, 0,
+                                        cudaStreamCaptureModeThreadLocal) == cudaSuccess);
+  for (int i = 0; i < 2; ++i) launch_on(inner.handle, x);
+  REQUIRE(cudaStreamEndCapture(inner.handle, &body) == cudaSuccess);
+  REQUIRE(cudaStreamEndCapture(stream.handle, &graph) == cudaSuccess);
+  cudaGraphExec_t executable = nullptr;
+  REQUIRE(cudaGraphInstantiate(&executable, graph, 0) == cudaSuccess);
+  cudaGraphDestroy(graph);
+  return executable;
+}
+
+}  // namespace
+
+TEST_CASE("trace: a conditional node counts what it ran", "[trace]") {
+  const Stream stream, inner;
+  DeviceArray<float> x(std::vector<float>(4, 0));
+  const cudaGraphExec_t executable = conditional_graph(stream, inner, x.data);
+  const Trace trace = trace_of([&] {
+    REQUIRE(cudaMemsetAsync(x.data, 0, 16, stream.handle) == cudaSuccess);
+    for (int i = 0; i < 2; ++i) REQUIRE(cudaGraphLaunch(executable, stream.handle) == cudaSuccess);
+    launch_on(stream.handle, x.data);
+  });
+  CHECK(trace.graph_launches == 2);
+  CHECK(count(trace, Piece::Kind::condition) == 2);
+  CHECK(count(trace, Piece::Kind::kernel) == 7);  // four and two of the graph, one
+  CHECK(chain(trace) == 10);
+  REQUIRE(cudaStreamSynchronize(stream.handle) == cudaSuccess);
+  CHECK(x.host() == std::vector<float>(4, 5));
+  cudaGraphExecDestroy(executable);
+}
+
 TEST_CASE("trace: copies and products have their bytes and sizes", "[trace]") {
   DeviceArray<float> a(std::vector<float>(6 * 4, 1)), b(std::vector<float>(4 * 5, 1)), c(6 * 5);
   std::vector<float> host(30);

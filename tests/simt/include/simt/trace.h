@@ -11,9 +11,11 @@ namespace simt {
 // A piece of work. What a library computes is described as products (rows,depth) (depth,columns), `count` of
 // them; a convolution is such a product too.
 struct Piece {
-  enum class Kind : std::uint8_t { order, kernel, library, copy, fill, graph };
-  Kind kind = Kind::order;  // order: an event, a wait or a change of the pool; graph: the launch of a graph
-  std::string name = {};    // as in launch_log, or the kind of copy: HostToDevice, ...
+  // order: an event, a wait or a change of the pool; graph: the launch of a graph; condition: a node that
+  // asks whether to run its body.
+  enum class Kind : std::uint8_t { order, kernel, library, copy, fill, graph, condition };
+  Kind kind = Kind::order;
+  std::string name = {};              // as in launch_log, or the kind of copy: HostToDevice, ...
   const char* precision = "float32";  // of a library's operands: float64, float32, tf32 or bf16
   std::int64_t rows = 0, columns = 0, depth = 0, count = 0;
   double bytes = 0;                       // of a library's operands and result, each once; of a copy or fill
@@ -24,7 +26,8 @@ struct Piece {
   bool in_graph = false;
 };
 
-// The pieces are in the order of the calls, those of a graph at its launch.
+// The pieces are in the order of the calls, those of a graph at its launch. If a graph has conditional nodes,
+// its pieces are what a launch ran.
 struct Trace {
   std::vector<Piece> pieces;
   std::uint64_t graph_launches = 0;
