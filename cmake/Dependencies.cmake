@@ -155,7 +155,7 @@ function(stillpoint_layer_settings target layer)
   if(layer MATCHES "engine|cases")
     return()
   endif()
-  foreach(file spectrum ordered_schur settling principal_basis)
+  foreach(file spectrum ordered_schur settling principal_basis pseudospectrum kernel_dictionary)
     set_source_files_properties(${PROJECT_SOURCE_DIR}/solvers/koopman/${file}.cpp PROPERTIES COMPILE_OPTIONS
       "${STILLPOINT_FALSE_WARNINGS}")
   endforeach()

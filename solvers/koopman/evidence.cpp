@@ -1,6 +1,7 @@
 // Computes residuals of eigenpairs and bootstraps verdicts.
 #include "solvers/koopman/evidence.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <random>
@@ -13,19 +14,24 @@ namespace {
 constexpr TensorOptions f64{DType::float64, Device::cpu};
 constexpr double vanishing = 1e-12;  // of an eigenfunction on the data, relative to the features
 
-// Returns the rows of the given trajectories at all times from `first` to `last` - 1.
-Tensor rows_of(const std::vector<std::vector<double>>& times, const std::vector<std::size_t>& chosen,
-               std::size_t width, std::size_t first, std::size_t last) {
-  std::vector<double> all;
-  for (std::size_t t = first; t < last; ++t)
-    for (const std::size_t row : chosen) {
-      const auto begin = times[t].begin() + std::ptrdiff_t(row * width);
-      all.insert(all.end(), begin, begin + std::ptrdiff_t(width));
-    }
-  return Tensor::from(all, {Index(all.size() / width), Index(width)}, f64);
+Tensor rows_of(const std::vector<double>& values, Index width, const std::vector<std::size_t>& rows) {
+  std::vector<double> chosen;
+  for (const std::size_t row : rows) {
+    const auto begin = values.begin() + std::ptrdiff_t(row) * width;
+    chosen.insert(chosen.end(), begin, begin + width);
+  }
+  return Tensor::from(chosen, {Index(rows.size()), width}, f64);
 }
 
 }  // namespace
+
+StepPairs step_pairs(const std::vector<Tensor>& times) {
+  StepPairs pairs{concat({times.begin(), times.end() - 1}).to(DType::float64),
+                  concat({times.begin() + 1, times.end()}).to(DType::float64)};
+  for (std::size_t t = 0; t + 1 < times.size(); ++t)
+    for (Index row = 0; row < times[t].dim(0); ++row) pairs.trajectory.push_back(row);
+  return pairs;
+}
 
 std::vector<double> eigenpair_residuals(const Tensor& from, const Tensor& to, const Eigenvalues& eigenvalues,
                                         const ComplexMatrix& left) {
@@ -49,18 +55,25 @@ std::vector<double> eigenpair_residuals(const Tensor& from, const Tensor& to, co
   return residuals;
 }
 
-Index verdicts_that_hold(const std::vector<Tensor>& lifted, Settling settling, Index resamples,
+Index verdicts_that_hold(const StepPairs& lifted, Settling settling, Index resamples,
                          const std::function<Settling(const Tensor& from, const Tensor& to)>& verdict) {
-  const std::size_t count = std::size_t(lifted[0].dim(0)), width = std::size_t(lifted[0].dim(1));
-  std::vector<std::vector<double>> times;
-  for (const Tensor& t : lifted) times.push_back(t.values());
+  std::vector<std::vector<std::size_t>> rows;
+  for (std::size_t r = 0; r < lifted.trajectory.size(); ++r) {
+    const std::size_t k = std::size_t(lifted.trajectory[r]);
+    rows.resize(std::max(rows.size(), k + 1));
+    rows[k].push_back(r);
+  }
+  const std::vector<double> from = lifted.from.values(), to = lifted.to.values();
+  const Index width = lifted.from.dim(1);
   std::mt19937_64 random(1);
   Index holds = 0;
   for (Index k = 0; k < resamples; ++k) {
     std::vector<std::size_t> chosen;
-    for (std::size_t i = 0; i < count; ++i) chosen.push_back(std::size_t(random() % count));
-    holds += verdict(rows_of(times, chosen, width, 0, times.size() - 1),
-                     rows_of(times, chosen, width, 1, times.size())) == settling;
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      const std::vector<std::size_t>& drawn = rows[random() % rows.size()];
+      chosen.insert(chosen.end(), drawn.begin(), drawn.end());
+    }
+    holds += verdict(rows_of(from, width, chosen), rows_of(to, width, chosen)) == settling;
   }
   return holds;
 }

@@ -206,4 +206,20 @@ EigenvectorPair OrderedSchur::eigenvectors() const {
           {tensor_of(left.real()), tensor_of(left.imag())}};
 }
 
+ComplexMatrix OrderedSchur::leading_triangle(Index most) const {
+  const Index n = form_->t.rows();
+  Index p = std::min(n, most);
+  if (p < n && p > 1 && eigenvalues_[std::size_t(p - 1)] == std::conj(eigenvalues_[std::size_t(p)])) --p;
+  std::vector<Index> group(static_cast<std::size_t>(p));
+  std::iota(group.begin(), group.end(), Index(0));
+  Matrix ordered = form_->t, q = form_->q;
+  form_->order(group, ordered, &q);
+  // If D balances, D q = W R, and K W = W (R T11 R^-1).
+  const Matrix basis = form_->scale.asDiagonal() * q.leftCols(p);
+  const Matrix r = Eigen::HouseholderQR<Matrix>(basis).matrixQR().topRows(p).triangularView<Eigen::Upper>();
+  Matrix triangle = r * ordered.topLeftCorner(p, p).triangularView<Eigen::Upper>();
+  r.triangularView<Eigen::Upper>().solveInPlace<Eigen::OnTheRight>(triangle);
+  return {tensor_of(triangle.real()), tensor_of(triangle.imag())};
+}
+
 }  // namespace stillpoint

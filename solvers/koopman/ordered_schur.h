@@ -44,6 +44,9 @@ class OrderedSchur {
   // ||P|| of every eigenvalue that stands for itself.
   std::vector<double> projector_norms() const;
   EigenvectorPair eigenvectors() const;
+  // Returns W^H K W, upper triangular, with orthonormal columns W that span the invariant space of at most
+  // `most` eigenvalues of the largest moduli; all of K if it has no more. Conjugates stay together.
+  ComplexMatrix leading_triangle(Index most) const;
 
  private:
   struct Form;

@@ -25,10 +25,12 @@ struct LeastSquares {
   Matrix x;
   Index rank;
 };
-LeastSquares solve_least_squares(const Matrix& a, const Matrix& b, double truncation) {
+LeastSquares solve_least_squares(const Matrix& a, const Matrix& b, const KoopmanOptions& options) {
   Eigen::BDCSVD<Eigen::MatrixXd> svd(a, Eigen::ComputeThinU | Eigen::ComputeThinV);
-  svd.setThreshold(truncation);
-  return {svd.solve(b), svd.rank()};
+  svd.setThreshold(options.truncation);
+  const Index rank = options.rank > 0 ? std::min<Index>(options.rank, svd.rank()) : svd.rank();
+  const auto scaled = svd.singularValues().head(rank).cwiseInverse().asDiagonal();
+  return {svd.matrixV().leftCols(rank) * (scaled * (svd.matrixU().leftCols(rank).transpose() * b)), rank};
 }
 
 }  // namespace
@@ -38,7 +40,7 @@ KoopmanEstimate estimate_koopman(const Tensor& from, const Tensor& to, const Koo
                b = matrix_of(to, "estimate_koopman", "features");
   require(a.rows() == b.rows() && a.cols() == b.cols(), "estimate_koopman: given features of shapes ",
           to_text(from.shape()), " and ", to_text(to.shape()), ", expected equal ones, a row per step");
-  const LeastSquares fit = solve_least_squares(a, b, options.truncation);
+  const LeastSquares fit = solve_least_squares(a, b, options);
   const double norm = b.norm();
   return {tensor_of(fit.x.transpose()), fit.rank, norm == 0 ? 0 : (a * fit.x - b).norm() / norm};
 }
@@ -48,7 +50,7 @@ Tensor estimate_readout(const Tensor& features, const Tensor& states, const Koop
                b = matrix_of(states, "estimate_readout", "states");
   require(a.rows() == b.rows(), "estimate_readout: given ", a.rows(), " features and ", b.rows(),
           " states, expected as many of both");
-  return tensor_of(solve_least_squares(a, b, options.truncation).x.transpose());
+  return tensor_of(solve_least_squares(a, b, options).x.transpose());
 }
 
 Tensor ulam_matrix(double (*map)(double), Index cells, Index probes) {

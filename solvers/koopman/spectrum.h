@@ -13,8 +13,10 @@ namespace stillpoint {
 
 // EDMD: the least-squares K (D,D) of phi(z_{t+1}) = K phi(z_t) (SIM paper eq. 3), given the features of z_t
 // and of z_{t+1}. Singular values of `from` below truncation times the largest are left out.
+// If `rank` is positive, at most so many singular values are used (exact DMD of that rank; Tu et al. 2014).
 struct KoopmanOptions {
   double truncation = 1e-10;
+  Index rank = 0;
 };
 struct KoopmanEstimate {
   Tensor matrix;

@@ -27,6 +27,12 @@ Dictionary monomial_dictionary(Index degree);
 // The constant 1 and random Fourier features of a Gaussian kernel, drawn from the seed.
 Dictionary fourier_dictionary(Index features, double bandwidth, std::uint64_t seed, Index dimension);
 
+// Kernel EDMD (Williams, Rowley, Kevrekidis 2015): k(z, X) Q S^-1 with k(X, X) = Q S^2 Q^T of the centres X
+// (n,d) and k the Gaussian kernel exp(-||x - y||^2 / (2 bandwidth^2)). Singular values S are left out as in
+// estimate_koopman, and those that are rounding. If the centres are all z_t, EDMD with these features is
+// kernel EDMD.
+Dictionary kernel_dictionary(const Tensor& centres, double bandwidth, const KoopmanOptions& options = {});
+
 // Returns z_0, ..., z_steps, each (count,2), of `count` trajectories whose starts are uniform in [-1,1]^2.
 std::vector<Tensor> trajectories(const System& system, Index count, Index steps, std::uint64_t seed);
 

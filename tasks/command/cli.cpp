@@ -335,8 +335,9 @@ void add_other_commands(CLI::App& app, Commands& commands, const std::vector<std
   commands.add<BenchFlags>(
       app, "bench", "measure ops, kernels, training steps and solvers: SIM against DEQ",
       [&](const CLI::App& command, auto& flags) { return flags.run(command, arguments, out, err); });
-  commands.add<SpectrumFlags>(app, "spectrum",
-                              "compute the Koopman spectrum of a textbook system or a trained DEQ", run);
+  commands.add<SpectrumFlags>(
+      app, "spectrum", "compute the Koopman spectrum of a system, of trajectories or of a trained DEQ", run);
+  commands.add<DistilFlags>(app, "distil", "train SIMs to give the equilibria of a trained DEQ", run);
   commands.add<ExportFlags>(app, "export", "write a trained network of pictures for PyTorch",
                             [&](const CLI::App&, auto& flags) { return flags.write(out); });
   commands.add<ReportFlags>(app, "report", "write one HTML page about one or more runs",

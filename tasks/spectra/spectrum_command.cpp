@@ -10,18 +10,11 @@
 #include "kernels/host/host_memory.h"
 #include "solvers/koopman/systems.h"
 #include "tasks/io/npy.h"
+#include "tasks/spectra/dictionaries.h"
 #include "tasks/spectra/spectrum_files.h"
 
 namespace stillpoint {
 namespace {
-
-Dictionary dictionary_of(SpectrumRequest& r, const System& system) {
-  if (r.dictionary == "auto") r.dictionary = system.linear ? "identity" : "fourier";
-  if (r.dictionary == "identity") return identity_dictionary();
-  if (r.dictionary == "monomials") return monomial_dictionary(r.degree);
-  if (r.dictionary == "fourier") return fourier_dictionary(r.features, r.bandwidth, r.seed, 2);
-  fail("spectrum: given the dictionary '", r.dictionary, "', expected auto, identity, monomials or fourier");
-}
 
 // What is left of new starts after 3 * steps steps.
 struct Forecast {
@@ -47,17 +40,6 @@ Forecast forecast(const SpectrumRequest& r, const System& system, const Dictiona
   return f;
 }
 
-void print(const std::string& name, const System& system, const KoopmanEstimate& k,
-           const SpectrumFindings& found, bool constant, double tolerance, std::ostream& out) {
-  const KoopmanSpectrum& s = found.spectrum;
-  out << name << ": case " << name_of(s.settling) << " (known: " << name_of(system.settling) << ")\n"
-      << k.matrix.dim(0) << " features of rank " << k.rank << ", fit error " << k.error << ", radius "
-      << s.radius << ", " << s.on_circle << " eigenvalues on the circle, " << s.at_one << " at 1"
-      << (constant && s.at_one > 0 ? ", among them that of the constant feature" : "") << " (tolerance "
-      << tolerance << ")\n"
-      << described(found) << "\n";
-}
-
 void print(const Forecast& f, Index steps, Json& result, std::ostream& out) {
   result["held_out_error"] = f.error / f.norm;
   result["held_out_error_of"] = f.from_starts ? "starts" : "states";
@@ -78,20 +60,19 @@ std::string describe_systems() {
 
 void run_spectrum(SpectrumRequest r, std::ostream& out) {
   const System& system = textbook_system(r.system);
-  const Dictionary phi = dictionary_of(r, system);
+  if (r.dictionary == "auto") r.dictionary = system.linear ? "identity" : "fourier";
   constexpr Index copies = 4, coordinates = 2;  // states; both ends of every step as values and tensors
   kernels::require_host_memory({r.trajectories, r.steps, copies * coordinates, sizeof(double)},
                                text(r.trajectories, " trajectories of ", r.steps, " steps"),
                                "lower --trajectories or --steps");
   const std::vector<Tensor> states = trajectories(system, r.trajectories, r.steps, r.seed);
-  std::vector<Tensor> lifted;
-  for (const Tensor& z : states) lifted.push_back(phi(z));
-  const Tensor features = stacked(lifted, 0, lifted.size() - 1);
-  const KoopmanOptions options{.truncation = r.truncation};
-  const KoopmanEstimate k = estimate_koopman(features, stacked(lifted, 1, lifted.size()), options);
-  const auto tolerance_of = [&](const KoopmanEstimate& fit) {
-    return r.tolerance > 0 ? r.tolerance : std::max(1e-6, 10 * fit.error);
-  };
+  const StepPairs pairs = step_pairs(states);
+  const Dictionary phi = dictionary_of(r, pairs.from, 1);
+  const StepPairs lifted{phi(pairs.from), phi(pairs.to), pairs.trajectory};
+  const Tensor& features = lifted.from;
+  const KoopmanOptions options{.truncation = r.truncation, .rank = r.rank};
+  const KoopmanEstimate k = estimate_koopman(features, lifted.to, options);
+  const auto tolerance_of = tolerance_by_fit(r.tolerance);
   const double tolerance = tolerance_of(k);
   const SpectrumFindings found = findings_of(k, lifted, options, tolerance_of, r.resamples);
   const Settling settling = found.spectrum.settling;
@@ -103,8 +84,9 @@ void run_spectrum(SpectrumRequest r, std::ostream& out) {
               {"tolerance", tolerance},
               {"constants", constant_features(features)},
               {"known_case", name_of(system.settling)}};
-  print(r.system, system, k, found, constant_features(features) > 0, tolerance, out);
-  const Tensor readout = estimate_readout(features, stacked(states, 0, states.size() - 1), options);
+  out << r.system << ": case " << name_of(settling) << " (known: " << name_of(system.settling) << ")\n"
+      << described(k, found, constant_features(features) > 0, tolerance);
+  const Tensor readout = estimate_readout(features, pairs.from, options);
   std::optional<Forecast> f;
   if (settling != Settling::diverges && settling != Settling::undecided) {
     f = forecast(r, system, phi, k, readout, tolerance);

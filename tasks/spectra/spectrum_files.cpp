@@ -10,6 +10,8 @@
 
 #include "engine/io/files.h"
 #include "engine/ops.h"
+#include "solvers/koopman/pseudospectrum.h"
+#include "tasks/drawing/contour.h"
 #include "tasks/io/npy.h"
 #include "tasks/io/numbers.h"
 
@@ -63,30 +65,39 @@ drawing::Chart eigenvalue_chart(const std::string& title,
   return chart;
 }
 
-Tensor stacked(const std::vector<Tensor>& parts, std::size_t first, std::size_t last) {
-  std::vector<double> all;
-  for (std::size_t i = first; i < last; ++i) {
-    const std::vector<double> values = parts[i].values();
-    all.insert(all.end(), values.begin(), values.end());
+void add_pseudospectra(drawing::Chart& chart, const OrderedSchur& schur, std::size_t most) {
+  constexpr double around = 1.2;
+  constexpr int highest = 1, lowest = -12;  // powers of ten
+  const Pseudospectrum s = pseudospectrum(schur, around * std::max(1.0, std::abs(schur.eigenvalues()[0])));
+  drawing::Grid grid{s.axis, s.axis, {}};
+  for (const double least : s.least) grid.values.push_back(std::log10(least));
+  std::size_t drawn = 0;
+  for (int power = highest; power >= lowest && drawn < most; --power) {
+    drawing::ContourLines lines = drawing::contour(grid, power);
+    if (lines.x.empty()) continue;
+    chart.series.push_back({.label = text("moved by ", std::pow(10.0, power)),
+                            .style = std::size(places) + drawn++,
+                            .look = drawing::Look::limit,
+                            .x = std::move(lines.x),
+                            .y = std::move(lines.y)});
   }
-  const Index width = parts[first].dim(1);
-  return Tensor::from(all, {Index(all.size()) / width, width}, {DType::float64, Device::cpu});
+}
+
+ToleranceOf tolerance_by_fit(double given) {
+  return [given](const KoopmanEstimate& fit) { return given > 0 ? given : std::max(1e-6, 10 * fit.error); };
 }
 
 Index SpectrumFindings::spurious() const {
   return std::count_if(residuals.begin(), residuals.end(), [](double r) { return r > spurious_residual; });
 }
 
-SpectrumFindings findings_of(const KoopmanEstimate& k, const std::vector<Tensor>& lifted,
-                             const KoopmanOptions& options,
-                             const std::function<double(const KoopmanEstimate&)>& tolerance,
-                             Index resamples) {
+SpectrumFindings findings_of(const KoopmanEstimate& k, const StepPairs& lifted, const KoopmanOptions& options,
+                             const ToleranceOf& tolerance, Index resamples) {
   SpectrumFindings f{.spectrum = koopman_spectrum(k.matrix, {.tolerance = tolerance(k)}),
                      .vectors = OrderedSchur(k.matrix).eigenvectors(),
                      .residuals = {},
                      .resamples = resamples};
-  f.residuals = eigenpair_residuals(stacked(lifted, 0, lifted.size() - 1), stacked(lifted, 1, lifted.size()),
-                                    f.spectrum.eigenvalues, f.vectors.left);
+  f.residuals = eigenpair_residuals(lifted.from, lifted.to, f.spectrum.eigenvalues, f.vectors.left);
   f.holds =
       verdicts_that_hold(lifted, f.spectrum.settling, resamples, [&](const Tensor& from, const Tensor& to) {
         const KoopmanEstimate again = estimate_koopman(from, to, options);
@@ -115,8 +126,17 @@ std::string described(const SpectrumFindings& f) {
                          ? "open: " + s.open
                          : text("it holds until an eigenvalue moves by ", s.margin);
   if (f.resamples > 0) line += text("; the same case in ", f.holds, " of ", f.resamples, " resamples");
+  if (f.residuals.empty()) return line;
   return line + text("; ", f.spurious(), " of ", s.eigenvalues.size(),
                      " eigenpairs are spurious (residual above 0.25)");
+}
+
+std::string described(const KoopmanEstimate& k, const SpectrumFindings& f, bool constant, double tolerance) {
+  const KoopmanSpectrum& s = f.spectrum;
+  return text(k.matrix.dim(0), " features of rank ", k.rank, ", fit error ", k.error, ", radius ", s.radius,
+              ", ", s.on_circle, " eigenvalues on the circle, ", s.at_one, " at 1",
+              constant && s.at_one > 0 ? ", among them that of the constant feature" : "", " (tolerance ",
+              tolerance, ")\n", described(f), "\n");
 }
 
 void write_spectrum(const std::filesystem::path& folder, const std::string& title, const SpectrumFindings& f,
@@ -130,19 +150,24 @@ void write_spectrum(const std::filesystem::path& folder, const std::string& titl
   for (std::size_t i = 0; i < s.eigenvalues.size(); ++i) {
     const auto lambda = s.eigenvalues[i];
     result["eigenvalues"].push_back({lambda.real(), lambda.imag()});
-    result["residuals"].push_back(std::isfinite(f.residuals[i]) ? Json(f.residuals[i]) : Json(nullptr));
     csv << lambda.real() << ',' << lambda.imag() << ',' << std::abs(lambda) << ','
-        << place_of(lambda, tolerance) << ',' << f.residuals[i] << '\n';
+        << place_of(lambda, tolerance) << ',';
+    if (!f.residuals.empty()) {
+      result["residuals"].push_back(std::isfinite(f.residuals[i]) ? Json(f.residuals[i]) : Json(nullptr));
+      csv << f.residuals[i];
+    }
+    csv << '\n';
   }
+  drawing::Chart chart = eigenvalue_chart(title, s.eigenvalues, tolerance, f.residuals);
+  add_pseudospectra(chart, OrderedSchur(k));
   write_atomically(folder / "spectrum.json", result.dump(2) + "\n");
   write_atomically(folder / "eigenvalues.csv", csv.str());
-  write_atomically(folder / "spectrum.svg",
-                   drawing::svg_of({eigenvalue_chart(title, s.eigenvalues, tolerance, f.residuals)}));
+  write_atomically(folder / "spectrum.svg", drawing::svg_of({chart}));
   write_npy(folder / "K.npy", k);
-  write_npy(folder / "readout.npy", readout);
+  if (readout.defined()) write_npy(folder / "readout.npy", readout);
   write_npy(folder / "eigenfunctions.npy", f.vectors.left.real, f.vectors.left.imaginary);
-  write_npy(folder / "modes.npy", matmul(readout, f.vectors.right.real),
-            matmul(readout, f.vectors.right.imaginary));
+  const auto mode = [&](const Tensor& v) { return readout.defined() ? matmul(readout, v) : v; };
+  write_npy(folder / "modes.npy", mode(f.vectors.right.real), mode(f.vectors.right.imaginary));
   out << "written to " << shown(folder.string()) << "\n";
 }
 

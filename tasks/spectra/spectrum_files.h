@@ -33,21 +33,27 @@ struct SpectrumFindings {
   Index resamples = 0, holds = 0;
   Index spurious() const;
 };
-// Returns the findings of a fit to lifted[t], whose rows are the features of each trajectory at time t.
-SpectrumFindings findings_of(const KoopmanEstimate& k, const std::vector<Tensor>& lifted,
-                             const KoopmanOptions& options,
-                             const std::function<double(const KoopmanEstimate&)>& tolerance, Index resamples);
+// Returns the findings of a fit to lifted features.
+using ToleranceOf = std::function<double(const KoopmanEstimate&)>;
+SpectrumFindings findings_of(const KoopmanEstimate& k, const StepPairs& lifted, const KoopmanOptions& options,
+                             const ToleranceOf& tolerance, Index resamples);
+// The given tolerance, or if it is 0 ten times the error of the fit, but at least 1e-6.
+ToleranceOf tolerance_by_fit(double given);
 
-// Writes spectrum.json (`result` and the eigenvalues), eigenvalues.csv and their chart, spectrum.svg; K.npy,
-// readout.npy (states from features), eigenfunctions.npy (columns w_i of w_i^T phi) and modes.npy (columns:
-// the readout times v_i). Reports that on `out`.
+// Draws where the least singular value of z - K is 10^-k, for at most `most` values of k.
+void add_pseudospectra(drawing::Chart& chart, const OrderedSchur& schur, std::size_t most = 4);
+
+// Writes spectrum.json (`result` and the eigenvalues), eigenvalues.csv and their chart with pseudospectra,
+// spectrum.svg; K.npy, readout.npy (states from features), eigenfunctions.npy (columns w_i of w_i^T phi) and
+// modes.npy (columns: the readout times v_i). A readout without data stands for the identity, and is not
+// written. Reports that on `out`.
 void write_spectrum(const std::filesystem::path& folder, const std::string& title,
                     const SpectrumFindings& findings, const Tensor& k, const Tensor& readout,
                     double tolerance, Json result, std::ostream& out);
 Json json_of(const SpectrumFindings& findings);
+// Two lines: features, fit, eigenvalues on the circle; and the line below.
+std::string described(const KoopmanEstimate& k, const SpectrumFindings& findings, bool constant,
+                      double tolerance);
 // `margin ..., holds in 20 of 20 resamples, 3 eigenpairs spurious`, and what is open.
 std::string described(const SpectrumFindings& findings);
-// Returns times first to last - 1 of tensors of equal width, one below the other.
-Tensor stacked(const std::vector<Tensor>& parts, std::size_t first, std::size_t last);
-
 }  // namespace stillpoint

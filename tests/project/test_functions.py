@@ -32,7 +32,6 @@ ALLOWED = {  # patterns of file and function
     ("tasks/bench/results/row.cpp", "members"): LIST,
     ("tasks/process/child.cpp", "start_child"): "one fork, and all that the child must find ready",
     ("tasks/command/cli_bench.cpp", "BenchFlags::add_to"): LIST,
-    ("tasks/command/cli_spectrum.cpp", "SpectrumFlags::add_to"): LIST,
     ("tasks/command/cli_tune.cpp", "TuneFlags::add_to"): LIST,
     ("tasks/command/cli_tune.cpp", "TuneFlags::plan"): LIST,
     ("tasks/data/dataset.cpp", "make_infos"): LIST,

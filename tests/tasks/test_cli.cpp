@@ -315,6 +315,37 @@ TEST_CASE("spectrum of a trained DEQ tells its case and what eq. 7 predicts", "[
   check_refused(spectrum(folder.path(), {"deq"}, "300"), "given 300 training");
 }
 
+TEST_CASE("distil trains students of a DEQ and compares them with eq. 7", "[cli]") {
+  const TempDir folder;
+  train_small(folder.path(), "deq", "deq");
+  const auto distil = [&](std::vector<std::string> arguments) {
+    arguments.insert(arguments.begin(), {"distil", "deq", "--held-out", "20", "--threads", "1"});
+    return run(folder.path(), arguments);
+  };
+  const Result done = distil({"--sizes", "4,8", "--inputs", "160", "--steps", "300", "--batch", "8", "--lr",
+                              "0.01", "--set", "tcn_blocks=2", "--output", "out"});
+  INFO(done.output);
+  REQUIRE(done.code == 0);
+  CHECK_THAT(done.output, mentions("SIM (single)", "SIM (two)", "eq. 7 by EDMD", "least squares to z*"));
+  const Json rows = Json::parse(read_file(folder / "out/distil.json")).at("rows");
+  REQUIRE(rows.size() == 2 + 4 + 4);  // the DEQ, the mean; students; eq. 7 and least squares
+  CHECK(rows[0].at("method") == "DEQ");
+  CHECK(rows[0].at("error") == 0);
+  CHECK(rows[0].at("loss").get<double>() > 0);
+  CHECK(rows[2].at("features") == 4);
+  CHECK(rows[2].at("parameters").get<int>() < rows[3].at("parameters").get<int>());
+  for (std::size_t student = 2; student < 4; ++student)
+    CHECK(rows[student].at("error").get<double>() < .05);  // untrained: about 1
+  CHECK(rows[2].at("loss").get<double>() == Approx(rows[0].at("loss").get<double>()).epsilon(.02));
+  for (const char* name : {"distil.csv", "error.svg", "error.csv", "loss.svg", "loss.csv"})
+    CHECK(fs::exists(folder / "out" / name));
+  check_refused(distil({"--students", "three", "--inputs", "20"}),
+                "given the student 'three', expected one of");
+  check_refused(distil({"--students", "deq", "--inputs", "20"}), "expected a model without a solver");
+  check_refused(distil({"--inputs", "300"}), "given 300 training");
+  check_refused(distil({"--inputs", "20", "--set", "tcn_block=2"}), "did you mean 'tcn_blocks'");
+}
+
 TEST_CASE("kill -9 at any moment leaves a whole checkpoint that resumes", "[cli]") {
   const TempDir folder;
   for (int round = 0; round < 6; ++round) {
