@@ -29,7 +29,7 @@ const DatasetInfo& dataset_info(std::string_view name);
 struct Dataset {
   ImageSet train, test;
   std::filesystem::path source;   // the folder or archive that was read
-  DatasetInfo info;               // its properties
+  DatasetInfo info = {};          // its properties
   std::vector<Index> valid = {};  // the rows of `train` that validate, ascending; empty: they are drawn
   std::uint64_t digest = 0;       // of the decoded values; 0: the images are in memory
   std::string note = {};          // for the user, on what was found; empty if there is nothing to say

@@ -68,8 +68,8 @@ struct TrainConfig {
   std::string schedule = "constant";
   std::int64_t step_epochs = 10;
   std::string optimiser = "adam";
-  std::filesystem::path init;
-  std::string best, target;
+  std::filesystem::path init = {};
+  std::string best = {}, target = {};
   std::int64_t patience = 0;
   double minutes = 0;
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weight_decay = 0, momentum = 0, clip = 0;

@@ -10,7 +10,7 @@ namespace stillpoint {
 // How pictures become images. What is left open the data decide; a run then records what they decided, so
 // that its model can be used without them, and on other data.
 struct PictureSettings {
-  std::string size, colours = "auto", background = "white", classes, mean, deviation;
+  std::string size = {}, colours = "auto", background = "white", classes = {}, mean = {}, deviation = {};
   bool skip_bad = false;
   std::int64_t picture_memory = 256;
 
