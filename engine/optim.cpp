@@ -7,12 +7,12 @@ namespace stillpoint {
 
 Optimiser::Optimiser(const ParamList& params, OptimiserConfig config)
     : config_(std::move(config)), params_(params.trainable()) {
-  require(config_.kind == "adam" || config_.kind == "adamw" || config_.kind == "sgd", "optimiser: given '",
-          config_.kind, "', expected adam, adamw or sgd, choose one");
+  require(is_adam() || config_.kind == "rmsprop" || config_.kind == "sgd", "optimiser: given '", config_.kind,
+          "', expected adam, adamw, rmsprop or sgd, choose one");
   require(!params_.empty(), "optimiser: given no parameters, expected at least one, check the model");
   for (const NamedTensor& p : params_) {
     m_.push_back(Tensor::zeros(p.tensor.shape(), p.tensor.options()));
-    if (is_adam()) v_.push_back(Tensor::zeros(p.tensor.shape(), p.tensor.options()));
+    if (config_.kind != "sgd") v_.push_back(Tensor::zeros(p.tensor.shape(), p.tensor.options()));
   }
   norm_ = Tensor::zeros({1}, params_[0].tensor.options());
   factor_ = Tensor::zeros({1}, params_[0].tensor.options());
@@ -57,12 +57,12 @@ Tensor Optimiser::apply(const std::vector<Array>& gradients) {
   const Array factor = factor_.array(), coefficients = coefficients_.array();
   if (config_.clip > 0) kernels::clip_factor(norm_.array(), config_.clip, factor);
   const Array* const clip = config_.clip > 0 ? &factor : nullptr;
+  const kernels::AdamOptions options{
+      .beta2 = config_.beta2, .eps = config_.eps, .weight_decay = config_.weight_decay - decoupled_decay()};
   if (is_adam())
-    kernels::adam_step(table,
-                       {.beta2 = config_.beta2,
-                        .eps = config_.eps,
-                        .weight_decay = config_.weight_decay - decoupled_decay()},
-                       coefficients, clip);
+    kernels::adam_step(table, options, coefficients, clip);
+  else if (config_.kind == "rmsprop")
+    kernels::rmsprop_step(table, options, coefficients, clip);
   else
     kernels::sgd_step(table, config_.weight_decay, coefficients, clip);
   return norm_;

@@ -1,4 +1,5 @@
-// Optimisers over a parameter list: Adam, AdamW and SGD as PyTorch defines them, with global-norm clipping.
+// Optimisers over a parameter list: Adam, AdamW, RMSprop and SGD as PyTorch defines them, with
+// global-norm clipping.
 #pragma once
 #include <string>
 #include <vector>
@@ -9,14 +10,15 @@
 namespace stillpoint {
 
 struct OptimiserConfig {
-  std::string kind = "adam";  // or "adamw", "sgd"
+  std::string kind = "adam";  // or "adamw", "rmsprop", "sgd"
   double beta1 = 0.9, beta2 = 0.999, eps = 1e-8;
   double weight_decay = 0;  // L2, added to the gradient after clipping; adamw: p loses lr times it before
-  double momentum = 0;      // sgd
+  double momentum = 0;      // rmsprop, sgd
   double clip = 0;          // largest global norm of the gradients; 0: no clipping
 };
 
-// Adam's state is m and v per parameter; SGD keeps its momentum buffer in m. Parameters are updated in place.
+// Adam's state is m and v per parameter; SGD and RMSprop keep their
+// momentum buffer in m, and RMSprop the mean of squares in v. Parameters are updated in place.
 class Optimiser {
  public:
   Optimiser(const ParamList& params,
@@ -37,7 +39,7 @@ class Optimiser {
   std::vector<NamedTensor> state() const;
 
  private:
-  bool is_adam() const { return config_.kind != "sgd"; }
+  bool is_adam() const { return config_.kind == "adam" || config_.kind == "adamw"; }
   double decoupled_decay() const { return config_.kind == "adamw" ? config_.weight_decay : 0; }
 
   OptimiserConfig config_;

@@ -104,6 +104,33 @@ struct SgdChunk {
 };
 
 template <class T>
+struct RmspropChunk {
+  Table<StatePointers<T>> table;
+  const T *clip, *coefficients;
+  T beta2, eps, weight_decay;
+  template <class Team>
+  STILLPOINT_HD void operator()(Index row, Team team) const {
+    const int t = table.find(row);
+    const Index begin = (row - table.first[t]) * chunk;
+    T* const p = table.tensor[t].param + begin;
+    const T* const grad = table.tensor[t].grad + begin;
+    T* const m = table.tensor[t].m + begin;
+    T* const v = table.tensor[t].v + begin;
+    const T factor = clip == nullptr ? T(1) : clip[0];
+    const T rate = coefficients[0], keep = coefficients[1];
+    const T b2 = beta2, c2 = T(1) - beta2, decay = weight_decay, e = eps;
+    team.each(minimum(chunk, table.size[t] - begin), [=](Index i) {
+      const T g = factor * grad[i] + decay * p[i];
+      const T square = b2 * v[i] + c2 * g * g;
+      const T step = keep * m[i] + g / (square_root(square) + e);
+      v[i] = square;
+      m[i] = step;
+      p[i] -= rate * step;
+    });
+  }
+};
+
+template <class T>
 struct SquaresChunk {
   Table<const T*> table;
   double* sums;
@@ -190,6 +217,23 @@ const T* clip_pointer(const Array* clip_factor) {
   return clip_factor == nullptr ? nullptr : clip_factor->as<T>();
 }
 
+// Takes a step of an optimiser that keeps the mean of squares.
+template <template <class> class Body>
+void step_by_squares(const char* name, std::span<const AdamTensor> tensors, const AdamOptions& o,
+                     const Array& coefficients, const Array* clip_factor) {
+  if (tensors.empty()) return;
+  dispatch_real(tensors[0].param.dtype, name, [&](auto zero) {
+    using T = decltype(zero);
+    Body<T> body{};
+    body.clip = clip_pointer<T>(clip_factor);
+    body.coefficients = coefficients.as<T>();
+    body.beta2 = T(o.beta2);
+    body.eps = T(o.eps);
+    body.weight_decay = T(o.weight_decay);
+    over_tables<T>(tensors, body);
+  });
+}
+
 }  // namespace
 
 std::array<double, 4> adam_coefficients(double lr, double beta1, double beta2, std::int64_t step,
@@ -204,19 +248,14 @@ std::array<double, 2> sgd_coefficients(double lr, double momentum, std::int64_t 
   return {lr, step == 1 ? 0 : momentum};
 }
 
-void adam_step(std::span<const AdamTensor> tensors, const AdamOptions& o, const Array& coefficients,
+void adam_step(std::span<const AdamTensor> tensors, const AdamOptions& options, const Array& coefficients,
                const Array* clip_factor) {
-  if (tensors.empty()) return;
-  dispatch_real(tensors[0].param.dtype, "adam_step", [&](auto zero) {
-    using T = decltype(zero);
-    AdamChunk<T> body{};
-    body.clip = clip_pointer<T>(clip_factor);
-    body.coefficients = coefficients.as<T>();
-    body.beta2 = T(o.beta2);
-    body.eps = T(o.eps);
-    body.weight_decay = T(o.weight_decay);
-    over_tables<T>(tensors, body);
-  });
+  step_by_squares<AdamChunk>("adam_step", tensors, options, coefficients, clip_factor);
+}
+
+void rmsprop_step(std::span<const AdamTensor> tensors, const AdamOptions& options, const Array& coefficients,
+                  const Array* clip_factor) {
+  step_by_squares<RmspropChunk>("rmsprop_step", tensors, options, coefficients, clip_factor);
 }
 
 void sgd_step(std::span<const AdamTensor> tensors, double weight_decay, const Array& coefficients,

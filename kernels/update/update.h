@@ -32,6 +32,10 @@ std::array<double, 2> sgd_coefficients(double lr, double momentum, std::int64_t 
 // g = clip grad + weight_decay p,  m = momentum m + g (m = g at step 1),  p -= lr m. v is not read.
 void sgd_step(std::span<const AdamTensor> tensors, double weight_decay, const Array& coefficients,
               const Array* clip_factor);
+// g = clip grad + weight_decay p,  v = beta2 v + (1 - beta2) g^2,  m = momentum m + g / (sqrt(v) + eps),
+// p -= lr m: RMSprop (Tieleman, Hinton 2012) with PyTorch's place of eps, and SGD's coefficients.
+void rmsprop_step(std::span<const AdamTensor> tensors, const AdamOptions& options, const Array& coefficients,
+                  const Array* clip_factor);
 
 // norm (1) = sqrt(sum over all gradients of their squares), in float64 in an order that depends only on the
 // sizes.

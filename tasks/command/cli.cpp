@@ -25,6 +25,7 @@
 #include "tasks/process/processes.h"
 #include "tasks/process/version.h"
 #include "tasks/report/report.h"
+#include "tasks/selftest/info.h"
 #include "tasks/selftest/selftest_command.h"
 #include "tasks/settings/idle_settings.h"
 #include "tasks/settings/presets.h"
@@ -98,8 +99,8 @@ TrainRequest new_request(const TaskKind& kind, const TrainFlags& flags, bool lea
   return request;
 }
 
-int train_command(const CLI::App& app, const TaskKind& kind, const TrainFlags& flags, std::ostream& out,
-                  std::ostream& err) {
+int train_command(const CLI::App& app, const TaskKind& kind, const TrainFlags& flags,
+                  const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
   if (flags.settings.preset == "list") {
     refuse_others(app, "--preset", "--preset list");
     for (const std::string& name : preset_names(kind.name())) out << name << "\n";
@@ -114,6 +115,7 @@ int train_command(const CLI::App& app, const TaskKind& kind, const TrainFlags& f
   request.trial = flags.trial;
   request.group = &group;
   request.device = device;
+  request.made_by = made_by(arguments);
   request.terminal = is_terminal(STDOUT_FILENO) && group.size() == 1;  // mpirun's pipe may look like one
   request.ending = InterruptGuard::interrupted;
   // If the console is gone (`train | head`, a lost terminal), nobody wants the rest.
@@ -259,10 +261,10 @@ bool is_machine_fault(const std::exception& error) {
 }
 
 // Returns the exit code after the ranks, if there is more than one, have left in order.
-int train_and_leave(const CLI::App& app, const TaskKind& kind, const TrainFlags& flags, std::ostream& out,
-                    std::ostream& err) {
+int train_and_leave(const CLI::App& app, const TaskKind& kind, const TrainFlags& flags,
+                    const std::vector<std::string>& arguments, std::ostream& out, std::ostream& err) {
   try {
-    const int code = train_command(app, kind, flags, out, err);
+    const int code = train_command(app, kind, flags, arguments, out, err);
     kernels::Communicator::leave();
     return code;
   } catch (const std::exception& e) {
@@ -303,14 +305,15 @@ class Commands {
 };
 
 // Adds the commands that take a task.
-void add_task_commands(CLI::App& app, Commands& commands, std::ostream& out, std::ostream& err) {
+void add_task_commands(CLI::App& app, Commands& commands, const std::vector<std::string>& arguments,
+                       std::ostream& out, std::ostream& err) {
   CLI::App& train = *app.add_subcommand("train", "train a model on a task")->require_subcommand(1);
   CLI::App& tune =
       *app.add_subcommand("tune", "search settings of a task: Optuna, random search with successive halving")
            ->require_subcommand(1);
   for (const TaskKind* kind : task_kinds()) {
-    const auto run_train = [&out, &err, kind](const CLI::App& command, const TrainFlags& flags) {
-      return train_and_leave(command, *kind, flags, out, err);
+    const auto run_train = [&out, &err, &arguments, kind](const CLI::App& command, const TrainFlags& flags) {
+      return train_and_leave(command, *kind, flags, arguments, out, err);
     };
     const auto run_tune = [kind](const CLI::App& command, const TuneFlags& flags) -> int {
       flags.run(command, *kind);
@@ -354,7 +357,7 @@ int run_command(const std::vector<std::string>& arguments, std::ostream& out, st
   app.require_subcommand(1);
   app.set_version_flag("--version", program_version);
   Commands commands(app);
-  add_task_commands(app, commands, out, err);
+  add_task_commands(app, commands, arguments, out, err);
   add_other_commands(app, commands, arguments, out, err);
   try {
     app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));

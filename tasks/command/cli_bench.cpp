@@ -53,26 +53,9 @@ double read_share(const std::string& given) {
   return percent / 100;
 }
 
-std::string now_in_utc() {
-  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
-  std::tm parts = {};
-  ::gmtime_r(&now, &parts);
-  std::ostringstream words;
-  words << std::put_time(&parts, "%Y-%m-%dT%H:%M:%SZ");
-  return words.str();
-}
-
-// The lines of `info` as an object, then when and how the rows were measured.
+// What measured the rows, and how.
 Json machine(const BenchFlags& flags, const std::vector<std::string>& arguments) {
-  Json facts = Json::object();
-  std::istringstream lines(describe_system());
-  for (std::string line; std::getline(lines, line);) {
-    const std::size_t colon = line.find(':'), value = line.find_first_not_of(' ', colon + 1);
-    if (colon != std::string::npos && value != std::string::npos)
-      facts[line.substr(0, colon)] = line.substr(value);
-  }
-  facts["date"] = now_in_utc();
-  facts["command"] = program_name() + " " + shell_command(arguments);
+  Json facts = made_by(arguments);
   facts["rounds"] = flags.rounds;
   facts["seconds"] = flags.seconds;
   facts["beside"] = flags.beside;

@@ -10,10 +10,10 @@
 namespace stillpoint {
 
 struct DatasetInfo {
-  std::string name;  // cifar10, svhn, mnist, fashion-mnist, or folder
-  Index channels, height, width;
-  std::vector<std::string> classes;     // by label
-  std::vector<double> mean, deviation;  // per channel of the training pixels / 255
+  std::string name = {};  // cifar10, svhn, mnist, fashion-mnist, or folder
+  Index channels = 0, height = 0, width = 0;
+  std::vector<std::string> classes = {};          // by label
+  std::vector<double> mean = {}, deviation = {};  // per channel of the training pixels / 255
   bool cropped = false;          // pictures of another shape lose their edges; false: they are stretched
   std::string files = "";        // their official names
   std::string published = "";    // where the files are published

@@ -11,6 +11,7 @@
 #include <chrono>
 #include <concepts>
 #include <cstring>
+#include <nlohmann/json.hpp>
 
 #include "engine/io/crc32c.h"
 #include "kernels/device/error.h"
@@ -160,6 +161,23 @@ void TensorBoardWriter::add_text(std::string_view tag, std::string_view markdown
   // SummaryMetadata { plugin_data = 1 { plugin_name = 1 } }
   const std::string metadata = bytes_field(1, bytes_field(1, "text"));
   add_event(summary(tag, bytes_field(8, tensor) + bytes_field(9, metadata)), step, wall_time);
+}
+
+void TensorBoardWriter::add_hparams(const nlohmann::ordered_json& settings, std::string_view run) {
+  // HParamsPluginData.session_start_info = 3 { map hparams = 1 { key = 1, Value = 2 }, group_name = 4,
+  // start_time_secs = 5 }; google.protobuf.Value { number = 2, text = 3, truth = 4 }
+  std::string session;
+  for (const auto& [name, value] : settings.items()) {
+    const std::string content = value.is_boolean()  ? integer_field(4, value.get<bool>())
+                                : value.is_number() ? double_field(2, value.get<double>())
+                                : value.is_string() ? bytes_field(3, value.get<std::string>())
+                                                    : bytes_field(3, value.dump());
+    session += bytes_field(1, bytes_field(1, name) + bytes_field(2, content));
+  }
+  session += bytes_field(4, run) + double_field(5, wall_clock());
+  // metadata = 9 { plugin_data = 1 { plugin_name = 1, content = 2 } }
+  const std::string plugin = bytes_field(1, "hparams") + bytes_field(2, bytes_field(3, session));
+  add_event(summary("_hparams_/session_start_info", bytes_field(9, bytes_field(1, plugin))), 0);
 }
 
 void TensorBoardWriter::flush() {

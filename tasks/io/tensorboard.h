@@ -6,6 +6,7 @@
 #pragma once
 #include <cstdint>
 #include <filesystem>
+#include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,6 +43,8 @@ class TensorBoardWriter {
   // TensorBoard shows it under TEXT.
   void add_text(std::string_view tag, std::string_view markdown, std::int64_t step,
                 std::optional<double> wall_time = std::nullopt);
+  // Describes the run in TensorBoard's HPARAMS tab: an object of numbers, texts and truth values.
+  void add_hparams(const nlohmann::ordered_json& settings, std::string_view run);
   void flush();
   // Writes the file to the disk, where it is safe once the folder is synced too.
   void sync();

@@ -100,6 +100,27 @@ void write_changed_settings(HtmlWriter& out, const RunData& run) {
     write_table(out, "Settings that differ from the defaults", "setting", {{"value"}, {"default"}}, rows);
 }
 
+// Adds what made the runs, as far as their results say so; those of older programs do not.
+void add_facts(const Group& group, std::vector<TableRow>& rows) {
+  for (const auto& [fact, title] : {std::pair("ms_per_step", "ms per step"),
+                                    {"examples_per_second", "examples per second"},
+                                    {"peak_memory_mb", "peak memory, MB"},
+                                    {"stillpoint", "program"},
+                                    {"processor", "processor"},
+                                    {"command", "command"}}) {
+    const auto cell = [&, fact = fact](const RunData& run) {
+      const Json made_by =
+          run.results.is_object() ? run.results.value("made_by", Json::object()) : Json::object();
+      if (!made_by.contains(fact)) return std::string("–");
+      return made_by[fact].is_number() ? readable(made_by[fact].get<double>())
+                                       : made_by[fact].get<std::string>();
+    };
+    const TableRow row = row_of(group, title, cell);
+    if (std::any_of(row.cells.begin(), row.cells.end(), [](const std::string& c) { return c != "–"; }))
+      rows.push_back(row);
+  }
+}
+
 }  // namespace
 
 std::string spaced(std::string name) {
@@ -141,6 +162,7 @@ void write_results(HtmlWriter& out, const Group& group) {
     const double seconds = run.finished() ? number_in(run.results, "seconds") : run.seconds;
     return std::isfinite(seconds) ? format_duration(seconds) : "–";
   }));
+  add_facts(group, rows);
   for (const auto& [split, name] : evaluated(group)) {
     std::vector<double> values;
     for (const RunData* run : group.runs) values.push_back(result_of(*run, split, name));

@@ -4,12 +4,16 @@
 #include <unistd.h>
 
 #include <CLI/Version.hpp>
+#include <chrono>
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <iomanip>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "engine/words.h"
 #include "kernels/device/error.h"
 #include "kernels/gemm/gemm.h"
 #include "kernels/group/communicator.h"
@@ -17,6 +21,7 @@
 #include "kernels/host/pool.h"
 #include "kernels/host/threads.h"
 #include "kernels/launch/subnormals.h"
+#include "tasks/process/processes.h"
 #include "tasks/process/version.h"
 #include "tasks/settings/presets.h"
 #if STILLPOINT_ONEDNN
@@ -101,6 +106,15 @@ std::string cuda() {
 #endif
 }
 
+std::string now_in_utc() {
+  const std::time_t now = std::chrono::system_clock::to_time_t(std::chrono::system_clock::now());
+  std::tm parts = {};
+  ::gmtime_r(&now, &parts);
+  std::ostringstream words;
+  words << std::put_time(&parts, "%Y-%m-%dT%H:%M:%SZ");
+  return words.str();
+}
+
 }  // namespace
 
 std::string describe_system() {
@@ -125,6 +139,19 @@ std::string describe_system() {
       << "matio:         " << matio() << "\n"
       << "presets:       " << describe_presets() << "\n";
   return out.str();
+}
+
+Json made_by(const std::vector<std::string>& command) {
+  Json facts = Json::object();
+  std::istringstream lines(describe_system());
+  for (std::string line; std::getline(lines, line);) {
+    const std::size_t colon = line.find(':'), value = line.find_first_not_of(' ', colon + 1);
+    if (colon != std::string::npos && value != std::string::npos)
+      facts[line.substr(0, colon)] = line.substr(value);
+  }
+  facts["date"] = now_in_utc();
+  facts["command"] = program_name() + " " + shell_command(command);
+  return facts;
 }
 
 std::string why_not_cuda() {

@@ -8,8 +8,9 @@ namespace {
 
 // Settings of training, which every task has.
 std::vector<SettingUse> common_uses() {
-  return {{{"beta1", "beta2", "eps"}, {"optimiser"}, {"adam", "adamw"}},
-          {{"momentum"}, {"optimiser"}, {"sgd"}},
+  return {{{"beta1"}, {"optimiser"}, {"adam", "adamw"}},
+          {{"beta2", "eps"}, {"optimiser"}, {"adam", "adamw", "rmsprop"}},
+          {{"momentum"}, {"optimiser"}, {"rmsprop", "sgd"}},
           {{"beta1"}, {"schedule"}, {"constant", "step", "cosine"}},  // 1cycle changes beta1
           {{"step_epochs"}, {"schedule"}, {"step"}},
           {{"precision"}, {"dtype"}, {"float32"}}};

@@ -40,6 +40,7 @@ class Run {
   // Evaluates a split once per step, and returns its metrics and details.
   const Evaluation& evaluate(const std::string& split, Index epoch);
   void save();
+  Json made_by() const;
   void write_checkpoint(const ParamList& params);  // takes the values of the buffers from `params`
   std::string save_last_step();
   void check_agreement() const;
@@ -86,6 +87,7 @@ class Run {
   WatchedMetric watched_;
   std::string end_reason_;                 // of this rank, which leads; empty: it goes on
   bool asked_ = false, all_stop_ = false;  // whether this rank was asked to stop, and whether all ranks stop
+  double step_seconds_ = 0;                // of all steps of this process
   Clock::time_point begun_ = Clock::now();
   Index first_step_ = 0;
   BufferCopy buffers_;  // as they were after the last step, if there is more than one rank

@@ -133,6 +133,20 @@ void Run::write_checkpoint(const ParamList& params) {
   saved_step_ = step_;
 }
 
+// Returns what made the run, and how fast this process was.
+Json Run::made_by() const {
+  Json facts = request_.made_by;
+  facts["device"] = name_of(request_.device);
+  facts["ranks"] = group_.size();
+  const double steps = double(step_ - first_step_);
+  if (steps > 0) {
+    facts["ms_per_step"] = 1e3 * step_seconds_ / steps;
+    facts["examples_per_second"] = steps * double(task_->facts().examples_per_step) / step_seconds_;
+  }
+  facts["peak_memory_mb"] = double(memory_stats(request_.device).peak) / 1e6;
+  return facts;
+}
+
 void Run::finish(TrainOutcome& outcome) {
   Json results = {{"task", request_.kind->name()},      {"version", program_version},
                   {"parameters", params_.count()},      {"steps", step_},
@@ -154,6 +168,8 @@ void Run::finish(TrainOutcome& outcome) {
     if (!details.empty()) results["details"][split] = details;
     out_ << split << ": " << format_metrics(metrics) << "\n";
   }
+  results["made_by"] = made_by();
+  folder_.log().tensorboard().add_text("made by", "```\n" + results["made_by"].dump(2) + "\n```", step_);
   for (const kernels::LibraryPlan& plan : kernels::kept_plans())
     results["library_plans"].push_back(describe(plan));
   task_->write_results(request_.folder, &folder_.log().tensorboard(), step_);

@@ -84,14 +84,14 @@ struct TrainConfig {
     f("lr", lr, "learning rate (the largest one of the schedule)", factor());
     f("schedule", schedule, "learning rate over time", one_of({"constant", "step", "1cycle", "cosine"}));
     f("step_epochs", step_epochs, "epochs between the drops of schedule step", counted());
-    f("optimiser", optimiser, "update rule", one_of({"adam", "adamw", "sgd"}));
+    f("optimiser", optimiser, "update rule", one_of({"adam", "adamw", "rmsprop", "sgd"}));
     f("beta1", beta1, "Adam's first moment decay", between(0, 0.999999));
-    f("beta2", beta2, "Adam's second moment decay", between(0, 0.999999));
-    f("eps", eps, "Adam's eps, outside the square root", factor());
+    f("beta2", beta2, "decay of the mean of squares, with adam, adamw and rmsprop", between(0, 0.999999));
+    f("eps", eps, "eps beside the root of that mean", factor());
     f("weight_decay", weight_decay,
       "L2 coefficient added to the gradient; with adamw, lr times it shrinks the parameters",
       between(0, most_factor));
-    f("momentum", momentum, "SGD's momentum", between(0, 0.999999));
+    f("momentum", momentum, "momentum of rmsprop and sgd", between(0, 0.999999));
     f("clip", clip, "largest global norm of the gradient; 0: no clipping", between(0, most_factor));
     f("dtype", dtype, "type of parameters and activations", one_of({"float32", "float64"}));
     f("precision", precision, "rounding of float32 operands in matrix products",

@@ -109,6 +109,7 @@ void Run::start() {
     folder_.start(request_.resume);
     save();
   }
+  if (leads_) folder_.log().tensorboard().add_hparams(settings_, request_.folder.string());
   say_begin(begun);
   progress_ = std::make_unique<Progress>(
       total_steps(), out_,
@@ -163,11 +164,13 @@ void Run::check_agreement() const {
 }
 
 void Run::step() {
-  if (schedule_.kind == ScheduleKind::one_cycle && config_.optimiser != "sgd")
+  if (schedule_.kind == ScheduleKind::one_cycle && config_.optimiser.starts_with("adam"))
     optimiser_.set_beta1(schedule_.momentum_at(step_));
   // The checks come after the update is queued. It may spoil the parameters, but they are never saved then.
+  const Clock::time_point begin = Clock::now();
   const TrainingStep::Result result =
       measured_.run([this] { return training_step_.run(step_, schedule_.lr_at(step_), asked_); });
+  step_seconds_ += seconds_since(begin);
   if (!std::isfinite(result.loss)) stop_non_finite("loss", result.loss);
   grad_norm_ = result.grad_norm;
   if (!std::isfinite(grad_norm_)) stop_non_finite("gradient's norm", grad_norm_);

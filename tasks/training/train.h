@@ -14,6 +14,7 @@ struct TrainRequest {
   const TaskKind* kind = nullptr;
   Json config;  // resolved
   Device device = Device::cpu;
+  Json made_by = Json::object();          // program, machine, command and date, for the results
   std::filesystem::path folder;           // of the run; made if it is missing
   bool other_data = false;                // continue with data that differ from the checkpoint's
   bool resume = false;                    // resume from the folder's checkpoint

@@ -355,6 +355,10 @@ def main():
     optimiser_case(folder, "sgd_momentum",
                    lambda p: torch.optim.SGD(p, lr=0.01, momentum=0.9, weight_decay=0.01),
                    decay | {"momentum": 0.9, "clip": 0, "seed": 22})
+    optimiser_case(folder, "adamw", lambda p: torch.optim.AdamW(p, lr=0.01, weight_decay=0.3),
+                   decay | {"weight_decay": 0.3, "seed": 23})
+    optimiser_case(folder, "rmsprop", lambda p: torch.optim.RMSprop(p, lr=0.01, alpha=0.9, momentum=0.5, weight_decay=0.01),
+                   decay | {"alpha": 0.9, "momentum": 0.5, "clip": 0, "seed": 24})
 
 
 if __name__ == "__main__":

@@ -285,7 +285,7 @@ void record_optimiser(Recorder& recorder) {
   recorder.row("each_warp_row<SquaresChunk>", parameters + 2 * chunks);
   recorder.row("each_warp_row<RootOfSum>", 2 * chunks + 1);
   recorder.row("each_element<ClipFactor>", 2);
-  recorder.row("each_warp_row<AdamChunk>", 7 * parameters + 4);
+  recorder.row("each_warp_row<AdamChunk>", 7 * parameters + 5);
 }
 
 void record_lift(Recorder& recorder) {

@@ -174,6 +174,29 @@ void check_adam(Device device, const std::vector<std::int64_t>& sizes, double cl
 }
 
 template <class T>
+void check_rmsprop(Device device, const std::vector<std::int64_t>& sizes, double clip, double decay,
+                   double momentum) {
+  INFO("rmsprop, clip " << clip << ", decay " << decay << ", momentum " << momentum << ", "
+                        << name_of(dtype_of<T>()));
+  OptimiserCase<T> test(device, sizes);
+  const AdamOptions options{.beta2 = 0.9, .eps = 1e-2, .weight_decay = decay};
+  const double lr = 0.01;
+  for (int step = 1; step <= 4; ++step) {
+    const auto coefficients = coefficients_on<T>(device, sgd_coefficients(lr, momentum, step));
+    test.step(
+        clip,
+        [&](auto table, const Array* factor) { rmsprop_step(table, options, coefficients.array(), factor); },
+        [&](double& p, double g, double& m, double& v) {
+          g += options.weight_decay * p;
+          v = options.beta2 * v + (1 - options.beta2) * g * g;
+          m = (step == 1 ? 0 : momentum * m) + g / (std::sqrt(v) + options.eps);
+          p -= lr * m;
+        });
+  }
+  test.check(4);
+}
+
+template <class T>
 void check_sgd(Device device, const std::vector<std::int64_t>& sizes, double clip, double decay,
                double momentum) {
   INFO("sgd, clip " << clip << ", decay " << decay << ", momentum " << momentum << ", "

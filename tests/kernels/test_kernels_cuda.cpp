@@ -285,6 +285,8 @@ TEST_CASE("the optimisers on CUDA agree with plain loops", "[cuda][orders][adam]
     check_adam<float>(Device::cuda, optimiser_sizes(), 0.25, 0.1);
     check_adam<double>(Device::cuda, optimiser_sizes(), 1, 0, 0.1);
     check_adam<float>(Device::cuda, std::vector<std::int64_t>(170, 3), 1, 0);
+    check_rmsprop<float>(Device::cuda, optimiser_sizes(), 0.25, 0.1, 0.9);
+    check_rmsprop<double>(Device::cuda, optimiser_sizes(), 1, 0, 0);
     check_sgd<float>(Device::cuda, optimiser_sizes(), 0.5, 0.1, 0.9);
     check_sgd<double>(Device::cuda, optimiser_sizes(), 1, 0, 0);
   }

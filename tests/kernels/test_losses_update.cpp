@@ -54,6 +54,13 @@ TEST_CASE("Adam agrees with plain loops", "[adam]") {
   check_adam<float>(Device::cpu, {}, 1, 0);
 }
 
+TEST_CASE("RMSprop agrees with plain loops", "[adam]") {
+  for (const double momentum : {0.0, 0.9}) {
+    check_rmsprop<float>(Device::cpu, optimiser_sizes(), 0.25, 0.1, momentum);
+    check_rmsprop<double>(Device::cpu, optimiser_sizes(), 1, 0, momentum);
+  }
+}
+
 TEST_CASE("gradient descent agrees with plain loops", "[adam]") {
   for (const double momentum : {0.0, 0.9}) {
     check_sgd<float>(Device::cpu, optimiser_sizes(), 1, 0.1, momentum);

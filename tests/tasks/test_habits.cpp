@@ -205,4 +205,20 @@ TEST_CASE("initial weights are converted from every type of numbers", "[habits]"
   }
 }
 
+TEST_CASE("results and TensorBoard say what made the run", "[habits]") {
+  const TempDir dir;
+  REQUIRE(train_in(dir / "a", {"epochs=1"}).code == 0);
+  const Json made = read_json_file((dir / "a" / "results.json").string())["made_by"];
+  for (const char* fact : {"stillpoint", "compiler", "processor", "threads", "oneDNN", "date", "device"})
+    CHECK(made.contains(fact));
+  CHECK_THAT(made["command"].get<std::string>(), mentions("train copy-memory"));
+  for (const char* fact : {"ms_per_step", "examples_per_second", "peak_memory_mb"})
+    CHECK(made[fact].get<double>() > 0);
+  bool hparams = false;
+  for (const auto& entry : fs::directory_iterator(dir / "a"))
+    if (entry.path().filename().string().starts_with("events."))
+      hparams = hparams || read_file(entry.path()).find("_hparams_/session_start_info") != std::string::npos;
+  CHECK(hparams);
+}
+
 }  // namespace stillpoint

