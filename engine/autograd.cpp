@@ -5,9 +5,9 @@
 #include <unordered_set>
 #include <utility>
 
-#include "engine/fused_sums.h"
 #include "engine/node.h"
 #include "engine/ops.h"
+#include "engine/ops/fused_sums.h"
 #include "kernels/host/range.h"
 
 namespace stillpoint {

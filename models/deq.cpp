@@ -3,7 +3,7 @@
 
 #include <cmath>
 
-#include "engine/fused_sums.h"
+#include "engine/ops/fused_sums.h"
 #include "models/model_family.h"
 #include "solvers/fixed_point/jacobian.h"
 

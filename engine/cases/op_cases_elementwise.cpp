@@ -5,7 +5,7 @@
 #include <set>
 
 #include "engine/cases/op_cases.h"
-#include "engine/fused_sums.h"
+#include "engine/ops/fused_sums.h"
 
 namespace stillpoint {
 namespace {

@@ -1,6 +1,6 @@
 // Op cases of shapes, sums, products and embeddings.
 #include "engine/cases/op_cases.h"
-#include "engine/fused_sums.h"
+#include "engine/ops/fused_sums.h"
 
 namespace stillpoint {
 namespace {

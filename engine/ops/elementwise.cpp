@@ -1,9 +1,9 @@
 // Element-wise ops and their derivatives; the comment of an op says what its gradient reads.
 #include "kernels/elementwise/elementwise.h"
 
-#include "engine/fused_sums.h"
 #include "engine/ops.h"
 #include "engine/ops/check.h"
+#include "engine/ops/fused_sums.h"
 
 namespace stillpoint {
 namespace {

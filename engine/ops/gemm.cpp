@@ -1,7 +1,7 @@
 // Matrix products, closed under differentiation through their transposes.
-#include "engine/fused_sums.h"
 #include "engine/ops.h"
 #include "engine/ops/check.h"
+#include "engine/ops/fused_sums.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/gemm/gemm_batched.h"
 #include "kernels/gemm/linear_sum.h"

@@ -1,9 +1,9 @@
 // Layer normalisation; its higher derivatives go through the composition of plain ops.
 #include "kernels/layer_norm/layer_norm.h"
 
-#include "engine/fused_sums.h"
 #include "engine/ops.h"
 #include "engine/ops/check.h"
+#include "engine/ops/fused_sums.h"
 
 namespace stillpoint {
 namespace {

@@ -5,7 +5,6 @@
 #include <string_view>
 
 #include "kernels/device/error.h"
-#include "kernels/device/graph_part.h"
 #if STILLPOINT_CUDA
 #include "kernels/device/cuda_work_graph.h"
 #endif

@@ -1,8 +1,10 @@
 // Device work recorded once and replayed with one launch: a CUDA graph.
 #pragma once
+#include <cstdint>
 #include <functional>
 #include <memory>
 
+#include "kernels/device/array.h"
 #include "kernels/device/memory.h"
 
 namespace stillpoint::kernels {
@@ -33,6 +35,22 @@ class WorkGraph {
  private:
   struct Recording;
   std::unique_ptr<Recording> recording_;
+};
+
+// Returns whether this thread's work is being warmed up or recorded: then it must not ask the device.
+bool prepares_graph();
+
+// A part of recorded work that a replay skips unless it asks for it. Parts follow each other; one cannot
+// contain another. If no work is being recorded, each of them runs.
+class GraphPart {
+ public:
+  GraphPart();  // outside of the part that asks for it
+  // Queues the question whether any of the int32 flags has a value; if so, the replay runs this part.
+  void ask(const Array& flags, std::int32_t value) const;
+  void run(const std::function<void()>& work) const;
+
+ private:
+  std::uint64_t handle_ = 0;  // of the condition; 0 if no work is being recorded
 };
 
 }  // namespace stillpoint::kernels

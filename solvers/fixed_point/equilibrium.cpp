@@ -3,8 +3,8 @@
 
 #include <cmath>
 
-#include "engine/fused_sums.h"
 #include "engine/ops.h"
+#include "engine/ops/fused_sums.h"
 #include "kernels/root_solver/reversible_step.h"
 
 namespace stillpoint {

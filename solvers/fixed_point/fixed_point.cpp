@@ -6,7 +6,7 @@
 #include <sstream>
 
 #include "engine/ops.h"
-#include "kernels/device/graph_part.h"
+#include "kernels/device/work_graph.h"
 
 namespace stillpoint {
 namespace {

@@ -3,7 +3,7 @@
 #include <optional>
 
 #include "engine/ops.h"
-#include "kernels/device/graph_part.h"
+#include "kernels/device/work_graph.h"
 #include "kernels/root_solver/broyden_step.h"
 #include "kernels/root_solver/history.h"
 #include "solvers/fixed_point/fixed_point.h"

@@ -1,8 +1,8 @@
 // Records a monotone equilibrium with its implicit gradient.
 #include "solvers/monotone/monotone.h"
 
-#include "engine/fused_sums.h"
 #include "engine/ops.h"
+#include "engine/ops/fused_sums.h"
 #include "kernels/monotone/splitting_steps.h"
 
 namespace stillpoint {

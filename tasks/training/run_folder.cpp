@@ -107,9 +107,12 @@ RunRecord settings_to_resume(const fs::path& run) {
     RunRecord record = from->record;
     if (!fs::exists(path)) return record;
     const Json beside = read_json_file(path);
+    Json changed = Json::object();
     if (beside.is_object() && beside.contains("config") && beside["config"].is_object())
       for (const auto& [name, value] : beside["config"].items())
-        if (may_change(name)) record.config[name] = value;
+        if (may_change(name)) changed[name] = value;
+    task_kind(record.task).resolve({{changed, path}});  // throws Error for a bad value, and names the file
+    record.config.update(changed);
     return record;
   }
   const Json begun = read_json_file(path);

@@ -2,8 +2,8 @@
 #include <cmath>
 
 #include "engine/cases/op_check.h"
-#include "engine/fused_sums.h"
 #include "engine/ops.h"
+#include "engine/ops/fused_sums.h"
 #include "tests/support/catch.h"
 #include "tests/support/error_text.h"
 

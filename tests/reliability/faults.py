@@ -56,7 +56,7 @@ class Bench:
             del row["time"]
             rows.append(row)
         results = json.loads((self.folder / "results.json").read_text())
-        del results["seconds"]
+        del results["seconds"], results["made_by"]
         raw = (self.folder / "checkpoint.safetensors").read_bytes()
         size = int.from_bytes(raw[:8], "little")
         header = json.loads(raw[8:8 + size])

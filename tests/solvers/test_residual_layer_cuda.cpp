@@ -1,8 +1,8 @@
 // Compares ops that add sums on their way, and the normalisations, on CUDA with the CPU's.
 #include <cmath>
 
-#include "engine/fused_sums.h"
 #include "engine/ops.h"
+#include "engine/ops/fused_sums.h"
 #include "tests/support/catch.h"
 #include "tests/support/cuda_machine.h"
 #include "tests/support/toy_map.h"

@@ -223,7 +223,7 @@ TEST_CASE("selftest checks the parts and in the precision that are asked for", "
     }
     if (object.contains("checks")) CHECK(object.at("checks") == checks);
   }
-  CHECK(checks == 2);
+  CHECK(checks == 3);
   const Result none = selftest({"--only", "op nothing"});
   CHECK(none.code == 1);
   CHECK_THAT(none.output, mentions("--only op nothing", "expected a pattern of a check"));

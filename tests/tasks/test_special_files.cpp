@@ -137,7 +137,7 @@ TEST_CASE("no command waits for a pipe in place of any file that it reads", "[fi
   refused({"spectrum", "pipe", "--output", "o"}, "'pipe' is a pipe");
   refused({"train", "copy-memory", "--config", "pipe"}, "'pipe' is a pipe");
   refused({"train", "image-regression", "pipe"}, "pipe' is a pipe");
-  refused({"train", "image-classification", "--data", "pipe"}, "pipe, expected a folder");
+  refused({"train", "image-classification", "--data", "pipe"}, "pipe, which is no folder");
   refused({"train", "image-classification", "--dataset", "cifar10", "--data", "pipe"}, "pipe' is a pipe");
   refused({"tune", "copy-memory", "--storage-file", "pipe"}, "'pipe' is a pipe");
   REQUIRE(::mkfifo((dir / "space.json").c_str(), 0600) == 0);

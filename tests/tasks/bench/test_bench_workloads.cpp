@@ -77,7 +77,8 @@ TEST_CASE("every op case and every room of kernels is benchmarked", "[bench]") {
                                                   {"sim_head", "op/sim_head"},
                                                   {"strided", "op/permute"},
                                                   {"tcn_block", "op/tcn_block"},
-                                                  {"update", "kernel/adam"}};
+                                                  {"update", "kernel/adam"},
+                                                  {"weight_norm", "op/weight_norm"}};
   const std::set<std::string> shared{"device", "host", "launch", "group", "stopwatch"};
   for (const auto& room : std::filesystem::directory_iterator(STILLPOINT_SOURCE_DIR "/kernels")) {
     const std::string name = room.path().filename();
