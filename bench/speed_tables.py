@@ -59,7 +59,10 @@ def measure(a, call):
         found = pathlib.Path(folder) / "bench.json"
         if not found.exists():
             sys.exit(f"speed_tables: {call[0]}: ended with {done.returncode} and no result, expected rows, see above")
-        return {"call": call} | json.loads(found.read_text())
+        document = {"call": call} | json.loads(found.read_text())
+        # Without the paths of this machine.
+        document["machine"]["command"] = " ".join(["stillpoint", "bench", *call, "--seconds", str(a.seconds), "--rounds", str(a.rounds), "--device", "cpu"])
+        return document
 
 
 def recorded(file):
