@@ -160,7 +160,13 @@ void RunFolder::check_owner() const {
           "nothing more is written, leave it to that worker");
 }
 
+MetricsLog& RunFolder::log_to_write() {
+  check_owner();
+  return *log_;
+}
+
 void RunFolder::start(bool again) {
+  check_owner();
   const Index saved = steps_saved_in(path_);
   require(again || (saved == 0 && !fs::exists(path_ / results_name)), "train: given folder ", path_.string(),
           ", which holds another run", saved > 0 ? text(" of ", saved, " steps") : "",
@@ -190,6 +196,7 @@ void RunFolder::check_settings(const Json& of_checkpoint) const {
 }
 
 std::string RunFolder::resume(const RunCheckpoint& from) {
+  check_owner();
   const RunRecord& record = from.record;
   newest_is_whole_ = from.path == checkpoint();
   log_ = std::make_unique<MetricsLog>(path_, LogPosition{record.step, record.log_rows});
@@ -259,6 +266,7 @@ void RunFolder::write_results(const Json& results) const {
 }
 
 void RunFolder::plot() const {
+  check_owner();
   drawing::Series training{.label = "train", .style = 0, .x = {}},
       validation{.label = "valid", .style = 1, .x = {}};
   read_metrics(path_ / log_name, [&](const nlohmann::json& row, const LineReader&) {

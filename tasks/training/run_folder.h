@@ -68,7 +68,9 @@ class RunFolder {
   std::string resume(const RunCheckpoint& from);
   // Throws Error if the settings in config.json have been edited and differ from the checkpoint's.
   void check_settings(const Json& of_checkpoint) const;
-  MetricsLog& log() { return *log_; }
+  const MetricsLog& log() const { return *log_; }
+  // Throws Error if another worker of a search has taken the folder over.
+  MetricsLog& log_to_write();
 
   // Syncs the log, then writes a checkpoint with this record, and adds the task, configuration and length of
   // the log to it. Keeps the previous checkpoint.

@@ -48,7 +48,8 @@ void Run::log_training() {
     lost = std::current_exception();
   }
   folder_.check_owner();
-  if (leads_) folder_.log().log({step_, (step_ - 1) / task_->facts().steps_per_epoch + 1, "train", values});
+  if (leads_)
+    folder_.log_to_write().log({step_, (step_ - 1) / task_->facts().steps_per_epoch + 1, "train", values});
   loss_sum_ = 0;
   loss_count_ = 0;
   if (!lost) return;
@@ -66,8 +67,7 @@ const Evaluation& Run::evaluate(const std::string& split, Index epoch) {
   if (std::exchange(evaluated_step_, step_) != step_) evaluated_.clear();
   if (const auto known = evaluated_.find(split); known != evaluated_.end()) return known->second;
   const Evaluation found = task_->evaluate(split);
-  folder_.check_owner();
-  if (!held(split)) folder_.log().log({step_, epoch, split, found.metrics});
+  if (!held(split)) folder_.log_to_write().log({step_, epoch, split, found.metrics});
   return evaluated_[split] = found;
 }
 
@@ -89,7 +89,7 @@ void Run::warn_of(const Metrics& metrics, const std::string& split, Index epoch)
     const std::string warning = text("warning: the ", split, " loss is ", value, " after epoch ", epoch,
                                      ", expected a finite number; training goes on, lower lr if it stays so");
     progress_->message(warning);
-    folder_.log().tensorboard().add_text("warning", warning, step_);
+    folder_.log_to_write().tensorboard().add_text("warning", warning, step_);
   }
 }
 
@@ -169,11 +169,11 @@ void Run::finish(TrainOutcome& outcome) {
     out_ << split << ": " << format_metrics(metrics) << "\n";
   }
   results["made_by"] = made_by();
-  folder_.log().tensorboard().add_text("made by", "```\n" + results["made_by"].dump(2) + "\n```", step_);
+  folder_.log_to_write().tensorboard().add_text("made by", "```\n" + results["made_by"].dump(2) + "\n```", step_);
   for (const kernels::LibraryPlan& plan : kernels::kept_plans())
     results["library_plans"].push_back(describe(plan));
-  task_->write_results(request_.folder, &folder_.log().tensorboard(), step_);
-  folder_.log().tensorboard().flush();
+  task_->write_results(request_.folder, &folder_.log_to_write().tensorboard(), step_);
+  folder_.log_to_write().tensorboard().flush();
   folder_.plot();
   folder_.write_results(results);  // must be last, because results mark the run as finished
 }

@@ -109,7 +109,7 @@ void Run::start() {
     folder_.start(request_.resume);
     save();
   }
-  if (leads_) folder_.log().tensorboard().add_hparams(settings_, request_.folder.string());
+  if (leads_) folder_.log_to_write().tensorboard().add_hparams(settings_, request_.folder.string());
   say_begin(begun);
   progress_ = std::make_unique<Progress>(
       total_steps(), out_,

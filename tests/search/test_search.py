@@ -44,6 +44,12 @@ class Case(unittest.TestCase):
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
 
+    def preload(self, source):
+        """Loads the library made of this C file into every process that is started from now on."""
+        if subprocess.run(["cc", "-shared", "-fPIC", "-o", "preloaded.so", HERE / source], cwd=self.root).returncode != 0:
+            self.skipTest("no C compiler")
+        self.environment.update(LD_PRELOAD=str(self.root / "preloaded.so"), ASAN_OPTIONS="verify_asan_link_order=0")
+
     def command(self, trials, *more, scheduler="asha", heartbeat=0.3, **settings):
         sets = [f"--set={k}={v}" for k, v in {**SMALL, **settings}.items()]
         return [PROGRAM, "tune", "copy-memory", "--model=single", f"--trials={trials}", "--folder=search", "--threads=1",
@@ -226,7 +232,15 @@ class Searches(Case):
         self.assertEqual(sum(t.state.name == "COMPLETE" for t in self.study().get_trials()), 1)
 
     def test_a_suspended_worker_that_wakes_up_writes_nothing(self):
+        self.suspend_and_wake()
+
+    def test_a_worker_suspended_right_after_its_first_checkpoint_writes_nothing(self):
+        self.preload("stop_at_checkpoint.c")
+        self.suspend_and_wake()
+
+    def suspend_and_wake(self):
         first = self.start(1, scheduler="none", train_sequences=400)
+        self.environment.pop("LD_PRELOAD", None)
         self.wait_for(lambda: (self.folder / "00000/checkpoint.safetensors").exists())
         stopped = [first.pid, *self.workers(), *self.trainers()]
         self.assertEqual(len(stopped), 3)
@@ -250,12 +264,9 @@ class Searches(Case):
         self.assertEqual(steps, sorted(set(steps)))
 
     def test_a_clock_that_is_a_day_ahead_steals_no_trial(self):
-        if subprocess.run(["cc", "-shared", "-fPIC", "-o", "clock.so", HERE / "clock_ahead.c"], cwd=self.root).returncode != 0:
-            self.skipTest("no C compiler")
         first = self.start(2, scheduler="none", train_sequences=400)
         self.wait_for(lambda: (self.folder / "00000/checkpoint.safetensors").exists())
-        self.environment["LD_PRELOAD"] = str(self.root / "clock.so")
-        self.environment["ASAN_OPTIONS"] = "verify_asan_link_order=0"
+        self.preload("clock_ahead.c")
         skewed = subprocess.check_output([sys.executable, "-c", "import time; print(time.time())"], env=self.environment)
         self.assertGreater(float(skewed), time.time() + 80000)
         second = self.start(2, scheduler="none", train_sequences=400)
