@@ -53,7 +53,8 @@ def measure(a, call):
     """Makes one call and returns its document."""
     with tempfile.TemporaryDirectory() as folder:
         python = ["--python", a.python] if "--peer" in call and a.python else []
-        command = [str(a.program), "bench", *call, *python, "--seconds", str(a.seconds), "--rounds", str(a.rounds), "--device", "cpu", "--out", folder]
+        words = ["bench", *call, "--seconds", str(a.seconds), "--rounds", str(a.rounds), "--device", "cpu"]
+        command = [str(a.program), *words, *python, "--out", folder]
         print(" ".join(command), flush=True)
         done = subprocess.run(command, check=False)
         found = pathlib.Path(folder) / "bench.json"
@@ -61,7 +62,7 @@ def measure(a, call):
             sys.exit(f"speed_tables: {call[0]}: ended with {done.returncode} and no result, expected rows, see above")
         document = {"call": call} | json.loads(found.read_text())
         # Without the paths of this machine.
-        document["machine"]["command"] = " ".join(["stillpoint", "bench", *call, "--seconds", str(a.seconds), "--rounds", str(a.rounds), "--device", "cpu"])
+        document["machine"]["command"] = " ".join(["stillpoint", *words])
         return document
 
 

@@ -68,7 +68,7 @@ struct Running {
 thread_local Running running;
 
 // Calls a vjp, which may itself call grad.
-std::vector<Tensor> gradients_of(const Node& node, const VjpContext& context, Cotangents& cotangents) {
+std::vector<Tensor> run_vjp(const Node& node, const VjpContext& context, Cotangents& cotangents) {
   struct Restore {
     Running before = running;
     ~Restore() { running = before; }
@@ -84,7 +84,7 @@ void propagate(const Tensor& y, const std::unordered_set<Node*>& wanted_nodes, C
   std::vector<char> wanted;
   for (const Tensor& input : node.inputs) wanted.push_back(wanted_nodes.contains(input.node().get()));
   const std::vector<Tensor> gradients =
-      gradients_of(node, {y, cotangents.at(y.node().get()).sum, node.inputs, wanted}, cotangents);
+      run_vjp(node, {y, cotangents.at(y.node().get()).sum, node.inputs, wanted}, cotangents);
   require(gradients.size() == node.inputs.size(), "grad: ", node.op, " gave ", gradients.size(),
           " gradients, expected ", node.inputs.size(), ", correct its vjp");
   for (std::size_t i = 0; i < gradients.size(); ++i) {

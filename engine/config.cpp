@@ -167,6 +167,8 @@ Json read_json_file(const std::filesystem::path& path) {
   return parse_json(bytes, path.string());
 }
 
+Json number_or_null(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
+
 Json parse_json(const std::string& text, const std::string& source) {
   constexpr const char* rest = ", expected an object of settings, correct the text";
   try {

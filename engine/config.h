@@ -114,6 +114,8 @@ Json read_json_file(const std::filesystem::path& path);
 Json parse_json(const std::string& text, const std::string& source);
 // Returns a discarded value instead of throwing if the text is not JSON.
 Json parse_json(const std::string& text);
+// Returns the value, or null if it is not finite: JSON has neither NaN nor infinity.
+Json number_or_null(double value);
 // Return a member of a JSON object from `source`. Throw Error if it is missing or has another type.
 const Json& member(const Json& object, const char* name, const std::string& source);
 double number_of(const Json& object, const char* name, const std::string& source);

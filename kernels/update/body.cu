@@ -54,6 +54,26 @@ struct StatePointers {
   T *m, *v;
 };
 
+// What a team updates: `size` elements of a tensor with their state; v may be null.
+template <class T>
+struct StateChunk {
+  T* p;
+  const T* grad;
+  T *m, *v;
+  Index size;
+
+  STILLPOINT_HD StateChunk(const Table<StatePointers<T>>& table, Index row) {
+    const int t = table.find(row);
+    const Index begin = (row - table.first[t]) * chunk;
+    const StatePointers<T>& tensor = table.tensor[t];
+    p = tensor.param + begin;
+    grad = tensor.grad + begin;
+    m = tensor.m + begin;
+    v = tensor.v == nullptr ? nullptr : tensor.v + begin;
+    size = minimum(chunk, table.size[t] - begin);
+  }
+};
+
 template <class T>
 struct AdamChunk {
   Table<StatePointers<T>> table;
@@ -61,22 +81,17 @@ struct AdamChunk {
   T beta2, eps, weight_decay;
   template <class Team>
   STILLPOINT_HD void operator()(Index row, Team team) const {
-    const int t = table.find(row);
-    const Index begin = (row - table.first[t]) * chunk;
-    T* const p = table.tensor[t].param + begin;
-    const T* const grad = table.tensor[t].grad + begin;
-    T* const m = table.tensor[t].m + begin;
-    T* const v = table.tensor[t].v + begin;
+    const StateChunk<T> s(table, row);
     const T factor = clip == nullptr ? T(1) : clip[0];
     const T size = coefficients[0], root = coefficients[1], b1 = coefficients[2], keep = coefficients[3];
     const T b2 = beta2, c2 = T(1) - beta2, decay = weight_decay, e = eps;
-    team.each(minimum(chunk, table.size[t] - begin), [=](Index i) {
-      const T g = factor * grad[i] + decay * p[i];
-      const T mean = m[i] + b1 * (g - m[i]);
-      const T square = b2 * v[i] + c2 * g * g;
-      m[i] = mean;
-      v[i] = square;
-      p[i] = keep * p[i] - size * mean / (square_root(square) * root + e);
+    team.each(s.size, [=](Index i) {
+      const T g = factor * s.grad[i] + decay * s.p[i];
+      const T mean = s.m[i] + b1 * (g - s.m[i]);
+      const T square = b2 * s.v[i] + c2 * g * g;
+      s.m[i] = mean;
+      s.v[i] = square;
+      s.p[i] = keep * s.p[i] - size * mean / (square_root(square) * root + e);
     });
   }
 };
@@ -88,17 +103,13 @@ struct SgdChunk {
   T weight_decay;
   template <class Team>
   STILLPOINT_HD void operator()(Index row, Team team) const {
-    const int t = table.find(row);
-    const Index begin = (row - table.first[t]) * chunk, n = minimum(chunk, table.size[t] - begin);
-    T* const p = table.tensor[t].param + begin;
-    const T* const grad = table.tensor[t].grad + begin;
-    T* const m = table.tensor[t].m + begin;
+    const StateChunk<T> s(table, row);
     const T factor = clip == nullptr ? T(1) : clip[0], decay = weight_decay;
     const T rate = coefficients[0], keep = coefficients[1];
-    team.each(n, [=](Index i) {
-      const T step = keep * m[i] + (factor * grad[i] + decay * p[i]);
-      m[i] = step;
-      p[i] -= rate * step;
+    team.each(s.size, [=](Index i) {
+      const T step = keep * s.m[i] + (factor * s.grad[i] + decay * s.p[i]);
+      s.m[i] = step;
+      s.p[i] -= rate * step;
     });
   }
 };
@@ -110,22 +121,17 @@ struct RmspropChunk {
   T beta2, eps, weight_decay;
   template <class Team>
   STILLPOINT_HD void operator()(Index row, Team team) const {
-    const int t = table.find(row);
-    const Index begin = (row - table.first[t]) * chunk;
-    T* const p = table.tensor[t].param + begin;
-    const T* const grad = table.tensor[t].grad + begin;
-    T* const m = table.tensor[t].m + begin;
-    T* const v = table.tensor[t].v + begin;
+    const StateChunk<T> s(table, row);
     const T factor = clip == nullptr ? T(1) : clip[0];
     const T rate = coefficients[0], keep = coefficients[1];
     const T b2 = beta2, c2 = T(1) - beta2, decay = weight_decay, e = eps;
-    team.each(minimum(chunk, table.size[t] - begin), [=](Index i) {
-      const T g = factor * grad[i] + decay * p[i];
-      const T square = b2 * v[i] + c2 * g * g;
-      const T step = keep * m[i] + g / (square_root(square) + e);
-      v[i] = square;
-      m[i] = step;
-      p[i] -= rate * step;
+    team.each(s.size, [=](Index i) {
+      const T g = factor * s.grad[i] + decay * s.p[i];
+      const T square = b2 * s.v[i] + c2 * g * g;
+      const T step = keep * s.m[i] + g / (square_root(square) + e);
+      s.v[i] = square;
+      s.m[i] = step;
+      s.p[i] -= rate * step;
     });
   }
 };

@@ -107,12 +107,6 @@ Tensor reversible_steps(const FixedPointMap& f, const Tensor& z0, const Equilibr
 
 }  // namespace
 
-PendingSolution solve_adjoint(const FixedPointMap& vjp, const Tensor& g, SolveMethod& method,
-                              const SolveOptions& options, const Tensor& start) {
-  return start_solve([&](const Tensor& u) { return vjp(u) + g; }, start.defined() ? start : g, method,
-                     options);
-}
-
 Equilibrium equilibrium(const FixedPointMap& f, const Tensor& z0, const EquilibriumOptions& options) {
   const Recording on(true);
   Equilibrium result{z0, {}, nullptr};

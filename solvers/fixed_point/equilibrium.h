@@ -46,8 +46,4 @@ struct Equilibrium {
 // reversible is asked for: they are not defined.
 Equilibrium equilibrium(const FixedPointMap& f, const Tensor& z0, const EquilibriumOptions& options = {});
 
-// Solves u = J^T u + g with J^T u = vjp(u), starting from `start`, or from g if `start` is undefined.
-PendingSolution solve_adjoint(const FixedPointMap& vjp, const Tensor& g, SolveMethod& method,
-                              const SolveOptions& options, const Tensor& start = {});
-
 }  // namespace stillpoint

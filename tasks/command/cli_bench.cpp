@@ -4,8 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
-#include <chrono>
 #include <filesystem>
 #include <iomanip>
 #include <optional>
@@ -22,6 +20,7 @@
 #include "tasks/bench/results/table.h"
 #include "tasks/command/cli_errors.h"
 #include "tasks/command/cli_values.h"
+#include "tasks/io/numbers.h"
 #include "tasks/io/progress.h"
 #include "tasks/process/interrupt.h"
 #include "tasks/process/processes.h"
@@ -46,10 +45,9 @@ std::string list_line(const bench::Workload& w) {
 // "10%" -> 0.1
 double read_share(const std::string& given) {
   double percent = 0;
-  const char* const end = given.data() + given.size() - (given.ends_with('%') ? 1 : 0);
-  const auto [stop, error] = std::from_chars(given.data(), end, percent);
-  require(error == std::errc() && stop == end && percent >= 0 && percent < 1e6, "--worse: given '",
-          shown(given), "', expected a percentage such as 10%, correct the value");
+  const bool read = read_number(given.substr(0, given.size() - (given.ends_with('%') ? 1 : 0)), percent);
+  require(read && percent >= 0 && percent < 1e6, "--worse: given '", shown(given),
+          "', expected a percentage such as 10%, correct the value");
   return percent / 100;
 }
 

@@ -2,22 +2,14 @@
 #include "tasks/command/cli_values.h"
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 
 #include "engine/words.h"
 #include "kernels/device/error.h"
+#include "tasks/io/numbers.h"
 
 namespace stillpoint {
 namespace {
-
-// Returns whether the whole text is one T.
-template <class T>
-bool read(const std::string& given, T& value) {
-  const char* const end = given.data() + given.size();
-  const auto [stop, error] = std::from_chars(given.data(), end, value);
-  return error == std::errc() && stop == end && !given.empty();
-}
 
 std::string refusal(const std::string& given, const std::string& expected) {
   return "given '" + shown(given) + "', expected " + expected + ", correct the value";
@@ -30,7 +22,7 @@ CLI::Validator whole_number(std::int64_t low, std::int64_t high) {
   const std::string range = bounded ? text("in [", low, ", ", high, "]") : text("from ", low, " to 2^63 - 1");
   return {[=](std::string& given) {
             std::int64_t value = 0;
-            if (!read(given, value) || value < low || value > high)
+            if (!read_number(given, value) || value < low || value > high)
               return refusal(given, "a whole number " + range);
             given = std::to_string(value);
             return std::string();
@@ -42,7 +34,7 @@ CLI::Validator number(double low, double high, bool open) {
   const std::string range = text("in ", open ? "(" : "[", low, ", ", high, "]");
   return {[=](std::string& given) {
             double value = 0;
-            const bool fits = read(given, value) && std::isfinite(value) && value <= high &&
+            const bool fits = read_number(given, value) && std::isfinite(value) && value <= high &&
                               (open ? value > low : value >= low);
             return fits ? std::string() : refusal(given, "a finite number " + range);
           },

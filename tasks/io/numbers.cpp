@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -25,7 +26,20 @@ std::string superscript(int exponent) {
   return out;
 }
 
+template <class Number>
+bool read_whole(std::string_view text, Number& value) {
+  const char* const end = text.data() + text.size();
+  Number found{};
+  const auto [stop, error] = std::from_chars(text.data(), end, found);
+  if (error != std::errc() || stop != end) return false;
+  value = found;
+  return true;
+}
+
 }  // namespace
+
+bool read_number(std::string_view text, double& value) { return read_whole(text, value); }
+bool read_number(std::string_view text, std::int64_t& value) { return read_whole(text, value); }
 
 std::string format_duration(double seconds) {
   if (!std::isfinite(seconds) || seconds < 0) return "?";

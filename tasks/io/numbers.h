@@ -1,8 +1,14 @@
 // Numbers as text, for terminals, logs, reports and figures.
 #pragma once
+#include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace stillpoint {
+
+// Read a number and return true if the whole text is one; change nothing otherwise.
+bool read_number(std::string_view text, double& value);
+bool read_number(std::string_view text, std::int64_t& value);
 
 // 7 s, 3:05, 1:02:03, 2 d 03:04; "?" for a negative or non-finite number.
 std::string format_duration(double seconds);

@@ -162,7 +162,7 @@ Json json_of(const Forecasts& f) {
   for (const auto& [name, errors] : {std::pair{"forecast_errors", &f.linear},
                                      {"forecast_errors_lifted_anew", &f.lifted_anew},
                                      {"forecast_errors_of_the_start", &f.constant}})
-    for (const double e : *errors) all[name].push_back(std::isfinite(e) ? Json(e) : Json(nullptr));
+    for (const double e : *errors) all[name].push_back(number_or_null(e));
   return all;
 }
 

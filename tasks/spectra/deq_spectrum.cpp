@@ -9,8 +9,6 @@
 namespace stillpoint {
 namespace {
 
-Json json_of(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
-
 Json json_of(const DeqExperiment::Row& row) {
   Json result = json_of(row.found);
   result.update({{"state_coordinates", row.state},
@@ -18,10 +16,10 @@ Json json_of(const DeqExperiment::Row& row) {
                  {"features", row.features},
                  {"fit_rank", row.k.rank},
                  {"fit_error", row.k.error},
-                 {"projection_error", json_of(row.projected)},
-                 {"regression_error", json_of(row.regression)},
-                 {"subspace_error", json_of(row.subspace)},
-                 {"projection_loss", json_of(row.loss)}});
+                 {"projection_error", number_or_null(row.projected)},
+                 {"regression_error", number_or_null(row.regression)},
+                 {"subspace_error", number_or_null(row.subspace)},
+                 {"projection_loss", number_or_null(row.loss)}});
   return result;
 }
 

@@ -161,7 +161,6 @@ drawing::Chart Distillation::chart(const char* title, const char* name, double P
 
 void Distillation::write() const {
   make_folder(request_.output);
-  const auto number = [](double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); };
   Json rows = Json::array();
   std::ostringstream csv;
   csv << "method,features,parameters,error,logits_error,loss,milliseconds,training_seconds\n"
@@ -172,11 +171,11 @@ void Distillation::write() const {
     rows.push_back({{"method", p.method},
                     {"features", p.features},
                     {"parameters", p.parameters},
-                    {"error", number(p.error)},
-                    {"logits_error", number(p.logits_error)},
-                    {"loss", number(p.loss)},
-                    {"milliseconds", number(p.milliseconds)},
-                    {"training_seconds", number(p.seconds)}});
+                    {"error", number_or_null(p.error)},
+                    {"logits_error", number_or_null(p.logits_error)},
+                    {"loss", number_or_null(p.loss)},
+                    {"milliseconds", number_or_null(p.milliseconds)},
+                    {"training_seconds", number_or_null(p.seconds)}});
     csv << p.method << ',' << p.features << ',' << p.parameters << ',' << p.error << ',' << p.logits_error
         << ',' << p.loss << ',' << p.milliseconds << ',' << p.seconds << '\n';
   }

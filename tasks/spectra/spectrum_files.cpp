@@ -153,7 +153,7 @@ void write_spectrum(const std::filesystem::path& folder, const std::string& titl
     csv << lambda.real() << ',' << lambda.imag() << ',' << std::abs(lambda) << ','
         << place_of(lambda, tolerance) << ',';
     if (!f.residuals.empty()) {
-      result["residuals"].push_back(std::isfinite(f.residuals[i]) ? Json(f.residuals[i]) : Json(nullptr));
+      result["residuals"].push_back(number_or_null(f.residuals[i]));
       csv << f.residuals[i];
     }
     csv << '\n';

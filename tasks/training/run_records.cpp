@@ -169,7 +169,8 @@ void Run::finish(TrainOutcome& outcome) {
     out_ << split << ": " << format_metrics(metrics) << "\n";
   }
   results["made_by"] = made_by();
-  folder_.log_to_write().tensorboard().add_text("made by", "```\n" + results["made_by"].dump(2) + "\n```", step_);
+  folder_.log_to_write().tensorboard().add_text("made by", "```\n" + results["made_by"].dump(2) + "\n```",
+                                                step_);
   for (const kernels::LibraryPlan& plan : kernels::kept_plans())
     results["library_plans"].push_back(describe(plan));
   task_->write_results(request_.folder, &folder_.log_to_write().tensorboard(), step_);

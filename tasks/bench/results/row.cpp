@@ -10,8 +10,6 @@ namespace {
 
 constexpr int format_version = 1;
 
-Json number(double value) { return std::isfinite(value) ? Json(value) : Json(nullptr); }
-
 // Visits the members of a row as config visitors do; the readers and the writer below share the list.
 template <class F, class Of>
 void members(F&& f, Of& r) {
@@ -59,7 +57,7 @@ void members(F&& f, Of& r) {
 
 struct Writer {
   Json object = Json::object();
-  void operator()(const char* name, double value) { object[name] = number(value); }
+  void operator()(const char* name, double value) { object[name] = number_or_null(value); }
   template <class T>
   void operator()(const char* name, const T& value) {
     object[name] = value;

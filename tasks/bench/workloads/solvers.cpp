@@ -1,6 +1,7 @@
 // Solver workloads of the DEQ: an evaluation, a product with J^T, whole solves, and the steps by themselves.
 #include <cmath>
 
+#include "engine/ops/fused_sums.h"
 #include "models/cost/solver_costs.h"
 #include "tasks/bench/workloads/calls.h"
 #include "tasks/bench/workloads/families.h"
@@ -82,8 +83,8 @@ Call backward_solve(const Sizes& s, Device device) {
   const Tensor z = start_solve(c.f, c.z, *broyden(), {.tolerance = 0, .check_every = 0}).z.variable();
   const Tensor y = c.f(z), g = normal_data(z.shape(), 3, device);
   const auto solve = [z, y, g, s, options = options_of(s, device, true)] {
-    const auto vjp = [&](const Tensor& u) { return grad(y, {z}, u)[0]; };
-    return solve_adjoint(vjp, g, *method_of(s.solver, options.max_steps), options).report;
+    const auto adjoint = [&](const Tensor& u) { return grad_plus(y, z, u, g); };
+    return start_solve(adjoint, g, *method_of(s.solver, options.max_steps), options).report;
   };
   return solve_call(s, solve, true, [c, s](double evaluations) {
     const Cost cost = deq_cell_cost(c.config, s.batch, s.length);

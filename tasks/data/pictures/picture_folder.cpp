@@ -94,11 +94,11 @@ class Scan {
 
 void Scan::append(const std::vector<PictureFile>& files, Part& part, bool counted) {
   constexpr std::size_t block = 64;
+  const PictureSize asked = parse_size(settings_.size);
   for (std::size_t first = 0; first < files.size(); first += block) {
     std::vector<Decoded> decoded(std::min(block, files.size() - first));
     kernels::parallel(Index(decoded.size()), [&](Index i) {
-      decoded[std::size_t(i)] =
-          decode(folder_ / files[first + std::size_t(i)].name, parse_size(settings_.size), background_);
+      decoded[std::size_t(i)] = decode(folder_ / files[first + std::size_t(i)].name, asked, background_);
     });
     for (std::size_t i = 0; i < decoded.size(); ++i)
       add(std::move(decoded[i]), files[first + i], part, counted);

@@ -7,6 +7,7 @@
 
 #include "engine/words.h"
 #include "kernels/device/error.h"
+#include "tasks/io/numbers.h"
 
 namespace stillpoint {
 namespace {
@@ -19,14 +20,6 @@ std::vector<std::string> split(const std::string& text, char separator) {
     else
       words.back() += c;
   return words;
-}
-
-// Returns whether the whole text is one number.
-template <class Number>
-bool read_number(const std::string& text, Number& value) {
-  const char* const end = text.data() + text.size();
-  const auto [next, error] = std::from_chars(text.data(), end, value);
-  return error == std::errc() && next == end;
 }
 
 double rounded(double value) { return std::round(value * 1e6) / 1e6; }

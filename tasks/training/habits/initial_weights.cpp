@@ -1,13 +1,13 @@
 // Matches tensors by name and shape, and converts their types.
 #include "tasks/training/habits/initial_weights.h"
 
-#include <bit>
 #include <cmath>
 #include <cstring>
 #include <set>
 
 #include "engine/io/safetensors.h"
 #include "engine/words.h"
+#include "kernels/gemm/gemm_bf16.h"
 #include "tasks/training/run_folder.h"
 
 namespace stillpoint {
@@ -42,8 +42,7 @@ std::vector<double> values_of(const SafetensorsFile& file, const SafetensorsPlac
   if (place.dtype == "F64") return converted<double>(bytes, [](double v) { return v; });
   if (place.dtype == "F32") return converted<float>(bytes, [](float v) { return double(v); });
   if (place.dtype == "F16") return converted<std::uint16_t>(bytes, half_to_double);
-  return converted<std::uint16_t>(
-      bytes, [](std::uint16_t v) { return double(std::bit_cast<float>(std::uint32_t(v) << 16)); });
+  return converted<kernels::Bf16>(bytes, [](kernels::Bf16 v) { return double(kernels::from_bf16(v)); });
 }
 
 // Returns the entry of that name; null if there is none.

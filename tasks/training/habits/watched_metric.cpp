@@ -1,7 +1,6 @@
 // Compares evaluations, and words the reasons to end.
 #include "tasks/training/habits/watched_metric.h"
 
-#include <charconv>
 #include <cmath>
 
 #include "engine/words.h"
@@ -12,11 +11,9 @@ namespace stillpoint {
 
 WatchedMetric::WatchedMetric(const TrainConfig& config) : config_(config), name_(config.best) {
   if (config.target.empty()) return;
-  const char* const end = config.target.data() + config.target.size();
   double value = 0;
-  const auto [next, error] = std::from_chars(config.target.data(), end, value);
-  require(error == std::errc() && next == end && std::isfinite(value), "target: given '",
-          shown(config.target), "', expected a number, as in 0.95, correct it");
+  require(read_number(config.target, value) && std::isfinite(value), "target: given '", shown(config.target),
+          "', expected a number, as in 0.95, correct it");
   target_ = value;
 }
 
