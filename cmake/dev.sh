@@ -20,7 +20,7 @@ for_optuna=(python3 python3-venv)
 for_packages=(dpkg-dev file python3)
 for_tidy=(clang-tidy)
 for_style=(clang-format-14 doxygen)
-optional=(ccache elfutils libdnnl-dev libarchive-dev libmatio-dev libopenmpi-dev openmpi-bin)
+optional=(ccache elfutils libdnnl-dev libmimalloc-dev libarchive-dev libmatio-dev libopenmpi-dev openmpi-bin)
 
 installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
 
@@ -107,7 +107,8 @@ case "$command" in
     ls -sh "$PWD"/build/portable/packages/* ;;
   tidy)
     install_packages "${required[@]}" "${for_tests[@]}" "${for_tidy[@]}" "${optional[@]}"
-    cmake --preset tidy
+    case " $* " in *" --all "*) together=ON ;; *) together=OFF ;; esac
+    cmake --preset tidy -DSTILLPOINT_UNITY=$together
     exec python3 cmake/tidy.py "$@" ;;
   speed)
     install_packages "${required[@]}" "${optional[@]}" "${for_optuna[@]}"

@@ -114,13 +114,13 @@ struct Divide {
 struct Maximum {
   template <class T>
   STILLPOINT_HD static T of(T a, T b) {
-    return a < b || b != b ? b : a;
+    return a < b || b != b ? b : a;  // NOLINT(misc-redundant-expression)
   }
 };
 struct Minimum {
   template <class T>
   STILLPOINT_HD static T of(T a, T b) {
-    return b < a || b != b ? b : a;
+    return b < a || b != b ? b : a;  // NOLINT(misc-redundant-expression)
   }
 };
 struct Greater {

@@ -15,9 +15,9 @@ struct DatasetInfo {
   std::vector<std::string> classes = {};          // by label
   std::vector<double> mean = {}, deviation = {};  // per channel of the training pixels / 255
   bool cropped = false;          // pictures of another shape lose their edges; false: they are stretched
-  std::string files = "";        // their official names
-  std::string published = "";    // where the files are published
-  std::string torchvision = "";  // its folder there, if another set has files of the same names
+  std::string files = {};        // their official names
+  std::string published = {};    // where the files are published
+  std::string torchvision = {};  // its folder there, if another set has files of the same names
   // The first labels of the official training set, if another set has files of the same names.
   std::vector<std::int32_t> first_labels = {};
 };

@@ -19,7 +19,7 @@ std::vector<double> linear_ticks(double low, double high, std::size_t most) {
       const double first = std::ceil(low / step - slack), last = std::floor(high / step + slack);
       if (!(last - first + 1 <= double(most))) continue;
       std::vector<double> ticks;
-      for (double i = 0; i <= last - first; ++i) {  // for large values, first + 1 may equal first
+      for (int i = 0; double(i) <= last - first; ++i) {  // for large values, first + 1 may equal first
         const double k = first + i;
         ticks.push_back(power < 0 ? k * factor / scale : k * factor * scale);
       }

@@ -25,8 +25,6 @@
 #include "tasks/process/clock.h"
 #include "tasks/process/interrupt.h"
 
-extern char** environ;
-
 namespace stillpoint {
 namespace {
 

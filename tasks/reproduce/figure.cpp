@@ -92,8 +92,8 @@ void write_training_curves(const std::vector<Job>& jobs, const fs::path& folder,
       "| model | epochs | time | per epoch | last training loss | command |\n|---|---:|---:|---:|---:|---|\n";
   for (const Job& job : jobs) {
     if (!fs::exists(job.folder / "metrics.jsonl")) continue;
-    drawing::Series by_time{.label = job.cell->model, .style = time.series.size(), .x = {}},
-        by_epoch = by_time;
+    drawing::Series by_time{.label = job.cell->model, .style = time.series.size(), .x = {}};
+    drawing::Series by_epoch = by_time;
     const fs::path path = job.folder / config_name;
     const Json ran = read_json_file(path);
     const Json settings = member(ran, "config", path.string());
