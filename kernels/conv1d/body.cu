@@ -57,7 +57,8 @@ struct Conv1dWeightAdjoint {
     const T* const rows_x = x;
     const Conv1dShape shape = s;
     const T total = team.template sum<T>(shape.batch * terms, [=](Index k) {
-      const Index n = k / terms, t = k - n * terms;  // NOLINT(clang-analyzer-core.DivideZero): k < batch * terms
+      const Index n = k / terms,
+                  t = k - n * terms;  // NOLINT(clang-analyzer-core.DivideZero): k < batch * terms
       return rows_y[(n * shape.out_channels + o) * shape.length + reach + t] *
              rows_x[(n * shape.in_channels + c) * shape.length + t];
     });

@@ -1,5 +1,6 @@
-// Implements device memory: a reserved range that a protection key or mprotect closes to the host, and its
-// shadow.
+// Implements device memory: a reserved range that is closed to the host, and its shadow. A protection key
+// closes all of it at once. Without one, a faulting access that may be made opens the allocation that it
+// meets, until the work ends.
 #include <sys/mman.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -13,6 +14,8 @@
 #include <mutex>
 #include <new>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "checks/shadow.h"
 #include "checks/watch.h"
@@ -41,11 +44,13 @@ struct Space {
   std::size_t window = 0;
   int key = -1;  // of the processor's memory protection, if it has that
   std::mutex mutex;
-  int open = 0;  // used without a key
+  int open = 0;                                                     // used without a key, as is the next
+  std::vector<std::pair<std::uintptr_t, std::size_t>> opened = {};  // pages from an address on, in bytes
   struct sigaction previous = {};
 };
 
 Space& space();
+thread_local int depth = 0;  // of this thread's OpenArena
 
 // Writes an error from a signal handler, where no write may allocate memory.
 void tell(const char* text) {
@@ -83,6 +88,24 @@ void step_over(ucontext_t& context) {
   context.uc_mcontext.gregs[REG_EFL] |= trap_flag;
 }
 
+// Returns the live allocation that holds the address, or the end.
+auto block_at(const Space& s, std::uintptr_t at) {
+  const auto next = s.live.upper_bound(at);
+  const bool found = next != s.live.begin() && at < std::prev(next)->first + std::prev(next)->second;
+  return found ? std::prev(next) : s.live.end();
+}
+
+// Opens the pages of the allocation that holds the address, or the page of an address that is in none.
+void open_around(Space& s, std::uintptr_t at) {
+  const std::lock_guard lock(s.mutex);
+  const auto block = block_at(s, at);
+  const bool found = block != s.live.end();
+  const std::uintptr_t begin = (found ? block->first : at) / page * page;
+  const std::uintptr_t end = (found ? block->first + block->second + page - 1 : at + page) / page * page;
+  ::mprotect(reinterpret_cast<void*>(begin), end - begin, PROT_READ | PROT_WRITE);
+  s.opened.push_back({begin, end - begin});
+}
+
 void on_fault(int signal, siginfo_t* info, void* context) {
   Space& s = space();
   auto& state = *static_cast<ucontext_t*>(context);
@@ -97,14 +120,14 @@ void on_fault(int signal, siginfo_t* info, void* context) {
     ::sigaction(signal, &s.previous, nullptr);
     return;
   }
+  if (s.key < 0 && depth > 0) return open_around(s, at);
   char text[256];
-  auto next = s.live.upper_bound(at);
-  const bool found = next != s.live.begin() && at < std::prev(next)->first + std::prev(next)->second;
-  if (found)
+  const auto block = block_at(s, at);
+  if (block != s.live.end())
     std::snprintf(text, sizeof text,
                   "host code touched device memory %p, byte %zu of an allocation of %zu bytes, "
                   "outside a copy",
-                  info->si_addr, std::size_t(at - std::prev(next)->first), std::prev(next)->second);
+                  info->si_addr, std::size_t(at - block->first), block->second);
   else
     std::snprintf(text, sizeof text, "host code touched device memory %p, in no allocation, outside a copy",
                   info->si_addr);
@@ -139,7 +162,7 @@ Space& space() {
     if (s->arena.bytes == 0) throw std::bad_alloc();
     s->window = std::min(first_window, s->arena.bytes);
 #ifdef PKEY_DISABLE_ACCESS
-    s->key = ::pkey_alloc(0, PKEY_DISABLE_ACCESS);
+    if (std::getenv("SIMT_NO_KEYS") == nullptr) s->key = ::pkey_alloc(0, PKEY_DISABLE_ACCESS);
     if (s->key >= 0 && ::pkey_mprotect(reinterpret_cast<void*>(s->arena.base), s->arena.bytes,
                                        PROT_READ | PROT_WRITE, s->key) != 0)
       s->key = -1;
@@ -149,17 +172,16 @@ Space& space() {
   return *instance;
 }
 
-void set_access([[maybe_unused]] Space& s, bool on) {
+void set_access([[maybe_unused]] Space& s, [[maybe_unused]] bool on) {
 #ifdef PKEY_DISABLE_ACCESS
   if (s.key >= 0) {
     ::pkey_set(s.key, on ? 0 : PKEY_DISABLE_ACCESS);
     return;
   }
 #endif
-  ::mprotect(reinterpret_cast<void*>(s.arena.base), s.arena.bytes, on ? PROT_READ | PROT_WRITE : PROT_NONE);
+  for (const auto& [begin, bytes] : s.opened) ::mprotect(reinterpret_cast<void*>(begin), bytes, PROT_NONE);
+  s.opened.clear();
 }
-
-thread_local int depth = 0;
 
 // Returns the first gap in the window, at `from` or after it, that holds `bytes`; 0 if there is none.
 std::uintptr_t find_gap(const Space& s, std::uintptr_t from, std::size_t bytes, bool narrow) {
@@ -259,7 +281,12 @@ OpenArena::OpenArena() {
   Space& s = space();
   if (s.arena.bytes == 0 || depth++ > 0) return;
   const std::lock_guard lock(s.mutex);
-  if (s.key >= 0 || s.open++ == 0) set_access(s, true);
+  if (s.key >= 0) {
+    set_access(s, true);
+  } else {
+    watch_faults(s);  // anew, because a test framework may have installed its own handler
+    ++s.open;
+  }
 }
 OpenArena::~OpenArena() {
   Space& s = space();
