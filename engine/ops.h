@@ -165,7 +165,9 @@ Tensor relative_attention_reference(const Tensor& qkv, const Tensor& r, const Te
 Tensor softmax(const Tensor& x);  // over the last axis
 // Losses, shape (1). labels int32 (rows) in [0,classes).
 Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& labels);  // mean over rows
-Tensor mean_squared_error(const Tensor& x, const Tensor& target);          // mean over elements
+// Sum over rows, each times its weight (rows), which has no gradient: 0 leaves a row out.
+Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& labels, const Tensor& weights);
+Tensor mean_squared_error(const Tensor& x, const Tensor& target);  // mean over elements
 
 // table (V,d), ids int32 (n) -> (n,d); ids must lie in [0,V), which is checked if they are on the host.
 Tensor embedding(const Tensor& table, const Tensor& ids);

@@ -68,11 +68,15 @@ Tensor position_code(Index length, Index d, TensorOptions options) {
   return Tensor::from(code, {length, d}, options);
 }
 
-DeqTransformer::DeqTransformer(Initializer& init, const DeqConfig& config, Index tokens) : config_(config) {
+DeqTransformer::DeqTransformer(Initializer& init, const DeqConfig& config, const Ends& ends)
+    : config_(config) {
   const Index d = config.d, heads = config.heads;
   require(d % heads == 0, "deq: given ", d, " features and ", heads,
           " heads, expected the heads to divide the features, change deq_features or deq_heads");
-  embedding = init.normal({tokens, d}, deviation);
+  if (ends.tokens > 0)
+    embedding = init.normal({ends.tokens, d}, deviation);
+  else
+    input = Linear(init, ends.channels, d);
   inject.w = init.normal({3 * d, d}, deviation);
   inject.b = init.fill({3 * d}, 0);
   const bool norm = config.weight_norm;
@@ -83,16 +87,20 @@ DeqTransformer::DeqTransformer(Initializer& init, const DeqConfig& config, Index
   o = WeightNormLinear(init, d, d, norm, true);
   first = WeightNormLinear(init, d, config.inner, norm, true);
   second = WeightNormLinear(init, config.inner, d, norm, true);
-  out_bias = init.fill({tokens}, 0);
+  if (ends.tokens != ends.outputs) out = init.normal({ends.outputs, d}, deviation);
+  out_bias = init.fill({ends.outputs}, 0);
 }
 
-DeqCell DeqTransformer::cell(const Tensor& ids) const {
-  require(ids.rank() == 2, "deq: given token ids of shape ", to_text(ids.shape()),
-          ", expected (batch, length), reshape them");
-  const Index d = embedding.dim(1), length = ids.dim(1);
-  if (!code_.defined() || code_.dim(0) != length) code_ = position_code(length, d, embedding.options());
-  const Tensor x = affine(stillpoint::embedding(embedding, reshape(ids, {-1})), std::sqrt(double(d)), 0);
-  return {.u = reshape(inject(x), {ids.dim(0), length, 3 * d}),
+DeqCell DeqTransformer::cell(const Tensor& x) const {
+  const bool tokens = embedding.defined();
+  require(x.rank() == (tokens ? 2 : 3), "deq: given ", tokens ? "token ids" : "numbers", " of shape ",
+          to_text(x.shape()), ", expected (batch, ", tokens ? "" : "channels, ", "length), reshape them");
+  const Index d = config_.d, length = x.dim(-1);
+  if (!code_.defined() || code_.dim(0) != length) code_ = position_code(length, d, out_bias.options());
+  const Tensor states =
+      tokens ? affine(stillpoint::embedding(embedding, reshape(x, {-1})), std::sqrt(double(d)), 0)
+             : input(reshape(permute(x, {0, 2, 1}), {-1, x.dim(1)}));
+  return {.u = reshape(inject(states), {x.dim(0), length, 3 * d}),
           .r = linear(code_, r.weight()),
           .b_w = b_w,
           .b_r = b_r,
@@ -106,12 +114,12 @@ DeqCell DeqTransformer::cell(const Tensor& ids) const {
 }
 
 Tensor DeqTransformer::logits(const Tensor& z) const {
-  return linear(reshape(z, {-1, embedding.dim(1)}), embedding, out_bias);
+  return linear(reshape(z, {-1, config_.d}), out.defined() ? out : embedding, out_bias);
 }
 
-DeqValue DeqTransformer::value(const Tensor& ids, const Tensor& probe) const {
-  const DeqCell f = cell(ids);
-  const Tensor z0 = Tensor::zeros({ids.dim(0), ids.dim(1), embedding.dim(1)}, embedding.options());
+DeqValue DeqTransformer::value(const Tensor& x, const Tensor& probe) const {
+  const DeqCell f = cell(x);
+  const Tensor z0 = Tensor::zeros({x.dim(0), x.dim(-1), config_.d}, out_bias.options());
   DeqValue value{{}, {}, equilibrium(f, z0, options_of(config_, f, z0))};
   value.logits = logits(value.solution.z);
   if (config_.jacobian_weight > 0 && Recording::on())
@@ -127,14 +135,14 @@ class DeqModel : public ModelOf<DeqTransformer> {
   ModelFacts facts() const override {
     const bool penalised = config_.jacobian_weight != 0;
     // The penalty's second derivative copies masks from the host, which a graph cannot record.
-    return {.tokens = true,
+    return {.tokens = model_.embedding.defined(),
             .solves = true,
             .recordable = config_.check_every == 0 && !penalised,
             .noise = penalised ? config_.d : 0};
   }
-  Value train(const Tensor& ids, const Tensor& noise) override {
+  Value train(const Tensor& x, const Tensor& noise) override {
     reports_ = {};  // frees its memory first, so that every recorded step uses the same memory
-    const DeqValue value = model_.value(ids, noise);
+    const DeqValue value = model_.value(x, noise);
     reports_ = {value.solution.forward, value.solution.adjoint};
     return {value.logits, value.penalty};
   }
@@ -175,7 +183,10 @@ void add_deq_transformer(ModelFamily& family) {
        .summary = "the DEQ-Transformer",
        .make =
            [](Initializer& init, const ModelShape& shape, const DeqConfig& config) {
-             return std::make_unique<DeqModel>(DeqTransformer(init, config, shape.outputs), config);
+             const Index tokens = shape.input.empty() ? shape.outputs : shape.tokens;
+             const Index channels = shape.input.empty() ? 0 : shape.input[0];
+             return std::make_unique<DeqModel>(
+                 DeqTransformer(init, config, {tokens, channels, shape.outputs}), config);
            },
        .uses = {{{"solver", "solver_steps", "solver_tolerance", "line_search"},
                  {"gradient"},

@@ -11,7 +11,8 @@ namespace stillpoint {
 
 class ModelFamily;
 
-// Legend: N batch, L length, d features, H heads of E = d / H features, F units of the inner layer, V tokens.
+// Legend: N batch, L length, d features, H heads of E = d / H features, F units of the inner layer, V tokens,
+// C channels of a sequence of numbers, O outputs.
 
 struct DeqConfig {
   std::int64_t d = 40, heads = 8, inner = 40;
@@ -98,32 +99,40 @@ Tensor position_code(Index length, Index d, TensorOptions options);
 
 // The result of one evaluation of the model.
 struct DeqValue {
-  Tensor logits;         // (N L, V), positions in the order (n, p)
+  Tensor logits;         // (N L, O), positions in the order (n, p)
   Tensor penalty;        // to be added to the loss; undefined if jacobian_weight is 0
   Equilibrium solution;  // z (N,L,d) and the reports
 };
 
 struct DeqTransformer {
-  Tensor embedding;  // (V,d), shared with the output
+  Tensor embedding;  // (V,d), which is also the output's map if O = V; undefined if x has numbers
+  Linear input;      // (d,C) for numbers
+  Tensor out;        // (O,d); undefined if the embedding takes its place
   Linear inject;     // (3d,d)
   WeightNormLinear qkv, r, o, first, second;
   Tensor b_w, b_r, out_bias;
 
   DeqTransformer() = default;
   // Throws Error if the number of heads does not divide the number of features.
-  DeqTransformer(Initializer& init, const DeqConfig& config, Index tokens);
+  DeqTransformer(Initializer& init, const DeqConfig& config, Index tokens)
+      : DeqTransformer(init, config, {.tokens = tokens, .outputs = tokens}) {}
+  struct Ends {
+    Index tokens = 0, channels = 0, outputs = 1;  // tokens 0: x has channels of numbers
+  };
+  DeqTransformer(Initializer& init, const DeqConfig& config, const Ends& ends);
 
-  // ids are int32 (N,L).
-  DeqCell cell(const Tensor& ids) const;
+  // x are ids int32 (N,L), or numbers (N,C,L).
+  DeqCell cell(const Tensor& x) const;
   // Solves from z = 0. The probe (N,L,d) is for the Jacobian penalty, and used only if that has a weight.
-  DeqValue value(const Tensor& ids, const Tensor& probe = {}) const;
-  Tensor operator()(const Tensor& ids) const { return value(ids).logits; }
+  DeqValue value(const Tensor& x, const Tensor& probe = {}) const;
+  Tensor operator()(const Tensor& x) const { return value(x).logits; }
   Tensor logits(const Tensor& z) const;
-  Cost cost(const Tensor& ids, const Evaluations& solved) const;
+  Cost cost(const Tensor& x, const Evaluations& solved) const;
 
   template <class P>
   void params(P& p) {
     p("embedding", embedding);
+    p("input", input);
     p("inject", inject);
     p("qkv", qkv);
     p("r", r);
@@ -132,6 +141,7 @@ struct DeqTransformer {
     p("o", o);
     p("ffn.0", first);
     p("ffn.1", second);
+    p("out.w", out);
     p("out.b", out_bias);
   }
 

@@ -27,7 +27,7 @@ struct SolverReports {
 };
 
 struct ModelFacts {
-  bool tokens = false;     // a sequence is token ids int32 (N,T) instead of numbers (N,1,T)
+  bool tokens = false;     // a sequence is token ids int32 (N,T) instead of numbers (N,C,T)
   bool solves = false;     // solves for an equilibrium, whose history needs ten times a network's memory
   bool recordable = true;  // a CUDA graph may record train() and its gradient
   Index noise = 0;         // train() needs normal numbers (N,T,noise)
@@ -73,8 +73,9 @@ class ModelOf : public Model {
 
 // What a task asks of its model.
 struct ModelShape {
-  Shape input = {};           // (C,H,W) of an image
+  Shape input = {};           // (C,H,W) of an image, (C) of a sequence of numbers; empty: one number
   Index outputs = 1;          // columns of the value
+  Index tokens = 0;           // if a sequence is ids, their kinds; 0: the outputs, unless `input` is given
   std::string channels = {};  // the setting of an image task; empty: the model's own
 };
 
@@ -198,7 +199,7 @@ class ModelFamily {
   std::vector<Kind> kinds_;
 };
 
-// Sequences x (N,1,T), or token ids (N,T) -> logits (N T, outputs), positions in the order (n, t).
+// Sequences x (N,C,T), or token ids (N,T) -> logits (N T, outputs), positions in the order (n, t).
 ModelFamily& sequence_models();
 // Images x (N,C,H,W) -> logits (N, outputs).
 ModelFamily& image_models();

@@ -46,8 +46,8 @@ Tensor positions(const Tensor& z) { return reshape(permute(z, {0, 2, 1}), {-1, z
 }  // namespace
 
 SequenceSim::SequenceSim(Initializer& init, const TcnConfig& tcn, const HeadConfig& config, Index outputs,
-                         bool two_tier)
-    : phi{Tcn(init, tcn, 1), Linear(init, tcn.channels, config.d)},
+                         bool two_tier, Index channels)
+    : phi{Tcn(init, tcn, channels), Linear(init, tcn.channels, config.d)},
       head(init, config, config.d, outputs, two_tier) {}
 
 Tensor SequenceLift::operator()(const Tensor& x) const { return lift(positions(tcn(x))); }
@@ -56,8 +56,8 @@ Tensor SequenceSim::operator()(const Tensor& x) const {
   return head(positions(phi.tcn(x)), {phi.lift.layer(Activation::identity)});
 }
 
-SequenceTcn::SequenceTcn(Initializer& init, const TcnConfig& config, Index outputs)
-    : tcn(init, config, 1), out(init, config.channels, outputs) {
+SequenceTcn::SequenceTcn(Initializer& init, const TcnConfig& config, Index outputs, Index channels)
+    : tcn(init, config, channels), out(init, config.channels, outputs) {
   out.w.assign(init.normal({outputs, config.channels}, 0.01));  // Bai, Kolter, Koltun 2018
 }
 
@@ -105,6 +105,8 @@ struct CoordinateSimConfig {
   }
 };
 
+Index channels_of(const ModelShape& shape) { return shape.input.empty() ? 1 : shape.input[0]; }
+
 const std::vector<std::string> only_psi{"d_psi", "bandwidth"}, only_phi{"phi_hidden", "d_phi"};
 
 ModelRow<SequenceSimConfig> sequence_sim(const char* name, const char* summary, bool two_tier) {
@@ -113,7 +115,7 @@ ModelRow<SequenceSimConfig> sequence_sim(const char* name, const char* summary, 
           .make =
               [=](Initializer& init, const ModelShape& shape, const SequenceSimConfig& config) {
                 return std::make_unique<ModelOf<SequenceSim>>(
-                    SequenceSim(init, config.tcn, config.head, shape.outputs, two_tier));
+                    SequenceSim(init, config.tcn, config.head, shape.outputs, two_tier, channels_of(shape)));
               },
           .ignored = two_tier ? std::vector<std::string>{} : only_psi,
           .bench = {.row = two_tier ? "sim-two" : "sim-single",
@@ -151,7 +153,7 @@ void add_sequence_sims(ModelFamily& family) {
                          .make =
                              [](Initializer& init, const ModelShape& shape, const TcnConfig& config) {
                                return std::make_unique<ModelOf<SequenceTcn>>(
-                                   SequenceTcn(init, config, shape.outputs));
+                                   SequenceTcn(init, config, shape.outputs, channels_of(shape)));
                              },
                          .bench = {.eps = 1e-5, .clip = 1, .width = {"tcn_channels"}}});
 }

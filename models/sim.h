@@ -86,11 +86,11 @@ struct SimHead {
   }
 };
 
-// phi of copy memory: a TCN, then a linear map per position.
+// phi of sequences: a TCN, then a linear map per position.
 struct SequenceLift {
   Tcn tcn;
   Linear lift;
-  // x (N,1,T) -> (N T, d), positions in the order (n, t).
+  // x (N,C,T) -> (N T, d), positions in the order (n, t).
   Tensor operator()(const Tensor& x) const;
   template <class P>
   void params(P& p) {
@@ -99,14 +99,14 @@ struct SequenceLift {
   }
 };
 
-// Copy memory: x (N,1,T) -> logits (N T, outputs), positions in the order (n, t).
+// Sequences: x (N,C,T) -> logits (N T, outputs), positions in the order (n, t).
 struct SequenceSim {
   SequenceLift phi;
   SimHead head;
 
   SequenceSim() = default;
-  SequenceSim(Initializer& init, const TcnConfig& tcn, const HeadConfig& config, Index outputs,
-              bool two_tier);
+  SequenceSim(Initializer& init, const TcnConfig& tcn, const HeadConfig& config, Index outputs, bool two_tier,
+              Index channels = 1);
   Tensor operator()(const Tensor& x) const;
   Cost cost(const Tensor& x, const Evaluations& solved) const;
   template <class P>
@@ -122,7 +122,7 @@ struct SequenceTcn {
   Linear out;
 
   SequenceTcn() = default;
-  SequenceTcn(Initializer& init, const TcnConfig& config, Index outputs);
+  SequenceTcn(Initializer& init, const TcnConfig& config, Index outputs, Index channels = 1);
   Tensor operator()(const Tensor& x) const;
   Cost cost(const Tensor& x, const Evaluations& solved) const;
   template <class P>

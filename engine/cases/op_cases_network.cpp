@@ -306,6 +306,17 @@ void add_loss_cases(std::vector<OpCase>& cases) {
                                       },
                                       per_element(4)}
                             : AtPaper{}});
+  cases.push_back({.name = "softmax_cross_entropy weighted",
+                   .inputs = {{{7, 10}}, {{7}, Draw::ids, 10, true}, {{7}, Draw::signed_with_ties, 0, true}},
+                   .op = [](const Ts& x) { return softmax_cross_entropy(x[0], x[1], x[2]); },
+                   .oracle =
+                       [log_sum](const Vs& x) {
+                         double total = 0;
+                         for (Size r = 0; r < 7; ++r)
+                           total += x[2][r] * (log_sum(&x[0][r * 10], 10) - x[0][r * 10 + Size(x[1][r])]);
+                         return Values{total};
+                       },
+                   .terms = 17});
   for (Index n : {Index(21), Index(5000)})
     cases.push_back({.name = "mean_squared_error",
                      .inputs = {{{n}}, {{n}}},

@@ -37,9 +37,9 @@ Tensor softmax(const Tensor& x) {
   });
 }
 
-// The gradient (softmax - one hot) g / rows reads logits and labels.
-Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& labels) {
-  const char* const op = "softmax_cross_entropy";
+namespace {
+
+void require_rows(const char* op, const Tensor& logits, const Tensor& labels) {
   require_rank(op, "logits", logits, 2);
   const Index rows = logits.dim(0), classes = logits.dim(1);
   require(rows > 0 && classes > 0, op, ": given logits of shape ", to_text(logits.shape()),
@@ -48,21 +48,46 @@ Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& labels) {
   require_indices(op, "labels", labels, classes);
   require(labels.device() == logits.device(), op, ": given labels on ", name_of(labels.device()),
           ", expected ", name_of(logits.device()), ", copy them");
-  const Tensor losses = Tensor::empty({rows}, logits.options());
+}
+
+// The sum over rows of scale w_r loss_r; w_r is 1 if there are no weights. The gradient, scale w_r (softmax -
+// one hot) g, reads logits, labels and weights.
+Tensor summed_cross_entropy(const Tensor& logits, const Tensor& labels, const Tensor& weights, double scale) {
+  const Index rows = logits.dim(0), classes = logits.dim(1);
+  Tensor losses = Tensor::empty({rows}, logits.options());
   kernels::softmax_xent_forward(rows, classes, logits.array(), labels.array(), losses.array());
+  if (weights.defined()) losses = multiply(losses, weights);
   Tensor loss = Tensor::empty({1}, logits.options());
   kernels::sum(losses.array(), loss.array());
-  kernels::affine(loss.array(), 1.0 / double(rows), 0, loss.array());
-  return record(loss, op, {logits}, [labels, rows, classes](const VjpContext& c) {
-    const Tensor& x = c.inputs[0];
-    if (Recording::on())
-      return Tensors{
-          multiply(subtract(softmax(x), one_hot(labels, classes, x)), affine(c.g, 1.0 / double(rows), 0))};
-    Tensor dx = Tensor::empty(x.shape(), x.options());
-    kernels::softmax_xent_backward(rows, classes, x.array(), labels.array(), c.g.array(), 1.0 / double(rows),
-                                   dx.array());
-    return Tensors{dx};
-  });
+  kernels::affine(loss.array(), scale, 0, loss.array());
+  return record(loss, "softmax_cross_entropy", {logits},
+                [labels, weights, rows, classes, scale](const VjpContext& c) {
+                  const Tensor& x = c.inputs[0];
+                  Tensor dx;
+                  if (Recording::on()) {
+                    dx = multiply(subtract(softmax(x), one_hot(labels, classes, x)), affine(c.g, scale, 0));
+                  } else {
+                    dx = Tensor::empty(x.shape(), x.options());
+                    kernels::softmax_xent_backward(rows, classes, x.array(), labels.array(), c.g.array(),
+                                                   scale, dx.array());
+                  }
+                  return Tensors{weights.defined() ? multiply(dx, reshape(weights, {rows, 1})) : dx};
+                });
+}
+
+}  // namespace
+
+Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& labels) {
+  require_rows("softmax_cross_entropy", logits, labels);
+  return summed_cross_entropy(logits, labels, {}, 1.0 / double(logits.dim(0)));
+}
+
+Tensor softmax_cross_entropy(const Tensor& logits, const Tensor& labels, const Tensor& weights) {
+  const char* const op = "softmax_cross_entropy";
+  require_rows(op, logits, labels);
+  require_same_kind(op, logits, weights);
+  require_shape(op, "weights", weights, {logits.dim(0)});
+  return summed_cross_entropy(logits, labels, weights.detach(), 1);
 }
 
 // The gradients read both inputs.

@@ -121,19 +121,20 @@ Cost deq_cell_cost(const DeqConfig& c, Index batch, Index length) {
           n * l * (7 * d + double(c.heads) + double(c.inner))};
 }
 
-Cost DeqTransformer::cost(const Tensor& ids, const Evaluations& solved) const {
+Cost DeqTransformer::cost(const Tensor& x, const Evaluations& solved) const {
   const DeqConfig& c = config_;
-  const double n = double(ids.dim(0)), l = double(ids.dim(1)), d = double(c.d), v = double(embedding.dim(0)),
-               state = n * l * d;
-  const Cost f = deq_cell_cost(c, ids.dim(0), ids.dim(1));
+  const double n = double(x.dim(0)), l = double(x.dim(-1)), d = double(c.d),
+               outputs = double(out_bias.dim(0)), state = n * l * d;
+  const Cost f = deq_cell_cost(c, x.dim(0), x.dim(-1));
   // The evaluation at the solution is recorded, and the last product with J^T also reaches the parameters.
   Cost cost{(solved.forward + 1) * f.forward + root_solver_pass(c.solver, state, solved.forward),
             (solved.backward + 1) * f.backward + root_solver_pass(c.adjoint_solver, state, solved.backward),
             f.kept};
   const double maps = n * l * (4 * d * d + 2 * d * double(c.inner));
   cost.backward = cost.backward + Pass{maps, maps};
+  if (input.w.defined()) cost = cost + map_cost(n * l * d * double(input.w.dim(1)), n * l * d, false);
   return cost + map_cost(n * l * 3 * d * d, n * l * 4 * d) + map_cost(l * d * d, l * d, false) +
-         map_cost(n * l * d * v, n * l * v);
+         map_cost(n * l * d * outputs, n * l * outputs);
 }
 
 Cost SequenceSim::cost(const Tensor& x, const Evaluations&) const {

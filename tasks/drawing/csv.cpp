@@ -32,26 +32,8 @@ std::string csv_quoted(const std::string& word) {
 
 std::vector<CsvRow> csv_rows(const std::string& csv) {
   std::vector<CsvRow> rows;
-  CsvRow row(1);
-  bool in_quotes = false;
-  const auto end_row = [&] {
-    if (row.size() > 1 || !row[0].empty()) rows.push_back(row);
-    row.assign(1, "");
-  };
-  for (std::size_t i = 0; i < csv.size(); ++i) {
-    const char c = csv[i];
-    const bool doubled = in_quotes && c == '"' && i + 1 < csv.size() && csv[i + 1] == '"';
-    if (doubled) ++i;
-    if (doubled || (c != '"' && (in_quotes || (c != ',' && c != '\n' && c != '\r'))))
-      row.back() += c;
-    else if (c == '"')
-      in_quotes = !in_quotes;
-    else if (c == ',')
-      row.emplace_back();
-    else if (c == '\n')
-      end_row();
-  }
-  end_row();
+  CsvReader reader(csv);
+  for (CsvRow row; reader.next(row);) rows.push_back(row);
   return rows;
 }
 

@@ -4,12 +4,12 @@
 #include <string>
 
 #include "tasks/drawing/chart.h"
+#include "tasks/io/csv_reader.h"
 
 namespace stillpoint::drawing {
 
 // Returns the word, in quotes if it has a comma, a quote or a line break.
 std::string csv_quoted(const std::string& word);
-using CsvRow = std::vector<std::string>;
 // Returns the rows that are not empty.
 std::vector<CsvRow> csv_rows(const std::string& csv);
 

@@ -100,19 +100,6 @@ double (*reader_of(std::string_view type))(const char*, bool) {
   return nullptr;
 }
 
-// Returns the elements by rows of an array whose first axis varies fastest.
-std::vector<double> by_rows(const std::vector<double>& columns, const Shape& shape) {
-  std::vector<double> rows(columns.size());
-  Shape at(shape.size(), 0);
-  for (double& value : rows) {
-    Index from = 0;
-    for (std::size_t axis = shape.size(); axis-- > 0;) from = from * shape[axis] + at[axis];
-    value = columns[std::size_t(from)];
-    for (std::size_t axis = shape.size(); axis-- > 0 && ++at[axis] == shape[axis];) at[axis] = 0;
-  }
-  return rows;
-}
-
 void write(const std::filesystem::path& path, const char* type, const Shape& shape,
            const std::vector<double>& values) {
   std::string sizes;
@@ -144,25 +131,42 @@ void write_npy(const std::filesystem::path& path, const Tensor& real, const Tens
 
 bool is_npy(std::string_view bytes) { return bytes.starts_with(magic); }
 
-Tensor parse_npy(const std::string& where, std::string_view bytes) {
+NpyView::NpyView(const std::string& where, std::string_view bytes) {
   const Header header = header_of(where, bytes);
-  const auto read = header.type.size() == 3 ? reader_of(header.type.substr(1)) : nullptr;
-  require(read != nullptr, where, ": given an array of type '",
+  read_ = header.type.size() == 3 ? reader_of(header.type.substr(1)) : nullptr;
+  require(read_ != nullptr, where, ": given an array of type '",
           shown(header.type.empty() ? "a record" : header.type),
           "', expected real numbers, convert it with .astype(float)");
-  const std::size_t size = std::size_t(header.type[2] - '0'), given = bytes.size() - header.end;
-  Index elements = 1, needed = 0;
+  width_ = std::size_t(header.type[2] - '0');
+  swapped_ = header.type[0] == '>';
+  by_columns_ = header.by_columns;
+  shape_ = header.shape;
+  elements_ = bytes.substr(header.end);
+  Index needed = 0;
   bool fits = true;
-  for (const Index length : header.shape) fits = fits && !__builtin_mul_overflow(elements, length, &elements);
-  fits = fits && !__builtin_mul_overflow(elements, Index(size), &needed) && needed <= Index(given);
-  require(fits, where, ": given ", given, " bytes of elements, expected more for the shape ",
-          to_text(header.shape), ", copy the file again");
-  std::vector<double> values;
-  values.reserve(std::size_t(elements));
-  for (Index i = 0; i < elements; ++i)
-    values.push_back(read(bytes.data() + header.end + std::size_t(i) * size, header.type[0] == '>'));
-  if (header.by_columns) values = by_rows(values, header.shape);
-  return Tensor::from(values, header.shape, {DType::float64, Device::cpu});
+  for (const Index length : shape_) fits = fits && !__builtin_mul_overflow(size_, length, &size_);
+  fits = fits && !__builtin_mul_overflow(size_, Index(width_), &needed) && needed <= Index(elements_.size());
+  require(fits, where, ": given ", elements_.size(), " bytes of elements, expected more for the shape ",
+          to_text(shape_), ", copy the file again");
+}
+
+double NpyView::operator[](Index element) const {
+  if (by_columns_) {  // the first axis varies fastest
+    Index from = 0, stride = size_;
+    for (std::size_t axis = shape_.size(); axis-- > 0; element /= shape_[axis]) {
+      stride /= shape_[axis];
+      from += element % shape_[axis] * stride;
+    }
+    element = from;
+  }
+  return read_(elements_.data() + std::size_t(element) * width_, swapped_);
+}
+
+Tensor parse_npy(const std::string& where, std::string_view bytes) {
+  const NpyView view(where, bytes);
+  std::vector<double> values(std::size_t(view.size()));
+  for (Index i = 0; i < view.size(); ++i) values[std::size_t(i)] = view[i];
+  return Tensor::from(values, view.shape(), {DType::float64, Device::cpu});
 }
 
 }  // namespace stillpoint

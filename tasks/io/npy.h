@@ -15,8 +15,26 @@ void write_npy(const std::filesystem::path& path, const Tensor& real, const Tens
 
 // Whether the bytes of a file begin as such a file does.
 bool is_npy(std::string_view bytes);
-// Returns real numbers or integers of any size and byte order as float64. Throws Error, in the name of
-// `where`, if the bytes hold something else (objects, records, complex numbers), or are cut off.
+// The elements of an array in the bytes of a file, which outlive this: real numbers or integers of any size,
+// byte order and layout.
+class NpyView {
+ public:
+  // Throws Error, in the name of `where`, if the bytes hold something else (objects, records, complex
+  // numbers), or are cut off.
+  NpyView(const std::string& where, std::string_view bytes);
+  const Shape& shape() const { return shape_; }
+  Index size() const { return size_; }
+  double operator[](Index element) const;  // counted by rows
+
+ private:
+  double (*read_)(const char*, bool);
+  std::string_view elements_;
+  std::size_t width_;  // bytes of an element
+  bool swapped_, by_columns_;
+  Shape shape_;
+  Index size_ = 1;
+};
+// Returns them as float64.
 Tensor parse_npy(const std::string& where, std::string_view bytes);
 
 }  // namespace stillpoint

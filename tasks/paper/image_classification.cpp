@@ -1,13 +1,10 @@
-// Image classification: batches, and evaluation with a confusion matrix.
+// Image classification: batches and evaluation.
 #include "tasks/paper/image_classification.h"
 
 #include <algorithm>
-#include <cmath>
-#include <numeric>
 
-#include "engine/io/files.h"
 #include "tasks/data/pictures/picture_files.h"
-#include "tasks/drawing/csv.h"
+#include "tasks/paper/class_counts.h"
 #include "tasks/paper/image_prediction.h"
 #include "tasks/training/content.h"
 #include "tasks/training/solver_metrics.h"
@@ -65,26 +62,6 @@ Split split_of(const ImageClassificationConfig& config, const Dataset& data) {
   return split;
 }
 
-// Counts of images: a row per label, a column per predicted class.
-using Confusion = std::vector<std::vector<Index>>;
-
-// The sums of the evaluation of a split.
-struct Totals {
-  explicit Totals(std::size_t classes) : confusion(classes, std::vector<Index>(classes, 0)) {}
-  double loss = 0;
-  Confusion confusion;
-  Index images() const {
-    Index n = 0;
-    for (const auto& row : confusion) n = std::accumulate(row.begin(), row.end(), n);
-    return n;
-  }
-  Index correct() const {
-    Index n = 0;
-    for (std::size_t c = 0; c < confusion.size(); ++c) n += confusion[c][c];
-    return n;
-  }
-};
-
 class ImageClassification : public Task {
  public:
   ImageClassification(const ImageClassificationConfig& config, Device device);
@@ -106,7 +83,6 @@ class ImageClassification : public Task {
     return batch;
   }
   std::vector<Index> rows_of(const std::string& split) const;
-  Json details() const;
 
   ImageClassificationConfig config_;
   TensorOptions options_;
@@ -115,7 +91,7 @@ class ImageClassification : public Task {
   Split split_;
   std::unique_ptr<ImageBatches> batches_;
   std::unique_ptr<Model> model_;
-  Totals latest_;  // of the latest evaluation
+  ClassCounts latest_;  // of the latest evaluation
 };
 
 ImageClassification::ImageClassification(const ImageClassificationConfig& config, Device device)
@@ -129,7 +105,7 @@ ImageClassification::ImageClassification(const ImageClassificationConfig& config
                                                                     .batch_size = config.batch,
                                                                     .augmented = config.augment})),
       model_(make_image_model(config, info_, options_)),
-      latest_(info_.classes.size()) {
+      latest_(info_.classes) {
   facts_ = {.steps_per_epoch = batches_->steps_per_epoch(),
             .examples_per_step = std::min(config.batch, Index(split_.train.size())),
             .recordable = model_->facts().recordable,
@@ -146,18 +122,15 @@ Evaluation ImageClassification::evaluate(const std::string& split) {
   const ImageBatches batches(set, rows_of(split), info_,
                              {.batch_size = images_per_evaluation, .shuffled = false});
   const Recording off(false);
-  const std::size_t classes = info_.classes.size();
-  latest_ = Totals(classes);
+  double loss = 0;
+  latest_ = ClassCounts(info_.classes);
   for (Index step = 0; step < batches.steps_per_epoch(); ++step) {
     const std::vector<Tensor> batch = typed(batches.batch(step));
     const Tensor logits = (*model_)(batch[0].to(options_.device)), labels = batch[1].to(options_.device);
-    latest_.loss += softmax_cross_entropy(logits, labels).item() * double(labels.size());
-    const std::vector<double> counts = confusion(labels, argmax(logits), Index(classes)).values();
-    for (std::size_t i = 0; i < counts.size(); ++i)
-      latest_.confusion[i / classes][i % classes] += Index(counts[i]);
+    loss += softmax_cross_entropy(logits, labels).item() * double(labels.size());
+    latest_.add(logits, labels);
   }
-  const double images = double(latest_.images());
-  return {{{"accuracy", double(latest_.correct()) / images}, {"loss", latest_.loss / images}}, details()};
+  return {{{"accuracy", latest_.accuracy()}, {"loss", loss / double(latest_.count())}}, latest_.details()};
 }
 
 std::vector<Index> ImageClassification::rows_of(const std::string& split) const {
@@ -165,25 +138,8 @@ std::vector<Index> ImageClassification::rows_of(const std::string& split) const 
   return split == "valid" ? split_.valid : split_.train;
 }
 
-Json ImageClassification::details() const {
-  Json of_class = Json::object();
-  for (std::size_t c = 0; c < info_.classes.size(); ++c) {
-    const std::vector<Index>& row = latest_.confusion[c];
-    const Index images = std::accumulate(row.begin(), row.end(), Index(0));
-    of_class[info_.classes[c]] = images > 0 ? Json(double(row[c]) / double(images)) : Json();
-  }
-  return {{"accuracy_of_class", of_class}, {"confusion", latest_.confusion}};
-}
-
-// Writes confusion.csv of the latest evaluation: a row per label, a column per predicted class.
 void ImageClassification::write_results(const std::filesystem::path& folder, TensorBoardWriter*, Index) {
-  std::string table = "label";
-  for (const std::string& name : info_.classes) table += text(',', drawing::csv_quoted(name));
-  for (std::size_t c = 0; c < info_.classes.size(); ++c) {
-    table += text('\n', drawing::csv_quoted(info_.classes[c]));
-    for (Index n : latest_.confusion[c]) table += text(',', n);
-  }
-  write_atomically(folder / "confusion.csv", table + "\n");
+  latest_.write(folder / "confusion.csv");
 }
 
 }  // namespace

@@ -44,7 +44,7 @@ std::optional<Confusion> confusion_of(const Json& results) {
 
 // Reads "label,A,B" and a row "A,5,1" per class.
 std::optional<Confusion> confusion_in(const fs::path& csv) {
-  std::vector<drawing::CsvRow> lines = drawing::csv_rows(read_file(csv));
+  std::vector<CsvRow> lines = drawing::csv_rows(read_file(csv));
   if (lines.empty() || lines[0].size() < 2) return std::nullopt;
   Confusion confusion{.split = "", .classes = {lines[0].begin() + 1, lines[0].end()}, .counts = {}};
   Json rows = Json::array();

@@ -6,6 +6,7 @@
 #include "tasks/paper/copy_memory.h"
 #include "tasks/paper/image_classification.h"
 #include "tasks/paper/image_regression.h"
+#include "tasks/sequences/sequence_task.h"
 
 namespace stillpoint {
 namespace {
@@ -18,6 +19,7 @@ struct Registry {
     add(std::make_unique<TaskKindOf<CopyMemoryConfig>>(copy_memory_task()));
     add(std::make_unique<TaskKindOf<ImageRegressionConfig>>(image_regression_task()));
     add(std::make_unique<TaskKindOf<ImageClassificationConfig>>(image_classification_task()));
+    add(std::make_unique<TaskKindOf<SequenceConfig>>(sequence_task()));
   }
   void add(std::unique_ptr<const TaskKind> kind) {
     for (const TaskKind* other : kinds)

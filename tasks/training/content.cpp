@@ -7,6 +7,7 @@
 #include "tasks/data/dataset.h"
 #include "tasks/io/image.h"
 #include "tasks/process/ranks.h"
+#include "tasks/sequences/sequence_data.h"
 
 namespace stillpoint {
 namespace {
@@ -38,6 +39,11 @@ std::string content_of(const Dataset& data) {
   const Index valid = Index(data.valid.size());
   return text(data.train.count - valid, valid > 0 ? text(", ", valid) : "", " and ", data.test.count,
               " images, digest ", hexadecimal(hash));
+}
+
+std::string content_of(const SequenceData& data) {
+  return text(data.set.count(), " sequences of ", data.set.ends.back(), " steps, digest ",
+              hexadecimal(data.digest));
 }
 
 void require_same_content(const std::string& where, const std::string& recorded, const std::string& now) {

@@ -9,12 +9,14 @@ namespace stillpoint {
 
 struct Dataset;
 struct Image;
+struct SequenceData;
 
 // Returns a text like "280 x 280 pixels, digest 0123456789abcdef". The digest (FNV-1a, 64 bits) detects
 // mistakes: two different data sets have the same one once in 2^64 cases. It does not protect against
 // somebody who wants it to fail.
 std::string content_of(const Image& image);
 std::string content_of(const Dataset& data);
+std::string content_of(const SequenceData& data);
 
 // Throws Error, beginning with `where`, if a run has recorded other content than its data have now. Runs that
 // are older than this record pass.

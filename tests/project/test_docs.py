@@ -121,7 +121,7 @@ def settings():
     rows, known = {}, set()
     for name, default in re.findall(r"^\| `([a-z_0-9]+)` \| (.*`.*?) \| ", manual, re.M):
         rows[name] = rows.get(name, "") + default
-    for task in ("copy-memory", "image-regression", "image-classification"):
+    for task in ("copy-memory", "image-regression", "image-classification", "sequence"):
         text = output_of("train", task, "--help")
         for name, default in re.findall(r"^  (\w+) +(\S+)  +\S", text[text.index("Settings for"):], re.M):
             known.add(name)

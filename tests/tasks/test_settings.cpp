@@ -13,6 +13,7 @@
 #include "tasks/paper/image_classification.h"
 #include "tasks/paper/image_regression.h"
 #include "tasks/process/clock.h"
+#include "tasks/sequences/sequence_task.h"
 #include "tasks/settings/registry.h"
 #include "tests/support/catch.h"
 #include "tests/support/data_files.h"
@@ -52,6 +53,13 @@ std::vector<Subject> subjects(const TempDir& data) {
   add("image-regression", image, {{"model", "two"}});
   add("image-classification", digits, {{"model", "sim2"}, {"channels", "2"}});
   add("image-classification", digits, {{"model", "mondeq-single"}, {"channels", "2"}});
+  std::string table = "label,a,b\n";
+  for (int i = 0; i < 14; ++i) table += text(i % 2, ',', i, ",3\n");
+  test::write_bytes(data / "table.csv", table);
+  Json sequence = copy;
+  for (const char* const other : {"blank", "train_sequences", "valid_sequences", "test_sequences"})
+    sequence.erase(other);
+  add("sequence", sequence, {{"model", "two"}, {"data", (data / "table.csv").string()}});
   return out;
 }
 
@@ -78,6 +86,7 @@ std::map<std::string, Json> largest_of(const std::string& task) {
   Largest largest;
   if (task == "copy-memory") CopyMemoryConfig().fields(largest);
   if (task == "image-regression") ImageRegressionConfig().fields(largest);
+  if (task == "sequence") SequenceConfig().fields(largest);
   if (task == "image-classification") ImageClassificationConfig().fields(largest);
   return largest.of;
 }
