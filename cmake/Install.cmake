@@ -18,7 +18,7 @@ foreach(layer ${layers} cases)
     INCLUDES DESTINATION include include/stillpoint)
   if(NOT layer STREQUAL "cases")
     install(DIRECTORY ${PROJECT_SOURCE_DIR}/${layer} DESTINATION include/stillpoint FILES_MATCHING PATTERN "*.h"
-      PATTERN cases EXCLUDE)
+      PATTERN cases EXCLUDE PATTERN python EXCLUDE)
   endif()
 endforeach()
 install(DIRECTORY ${PROJECT_BINARY_DIR}/include/stillpoint DESTINATION include)

@@ -5,6 +5,7 @@
 #   cmake/dev.sh test                            the tests, on the CPU and on the SIMT emulator, then again sanitized, and
 #                                                the fuzz targets for three seconds each
 #   cmake/dev.sh build                           packages, Optuna and program only
+#   cmake/dev.sh wheel                           the Python package for this machine, tested in an environment of its own
 #   cmake/dev.sh tidy [--all | COMMIT]           clang-tidy over what differs from main or COMMIT, or over all
 #   cmake/dev.sh package                         a tested .deb and .tar.gz for any processor with AVX2
 #   cmake/dev.sh speed [OPTIONS OF bench/speed_tables.py]   measures the tables of docs/results.md beside PyTorch and JAX
@@ -17,6 +18,7 @@ required=(g++ cmake ninja-build nlohmann-json3-dev libeigen3-dev libcli11-dev li
 for_tests=(catch2)
 for_fuzzing=(clang libclang-rt-dev)
 for_optuna=(python3 python3-venv)
+for_wheel=(python3 python3-dev python3-venv)
 for_packages=(dpkg-dev file python3)
 for_tidy=(clang-tidy)
 for_style=(clang-format-14 doxygen)
@@ -105,6 +107,15 @@ case "$command" in
     python3 tests/project/test_package.py build/portable/packages/*.tar.gz
     echo "The packages:"
     ls -sh "$PWD"/build/portable/packages/* ;;
+  wheel)
+    install_packages "${required[@]}" "${optional[@]}" "${for_wheel[@]}"
+    rm -rf build/wheels build/wheel_python
+    python3 -m venv build/wheel_python
+    build/wheel_python/bin/pip install --quiet pytest mypy
+    build/wheel_python/bin/pip wheel --no-deps --wheel-dir build/wheels .
+    build/wheel_python/bin/pip install --quiet build/wheels/*.whl
+    build/wheel_python/bin/python3 -m pytest -q tests/python
+    ls -sh build/wheels ;;
   tidy)
     install_packages "${required[@]}" "${for_tests[@]}" "${for_tidy[@]}" "${optional[@]}"
     case " $* " in *" --all "*) together=ON ;; *) together=OFF ;; esac
@@ -139,6 +150,6 @@ case "$command" in
       echo "dev.sh: no clang++ with libFuzzer; continuing without the fuzz targets"
     fi ;;
   *)
-    echo "dev.sh: given '$command', expected build, gpu, pack, package, run, speed, test or tidy" >&2
+    echo "dev.sh: given '$command', expected build, gpu, pack, package, run, speed, test, tidy or wheel" >&2
     exit 2 ;;
 esac

@@ -17,7 +17,9 @@ namespace fs = std::filesystem;
 const fs::path root = STILLPOINT_SOURCE_DIR;
 const std::vector<std::string> layers{"kernels", "engine", "solvers", "models", "tasks"};
 
+// The Python module is a program: it stands on what it binds.
 int layer_of(const std::string& path) {
+  if (path.starts_with("engine/python/")) return int(layers.size());
   const std::string first = path.substr(0, path.find('/'));
   const auto found = std::find(layers.begin(), layers.end(), first);
   return found == layers.end() ? -1 : int(found - layers.begin());
