@@ -74,8 +74,10 @@ set(is_pic ${is_shared})
 if(STILLPOINT_HAS_PYTHON)
   # The module takes the static libraries in. What the flag costs the program is little: the module's names are its own.
   set(is_pic $<NOT:$<STREQUAL:$<TARGET_PROPERTY:TYPE>,EXECUTABLE>>)
+  target_compile_options(stillpoint_options INTERFACE
+    "$<$<AND:$<COMPILE_LANGUAGE:CXX>,${is_pic}>:-fno-semantic-interposition>")
 endif()
-list(TRANSFORM host_flags REPLACE "^-f(PIE|no-pie)$" "$<IF:${is_pic},-fPIC;-fno-semantic-interposition,-f\\1>")
+list(TRANSFORM host_flags REPLACE "^-f(PIE|no-pie)$" "$<IF:${is_pic},-fPIC,-f\\1>")
 # The fortified functions need optimisation, and would hide errors from the sanitizers.
 if(CMAKE_BUILD_TYPE MATCHES "Release|RelWithDebInfo|MinSizeRel" AND NOT STILLPOINT_SANITIZE AND NOT STILLPOINT_FUZZ)
   list(APPEND host_flags -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
