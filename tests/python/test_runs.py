@@ -52,3 +52,24 @@ def test_errors_of_the_program_are_exceptions(tmp_path):
         sp.Run(tmp_path)
     with pytest.raises(sp.Error):
         sp.predict(tmp_path, ["a.png"])
+
+
+def test_predictions_of_a_run(tmp_path):
+    draw = np.random.default_rng(2)
+    lines = ["label,a,b,c,d"]
+    for name, sign in [("up", 1), ("down", -1)] * 30:
+        lines.append(",".join([name, *(f"{v:.3f}" for v in sign * (1 + draw.uniform(size=4)))]))
+    (tmp_path / "walks.csv").write_text("\n".join(lines) + "\n")
+    run = sp.train("sequence", run=tmp_path / "run", data=tmp_path / "walks.csv", epochs=20, tcn_blocks=2)
+    found = sp.predict(run, [tmp_path / "walks.csv"])
+    assert len(found) == 60
+    assert sum(row["class"] == line.split(",")[0] for row, line in zip(found, lines[1:])) > 55
+
+
+def test_the_spectrum_of_a_run(tmp_path):
+    sizes = {**SHORT, "train_sequences": 20, "valid_sequences": 5, "test_sequences": 5, "blank": 10}
+    run = sp.train("copy-memory", run=tmp_path / "run", preset="quick", model="deq", **sizes)
+    found = sp.spectrum(run, tmp_path / "spectrum", trajectories=15, held_out=4, steps=4)
+    assert found["inputs"] == 15 and len(found["eigenvalues"]) == found["features"]
+    with pytest.raises(sp.Error, match="predict: given .*, a run of copy-memory"):
+        sp.predict(run, ["x"])
