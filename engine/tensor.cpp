@@ -23,12 +23,6 @@ Tensor from_host(const std::vector<T>& values, Shape shape, Device device) {
 
 }  // namespace
 
-std::ostream& operator<<(std::ostream& out, const ShapeText& text) {
-  out << "(";
-  for (std::size_t i = 0; i < text.shape.size(); ++i) out << (i > 0 ? ", " : "") << text.shape[i];
-  return out << ")";
-}
-
 Index count(const Shape& shape) {
   Index product = 1;
   for (const Index size : shape)

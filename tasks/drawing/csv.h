@@ -4,7 +4,7 @@
 #include <string>
 
 #include "tasks/drawing/chart.h"
-#include "tasks/io/csv_reader.h"
+#include "tasks/io/tables/csv_reader.h"
 
 namespace stillpoint::drawing {
 

@@ -7,8 +7,8 @@
 
 #include "engine/io/files.h"
 #include "tasks/data/dataset.h"
-#include "tasks/io/npz.h"
 #include "tasks/io/numbers.h"
+#include "tasks/io/tables/npz.h"
 #include "tasks/process/ranks.h"
 
 namespace stillpoint {

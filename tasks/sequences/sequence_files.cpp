@@ -1,6 +1,6 @@
 // Reads the sequences of a file by its kind.
 #include "engine/words.h"
-#include "tasks/io/npz.h"
+#include "tasks/io/tables/npz.h"
 #include "tasks/sequences/sequence_data.h"
 #include "tasks/sequences/sequence_table.h"
 

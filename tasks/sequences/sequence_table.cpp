@@ -6,8 +6,8 @@
 #include <optional>
 
 #include "engine/words.h"
-#include "tasks/io/csv_reader.h"
 #include "tasks/io/numbers.h"
+#include "tasks/io/tables/csv_reader.h"
 
 namespace stillpoint {
 namespace {

@@ -3,7 +3,7 @@
 #include <string>
 #include <string_view>
 
-#include "tasks/io/npy.h"
+#include "tasks/io/tables/npy_view.h"
 #include "tasks/sequences/sequence_set.h"
 #include "tasks/sequences/sequence_settings.h"
 

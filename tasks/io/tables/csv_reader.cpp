@@ -1,5 +1,5 @@
 // Splits CSV into rows and cells.
-#include "tasks/io/csv_reader.h"
+#include "tasks/io/tables/csv_reader.h"
 
 namespace stillpoint {
 

@@ -1,5 +1,5 @@
 // Unpacks .npz files by libarchive.
-#include "tasks/io/npz.h"
+#include "tasks/io/tables/npz.h"
 
 #include <filesystem>
 #include <memory>
