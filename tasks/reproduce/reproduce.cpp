@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <map>
+#include <set>
 #include <thread>
 
 #include "engine/io/files.h"
@@ -179,12 +180,19 @@ void Reproduction::plan() {
     open.push_back(&job);
     wanted.push_back(seconds_to_go(job));
   }
-  const double share = fair_share(wanted, seconds_left() * double(request_.runner.workers) - begun);
+  const double left = seconds_left() * double(request_.runner.workers) - begun;
+  const double share = fair_share(wanted, std::max(0.0, left));
+  std::set<std::string> told;
   for (std::size_t i = 0; i < open.size(); ++i) {
     if (wanted[i] <= share || InterruptGuard::interrupted()) continue;
     Job brief = *open[i];
     shorten(brief, 1);
-    shorten(*open[i], std::max<Index>(1, Index(share / seconds_of_epoch(brief))));
+    const double epoch = seconds_of_epoch(brief);
+    if (epoch > share && told.insert(brief.settings.preset).second)
+      out_ << "warning: one epoch of " << brief.settings.preset << " takes about " << format_duration(epoch)
+           << ", and a run's share of the budget is " << format_duration(share)
+           << "; each of its runs takes one epoch all the same, raise --budget or choose cells by --only\n";
+    shorten(*open[i], std::max<Index>(1, Index(share / epoch)));
   }
 }
 

@@ -143,6 +143,7 @@ TEST_CASE("shortened runs follow a cosine where the rate falls in steps or on a 
     CHECK(job.config().at("epochs") == 2);
   }
   Job constant = make_job(paper_table("table1"), paper_table("table1").cells[1], {"out", "data"}, 1);
+  constant.settings.assignments.push_back("schedule=constant");
   shorten(constant, 2);
   CHECK(constant.config().at("schedule") == "constant");
 }
@@ -289,6 +290,13 @@ TEST_CASE("runs that a budget does not cover are shortened", "[reproduce]") {
              Catch::Matchers::Matches("[^]*, about [0-9:]+( s)?\nabout [0-9:]+( s)? in all[^]*"));
   CHECK(!fs::exists(paper.folder / "out/table3"));
   CHECK(!fs::exists(paper.folder / "out/probe"));
+  const std::string warning = "warning: one epoch of ";
+  CHECK(result.output.find(warning) == std::string::npos);
+  paper.write_preset("copy-memory/paper-single", R"({"model": "single", "train_sequences": 500000})");
+  const Result less =
+      paper.reproduce({"table1", "--seeds", "1", "--only", "single", "--budget", "0.05", "--dry-run"});
+  CHECK_THAT(less.output, Catch::Matchers::Contains(warning + "paper-single takes about") &&
+                              Catch::Matchers::Contains("raise --budget"));
 }
 
 TEST_CASE("a call for a part of a table keeps the rest of it", "[reproduce]") {
