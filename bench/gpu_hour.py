@@ -58,7 +58,7 @@ def short(kernel):
     """The name of a kernel as the emulator's counts have it: without return type, namespaces, arguments and spaces."""
     name = re.sub(r"\w+::", "", re.sub(r"\(.*", "", kernel)).removeprefix("void ")
     outer, _, inner = name.partition("<")
-    return f"{outer}<{re.sub(r'[<,>].*', '', inner)}>" if outer in ("each_element", "each_warp_row", "tile_product") and inner else outer
+    return f"{outer}<{re.sub(r'[<,>].*', '', inner)}>" if outer in ("each_element", "each_warp_row", "each_warp_row_then", "tile_product") and inner else outer
 
 
 def ask_gpu(what):

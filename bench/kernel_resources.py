@@ -31,7 +31,7 @@ FRAMES = [
 ]
 
 # One row covers every element type of these templates, because their cost is that of their body.
-BODY_TEMPLATES = ("each_element", "each_warp_row", "tile_product", "column_sums")
+BODY_TEMPLATES = ("each_element", "each_warp_row", "each_warp_row_then", "tile_product", "column_sums")
 
 
 # Bytes of dynamic shared memory per block in float32 at the paper's sizes: the largest in
@@ -39,7 +39,7 @@ BODY_TEMPLATES = ("each_element", "each_warp_row", "tile_product", "column_sums"
 DYNAMIC_SHARED = {
     "tcn_block_forward_fused": 17440,
     "tcn_block_backward_fused": 27808,
-    "tcn_block_reduce": 512 * 4,
+    "gradient_sums": 512 * 4,
     "sim_head_forward_fused": 34288,
     "sim_head_backward_fused": 38896,
     "sim_head_forward_mma": 37120,

@@ -1,6 +1,7 @@
 // Records ops, and accumulates gradients in reverse over the recorded graph.
 #include <algorithm>
 #include <atomic>
+#include <iterator>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -9,6 +10,7 @@
 #include "engine/ops.h"
 #include "engine/ops/fused_sums.h"
 #include "kernels/host/range.h"
+#include "kernels/launch/gradient_sums.h"
 
 namespace stillpoint {
 namespace {
@@ -52,13 +54,39 @@ void check_gradient(const Node& node, std::size_t i, const Tensor& gradient) {
           ", correct its vjp");
 }
 
+// The weight gradients whose sums wait for one launch. Holds them, because the sums write to them.
+class WaitingGradients {
+ public:
+  // Returns the gradient, which work that is queued from now on may read.
+  const Tensor& ready(const Tensor& gradient) {
+    if (waits(gradient)) finish();
+    return gradient;
+  }
+  void hold(const std::vector<Tensor>& gradients) {
+    std::copy_if(gradients.begin(), gradients.end(), std::back_inserter(held_),
+                 [this](const Tensor& g) { return waits(g); });
+  }
+  void finish() {
+    sums_.finish();
+    held_.clear();
+  }
+
+ private:
+  bool waits(const Tensor& t) const { return t.defined() && sums_.waits(t.array().data); }
+
+  kernels::DeferredSums sums_;
+  std::vector<Tensor> held_;
+};
+
 // What the nodes behind a tensor gave it, and a term that the caller adds to its gradient.
 struct Cotangent {
   Tensor sum, plus;  // each may be undefined
 
   Tensor total() const { return !plus.defined() ? sum : sum.defined() ? add(sum, plus) : plus; }
 };
-using Cotangents = std::unordered_map<Node*, Cotangent>;
+struct Cotangents : std::unordered_map<Node*, Cotangent> {
+  WaitingGradients waiting;
+};
 
 // The vjp that runs on this thread, whose terms take_term hands over.
 struct Running {
@@ -83,15 +111,17 @@ void propagate(const Tensor& y, const std::unordered_set<Node*>& wanted_nodes, C
   const kernels::Range range(node.op);
   std::vector<char> wanted;
   for (const Tensor& input : node.inputs) wanted.push_back(wanted_nodes.contains(input.node().get()));
-  const std::vector<Tensor> gradients =
-      run_vjp(node, {y, cotangents.at(y.node().get()).sum, node.inputs, wanted}, cotangents);
+  const Tensor& seed = cotangents.waiting.ready(cotangents.at(y.node().get()).sum);
+  const std::vector<Tensor> gradients = run_vjp(node, {y, seed, node.inputs, wanted}, cotangents);
+  cotangents.waiting.hold(gradients);
   require(gradients.size() == node.inputs.size(), "grad: ", node.op, " gave ", gradients.size(),
           " gradients, expected ", node.inputs.size(), ", correct its vjp");
   for (std::size_t i = 0; i < gradients.size(); ++i) {
     if (!wanted[i]) continue;
     check_gradient(node, i, gradients[i]);
     Tensor& sum = cotangents[node.inputs[i].node().get()].sum;
-    sum = sum.defined() ? add(sum, gradients[i]) : gradients[i];
+    sum = sum.defined() ? add(cotangents.waiting.ready(sum), cotangents.waiting.ready(gradients[i]))
+                        : gradients[i];
   }
 }
 
@@ -105,10 +135,11 @@ class Announcer {
     for (const Node* node : nodes) each_target(*node, [](Node*, Target& target) { ++target.consumers; });
   }
   // Called after the vjp of `node`.
-  void passed(const Node& node, const Cotangents& cotangents) {
+  void passed(const Node& node, Cotangents& cotangents) {
     each_target(node, [&](Node* x, Target& target) {
       const auto found = cotangents.find(x);
       if (--target.consumers > 0 || found == cotangents.end()) return;
+      cotangents.waiting.ready(found->second.sum);
       for (const std::size_t i : target.places) {
         told_[i] = 1;
         on_ready_(i, found->second.total());
@@ -215,6 +246,7 @@ std::vector<Tensor> gradients_of(const Tensor& y, const std::vector<Tensor>& xs,
     if (!targets.contains(*node)) cotangents.erase(*node);
   }
 
+  cotangents.waiting.finish();
   std::vector<Tensor> gradients;
   for (const Tensor& x : xs) {
     const auto found = cotangents.find(x.node().get());
@@ -249,6 +281,7 @@ Tensor take_term(const VjpContext& context, std::size_t input) {
   if (found == running.cotangents->end()) return {};
   Cotangent& c = found->second;
   if (!c.sum.defined() && node.vjp) return {};
+  running.cotangents->waiting.ready(c.sum);
   return std::exchange(c.sum.defined() ? c.sum : c.plus, Tensor());
 }
 

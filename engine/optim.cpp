@@ -53,10 +53,10 @@ Tensor Optimiser::apply(const std::vector<Array>& gradients) {
             name_of(param.dtype), " on ", name_of(param.device), ", check the loss");
     table.push_back({param, g, m_[i].array(), v_.empty() ? Array{} : v_[i].array()});
   }
-  kernels::global_norm(gradients, norm_.array());
-  const Array factor = factor_.array(), coefficients = coefficients_.array();
-  if (config_.clip > 0) kernels::clip_factor(norm_.array(), config_.clip, factor);
-  const Array* const clip = config_.clip > 0 ? &factor : nullptr;
+  const Array coefficients = coefficients_.array();
+  const kernels::ClipTo clipped{config_.clip, config_.clip > 0 ? factor_.array() : Array{}};
+  kernels::global_norm(gradients, norm_.array(), clipped);
+  const Array* const clip = config_.clip > 0 ? &clipped.factor : nullptr;
   const kernels::AdamOptions options{
       .beta2 = config_.beta2, .eps = config_.eps, .weight_decay = config_.weight_decay - decoupled_decay()};
   if (is_adam())

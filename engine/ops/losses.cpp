@@ -3,7 +3,6 @@
 
 #include "engine/ops.h"
 #include "engine/ops/check.h"
-#include "kernels/elementwise/elementwise.h"
 #include "kernels/losses/mse.h"
 #include "kernels/losses/softmax.h"
 #include "kernels/losses/softmax_xent.h"
@@ -58,8 +57,7 @@ Tensor summed_cross_entropy(const Tensor& logits, const Tensor& labels, const Te
   kernels::softmax_xent_forward(rows, classes, logits.array(), labels.array(), losses.array());
   if (weights.defined()) losses = multiply(losses, weights);
   Tensor loss = Tensor::empty({1}, logits.options());
-  kernels::sum(losses.array(), loss.array());
-  kernels::affine(loss.array(), scale, 0, loss.array());
+  kernels::sum(losses.array(), loss.array(), scale);
   return record(loss, "softmax_cross_entropy", {logits},
                 [labels, weights, rows, classes, scale](const VjpContext& c) {
                   const Tensor& x = c.inputs[0];

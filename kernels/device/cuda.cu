@@ -44,6 +44,8 @@ Queue make_queue() {
   STILLPOINT_CUDA_CHECK(cudaStreamCreateWithFlags(&queue.copy_stream, cudaStreamNonBlocking));
   STILLPOINT_CUDA_CHECK(cudaMalloc(&queue.workspace, workspace_bytes));
   queue.workspace_bytes = workspace_bytes;
+  STILLPOINT_CUDA_CHECK(cudaMalloc(&queue.ticket, sizeof(unsigned)));
+  STILLPOINT_CUDA_CHECK(cudaMemsetAsync(queue.ticket, 0, sizeof(unsigned), queue.stream));
   STILLPOINT_CUDA_CHECK(cublasCreate(&queue.blas));
   STILLPOINT_CUDA_CHECK(cublasSetStream(queue.blas, queue.stream));
   // A fixed workspace keeps cuBLAS deterministic and lets its calls be captured in graphs.

@@ -23,6 +23,7 @@ struct Queue {
   cublasLtHandle_t blas_lt = nullptr;
   void* workspace = nullptr;  // for cublasLt
   std::size_t workspace_bytes = 0;
+  unsigned* ticket = nullptr;  // on the device; 0 between kernels, which count their blocks in it
   int multiprocessors = 0;
 };
 Queue& queue();

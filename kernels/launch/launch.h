@@ -95,11 +95,32 @@ __global__ void __launch_bounds__(256, 4) each_element(Index n, const __grid_con
 }
 
 template <class Body>
-__global__ void __launch_bounds__(256, 4) each_warp_row(Index rows, const __grid_constant__ Body body) {
+__device__ void for_own_rows(Index rows, const WarpTeam& team, const Body& body) {
   const Index stride = Index(gridDim.x) * (blockDim.x / 32);
-  const WarpTeam team{int(threadIdx.x % 32)};
   for (Index r = Index(blockIdx.x) * (blockDim.x / 32) + threadIdx.x / 32; r < rows; r += stride)
     body(r, team);
+}
+
+template <class Body>
+__global__ void __launch_bounds__(256, 4) each_warp_row(Index rows, const __grid_constant__ Body body) {
+  for_own_rows(rows, WarpTeam{int(threadIdx.x % 32)}, body);
+}
+
+// Does `last` once all rows are done, in the block that ends last: a fence before its ticket shows it what
+// the other blocks wrote.
+template <class Body, class Last>
+__global__ void __launch_bounds__(256, 4)
+    each_warp_row_then(Index rows, const __grid_constant__ Body body, const __grid_constant__ Last last,
+                       unsigned* ticket) {
+  const WarpTeam team{int(threadIdx.x % 32)};
+  for_own_rows(rows, team, body);
+  __threadfence();
+  __syncthreads();
+  const bool ends = threadIdx.x == 0 && atomicAdd(ticket, 1u) == gridDim.x - 1;
+  if (__syncthreads_or(ends) == 0) return;
+  __threadfence();
+  if (threadIdx.x < 32) last(0, team);
+  if (threadIdx.x == 0) *ticket = 0;
 }
 
 struct LaunchShape {
@@ -180,6 +201,18 @@ void each_row([[maybe_unused]] Device device, Index rows, Index row_cost, Body b
     return launch("each_warp_row", each_warp_row<Body>, {dim3(grid_for(rows, 8)), dim3(256)}, rows, body);
 #endif
   each_row_cpu(rows, row_cost, body);
+}
+
+// Calls body(row, team) for row in [0, rows), and last(0, team) when all have returned: one launch on a GPU.
+template <class Body, class Last>
+void each_row_then([[maybe_unused]] Device device, Index rows, Index row_cost, Body body, Last last) {
+#if STILLPOINT_CUDA
+  if (device == Device::cuda)
+    return launch("each_warp_row_then", each_warp_row_then<Body, Last>, {dim3(grid_for(rows, 8)), dim3(256)},
+                  rows, body, last, cuda::queue().ticket);
+#endif
+  each_row_cpu(rows, row_cost, body);
+  last(0, SerialTeam{});
 }
 
 }  // namespace stillpoint::kernels

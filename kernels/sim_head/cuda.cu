@@ -3,7 +3,6 @@
 
 #include "kernels/device/cuda_memory.h"
 #include "kernels/gemm/gemm.h"
-#include "kernels/launch/column_sum.h"
 #include "kernels/sim_head/sim_head_plan.h"
 
 namespace stillpoint::kernels {
@@ -194,40 +193,6 @@ __global__ void __launch_bounds__(threads, 2) sim_head_backward_fused(BackwardAr
   }
 }
 
-// Writes element e of a set to its gradient: to the last segment that begins at or before e.
-template <class T>
-struct GradientSink {
-  struct Segment {
-    Index begin;
-    T* out;
-  };
-  Segment segments[2 * most_layers];
-  int count;
-  STILLPOINT_HD void operator()(Index, Index e, T value) const {
-    int s = count - 1;
-    while (segments[s].begin > e) --s;
-    if (segments[s].out != nullptr) segments[s].out[e - segments[s].begin] = value;
-  }
-};
-
-// Lays out the partial sets in `plan` and returns where their sums go.
-template <class T>
-GradientSink<T> make_sink(const std::vector<SimHeadLayer>& layers, const SimHeadGrads& grads, Plan& plan) {
-  GradientSink<T> sink{};
-  for (int l = 0; l < plan.layers; ++l) {
-    Slot& s = plan.slots[l];
-    T* const dw = pointer_or_null<T>(grads.dw[std::size_t(l)]);
-    T* const db = pointer_or_null<T>(grads.db[std::size_t(l)]);
-    s.wanted = layers[std::size_t(l)].train && (dw != nullptr || db != nullptr);
-    if (!s.wanted) continue;
-    s.gradient = plan.set_size;
-    sink.segments[sink.count++] = {s.gradient, dw};
-    sink.segments[sink.count++] = {s.gradient + s.out * s.in, db};
-    plan.set_size += s.out * (s.in + 1);
-  }
-  return sink;
-}
-
 template <class T>
 bool forward_fused(Index positions, const std::vector<SimHeadLayer>& layers, const Array& x, const Array& y,
                    const Array& saved) {
@@ -245,16 +210,16 @@ bool backward_fused(Index positions, const std::vector<SimHeadLayer>& layers, co
                     const Array& saved, const Array& dy, const SimHeadGrads& grads) {
   auto plan = make_plan(positions, layers, 3, sizeof(T));
   if (!plan) return false;
-  const GradientSink<T> sink = make_sink<T>(layers, grads, *plan);
+  std::vector<GradientRows> rows = lay_out_sets(layers, grads, *plan, [](int n) { return n; });
   const Index sets = gradient_sets(*plan);
-  const Buffer scratch(Device::cuda, std::size_t(sets * plan->set_size) * sizeof(T));
+  Buffer scratch(Device::cuda, std::size_t(sets * plan->set_size) * sizeof(T));
   T* const partials = static_cast<T*>(scratch.data());
   const LaunchShape shape{dim3(unsigned(sets)), dim3(threads),
                           std::size_t(plan->weight_elements + 3 * plan->tile * plan->row) * sizeof(T)};
   launch("sim_head_backward_fused", sim_head_backward_fused<T>, shape,
          BackwardArgs<T>{*plan, x.as<T>(), y.as<T>(), pointer_or_null<T>(saved), dy.as<T>(),
                          pointer_or_null<T>(grads.dx), partials});
-  if (plan->set_size > 0) launch_column_sums<T>("sim_head_reduce", partials, sets, plan->set_size, 1, sink);
+  sum_gradients({std::move(scratch), sets, plan->set_size, y.dtype, std::move(rows)});
   return true;
 }
 

@@ -1,6 +1,5 @@
 // The fused SIM head on tensor cores: float32 activations, products of operands rounded to tf32 or bf16.
 #include "kernels/gemm/gemm.h"
-#include "kernels/launch/column_sum.h"
 #include "kernels/launch/tensor_tile.h"
 #include "kernels/sim_head/sim_head_plan.h"
 
@@ -221,41 +220,6 @@ __global__ void __launch_bounds__(threads) sim_head_backward_mma(BackwardArgs ar
   }
 }
 
-// Writes element e of a set to dw or db of the last layer that begins at or before e, or nowhere.
-struct PaddedSink {
-  struct Layer {
-    int begin, out, in;
-    float *dw, *db;
-  };
-  Layer layers[most_layers];
-  int count;
-  STILLPOINT_HD void operator()(Index, Index e, float value) const {
-    int l = count - 1;
-    while (layers[l].begin > e) --l;
-    const Layer& layer = layers[l];
-    const int i = int(e) - layer.begin, row = padded(layer.in), r = i / row, c = i - r * row;
-    const int o = i - padded(layer.out) * row;  // in db, from 0 on
-    if (o >= 0 && o < layer.out && layer.db != nullptr) layer.db[o] = value;
-    if (r < layer.out && c < layer.in && layer.dw != nullptr) layer.dw[r * layer.in + c] = value;
-  }
-};
-
-// Lays out dw (out,in) and db (out) of each layer, padded, in `plan` and returns where their sums go.
-PaddedSink make_sink(const std::vector<SimHeadLayer>& layers, const SimHeadGrads& grads, Plan& plan) {
-  PaddedSink sink{};
-  for (int l = 0; l < plan.layers; ++l) {
-    Slot& s = plan.slots[l];
-    float* const dw = pointer_or_null<float>(grads.dw[std::size_t(l)]);
-    float* const db = pointer_or_null<float>(grads.db[std::size_t(l)]);
-    s.wanted = layers[std::size_t(l)].train && (dw != nullptr || db != nullptr);
-    if (!s.wanted) continue;
-    s.gradient = plan.set_size;
-    sink.layers[sink.count++] = {s.gradient, s.out, s.in, dw, db};
-    plan.set_size += padded(s.out) * (padded(s.in) + 1);
-  }
-  return sink;
-}
-
 struct Placed {
   TensorPlan plan;
   std::size_t shared_bytes;
@@ -302,15 +266,15 @@ bool backward(Index positions, const std::vector<SimHeadLayer>& layers, const Ar
   auto placed = place<Kind>(positions, layers, 2);
   if (!placed) return false;
   TensorPlan& plan = placed->plan;
-  const PaddedSink sink = make_sink(layers, grads, plan);
+  std::vector<GradientRows> rows = head::lay_out_sets(layers, grads, plan, padded);
   const Index sets = head::gradient_sets(plan);
-  const Buffer scratch(Device::cuda, std::size_t(sets * plan.set_size) * sizeof(float));
+  Buffer scratch(Device::cuda, std::size_t(sets * plan.set_size) * sizeof(float));
   float* const partials = static_cast<float*>(scratch.data());
   launch("sim_head_backward_mma", sim_head_backward_mma<Kind>,
          {dim3(unsigned(sets)), dim3(threads), placed->shared_bytes},
          BackwardArgs{plan, x.as<float>(), y.as<float>(), pointer_or_null<float>(saved), dy.as<float>(),
                       pointer_or_null<float>(grads.dx), partials});
-  if (plan.set_size > 0) launch_column_sums<float>("sim_head_reduce", partials, sets, plan.set_size, 1, sink);
+  sum_gradients({std::move(scratch), sets, plan.set_size, y.dtype, std::move(rows)});
   return true;
 }
 

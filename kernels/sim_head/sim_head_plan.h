@@ -4,6 +4,7 @@
 #include <cmath>
 #include <optional>
 
+#include "kernels/launch/gradient_sums.h"
 #include "kernels/launch/launch.h"
 #include "kernels/launch/optional_array.h"
 #include "kernels/launch/quad.h"
@@ -95,6 +96,26 @@ inline std::optional<Plan> make_plan(Index positions, const std::vector<SimHeadL
 }
 
 #if STILLPOINT_CUDA
+
+// Lays out the partial sets, dw (out,in) and db (out) of each layer with sizes made larger by `padded`, in
+// `plan`, and returns where their sums go.
+template <class Padded>
+std::vector<GradientRows> lay_out_sets(const std::vector<SimHeadLayer>& layers, const SimHeadGrads& grads,
+                                       Plan& plan, Padded padded) {
+  std::vector<GradientRows> sums;
+  for (int l = 0; l < plan.layers; ++l) {
+    Slot& s = plan.slots[l];
+    const Array &dw = grads.dw[std::size_t(l)], &db = grads.db[std::size_t(l)];
+    s.wanted = layers[std::size_t(l)].train && (dw.data != nullptr || db.data != nullptr);
+    if (!s.wanted) continue;
+    const int out = int(padded(s.out)), in = int(padded(s.in));
+    s.gradient = plan.set_size;
+    if (dw.data != nullptr) sums.push_back({s.gradient, s.out, s.in, in, dw});
+    if (db.data != nullptr) sums.push_back({s.gradient + out * in, 1, s.out, out, db});
+    plan.set_size += out * (in + 1);
+  }
+  return sums;
+}
 
 // The number of partial sets fixes the order of the gradients' sums, so it depends only on the shape.
 inline Index gradient_sets(const Plan& plan) { return std::min<Index>(plan.tiles, 256); }

@@ -77,18 +77,19 @@ struct SumStrided {
     if (team.leader()) y[i] = total;
   }
 };
-// y[r] = sum of the r-th chunk of x.
+// y[r] = scale * sum of the r-th chunk of x.
 template <class T>
 struct SumChunk {
   const T* x;
   T* y;
   Index n, chunk;
+  T scale;
   template <class Team>
   STILLPOINT_HD void operator()(Index r, Team team) const {
     const T* base = x + r * chunk;
     const T total =
         team.template sum<T>(minimum<Index>(chunk, n - r * chunk), [=](Index j) { return base[j]; });
-    if (team.leader()) y[r] = total;
+    if (team.leader()) y[r] = scale * total;
   }
 };
 
@@ -134,16 +135,22 @@ void sum_strided(const Array& x, const View& outer, const View& inner, const Arr
   });
 }
 
-void sum(const Array& x, const Array& y) {
+void sum(const Array& x, const Array& y, double scale) {
   constexpr Index chunk = 4096;
   dispatch_real(y.dtype, "sum", [&](auto zero) {
     using T = decltype(zero);
+    const auto sum_of = [&](const T* from, T* to, Index n, double by) {
+      return SumChunk<T>{from, to, n, chunk, T(by)};
+    };
     const Index rows = std::max<Index>(1, (x.size + chunk - 1) / chunk);
-    if (rows == 1) return each_row(y.device, 1, x.size, SumChunk<T>{x.as<T>(), y.as<T>(), x.size, chunk});
+    if (rows == 1) return each_row(y.device, 1, x.size, sum_of(x.as<T>(), y.as<T>(), x.size, scale));
     const Buffer partial(y.device, std::size_t(rows) * sizeof(T));
     T* const sums = static_cast<T*>(partial.data());
-    each_row(y.device, rows, chunk, SumChunk<T>{x.as<T>(), sums, x.size, chunk});
-    sum({sums, rows, y.dtype, y.device}, y);
+    const auto chunks = sum_of(x.as<T>(), sums, x.size, 1);
+    if (rows <= chunk)
+      return each_row_then(y.device, rows, chunk, chunks, sum_of(sums, y.as<T>(), rows, scale));
+    each_row(y.device, rows, chunk, chunks);
+    sum({sums, rows, y.dtype, y.device}, y, scale);
   });
 }
 

@@ -24,7 +24,7 @@ void scatter(const Array& x, const View& view, const Array& y);
 void place(const Array& x, const View& view, const Array& y);
 // y[i] = sum_j x[outer(i) + inner(j)], in a fixed order that does not depend on the number of threads.
 void sum_strided(const Array& x, const View& outer, const View& inner, const Array& y);
-// y (1) = sum of x.
-void sum(const Array& x, const Array& y);
+// y (1) = scale * sum of x.
+void sum(const Array& x, const Array& y, double scale = 1);
 
 }  // namespace stillpoint::kernels

@@ -277,7 +277,7 @@ void backward_fused(const Geometry& g, const TcnBlockShape& shape, const TcnBloc
   constexpr Index most_sets = 256;
   const Index sets = std::min(g.tiles, most_sets);
   const TcnPartialShape partial = tcn_block_partial_shape(shape, weights.down_w.data != nullptr);
-  const Buffer scratch(Device::cuda, std::size_t(sets * partial.set_size) * sizeof(T));
+  Buffer scratch(Device::cuda, std::size_t(sets * partial.set_size) * sizeof(T));
   T* const partials = static_cast<T*>(scratch.data());
   const BackwardArgs<T> args{g,
                              raw(weights),
@@ -292,8 +292,7 @@ void backward_fused(const Geometry& g, const TcnBlockShape& shape, const TcnBloc
   const LaunchShape launch_shape{dim3(unsigned(sets)), dim3(threads),
                                  std::size_t(BackwardTile::elements(g)) * sizeof(T)};
   launch("tcn_block_backward_fused", tcn_block_backward_fused<T>, launch_shape, args);
-  tcn_block_reduce_partials(shape, weights, sets, {partials, sets * partial.set_size, y.dtype, Device::cuda},
-                            grads);
+  tcn_block_sum_partials(shape, weights, sets, std::move(scratch), grads);
 }
 
 }  // namespace
@@ -313,8 +312,7 @@ void tcn_block_forward_cuda(const TcnBlockShape& shape, const TcnBlockWeights& w
 void tcn_block_backward_cuda(const TcnBlockShape& shape, const TcnBlockWeights& weights, const Array& x,
                              const TcnBlockMid& mid, const Array& y, const Array& dy, const Array& dx,
                              const TcnBlockWeights& grads) {
-  if (y.size == 0)
-    return tcn_block_reduce_partials(shape, weights, 0, {nullptr, 0, y.dtype, Device::cuda}, grads);
+  if (y.size == 0) return tcn_block_sum_partials(shape, weights, 0, {}, grads);
   dispatch_real(y.dtype, "tcn_block_backward", [&](auto zero) {
     using T = decltype(zero);
     if (const auto g = choose_tiling<BackwardTile>(shape, sizeof(T)))

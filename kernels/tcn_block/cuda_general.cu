@@ -195,7 +195,7 @@ void backward(const TcnBlockShape& s, const TcnBlockWeights& w, const Array& x, 
               per_split = (positions + wanted - 1) / wanted;
   const Index sets = (positions + per_split - 1) / per_split;
   const TcnPartialShape p = tcn_block_partial_shape(s, down);
-  const Buffer scratch(Device::cuda, std::size_t(sets * p.set_size) * sizeof(T));
+  Buffer scratch(Device::cuda, std::size_t(sets * p.set_size) * sizeof(T));
   T* const set = static_cast<T*>(scratch.data());
   const auto gradient = [&](const T* e, const T* in, Index in_channels, Index taps, T* partials) {
     launch_product("tcn_block_weight_gradient",
@@ -206,7 +206,7 @@ void backward(const TcnBlockShape& s, const TcnBlockWeights& w, const Array& x, 
   gradient(e1, x.as<T>(), s.in_channels, s.taps, set);
   gradient(e2, mid.a.as<T>(), s.channels, s.taps, set + s.channels * p.row1);
   if (down) gradient(dr, x.as<T>(), s.in_channels, 1, set + s.channels * (p.row1 + p.row2));
-  tcn_block_reduce_partials(s, w, sets, {set, sets * p.set_size, y.dtype, Device::cuda}, grads);
+  tcn_block_sum_partials(s, w, sets, std::move(scratch), grads);
 }
 
 }  // namespace

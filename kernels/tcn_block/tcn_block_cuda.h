@@ -27,9 +27,8 @@ struct TcnPartialShape {
 };
 TcnPartialShape tcn_block_partial_shape(const TcnBlockShape& shape, bool down);
 
-// Adds the sets in order and applies the weight norm's gradient:
-//   dg = <dw,v> / ||v||,  dv = g / ||v|| (dw - v <dw,v> / ||v||^2)
-void tcn_block_reduce_partials(const TcnBlockShape& shape, const TcnBlockWeights& weights, std::int64_t sets,
-                               const Array& partials, const TcnBlockWeights& grads);
+// Adds the sets in order and applies the weight norm's gradient, now or later (launch/gradient_sums.h).
+void tcn_block_sum_partials(const TcnBlockShape& shape, const TcnBlockWeights& weights, std::int64_t sets,
+                            Buffer partials, const TcnBlockWeights& grads);
 
 }  // namespace stillpoint::kernels

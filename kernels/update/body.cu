@@ -166,27 +166,21 @@ struct SumGroup {
   }
 };
 
+// norm = the root of the sum, and if there is a `factor`, that of the clipping.
 template <class T>
 struct RootOfSum {
   const double* sums;
   Index n;
-  T* norm;
+  T *norm, *factor;
+  T max_norm;
   template <class Team>
   STILLPOINT_HD void operator()(Index, Team team) const {
     const double* const s = sums;
     const double total = team.template sum<double>(n, [=](Index i) { return s[i]; });
-    if (team.leader()) norm[0] = T(square_root(total));
-  }
-};
-
-template <class T>
-struct ClipFactor {
-  const T* norm;
-  T* factor;
-  T max_norm;
-  STILLPOINT_HD void operator()(Index) const {
-    const T wanted = max_norm / (norm[0] + T(1e-6));
-    factor[0] = wanted >= T(1) ? T(1) : wanted;
+    if (!team.leader()) return;
+    const T length = T(square_root(total)), wanted = max_norm / (length + T(1e-6));
+    norm[0] = length;
+    if (factor != nullptr) factor[0] = wanted >= T(1) ? T(1) : wanted;
   }
 };
 
@@ -196,10 +190,14 @@ void require_step(const char* where, std::int64_t step) {
 
 // Four elements of an optimiser step cost as much as one of a heavier body, so threads pay from 4
 // serial_below on.
+template <class Pointers>
+Index cost_of(const Table<Pointers>& table) {
+  return table.elements() / (4 * table.chunks());
+}
+
 template <class Body>
 void over_chunks(Device device, const Body& body) {
-  const Index chunks = body.table.chunks();
-  if (chunks > 0) each_row(device, chunks, body.table.elements() / (4 * chunks), body);
+  if (body.table.chunks() > 0) each_row(device, body.table.chunks(), cost_of(body.table), body);
 }
 
 // Fills tables of up to most_tensors tensors and runs `body` on each table.
@@ -277,38 +275,40 @@ void sgd_step(std::span<const AdamTensor> tensors, double weight_decay, const Ar
   });
 }
 
-void global_norm(std::span<const Array> gradients, const Array& norm) {
+void global_norm(std::span<const Array> gradients, const Array& norm, const ClipTo& clip) {
   dispatch_real(norm.dtype, "global_norm", [&](auto zero) {
     using T = decltype(zero);
     Index chunks = 0;
     for (const Array& g : gradients) chunks += (g.size + chunk - 1) / chunk;
     Buffer scratch(norm.device, std::size_t(chunks) * sizeof(double));
     double* sums = static_cast<double*>(scratch.data());
+    const auto root_of = [&](const double* of, Index n) {
+      return RootOfSum<T>{of, n, norm.as<T>(), pointer_or_null<T>(clip.factor), T(clip.max_norm)};
+    };
+    const bool at_once = chunks <= 4 * group;
     Index done = 0;
     for (std::size_t next = 0; next < gradients.size();) {
       SquaresChunk<T> body{};
       body.sums = sums + done;
       for (; next < gradients.size() && body.table.count < most_tensors; ++next)
         if (gradients[next].size > 0) body.table.add(gradients[next].as<T>(), gradients[next].size);
-      over_chunks(norm.device, body);
       done += body.table.chunks();
+      if (at_once && done == chunks && body.table.chunks() > 0)
+        return each_row_then(norm.device, body.table.chunks(), cost_of(body.table), body,
+                             root_of(sums, chunks));
+      over_chunks(norm.device, body);
     }
     for (; chunks > 4 * group; chunks = (chunks + group - 1) / group) {
       const Index groups = (chunks + group - 1) / group;
       Buffer fewer(norm.device, std::size_t(groups) * sizeof(double));
       double* const out = static_cast<double*>(fewer.data());
-      each_row(norm.device, groups, group, SumGroup{sums, out, chunks});
+      const SumGroup body{sums, out, chunks};
+      if (groups <= 4 * group) return each_row_then(norm.device, groups, group, body, root_of(out, groups));
+      each_row(norm.device, groups, group, body);
       scratch = std::move(fewer);
       sums = out;
     }
-    each_row(norm.device, 1, chunks, RootOfSum<T>{sums, chunks, norm.as<T>()});
-  });
-}
-
-void clip_factor(const Array& norm, double max_norm, const Array& factor) {
-  dispatch_real(norm.dtype, "clip_factor", [&](auto zero) {
-    using T = decltype(zero);
-    each(norm.device, 1, ClipFactor<T>{norm.as<T>(), factor.as<T>(), T(max_norm)});
+    each_row(norm.device, 1, chunks, root_of(sums, chunks));
   });
 }
 

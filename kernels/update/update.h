@@ -37,10 +37,13 @@ void sgd_step(std::span<const AdamTensor> tensors, double weight_decay, const Ar
 void rmsprop_step(std::span<const AdamTensor> tensors, const AdamOptions& options, const Array& coefficients,
                   const Array* clip_factor);
 
+// factor (1), if it has data, is min(1, max_norm / (norm + 1e-6)), or NaN if the norm is NaN.
+struct ClipTo {
+  double max_norm = 0;
+  Array factor = {};
+};
 // norm (1) = sqrt(sum over all gradients of their squares), in float64 in an order that depends only on the
 // sizes.
-void global_norm(std::span<const Array> gradients, const Array& norm);
-// factor (1) = min(1, max_norm / (norm + 1e-6)), or NaN if the norm is NaN.
-void clip_factor(const Array& norm, double max_norm, const Array& factor);
+void global_norm(std::span<const Array> gradients, const Array& norm, const ClipTo& clip = {});
 
 }  // namespace stillpoint::kernels

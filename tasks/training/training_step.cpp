@@ -22,7 +22,11 @@ OptimiserConfig optimiser_config(const TrainConfig& c) {
 }
 
 TrainingStep::TrainingStep(Task& task, Optimiser& optimiser, const ParamList& params, Options options)
-    : task_(task), optimiser_(optimiser), params_(params.tensors()), options_(std::move(options)) {
+    : task_(task),
+      optimiser_(optimiser),
+      params_(params.tensors()),
+      options_(std::move(options)),
+      seed_(Tensor::full({1}, 1, params_[0].options())) {
   options_.recorded = options_.recorded && kernels::WorkGraph::available(options_.device);
   if (!shared()) return;
   require_agreement(*options_.group, hash_of(name_of(options_.device)), "a device",
@@ -138,7 +142,7 @@ void TrainingStep::compute(Slot& slot) {
     if (shared())
       slot.gradients = buckets_->gradients(loss, slot.share.weight());
     else
-      own = grad(loss, params_);
+      own = grad(loss, params_, seed_);
   }
   slot.statistics = task_.statistics();
   slot.loss = loss.detach();

@@ -73,6 +73,7 @@ class TrainingStep {
   Optimiser& optimiser_;
   std::vector<Tensor> params_;
   Options options_;
+  Tensor seed_;                             // of a loss: 1
   std::optional<GradientBuckets> buckets_;  // only for more than one rank
   std::map<std::pair<Index, std::vector<Shape>>, Slot>
       slots_;  // by samples on all ranks, and shapes on this one

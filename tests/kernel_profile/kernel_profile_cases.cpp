@@ -136,7 +136,7 @@ void record_narrow(Recorder& recorder, const HeadCase& c) {
   const double set = head.parameters(), sets = recorder.blocks("sim_head_backward_fused");
   recorder.row("sim_head_forward_fused", x + y + saved + set);
   recorder.row("sim_head_backward_fused", 2 * x + y + saved + 2 * set);
-  recorder.row("column_sums<GradientSink>", (sets + 1) * set);
+  recorder.row("gradient_sums", (sets + 1) * set);
 }
 
 // Records image regression's chain with a lift, over 1,024 of its 65,536 positions.
@@ -210,7 +210,7 @@ void record_tcn_block(Recorder& recorder, std::int64_t dilation) {
   recorder.row("tcn_block_forward_fused", b.in() + 3 * b.out() + b.parameters());
   recorder.row("tcn_block_backward_fused",
                b.in() + double(b.dx.size) + 4 * b.out() + b.parameters() + b.set());
-  recorder.row("tcn_block_reduce", sets * b.set() + 2 * b.parameters());
+  recorder.row("gradient_sums", sets * b.set() + 2 * b.parameters());
 }
 
 void record_tcn_general(Recorder& recorder) {
@@ -227,7 +227,7 @@ void record_tcn_general(Recorder& recorder) {
   recorder.row("tile_product<Convolution<GateEpilogue>>", 3 * out + w);
   recorder.row("tile_product<Convolution<InputEpilogue>>", 3 * out + w);
   recorder.row("tile_product<WeightGradient>", 4 * out + b.set());
-  recorder.row("tcn_block_reduce", b.set() + 2 * b.parameters());
+  recorder.row("gradient_sums", b.set() + 2 * b.parameters());
 }
 
 void record_heads(Recorder& recorder) {
@@ -278,13 +278,10 @@ void record_optimiser(Recorder& recorder) {
           " tensors, expected copy memory's 17294 in 62, correct the list");
   const Array coefficients = arrays.drawn(4), norm = arrays.result(1), factor = arrays.result(1);
   recorder.run("17,294 parameters", [&] {
-    global_norm(gradients, norm);
-    clip_factor(norm, 1, factor);
+    global_norm(gradients, norm, {1, factor});
     adam_step(tensors, {}, coefficients, &factor);
   });
-  recorder.row("each_warp_row<SquaresChunk>", parameters + 2 * chunks);
-  recorder.row("each_warp_row<RootOfSum>", 2 * chunks + 1);
-  recorder.row("each_element<ClipFactor>", 2);
+  recorder.row("each_warp_row_then<SquaresChunk, RootOfSum>", parameters + 4 * chunks + 2);
   recorder.row("each_warp_row<AdamChunk>", 7 * parameters + 5);
 }
 

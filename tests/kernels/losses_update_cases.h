@@ -239,8 +239,9 @@ T check_norm(Device device, const std::vector<std::int64_t>& sizes) {
 inline void check_clip_factor(Device device) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   for (const double n : {0.0, 0.5, 1.0, 4.0, nan}) {
-    const DeviceArray<double> norm(device, {n}), factor(device, unwritten<double>(1));
-    clip_factor(norm.array(), 1.0, factor.array());
+    const DeviceArray<double> gradient(device, {n}), norm(device, unwritten<double>(1));
+    const DeviceArray<double> factor(device, unwritten<double>(1));
+    global_norm(std::vector{gradient.array()}, norm.array(), {1.0, factor.array()});
     if (std::isnan(n))
       CHECK(std::isnan(factor.host()[0]));
     else

@@ -50,8 +50,7 @@ Call update(const Sizes& s, Device device, bool adam) {
   return kernel_call(1, double(n) * (adam ? 14 : 6), double(n) * (adam ? 7 : 5), [=] {
     const kernels::AdamTensor table[]{{p.array(), g.array(), m.array(), adam ? v.array() : Array{}}};
     const Array gradients[]{g.array()}, clip = factor.array();
-    kernels::global_norm(gradients, norm.array());
-    kernels::clip_factor(norm.array(), 1, clip);
+    kernels::global_norm(gradients, norm.array(), {1, clip});
     if (adam)
       kernels::adam_step(table, {}, coefficients.array(), &clip);
     else
