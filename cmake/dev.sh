@@ -111,7 +111,7 @@ case "$command" in
     install_packages "${required[@]}" "${optional[@]}" "${for_wheel[@]}"
     rm -rf build/wheels build/wheel_python
     python3 -m venv build/wheel_python
-    build/wheel_python/bin/pip install --quiet pytest mypy
+    build/wheel_python/bin/pip install --quiet pytest
     build/wheel_python/bin/pip wheel --no-deps --wheel-dir build/wheels .
     build/wheel_python/bin/pip install --quiet build/wheels/*.whl
     build/wheel_python/bin/python3 -m pytest -q tests/python
