@@ -12,8 +12,14 @@ namespace {
 
 constexpr double deviation = 0.01;  // of the initial weights that are not normalised
 
-MakeMethod method_named(const std::string& name, Index steps, double beta, bool line_search) {
-  if (name == "anderson") return [beta] { return anderson({.beta = beta}); };
+// The evaluations of a solve of `steps` evaluations or updates. An update needs an evaluation on both sides.
+Index evaluations(const DeqConfig& c, Index steps) { return steps + (c.counted_steps == "updates" ? 1 : 0); }
+
+MakeMethod method_named(const std::string& name, Index steps, const DeqConfig& c, bool line_search) {
+  const AndersonOptions mixing{.regularisation = c.anderson_regularisation,
+                               .relative = c.anderson_scale == "relative",
+                               .beta = c.anderson_beta};
+  if (name == "anderson") return [mixing] { return anderson(mixing); };
   if (name == "picard") return [] { return picard(); };
   const Index memory = std::max<Index>(1, steps);
   if (name == "gmres") return [memory] { return gmres({.memory = memory}); };
@@ -22,12 +28,13 @@ MakeMethod method_named(const std::string& name, Index steps, double beta, bool 
 
 EquilibriumOptions options_of(const DeqConfig& c, const DeqCell& cell, const Tensor& z0) {
   const Index check = z0.device() == Device::cpu ? 1 : c.check_every;
-  EquilibriumOptions o{.forward = method_named(c.solver, c.steps, c.anderson_beta, c.line_search),
-                       .solve = {.max_steps = c.steps,
+  const Index steps = evaluations(c, c.steps), adjoint_steps = evaluations(c, c.adjoint_steps);
+  EquilibriumOptions o{.forward = method_named(c.solver, steps, c, c.line_search),
+                       .solve = {.max_steps = steps,
                                  .tolerance = c.tolerance * std::sqrt(double(z0.size() / z0.dim(0))),
                                  .check_every = check},
-                       .adjoint = method_named(c.adjoint_solver, c.adjoint_steps, c.anderson_beta, false),
-                       .adjoint_solve = {.max_steps = c.adjoint_steps,
+                       .adjoint = method_named(c.adjoint_solver, adjoint_steps, c, false),
+                       .adjoint_solve = {.max_steps = adjoint_steps,
                                          .tolerance = c.adjoint_tolerance,
                                          .relative = true,
                                          .check_every = check},
@@ -143,7 +150,7 @@ class DeqModel : public ModelOf<DeqTransformer> {
   Value train(const Tensor& x, const Tensor& noise) override {
     reports_ = {};  // frees its memory first, so that every recorded step uses the same memory
     const DeqValue value = model_.value(x, noise);
-    reports_ = {value.solution.forward, value.solution.adjoint};
+    reports_ = {value.solution.forward, value.solution.adjoint, {}, value.solution.z.detach()};
     return {value.logits, value.penalty};
   }
   std::optional<SolverReports> reports() const override { return reports_; }
@@ -197,7 +204,10 @@ void add_deq_transformer(ModelFamily& family) {
                 {{"gradient_steps"}, {"gradient"}, {"phantom", "unrolled", "reversible"}},
                 {{"gradient_damping"}, {"gradient"}, {"phantom", "reversible"}},
                 {{"line_search", "reuse_inverse"}, {"solver"}, {"broyden"}},
-                {{"anderson_beta"}, {"solver", "adjoint_solver"}, {"anderson"}}},
+                {{"solver_counts"}, {"gradient"}, {"implicit", "phantom", "jfb"}},
+                {{"anderson_beta", "anderson_regularisation", "anderson_scale"},
+                 {"solver", "adjoint_solver"},
+                 {"anderson"}}},
        // Longer solves would amplify rounding, because the history of Broyden's method decides its next step.
        .small = {{"solver_steps", 6}, {"adjoint_steps", 6}},
        .bench = benchmark()});

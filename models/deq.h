@@ -19,8 +19,10 @@ struct DeqConfig {
   bool weight_norm = true;
   std::string solver = "broyden", adjoint_solver = "broyden";
   std::int64_t steps = 30, adjoint_steps = 30;
+  std::string counted_steps = "evaluations";
   double tolerance = 1e-6, adjoint_tolerance = 1e-6;
-  double anderson_beta = 1;
+  double anderson_beta = 1, anderson_regularisation = 1e-4;
+  std::string anderson_scale = "relative";
   bool line_search = false;
   std::string gradient = "implicit";
   std::int64_t gradient_steps = 5;
@@ -36,18 +38,36 @@ struct DeqConfig {
     f("deq_heads", heads, "attention heads, of at most 16 features each", wide());
     f("deq_inner", inner, "units of the feed-forward network", wide());
     f("deq_weight_norm", weight_norm, "normalise the weights of the cell's maps");
+    solver_fields(f);
+    gradient_fields(f);
+  }
+  template <class F>
+  void solver_fields(F& f) {
     f("solver", solver, "method of the forward solve", one_of({"broyden", "anderson", "picard"}));
     f("adjoint_solver", adjoint_solver, "method of the backward solve",
       one_of({"broyden", "anderson", "picard", "gmres"}));
     f("solver_steps", steps, "largest number of evaluations in the forward solve", stepped());
     f("adjoint_steps", adjoint_steps, "largest number of vector-Jacobian products in the backward solve",
       stepped());
+    f("solver_counts", counted_steps,
+      "what solver_steps and adjoint_steps count; updates: as in the original's Broyden method, one "
+      "evaluation "
+      "more",
+      one_of({"evaluations", "updates"}));
     f("solver_tolerance", tolerance, "root mean square of f(z) - z at which a sample has converged",
       between(0, most_factor));
     f("adjoint_tolerance", adjoint_tolerance, "relative residual at which the backward solve has converged",
       between(0, most_factor));
     f("anderson_beta", anderson_beta, "mixing of Anderson's method", factor());
+    f("anderson_regularisation", anderson_regularisation, "lambda of Anderson's method",
+      between(0, most_factor));
+    f("anderson_scale", anderson_scale,
+      "whether lambda is multiplied by the mean of ||f(z) - z||^2, or absolute as in the original",
+      one_of({"relative", "absolute"}));
     f("line_search", line_search, "shorten Broyden's forward steps by Armijo's rule if they do not help");
+  }
+  template <class F>
+  void gradient_fields(F& f) {
     f("gradient", gradient, "gradient through the equilibrium",
       one_of({"implicit", "phantom", "jfb", "unrolled", "reversible"}));
     f("gradient_steps", gradient_steps, "recorded steps of phantom, unrolled and reversible", stepped(1));

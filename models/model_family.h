@@ -24,6 +24,7 @@ struct SolverReports {
   PendingReport forward;
   std::shared_ptr<PendingReport> adjoint;  // null if there was no adjoint solve
   Metrics settings = {};                   // those that change while it trains
+  Tensor z = {};                           // the equilibrium of the forward solve
 };
 
 struct ModelFacts {

@@ -22,7 +22,8 @@ SplittingOptions splitting_options(const MonDeqConfig& c, double alpha, Device d
           .alpha = alpha,
           .tolerance = c.tolerance,
           .max_iterations = c.max_iterations,
-          .check_every = device == Device::cpu ? 1 : c.check_every};
+          .check_every = device == Device::cpu ? 1 : c.check_every,
+          .adjoint_product = c.adjoint_product};
 }
 
 ResolventOptions resolvent_options(const MonDeqConfig& c, double alpha) {
@@ -295,7 +296,7 @@ class MonDeqModel : public ModelOf<ConvMonDeq> {
   Value train(const Tensor& x, const Tensor&) override {
     reports_ = {};  // frees its memory first, so that every recorded step uses the same memory
     const MonDeqValue value = model_.value(x);
-    reports_ = {value.solution.forward, value.solution.adjoint};
+    reports_ = {value.solution.forward, value.solution.adjoint, {}, value.solution.z.detach()};
     return {value.logits, {}};
   }
   // Tunes the step size at batch 30 and in the middle of every epoch, as Winston and Kolter 2020 do.

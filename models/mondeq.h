@@ -23,6 +23,7 @@ struct MonDeqConfig {
   double tolerance = 1e-2;
   std::int64_t max_iterations = 300;
   std::int64_t check_every = 1;
+  bool adjoint_product = false;
 
   template <class F>
   void fields(F& f) {
@@ -32,6 +33,8 @@ struct MonDeqConfig {
     f("tolerance", tolerance, "relative change of the state at which a batch has converged",
       between(0, most_factor));
     f("max_iterations", max_iterations, "largest number of iterations, forward and backward", wide(0));
+    f("adjoint_product", adjoint_product,
+      "end the backward solve with one more product with W^T, as in the original");
     f("check_every", check_every, "iterations after which a GPU is asked whether to stop; 0: never",
       counted(0));
   }

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "engine/ops.h"
+#include "engine/ops/fused_sums.h"
 #include "kernels/monotone/frequencies.h"
 #include "kernels/monotone/splitting_steps.h"
 
@@ -139,7 +140,12 @@ SplittingSolution solve_splitting_adjoint(const SplittingOperator& w, const Part
   for (std::size_t i = 0; i < z.size(); ++i)
     require(z[i].shape() == g[i].shape(), "splitting: given z of shape ", to_text(z[i].shape()),
             " and a cotangent of ", to_text(g[i].shape()), ", expected equal shapes, check the parts");
-  return run(w, g, z, options);
+  SplittingSolution u = run(w, g, z, options);
+  if (!options.adjoint_product) return u;
+  const Recording off(false);
+  const Parts product = w.apply(u.z, true);
+  for (std::size_t i = 0; i < z.size(); ++i) u.z[i] = gate(g[i] + product[i], z[i]);
+  return u;
 }
 
 double tuned_step_size(double current, Index max_iterations,

@@ -41,6 +41,8 @@ struct SplittingOptions {
   double divergence = 1e6;  // stops if the norm of the iterate exceeds this times the norm of the first one
   // The host asks every so many iterations whether to stop; 0: never. After a stop nothing changes.
   Index check_every = 1;
+  bool adjoint_product =
+      false;  // the adjoint returns D (g + W^T u) of its last u: the same once it has converged
 };
 
 struct SplittingSolution {

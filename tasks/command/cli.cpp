@@ -30,6 +30,7 @@
 #include "tasks/settings/idle_settings.h"
 #include "tasks/settings/presets.h"
 #include "tasks/training/content.h"
+#include "tasks/training/habits/step_file.h"
 #include "tasks/training/train.h"
 
 namespace stillpoint {
@@ -145,7 +146,10 @@ struct EvalFlags {
     app.add_option("--image", image, "where the picture is now");
     app.add_option("--data", data, "where the data set is now");
     add_other_data(app, other_data);
-    app.add_option("--output", output, "folder for the pictures that the task makes");
+    app.add_option(
+        "--output", output,
+        "folder for the pictures that the task makes, and for compare.safetensors: a training step "
+        "from these weights");
     common.add_to(app);
   }
 };
@@ -164,7 +168,6 @@ int eval_command(const CLI::App& app, const EvalFlags& flags, std::ostream& out)
   const Json config = kind.resolve(layers);
   use_precision(kind.train_config(config));
   const std::unique_ptr<Task> task = kind.make(config, device);
-  if (!task->facts().writes_results) refuse_idle(app, {"--output"}, text("a run of ", kind.name()));
   if (task->facts().content.empty()) refuse_idle(app, {"--other-data"}, text("a run of ", kind.name()));
   if (!flags.other_data) require_same_content("eval", record.content, task->facts().content);
   load_checkpoint(path, task->params(), nullptr);
@@ -179,7 +182,9 @@ int eval_command(const CLI::App& app, const EvalFlags& flags, std::ostream& out)
   }
   if (!flags.output.empty()) {
     make_folder(flags.output);
-    task->write_results(flags.output, nullptr, record.step);
+    if (task->facts().writes_results) task->write_results(flags.output, nullptr, record.step);
+    write_step(*task, record.step, device, config, kind.name(),
+               fs::path(flags.output) / "compare.safetensors");
   }
   out << result.dump(2) << "\n";
   return 0;

@@ -41,6 +41,7 @@ class CopyMemory : public Task {
  public:
   CopyMemory(const CopyMemoryConfig& config, Device device);
   ParamList params() override { return model_->params(); }
+  Model* model() override { return model_.get(); }
   std::vector<Tensor> batch(Index step) const override;
   Tensor loss(const std::vector<Tensor>& batch) override;
   Evaluation evaluate(const std::string& split) override;

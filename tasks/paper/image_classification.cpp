@@ -66,6 +66,7 @@ class ImageClassification : public Task {
  public:
   ImageClassification(const ImageClassificationConfig& config, Device device);
   ParamList params() override { return model_->params(); }
+  Model* model() override { return model_.get(); }
   std::vector<Tensor> batch(Index step) const override { return typed(batches_->batch(step)); }
   Tensor loss(const std::vector<Tensor>& batch) override {
     return softmax_cross_entropy(model_->train(batch[0], {}).y, batch[1]);

@@ -50,6 +50,8 @@ class ImageRegression : public Task {
  public:
   ImageRegression(const ImageRegressionConfig& config, Device device);
   ParamList params() override { return model_->params(); }
+  Model* model() override { return model_.get(); }
+  std::vector<Tensor> whole_batch() const override { return {share_.x, share_.y}; }
   std::vector<Tensor> batch(Index step) const override;
   void take_share(Index first, Index last) override {
     share_ = {slice(train_.x, {first, 0}, {last, 2}), slice(train_.y, {first, 0}, {last, 3})};

@@ -51,6 +51,7 @@ class SequenceTask : public Task {
  public:
   SequenceTask(const SequenceConfig& config, Device device);
   ParamList params() override { return network_.model().params(); }
+  Model* model() override { return &network_.model(); }
   std::vector<Tensor> batch(Index step) const override;
   Tensor loss(const std::vector<Tensor>& batch) override;
   void before_step(Index step, const std::vector<Tensor>& batch) override {

@@ -37,6 +37,8 @@ class Task {
 
   const TaskFacts& facts() const { return facts_; }
   virtual ParamList params() = 0;
+  // Returns the model that loss() trains, or null if it is none of a family.
+  virtual Model* model() { return nullptr; }
   // Returns the data of a step (from 0), on the CPU: a function of only the step, so that a resumed run sees
   // the same data as an uninterrupted one. Empty if every step has the same data.
   virtual std::vector<Tensor> batch(Index step) const = 0;
@@ -48,6 +50,8 @@ class Task {
   // Called before the loss of every step, with its batch on the task's device, so that a recipe can adjust
   // its settings.
   virtual void before_step(Index, const std::vector<Tensor>&) {}
+  // Returns the data of every step, on the task's device, if batch() is empty.
+  virtual std::vector<Tensor> whole_batch() const { return {}; }
   // Called if batch() is empty and more than one rank trains: loss() is then the mean over these examples.
   virtual void take_share(Index /*first*/, Index /*last*/) {}
   // Returns a function that reads what the solvers did in the latest loss() and its gradient, or in the
@@ -76,6 +80,7 @@ struct TrainConfig {
   std::string dtype = "float32", precision = "float32";
   std::int64_t log_every = 50, evaluate_every = 1, checkpoint_every = 1;
   double checkpoint_minutes = 10;
+  std::int64_t log_gradients = 0;
 
   template <class F>
   void fields(F& f) {
@@ -101,6 +106,9 @@ struct TrainConfig {
     f("checkpoint_every", checkpoint_every, "epochs between checkpoints", counted());
     f("checkpoint_minutes", checkpoint_minutes,
       "minutes after which a step ends with a checkpoint; 0: epochs only", between(0, most_factor));
+    f("log_gradients", log_gradients,
+      "first steps whose weights, batch, gradients, outputs and solver traces are written to `steps`",
+      counted(0));
     f("init", init,
       "run or safetensors file whose tensors of the same name and shape are the initial values; empty: "
       "random");

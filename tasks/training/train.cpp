@@ -10,6 +10,7 @@
 #include "tasks/process/processes.h"
 #include "tasks/training/content.h"
 #include "tasks/training/habits/initial_weights.h"
+#include "tasks/training/habits/step_file.h"
 #include "tasks/training/run.h"
 
 namespace stillpoint {
@@ -166,6 +167,12 @@ void Run::check_agreement() const {
 void Run::step() {
   if (schedule_.kind == ScheduleKind::one_cycle && config_.optimiser.starts_with("adam"))
     optimiser_.set_beta1(schedule_.momentum_at(step_));
+  if (leads_ && step_ < config_.log_gradients) {
+    const std::filesystem::path folder = request_.folder / "steps";
+    make_folder(folder);
+    write_step(*task_, step_, request_.device, settings_, request_.kind->name(),
+               folder / text(step_, ".safetensors"));
+  }
   // The checks come after the update is queued. It may spoil the parameters, but they are never saved then.
   const Clock::time_point begin = Clock::now();
   const TrainingStep::Result result =

@@ -1,6 +1,7 @@
 // Tests the DEQ-Transformer: parameters, its cell against an independent model's values, causality,
 // gradients, reports.
 #include <cmath>
+#include <set>
 
 #include "engine/cases/op_cases.h"
 #include "models/deq.h"
@@ -198,6 +199,42 @@ TEST_CASE("the DEQ-Transformer reports what its solvers did", "[deq]") {
   CHECK_FALSE(value.penalty.defined());
   grad(mean(square(value.logits)), params_of(model).tensors());
   CHECK(value.solution.adjoint->read().steps == 7);
+}
+
+TEST_CASE("updates count one evaluation more than evaluations", "[deq]") {
+  for (const char* solver : {"broyden", "anderson"}) {
+    DeqConfig config{
+        .solver = solver, .adjoint_solver = solver, .steps = 9, .adjoint_steps = 7, .tolerance = 0};
+    config.adjoint_tolerance = 0;
+    const std::vector<Tensor> ten = gradients([&] {
+      DeqConfig longer = config;
+      longer.steps = 10;
+      longer.adjoint_steps = 8;
+      return longer;
+    }());
+    config.counted_steps = "updates";
+    const std::vector<Tensor> updates = gradients(config);
+    for (std::size_t i = 0; i < ten.size(); ++i) CHECK(updates[i].values() == ten[i].values());
+  }
+}
+
+TEST_CASE("the settings of Anderson's lambda reach the solver", "[deq]") {
+  const Tensor ids = some_ids(2, 10), z0 = Tensor::zeros({2, 10, 40}, real);
+  std::set<double> residuals;
+  for (const bool relative : {true, false})
+    for (const double lambda : {1e-4, 1.0}) {
+      const DeqTransformer model = small_model({.solver = "anderson",
+                                                .steps = 12,
+                                                .tolerance = 0,
+                                                .anderson_regularisation = lambda,
+                                                .anderson_scale = relative ? "relative" : "absolute"});
+      const auto method = anderson({.regularisation = lambda, .relative = relative});
+      const Solution expected = solve(model.cell(ids), z0, *method, {.max_steps = 12, .tolerance = 0});
+      const double residual = model.value(ids).solution.forward.read().residual;
+      CHECK(residual == expected.report.residual);
+      residuals.insert(residual);
+    }
+  CHECK(residuals.size() == 4);
 }
 
 TEST_CASE("the Jacobian's penalty lowers the Jacobian", "[deq]") {

@@ -73,7 +73,28 @@ TEST_CASE("the adjoint of a monotone equilibrium is that of the reference", "[mo
       const SplittingSolution u = solve_splitting_adjoint(w, z, {g}, options);
       CHECK(u.report.read().converged);
       check_close(u.z[0], {.7114539425, -.5571561712, .1269296092}, 1e-9);
+      options.adjoint_product = true;
+      check_close(solve_splitting_adjoint(w, z, {g}, options).z[0], {.7114539425, -.5571561712, .1269296092},
+                  1e-9);
     }
+}
+
+TEST_CASE("a last product with W^T takes an adjoint that ended early one step further", "[mondeq]") {
+  for (const Device device : available_devices()) {
+    SplittingOptions options = precise;
+    options.alpha = .25;
+    options.max_iterations = 3;
+    const Toy toy(device);
+    const DenseOperator w(toy.w, {.alpha = options.alpha});
+    // The second unit is closed: its cotangent is 0.
+    const Tensor z = Tensor::from({.5, 0, 1}, {1, 3, 1}, real(device)),
+                 g = Tensor::from({.3, -1, .8}, {1, 3, 1}, real(device));
+    const std::vector<double> u = solve_splitting_adjoint(w, {z}, {g}, options).z[0].values();
+    options.adjoint_product = true;
+    check_close(solve_splitting_adjoint(w, {z}, {g}, options).z[0],
+                {.3 - .02 * u[0] - .6 * u[1] + .72 * u[2], 0, .8 - .28 * u[0] + .83 * u[1] - .09 * u[2]},
+                1e-12);
+  }
 }
 
 TEST_CASE("transforms to frequencies are the sums that define them, and invert", "[mondeq]") {

@@ -192,7 +192,7 @@ TEST_CASE("presets and spaces travel inside the program, and those of a folder g
   CHECK(load_preset("copy-memory", "quick") == Json{{"epochs", 77}});
   CHECK(load_preset("copy-memory", "slow") == Json{{"epochs", 78}});
   CHECK(load_preset("copy-memory", "paper-two").at("model") == "two");
-  CHECK(preset_names("copy-memory").size() == 6);
+  CHECK(preset_names("copy-memory").size() == 7);
   ::setenv("STILLPOINT_PRESETS", (folder / "absent").c_str(), 1);
   CHECK_THAT(error_text([] { preset_names("copy-memory"); }),
              mentions("STILLPOINT_PRESETS", "absent", "a folder"));
