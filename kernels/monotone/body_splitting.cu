@@ -148,7 +148,10 @@ struct Iterate {
   }
 };
 
-// totals[p]: ||z' - z||^2 of part p; totals[parts + p]: ||z'||^2. Rows are parts.
+// A part's sums are added in this many pieces, of which a GPU gives each a warp.
+constexpr Index judge_pieces = 32;
+
+// totals (2,parts,pieces): shares of ||z' - z||^2 and ||z'||^2 of each part. A row is a piece of a part.
 template <class T>
 struct JudgeSplittingPart {
   const T* sums[most_splitting_parts];
@@ -157,13 +160,15 @@ struct JudgeSplittingPart {
   T* totals;
   T weight;
   template <class Team>
-  STILLPOINT_HD void operator()(Index p, Team team) const {
-    const T* const s = sums[p];
-    const T changed = team.template sum<T>(rows[p], [=](Index r) { return s[2 * r]; });
-    const T length = team.template sum<T>(rows[p], [=](Index r) { return s[2 * r + 1]; });
+  STILLPOINT_HD void operator()(Index r, Team team) const {
+    const Index p = r / judge_pieces, piece = r % judge_pieces;
+    const Index first = rows[p] * piece / judge_pieces, n = rows[p] * (piece + 1) / judge_pieces - first;
+    const T* const s = sums[p] + 2 * first;
+    const T changed = team.template sum<T>(n, [=](Index i) { return s[2 * i]; });
+    const T length = team.template sum<T>(n, [=](Index i) { return s[2 * i + 1]; });
     if (team.leader()) {
-      totals[p] = weight * changed;
-      totals[parts + p] = weight * length;
+      totals[r] = weight * changed;
+      totals[parts * judge_pieces + r] = weight * length;
     }
   }
 };
@@ -176,17 +181,25 @@ struct JudgeSplitting {
   T *residual, *first, *trace;
   std::int32_t step;
   T tolerance, divergence;
-  STILLPOINT_HD void operator()(Index) const {
-    if (*status == std::int32_t(SampleStatus::running)) decide();
-    *trace = *residual;
-  }
-  STILLPOINT_HD void decide() const {
-    T total = T(0), squares = T(0);
-    for (Index p = 0; p < parts; ++p) {
-      total += square_root(totals[p]) / (T(1e-6) + square_root(totals[parts + p]));
-      squares += totals[parts + p];
+  template <class Team>
+  STILLPOINT_HD void operator()(Index, Team team) const {
+    if (*status == std::int32_t(SampleStatus::running)) {
+      T total = T(0), squares = T(0);
+      for (Index p = 0; p < parts; ++p) {
+        const T changed = total_of(p, team), length = total_of(parts + p, team);
+        total += square_root(changed) / (T(1e-6) + square_root(length));
+        squares += length;
+      }
+      if (team.leader()) decide(total, square_root(squares));
     }
-    const T norm = square_root(squares);
+    if (team.leader()) *trace = *residual;
+  }
+  template <class Team>
+  STILLPOINT_HD T total_of(Index part, Team team) const {
+    const T* const pieces = totals + part * judge_pieces;
+    return team.template sum<T>(judge_pieces, [=](Index i) { return pieces[i]; });
+  }
+  STILLPOINT_HD void decide(T total, T norm) const {
     *residual = total;
     *steps = step;
     if (*first == T(0)) *first = norm;
@@ -297,7 +310,8 @@ void judge_splitting(const std::vector<Array>& sums, const SplittingRule& rule, 
   dispatch_real(trace.dtype, "judge_splitting", [&](auto zero) {
     using T = decltype(zero);
     const Index parts = Index(sums.size());
-    const Buffer buffer(trace.device, std::size_t(2 * parts) * sizeof(T));
+    const Index n = parts * judge_pieces;
+    const Buffer buffer(trace.device, std::size_t(2 * n) * sizeof(T));
     T* const totals = static_cast<T*>(buffer.data());
     const BatchShare* const share = SharedBatch::current();
     JudgeSplittingPart<T> judge{{}, {}, parts, totals, T(weight_of(share, rule.adjoint))};
@@ -305,12 +319,12 @@ void judge_splitting(const std::vector<Array>& sums, const SplittingRule& rule, 
       judge.sums[p] = sums[p].as<T>();
       judge.rows[p] = sums[p].size / 2;
     }
-    each_row(trace.device, parts, judge.rows[0], judge);
-    if (share != nullptr) share->group->sum({totals, 2 * parts, trace.dtype, trace.device});
-    each(trace.device, 1,
-         JudgeSplitting<T>{totals, parts, state.status.as<std::int32_t>(), state.steps.as<std::int32_t>(),
-                           state.residual.as<T>(), state.first.as<T>(), trace.as<T>(),
-                           std::int32_t(rule.step), T(rule.tolerance), T(rule.divergence)});
+    each_row(trace.device, n, judge.rows[0] / judge_pieces, judge);
+    if (share != nullptr) share->group->sum({totals, 2 * n, trace.dtype, trace.device});
+    each_row(trace.device, 1, 2 * n,
+             JudgeSplitting<T>{totals, parts, state.status.as<std::int32_t>(), state.steps.as<std::int32_t>(),
+                               state.residual.as<T>(), state.first.as<T>(), trace.as<T>(),
+                               std::int32_t(rule.step), T(rule.tolerance), T(rule.divergence)});
   });
 }
 

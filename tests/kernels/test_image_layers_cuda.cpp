@@ -1,10 +1,12 @@
-// Tests batch normalisation and maximum pooling on CUDA against the same code on the CPU, which the op cases
-// compare with oracles.
+// Tests batch normalisation, maximum pooling and inverses on CUDA against the same code on the CPU, which the
+// op cases compare with oracles.
+#include <cmath>
 #include <limits>
 
 #include "kernels/batch_norm/batch_norm.h"
 #include "kernels/conv2d/conv2d_bias.h"
 #include "kernels/max_pool/max_pool.h"
+#include "kernels/monotone/complex_inverse.h"
 #include "tests/support/device_array.h"
 
 namespace stillpoint::kernels {
@@ -120,6 +122,21 @@ void check_conv2d_bias(const Conv2dShape& s) {
   check_close("db", gpu[2], to_double(cpu[2]), terms);
 }
 
+// Random matrices plus 2 sqrt(n) I, whose Hermitian parts are positive definite.
+template <class T>
+void check_inverses(std::int64_t batch, std::int64_t n) {
+  INFO(batch << " inverses of " << n << " rows, " << name_of(dtype_of<T>()));
+  std::mt19937 rng{unsigned(n)};
+  std::vector<T> matrices = random_values<T>(rng, 2 * batch * n * n);
+  for (std::int64_t b = 0; b < batch; ++b)
+    for (std::int64_t i = 0; i < n; ++i)
+      matrices[std::size_t(2 * b * n * n + i * n + i)] += T(2 * std::sqrt(double(n)));
+  const DeviceArray<T> cpu(Device::cpu, matrices), gpu(Device::cuda, matrices);
+  complex_inverse(n, cpu.array());
+  complex_inverse(n, gpu.array());
+  check_close("inverse", gpu.host(), to_double(cpu.host()), double(n));
+}
+
 }  // namespace
 
 TEST_CASE("the bias of a convolution on CUDA equals the CPU's", "[cuda][conv2d]") {
@@ -154,6 +171,13 @@ TEST_CASE("maximum pooling on CUDA takes the same places as on the CPU", "[cuda]
   const auto with_nan = max_pool_on(Device::cuda, {1, 4, 4, 4}, values);
   CHECK(std::isnan(with_nan.y[0]));
   CHECK((with_nan.place[0] == 5 || with_nan.place[0] == 6));
+}
+
+TEST_CASE("complex inverses on CUDA are the CPU's, in registers and in memory", "[cuda][orders][mondeq]") {
+  for (const std::int64_t n : {1, 16, 33, 49, 66, 97}) {
+    check_inverses<float>(3, n);
+    check_inverses<double>(2, n);
+  }
 }
 
 }  // namespace stillpoint::kernels
