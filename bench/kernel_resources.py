@@ -31,7 +31,7 @@ FRAMES = [
 ]
 
 # One row covers every element type of these templates, because their cost is that of their body.
-BODY_TEMPLATES = ("each_element", "each_warp_row", "each_warp_row_then", "tile_product", "column_sums")
+BODY_TEMPLATES = ("each_element", "each_value", "each_warp_row", "each_warp_row_then", "tile_product", "column_sums")
 
 
 # Bytes of dynamic shared memory per block in float32 at the paper's sizes: the largest in
@@ -49,7 +49,8 @@ DYNAMIC_SHARED = {
     "relative_attention_query_tile": 8764,  # for the widest head
     "relative_attention_dqkv": 8892,
     "relative_attention_dr": 13176,
-    "invert_planes": 4 * 81 * 4,
+    "invert_planes": 4 * 97 * 4,
+    "invert_in_registers": 2 * (2 * 16 * 6 + 1) * 2 * 4,
 }
 # Tiles of float64 are smaller if twice the bytes would not fit.
 LARGEST_DOUBLE = 48 * 1024

@@ -1,7 +1,7 @@
 // Bodies of the element-wise kernels and their dispatch by type.
 #include "kernels/elementwise/elementwise.h"
 
-#include "kernels/launch/launch.h"
+#include "kernels/launch/stream.h"
 
 namespace stillpoint::kernels {
 namespace {
@@ -146,20 +146,23 @@ template <class F, class T>
 struct Zip {
   const T *a, *b;
   T* y;
-  STILLPOINT_HD void operator()(Index i) const { y[i] = F::of(a[i], b[i]); }
+  STILLPOINT_HD T value(Index i) const { return F::of(a[i], b[i]); }
 };
 template <class T>
 struct Select {
   const T *condition, *a, *b;
   T* y;
-  STILLPOINT_HD void operator()(Index i) const { y[i] = condition[i] != T(0) ? a[i] : b[i]; }
+  STILLPOINT_HD T value(Index i) const {
+    const T yes = a[i], no = b[i];
+    return condition[i] != T(0) ? yes : no;
+  }
 };
 template <class T>
 struct Affine {
   const T* x;
   T* y;
   T alpha, beta;
-  STILLPOINT_HD void operator()(Index i) const { y[i] = alpha * x[i] + beta; }
+  STILLPOINT_HD T value(Index i) const { return alpha * x[i] + beta; }
 };
 template <class T>
 struct Fill {
@@ -171,7 +174,7 @@ template <class From, class To>
 struct Cast {
   const From* x;
   To* y;
-  STILLPOINT_HD void operator()(Index i) const { y[i] = To(x[i]); }
+  STILLPOINT_HD To value(Index i) const { return To(x[i]); }
 };
 
 template <class F>
@@ -186,17 +189,17 @@ template <class F>
 void zip(const Array& a, const Array& b, const Array& y) {
   dispatch_real(y.dtype, "binary", [&](auto zero) {
     using T = decltype(zero);
-    each(y.device, y.size, Zip<F, T>{a.as<T>(), b.as<T>(), y.as<T>()});
+    assign_each(y.device, y.size, Zip<F, T>{a.as<T>(), b.as<T>(), y.as<T>()});
   });
 }
 
 template <class From>
 void cast_from(const Array& x, const Array& y) {
   if (y.dtype == DType::int32)
-    return each(y.device, y.size, Cast<From, std::int32_t>{x.as<From>(), y.as<std::int32_t>()});
+    return assign_each(y.device, y.size, Cast<From, std::int32_t>{x.as<From>(), y.as<std::int32_t>()});
   dispatch_real(y.dtype, "cast", [&](auto zero) {
     using T = decltype(zero);
-    each(y.device, y.size, Cast<From, T>{x.as<From>(), y.as<T>()});
+    assign_each(y.device, y.size, Cast<From, T>{x.as<From>(), y.as<T>()});
   });
 }
 
@@ -257,14 +260,14 @@ void binary(Binary f, const Array& a, const Array& b, const Array& y) {
 void select(const Array& condition, const Array& a, const Array& b, const Array& y) {
   dispatch_real(y.dtype, "select", [&](auto zero) {
     using T = decltype(zero);
-    each(y.device, y.size, Select<T>{condition.as<T>(), a.as<T>(), b.as<T>(), y.as<T>()});
+    assign_each(y.device, y.size, Select<T>{condition.as<T>(), a.as<T>(), b.as<T>(), y.as<T>()});
   });
 }
 
 void affine(const Array& x, double alpha, double beta, const Array& y) {
   dispatch_real(y.dtype, "affine", [&](auto zero) {
     using T = decltype(zero);
-    each(y.device, y.size, Affine<T>{x.as<T>(), y.as<T>(), T(alpha), T(beta)});
+    assign_each(y.device, y.size, Affine<T>{x.as<T>(), y.as<T>(), T(alpha), T(beta)});
   });
 }
 

@@ -1,7 +1,7 @@
 // Bodies around the products per frequency that invert convolutions.
 #include "kernels/monotone/frequencies.h"
 
-#include "kernels/launch/launch.h"
+#include "kernels/launch/stream.h"
 
 namespace stillpoint::kernels {
 namespace {
@@ -18,10 +18,10 @@ struct RealBlocks {
     const T* const re = planes + (2 * b * rows + r % rows) * n;
     const T* const im = re + rows * n;
     T* const to = blocks + at * 2 * n;
-    if (half == 0)
-      team.each(n, [=](Index j) { to[j] = re[j], to[n + j] = -im[j]; });
-    else
-      team.each(n, [=](Index j) { to[j] = im[j], to[n + j] = re[j]; });
+    const T *const left = half == 0 ? re : im, *const right = half == 0 ? im : re;
+    const T sign = half == 0 ? T(-1) : T(1);
+    assign(team, n, to, [=](Index j) { return left[j]; });
+    assign(team, n, to + n, [=](Index j) { return sign * right[j]; });
   }
 };
 
@@ -38,7 +38,8 @@ struct SumBlocks {
     const T on_diagonal = real ? diagonal : T(0), of_gram = scale_gram, of_skew = scale_skew;
     T* const g = gram + at * c;
     const T* const s = skew == nullptr ? g : skew + at * c;
-    team.each(c, [=](Index j) { g[j] = of_gram * g[j] + of_skew * s[j] + (j == r ? on_diagonal : T(0)); });
+    assign(team, c, g,
+           [=](Index j) { return of_gram * g[j] + of_skew * s[j] + (j == r ? on_diagonal : T(0)); });
   }
 };
 
@@ -77,8 +78,8 @@ struct FoldAliases {
     const T *const a = from[0], *const b = from[1], *const c = from[2], *const d = from[3];
     const T of_a = by[0], of_b = by[1], of_c = by[2], of_d = by[3];
     T* const to = y + (2 * f + part) * width + begin;
-    team.each(minimum<Index>(chunk, width - begin),
-              [=](Index i) { to[i] = (of_a * a[i] + of_b * b[i]) + (of_c * c[i] + of_d * d[i]); });
+    assign(team, minimum<Index>(chunk, width - begin), to,
+           [=](Index i) { return (of_a * a[i] + of_b * b[i]) + (of_c * c[i] + of_d * d[i]); });
   }
 };
 
@@ -96,10 +97,9 @@ struct TileAliases {
     const T* const a = y + 2 * w * from.at + begin;
     T* const to = x + 2 * w * f + begin;
     const T s = scale, of_imaginary = from.conjugate ? -s : s;
-    team.each(minimum<Index>(chunk, w - begin), [=](Index j) {
-      to[j] = s * a[j];
-      to[w + j] = of_imaginary * a[w + j];
-    });
+    const Index count = minimum<Index>(chunk, w - begin);
+    assign(team, count, to, [=](Index j) { return s * a[j]; });
+    assign(team, count, to + w, [=](Index j) { return of_imaginary * a[w + j]; });
   }
 };
 

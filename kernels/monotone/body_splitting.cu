@@ -4,7 +4,7 @@
 #include <algorithm>
 
 #include "kernels/group/shared_batch.h"
-#include "kernels/launch/launch.h"
+#include "kernels/launch/stream.h"
 #include "kernels/root_solver/solver_chunk.h"
 
 namespace stillpoint::kernels {
@@ -38,10 +38,11 @@ struct Prox {
   T a;
   bool frame;
   STILLPOINT_HD T operator()(T u, Index i) const {
-    if constexpr (backward)
-      return z[i] > T(0) ? u + a * shift[i] : T(0);
-    else
-      return rectified(u, frame);
+    if constexpr (backward) {
+      const T gate = z[i], moved = u + a * shift[i];  // both loads at once
+      return gate > T(0) ? moved : T(0);
+    }
+    return rectified(u, frame);
   }
 };
 
@@ -58,9 +59,9 @@ struct BeforeInverse {
     const Prox<T, backward> prox{drift, backward ? z + s.begin : nullptr, a, s.frame};
     T* const to = r + s.begin;
     const T by = backward ? T(0) : a;
-    team.each(s.n, [=](Index i) {
+    assign(team, s.n, to, [=](Index i) {
       const T reflected = T(2) * prox(from[i], i) - from[i];
-      to[i] = backward ? reflected : reflected + by * drift[i];
+      return backward ? reflected : reflected + by * drift[i];
     });
   }
 };
@@ -79,7 +80,7 @@ STILLPOINT_HD void advance(const Span& s, Team team, T* state, T* sums, Index ro
     const T z = value(next(u[i], i), i);
     return z * z;
   });
-  team.each(s.n, [=](Index i) { u[i] = next(u[i], i); });
+  assign(team, s.n, u, [=](Index i) { return next(u[i], i); });
   if (team.leader()) {
     sums[2 * row] = changed;
     sums[2 * row + 1] = length;
@@ -144,7 +145,7 @@ struct Iterate {
     const T* const from = u + s.begin;
     T* const value = to + s.begin;
     const Prox<T, backward> prox{shift + s.begin, backward ? z + s.begin : nullptr, a, s.frame};
-    team.each(s.n, [=](Index i) { value[i] = prox(from[i], i); });
+    assign(team, s.n, value, [=](Index i) { return prox(from[i], i); });
   }
 };
 
@@ -183,16 +184,15 @@ struct JudgeSplitting {
   T tolerance, divergence;
   template <class Team>
   STILLPOINT_HD void operator()(Index, Team team) const {
-    if (*status == std::int32_t(SampleStatus::running)) {
-      T total = T(0), squares = T(0);
-      for (Index p = 0; p < parts; ++p) {
-        const T changed = total_of(p, team), length = total_of(parts + p, team);
-        total += square_root(changed) / (T(1e-6) + square_root(length));
-        squares += length;
-      }
-      if (team.leader()) decide(total, square_root(squares));
+    T total = T(0), squares = T(0);
+    for (Index p = 0; p < parts; ++p) {
+      const T changed = total_of(p, team), length = total_of(parts + p, team);
+      total += square_root(changed) / (T(1e-6) + square_root(length));
+      squares += length;
     }
-    if (team.leader()) *trace = *residual;
+    if (!team.leader()) return;
+    if (*status == std::int32_t(SampleStatus::running)) decide(total, square_root(squares));
+    *trace = *residual;
   }
   template <class Team>
   STILLPOINT_HD T total_of(Index part, Team team) const {

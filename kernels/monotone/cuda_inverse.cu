@@ -99,8 +99,9 @@ struct Tile {
 template <class T, int R>
 constexpr std::size_t bytes_of_sets = 2 * (2 * side * R + 1) * sizeof(Complex<T>);
 
+// One block is asked for; without a request the compiler spills some registers for a second one.
 template <class T, int R>
-__global__ void __launch_bounds__(threads, 2) invert_in_registers(Index batch, int n, T* matrices) {
+__global__ void __launch_bounds__(threads, 1) invert_in_registers(Index batch, int n, T* matrices) {
   Complex<T>* const sets = dynamic_shared<Complex<T>>();
   for (Index b = blockIdx.x; b < batch; b += gridDim.x) {
     T* const matrix = matrices + 2 * b * n * n;

@@ -1,6 +1,7 @@
 // The SIM head on CUDA layer by layer: library products with their epilogues, for chains too wide to fuse.
 #include "kernels/gemm/gemm_cuda.h"
 #include "kernels/launch/column_sum.h"
+#include "kernels/launch/stream.h"
 #include "kernels/lift/lift.h"
 #include "kernels/sim_head/sim_head_cuda.h"
 
@@ -10,8 +11,11 @@ namespace {
 template <class T>
 struct ReluAdjoint {
   const T *z, *dz;
-  T* dp;
-  STILLPOINT_HD void operator()(Index i) const { dp[i] = z[i] > T(0) ? dz[i] : T(0); }
+  T* y;
+  STILLPOINT_HD T value(Index i) const {
+    const T gate = z[i], g = dz[i];
+    return gate > T(0) ? g : T(0);
+  }
 };
 
 // partial (sets, columns)
@@ -60,7 +64,7 @@ void forward_layer(Index positions, const SimHeadLayer& layer, const Array& in, 
 template <class T>
 void activation_adjoint(const SimHeadLayer& layer, const Array& z, const Array& dz, const Array& dp) {
   if (layer.activation == Activation::relu)
-    each(Device::cuda, dp.size, ReluAdjoint<T>{z.as<T>(), dz.as<T>(), dp.as<T>()});
+    assign_each(Device::cuda, dp.size, ReluAdjoint<T>{z.as<T>(), dz.as<T>(), dp.as<T>()});
   else
     lift_adjoint(layer.out, z, dz, dp);
 }

@@ -151,7 +151,7 @@ void record_wide(Recorder& recorder) {
   const double p = double(c.positions), sets = 4;
   recorder.row("each_element<Lift>", p * (128 + 256));
   recorder.row("each_element<LinearEpilogue>", p * 2 * 256);
-  recorder.row("each_element<ReluAdjoint>", p * 3 * 256);
+  recorder.row("each_value<ReluAdjoint>", p * 3 * 256);
   recorder.row("each_element<LiftAdjoint>", p * (2 * 256 + 128));
   recorder.row("column_sums<PlainSink>", (p + 2 * sets + 1) * (128 + 256 + 3));
 }
@@ -334,10 +334,10 @@ void record_elementwise(Recorder& recorder) {
     cast(ids, y);
   });
   recorder.row("each_element<Map<Relu>>", 2 * double(n));
-  recorder.row("each_element<Zip<Multiply>>", 3 * double(n));
-  recorder.row("each_element<Affine>", 2 * double(n));
+  recorder.row("each_value<Zip<Multiply>>", 3 * double(n));
+  recorder.row("each_value<Affine>", 2 * double(n));
   recorder.row("each_element<Fill>", double(n));
-  recorder.row("each_element<Cast>", 2 * double(n));
+  recorder.row("each_value<Cast>", 2 * double(n));
 }
 
 // Records copy memory's transposition from (C,T) to positions and back, a repeated row, a copy into a part of

@@ -141,7 +141,7 @@ void record_splitting(Recorder& recorder) {
   const Array u = arrays.drawn(n), shift = arrays.drawn(n), z = arrays.drawn(n), r = arrays.result(n),
               sums = arrays.result(splitting_sums(side * side, width)), trace = arrays.result(1);
   const SplittingState state{arrays.labels(1, 1), arrays.labels(1, 1), arrays.zeros(1), arrays.zeros(1)};
-  const double all = double(n), partial = double(sums.size);
+  const double all = double(n), partial = double(sums.size), pieces = 2 * 32 * double(parts);
   const auto both = [&](const std::string& kernel, double forward, double backward) {
     recorder.row("each_warp_row<" + kernel + "<false>>", forward);
     recorder.row("each_warp_row<" + kernel + "<true>>", backward);
@@ -160,8 +160,8 @@ void record_splitting(Recorder& recorder) {
   both("AfterInverse", 3 * all + partial + 1, 5 * all + partial + 1);
   both("ForwardBackward", 4 * all + partial + 1, 5 * all + partial + 1);
   both("Iterate", 2 * all, 4 * all);
-  recorder.row("each_warp_row<JudgeSplittingPart>", partial + 2 * double(parts));
-  recorder.row("each_element<JudgeSplitting>", 2 * double(parts) + 7);
+  recorder.row("each_warp_row<JudgeSplittingPart>", partial + pieces);
+  recorder.row("each_warp_row<JudgeSplitting>", pieces + 7);
   recorder.run("256 of 30 x 30", [&] { frame_relu(side, u, r); });
   recorder.row("each_warp_row<FrameRelu>", 2 * all);
 }
@@ -203,14 +203,18 @@ void record_frequencies(Recorder& recorder) {
   recorder.row("each_warp_row<SwapEnds>", 2 * double(x.size));
 }
 
-// The matrices are diagonally dominant, so that elimination needs no pivots.
+// The matrices are diagonally dominant, so that elimination needs no pivots. Those of more than 96 rows do
+// not fit into a block's registers.
 void record_complex_inverse(Recorder& recorder) {
-  Arrays arrays;
-  const std::int64_t n = 56, batch = 4;
-  const Array matrices = arrays.drawn(batch * 2 * n * n, 0.05), diagonal = arrays.zeros(batch * 2 * n * n);
-  sum_blocks(n, {4, 1, 1}, diagonal, matrices);
-  recorder.run("4 of 56 x 56", [&] { complex_inverse(n, matrices); });
-  recorder.row("invert_planes", 2 * double(matrices.size));
+  const auto record = [&](std::int64_t n, const std::string& sizes, const std::string& kernel) {
+    Arrays arrays;
+    const Array matrices = arrays.drawn(8 * n * n, 0.05), diagonal = arrays.zeros(8 * n * n);
+    sum_blocks(n, {4, 1, 1}, diagonal, matrices);
+    recorder.run(sizes, [&] { complex_inverse(n, matrices); });
+    recorder.row(kernel, 2 * double(matrices.size));
+  };
+  record(56, "4 of 56 x 56", "invert_in_registers<4>");
+  record(97, "4 of 97 x 97", "invert_planes");
 }
 
 }  // namespace stillpoint::profile

@@ -173,7 +173,7 @@ TEST_CASE("maximum pooling on CUDA takes the same places as on the CPU", "[cuda]
   CHECK((with_nan.place[0] == 5 || with_nan.place[0] == 6));
 }
 
-TEST_CASE("complex inverses on CUDA are the CPU's, in registers and in memory", "[cuda][orders][mondeq]") {
+TEST_CASE("complex inverses on CUDA are the CPU's in registers and in memory", "[cuda][orders][mondeq]") {
   for (const std::int64_t n : {1, 16, 33, 49, 66, 97}) {
     check_inverses<float>(3, n);
     check_inverses<double>(2, n);

@@ -1,10 +1,12 @@
-"""Tests what needs no CUDA in bench/kernel_resources.py: occupancy, and the reading of cuobjdump's text."""
+"""Tests what needs no CUDA in bench/kernel_resources.py and loads_in_flight.py: occupancy, the reading of cuobjdump's
+text, and the counting of loads."""
 import pathlib
 import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "bench"))
 import kernel_resources as tool  # noqa: E402
+import loads_in_flight  # noqa: E402
 
 
 def usage(registers=32, threads=256, shared=0, arch="sm_80", name="k"):
@@ -78,6 +80,33 @@ class Reading(unittest.TestCase):
         spilled = tool.Usage("sm_100", "k", 64, 16, 0, 256)
         self.assertEqual(tool.refused([spilled, usage()]), [spilled])
         self.assertIn("16 bytes of stack", tool.complaint(spilled))
+
+
+SASS = """	code for sm_90
+		Function : _Z1kPf
+	.headerflags	@"EF_CUDA_SM90 EF_CUDA_VIRTUAL_SM(EF_CUDA_SM90)"
+        /*0000*/                   LDG.E R5, desc[UR6][R2.64] ;           /* 0x0 */
+        /*0010*/              @!P0 LDG.E R7, desc[UR6][R8.64] ;
+        /*0020*/                   FADD R5, R5, R7 ;
+        /*0030*/                   STG.E desc[UR6][R2.64], R5 ;
+"""
+
+
+class Loads(unittest.TestCase):
+    def test_sass(self):
+        (arch, symbol, instructions), = loads_in_flight.functions(SASS)
+        self.assertEqual((arch, symbol, len(instructions)), ("sm_90", "_Z1kPf", 4))
+        self.assertEqual(loads_in_flight.most_in_flight(instructions), 2)
+
+    def test_in_flight(self):
+        most = loads_in_flight.most_in_flight
+        load, store = "LDG.E R{}, desc[UR4][R2.64]", "STG.E desc[UR4][R2.64], R{}"
+        loads = [load.format(r) for r in (4, 5, 6, 8)]
+        self.assertEqual(most(loads + [store.format(4)]), 4)
+        self.assertEqual(most([text for r in (4, 5, 6, 8) for text in (load.format(r), store.format(r))]), 1)
+        self.assertEqual(most([loads[0], loads[1], "FADD R9, R4, R4", loads[2], loads[3]]), 2)
+        self.assertEqual(most(["LDG.E.64 R2, desc[UR4][R8.64]", "LDG.E R4, desc[UR4][R2.64]"]), 1)  # of an address
+        self.assertEqual(most(["LDG.E.128 R4, desc[UR4][R2.64]", "IADD3 R9, R7, 1, RZ", loads[3]]), 1)
 
 
 if __name__ == "__main__":

@@ -264,9 +264,12 @@ TEST_CASE("element-wise kernels on CUDA reach every element of a long array", "[
   std::mt19937 rng(7);
   auto expected = random_values<float>(rng, 70000);
   const DeviceArray<float> x(Device::cuda, expected), y(Device::cuda, unwritten<float>(70000));
+  const DeviceArray<float> product(Device::cuda, unwritten<float>(70000));
   unary(Unary::square, x.array(), y.array());
+  binary(Binary::multiply, x.array(), x.array(), product.array());
   for (float& v : expected) v *= v;
   CHECK(y.host() == expected);
+  CHECK(product.host() == expected);
 }
 
 TEST_CASE("arg-max and confusion on CUDA agree with plain loops", "[cuda][orders][predictions]") {
