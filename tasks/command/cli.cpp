@@ -204,16 +204,22 @@ struct PredictFlags {
     app.add_option("CHECKPOINT", checkpoint,
                    text("a run folder of ", predicting(), " or its checkpoint.safetensors"))
         ->required();
-    app.add_option("INPUT", request.inputs,
-                   "PNG or JPEG files, folders of them or patterns ('*.png'), each scaled to the size of the "
-                   "data set's "
-                   "images; or what the task takes")
+    app.add_option(
+           "INPUT", request.inputs,
+           "files, folders of them, patterns ('*.png') or - for standard input: pictures, each scaled "
+           "to the size of the data set's images; .npy or CSV with a sequence or coordinates a row")
         ->required();
     app.add_option("--background", request.background,
                    "colour behind transparent pixels: white, black, grey or #RRGGBB; default: the run's");
-    app.add_option("--format", request.format, "text, or csv or json with the probabilities of all classes")
-        ->transform(choice({"text", "csv", "json"}))
+    app.add_option("--format", request.format,
+                   "text, or csv, json or npy with the probabilities of all classes")
+        ->transform(choice({"text", "csv", "json", "npy"}))
         ->capture_default_str();
+    app.add_option("--output", request.output, "file to write; default: standard output");
+    app.add_option("--fixed-points", request.fixed_points, "npy file for the equilibria of deq or a monDEQ");
+    app.add_option("--batch", request.batch,
+                   "inputs at a time; default: 64, or 1 if the model solves for an equilibrium")
+        ->check(CLI::Range(1, 1 << 20));
     app.add_flag("--invert", request.inverted,
                  "for dark ink on white, if the data set has light ink on black (MNIST)");
     common.add_to(app);

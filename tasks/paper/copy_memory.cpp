@@ -8,6 +8,7 @@
 #include "engine/io/checkpoint.h"
 #include "kernels/host/host_memory.h"
 #include "kernels/launch/philox.h"
+#include "tasks/paper/copy_prediction.h"
 #include "tasks/training/order.h"
 #include "tasks/training/run_folder.h"
 #include "tasks/training/solver_metrics.h"
@@ -15,7 +16,7 @@
 namespace stillpoint {
 namespace {
 
-constexpr Index digits = 10, symbols = 10, sequences_per_evaluation = 50;
+constexpr Index digits = 10, symbols = CopyMemoryData::symbols, sequences_per_evaluation = 50;
 constexpr Index most_tokens = Index(1) << 22;  // per step: seconds of work for the default model
 constexpr Index equilibria_per_evaluation = 5;
 
@@ -241,6 +242,7 @@ TaskRow<CopyMemoryConfig> copy_memory_task() {
           .summary = "recall ten digits after a long blank (paper, Table 1)",
           .make = make_copy_memory,
           .models = &sequence_models(),
+          .predict = predict_copies,
           .selftest = copy_memory_row,
           .spectrum = SpectrumSource{load_deq, load_lift}};
 }

@@ -32,6 +32,7 @@ struct CopyMemoryConfig {
 
 // Sequences of length T + 20: ten digits 1..8, T - 1 zeros, eleven 9s. Targets: T + 10 zeros, the digits.
 struct CopyMemoryData {
+  static constexpr Index symbols = 10;
   Index length;
   std::vector<float> x;         // (n, length)
   std::vector<std::int32_t> y;  // (n, length)

@@ -15,6 +15,8 @@ class ImageClassifier {
   // Returns the probabilities of the classes by label. The image may have any size: it becomes one of the
   // data set as scaled_to does it.
   std::vector<double> probabilities(const Image& image, bool inverted) const;
+  // Returns the model's input from pictures of the data set's size.
+  Tensor input(const ImageSet& set) const;
   Model& model() { return *model_; }
   const DatasetInfo& info() const { return info_; }
   const ImageClassificationConfig& config() const { return config_; }
@@ -26,8 +28,7 @@ class ImageClassifier {
   std::unique_ptr<Model> model_;
 };
 
-// Writes the predictions for files, for all files below folders, and for those that patterns match, as text,
-// CSV or JSON. Names each file that cannot be read on `err`, and returns 1 if there is one.
+// Writes the probabilities of the classes for each picture.
 int predict_pictures(const PredictRequest& request, std::ostream& out, std::ostream& err);
 
 }  // namespace stillpoint

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "tasks/io/image.h"
+#include "tasks/paper/colour_prediction.h"
 #include "tasks/training/content.h"
 #include "tasks/training/order.h"
 #include "tasks/training/solver_metrics.h"
@@ -175,6 +176,7 @@ TaskRow<ImageRegressionConfig> image_regression_task() {
           .summary = "colours of a picture from its coordinates (paper, Table 3)",
           .make = make_image_regression,
           .models = &coordinate_models(),
+          .predict = predict_colours,
           .selftest = image_regression_row};
 }
 

@@ -1,4 +1,4 @@
-// Predicts file by file, and writes a row per sequence.
+// Predicts the sequences of files.
 #include "tasks/sequences/sequence_prediction.h"
 
 #include <algorithm>
@@ -6,9 +6,7 @@
 
 #include "engine/io/checkpoint.h"
 #include "engine/ops.h"
-#include "tasks/drawing/csv.h"
-#include "tasks/io/numbers.h"
-#include "tasks/process/processes.h"
+#include "tasks/predict/prediction_writer.h"
 #include "tasks/sequences/sequence_data.h"
 #include "tasks/sequences/sequence_task.h"
 #include "tasks/training/run_folder.h"
@@ -16,8 +14,6 @@
 
 namespace stillpoint {
 namespace {
-
-constexpr std::size_t longest_path = 4096;
 
 SequenceConfig config_of(const std::filesystem::path& checkpoint) {
   const RunRecord record = find_checkpoint(checkpoint).record;
@@ -45,27 +41,29 @@ class Predictor {
                                                                   : text("value ", k + 1));
     return names;
   }
-  // Returns the columns of a sequence.
-  std::vector<std::vector<double>> rows(const SequenceSet& set) const {
-    const Recording off(false);
-    std::vector<std::vector<double>> all;
-    const std::size_t width = std::size_t(network_.outputs());
-    for (Index first = 0; first < set.count(); first += config_.batch) {
-      std::vector<Index> part(std::size_t(std::min(config_.batch, set.count() - first)));
+  // Writes the rows of a file.
+  void write(const std::string& file, const SequenceSet& set, std::size_t batch,
+             PredictionWriter& writer) const {
+    const Index width = network_.outputs();
+    for (Index first = 0; first < set.count(); first += Index(batch)) {
+      std::vector<Index> part(std::size_t(std::min(Index(batch), set.count() - first)));
       std::iota(part.begin(), part.end(), first);
       const Device device = network_.options().device;
-      const Tensor y = SequenceModel::at_last(network_.model()(network_.inputs(set, part, 0).to(device)),
-                                              network_.last_places(set, part).to(device));
-      const std::vector<double> values = (has_classes() ? softmax(y) : y).values();
-      for (std::size_t i = 0; i < values.size(); ++i) {
-        if (i % width == 0) all.emplace_back();
-        all.back().push_back(has_classes() ? values[i]
-                                           : values[i] * network_.target_deviation()[i % width] +
-                                                 network_.target_mean()[i % width]);
+      const Recording off(false);
+      const Solved found = solved(network_.model(), network_.inputs(set, part, 0).to(device));
+      const Tensor y = SequenceModel::at_last(found.y, network_.last_places(set, part).to(device));
+      std::vector<double> values = (has_classes() ? softmax(y) : y).values();
+      for (std::size_t i = 0; i < values.size() && !has_classes(); ++i)
+        values[i] = values[i] * network_.target_deviation()[i % std::size_t(width)] +
+                    network_.target_mean()[i % std::size_t(width)];
+      for (std::size_t i = 0; i < part.size(); ++i) {
+        const auto at = values.begin() + std::ptrdiff_t(i) * width;
+        writer.write(file, part[i] + 1, {at, at + width}, found.report(i));
       }
+      writer.add_states(found.state);
     }
-    return all;
   }
+  bool solves() const { return network_.model().facts().solves; }
   const SequenceSettings& settings() const { return network_.settings(); }
 
  private:
@@ -73,77 +71,21 @@ class Predictor {
   SequenceModel network_;
 };
 
-class Writer {
- public:
-  Writer(const PredictRequest& request, const Predictor& predictor, std::ostream& out)
-      : format_(request.format), columns_(predictor.columns()), classes_(predictor.has_classes()), out_(out) {
-    if (format_ == "json") out_ << "[";
-    if (format_ != "csv") return;
-    out_ << "file,sequence" << (classes_ ? ",class" : "");
-    for (const std::string& name : columns_) out_ << ',' << drawing::csv_quoted(name);
-    out_ << '\n';
-  }
-  void write(const std::string& file, std::size_t sequence, const std::vector<double>& values) {
-    const std::size_t best = std::size_t(std::max_element(values.begin(), values.end()) - values.begin());
-    if (format_ == "csv") {
-      out_ << drawing::csv_quoted(path_to_text(file)) << ',' << sequence;
-      if (classes_) out_ << ',' << drawing::csv_quoted(columns_[best]);
-      out_ << ',' << written_values(values) << '\n';
-    } else if (format_ == "json") {
-      Json row = {{"file", path_to_text(file)}, {"sequence", sequence}};
-      if (classes_) row["class"] = columns_[best];
-      for (std::size_t c = 0; c < columns_.size(); ++c)
-        row[classes_ ? "probabilities" : "values"][columns_[c]] = values[c];
-      add(row);
-    } else {
-      out_ << shown(file, longest_path) << ", sequence " << sequence << ":";
-      if (classes_)
-        out_ << " " << shown(columns_[best]) << " " << format_fixed(100 * values[best], 2) << " %";
-      for (std::size_t c = 0; c < columns_.size() && !classes_; ++c)
-        out_ << (c == 0 ? " " : ", ") << shown(columns_[c]) << " " << format_digits(values[c], 6);
-      out_ << "\n";
-    }
-  }
-  void write_error(const std::string& file, const std::string& error) {
-    if (format_ == "json") add({{"file", path_to_text(file)}, {"error", shown(error, longest_path)}});
-  }
-  void end() {
-    if (format_ == "json") out_ << "\n]\n";
-  }
-
- private:
-  void add(const Json& row) {
-    out_ << (rows_++ == 0 ? "\n  " : ",\n  ") << row.dump(-1, ' ', false, Json::error_handler_t::replace);
-  }
-  std::string format_;
-  std::vector<std::string> columns_;
-  bool classes_;
-  std::ostream& out_;
-  std::int64_t rows_ = 0;
-};
-
 }  // namespace
 
 int predict_sequences(const PredictRequest& request, std::ostream& out, std::ostream& err) {
-  require(request.background.empty() && !request.inverted, "predict: given ",
-          request.inverted ? "--inverted" : "--background",
-          " with sequences, where it would do nothing, expected it with pictures, leave it out");
+  request.require_no_pictures();
   const Predictor predictor(request);
-  Writer writer(request, predictor, out);
-  bool good = true;
-  for (const std::string& file : request.inputs) {
-    try {
-      const SequenceSet set = load_inputs(file, predictor.settings());
-      const std::vector<std::vector<double>> rows = predictor.rows(set);
-      for (std::size_t i = 0; i < rows.size(); ++i) writer.write(file, i + 1, rows[i]);
-    } catch (const Error& error) {
-      good = false;
-      err << program_name() << ": " << shown_message(error.what()) << "\n";
-      writer.write_error(file, error.what());
-    }
-  }
-  writer.end();
-  return good ? 0 : 1;
+  PredictionWriter writer(request,
+                          {.names = predictor.columns(),
+                           .classes = predictor.has_classes(),
+                           .row = "sequence",
+                           .solves = predictor.solves()},
+                          out);
+  return predict_files(request, writer, err, [&](const std::string& file) {
+    predictor.write(file, load_inputs(file, predictor.settings()), request.batch_for(predictor.solves()),
+                    writer);
+  });
 }
 
 }  // namespace stillpoint

@@ -37,6 +37,12 @@ Registry& registry() {
 
 }  // namespace
 
+void PredictRequest::require_no_pictures() const {
+  require(background.empty() && !inverted, inverted ? "--invert" : "--background",
+          ": given with a run that takes no pictures, where it would do nothing, expected one of ",
+          "image-classification, leave it out");
+}
+
 void register_task(std::unique_ptr<const TaskKind> kind) { registry().add(std::move(kind)); }
 
 const std::vector<const TaskKind*>& task_kinds() { return registry().kinds; }

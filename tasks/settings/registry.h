@@ -30,10 +30,17 @@ inline SettingsLayer set_layer(const std::string& assignment) {
 struct PredictRequest {
   std::filesystem::path checkpoint = {};
   std::vector<std::string> inputs = {};
-  std::string background = {};  // of pictures; empty: that of the run, or white
-  std::string format = "text";  // or csv, json
+  std::string background = {};                           // of pictures; empty: that of the run, or white
+  std::string format = "text";                           // or csv, json, npy
+  std::filesystem::path output = {}, fixed_points = {};  // empty: standard output; none
+  std::int64_t batch = 0;                                // inputs at a time; 0: the task's own
   bool inverted = false;
   Device device = Device::cpu;
+
+  // One input at a time is solved as if it were the only one, whatever stops a batch.
+  std::size_t batch_for(bool solves) const { return std::size_t(batch > 0 ? batch : solves ? 1 : 64); }
+  // Throws Error if an option for pictures is given.
+  void require_no_pictures() const;
 };
 // Prints a prediction for each input, and names on `err` those that it cannot read; returns the exit code.
 using Predict = int (*)(const PredictRequest& request, std::ostream& out, std::ostream& err);

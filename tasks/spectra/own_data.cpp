@@ -3,60 +3,21 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <map>
 #include <optional>
 
 #include "engine/io/files.h"
 #include "engine/ops.h"
 #include "engine/words.h"
-#include "tasks/drawing/csv.h"
 #include "tasks/io/npy.h"
+#include "tasks/spectra/number_table.h"
 
 namespace stillpoint {
 namespace {
 
 constexpr TensorOptions read_options{DType::float64, Device::cpu};
-using Words = std::vector<std::string>;
 
-bool is_number(const std::string& word) {
-  char* end = nullptr;
-  std::strtod(word.c_str(), &end);
-  return end != word.c_str() && word.find_first_not_of(" \t", std::size_t(end - word.c_str())) == word.npos;
-}
-
-struct Table {
-  Words names = {};  // empty if the file has no row of names
-  std::vector<std::vector<double>> rows = {};
-};
-
-Table table_of(const std::string& where, std::string csv) {
-  if (csv.starts_with("\xef\xbb\xbf")) csv.erase(0, 3);  // the mark that some programs begin UTF-8 with
-  std::vector<Words> rows = drawing::csv_rows(csv);
-  Table table;
-  if (!rows.empty() && std::none_of(rows[0].begin(), rows[0].end(), is_number)) {
-    table.names = rows[0];
-    rows.erase(rows.begin());
-  }
-  require(!rows.empty(), where, ": given no row of numbers, expected a row for each time");
-  for (std::size_t r = 0; r < rows.size(); ++r) {
-    const std::string row = text(where, ": given row ", r + 1);
-    require(rows[r].size() == rows[0].size() && (table.names.empty() || rows[r].size() == table.names.size()),
-            row, " with ", rows[r].size(), " values, expected ",
-            table.names.empty() ? rows[0].size() : table.names.size(),
-            table.names.empty() ? " as in the first row" : " as in the row of names", ", complete it");
-    table.rows.emplace_back();
-    for (const std::string& word : rows[r]) {
-      const double value = is_number(word) ? std::strtod(word.c_str(), nullptr) : NAN;
-      require(std::isfinite(value), row, " with the value '", shown(word),
-              "', expected finite numbers separated by commas, replace it or leave the trajectory out");
-      table.rows.back().push_back(value);
-    }
-  }
-  return table;
-}
-
-std::optional<std::size_t> column_of(const Table& table, const char* name) {
+std::optional<std::size_t> column_of(const NumberTable& table, const char* name) {
   const auto found = std::find(table.names.begin(), table.names.end(), name);
   if (found == table.names.end()) return std::nullopt;
   return std::size_t(found - table.names.begin());
@@ -73,7 +34,7 @@ void require_even_times(const std::string& where, const std::vector<double>& tim
   }
 }
 
-std::vector<Tensor> trajectories_of(const std::string& where, const Table& table) {
+std::vector<Tensor> trajectories_of(const std::string& where, const NumberTable& table) {
   const auto by = column_of(table, "trajectory"), time = column_of(table, "time");
   struct Trajectory {
     std::vector<double> values, times;
@@ -128,7 +89,7 @@ std::vector<Tensor> read_trajectories(const std::vector<std::string>& files) {
   for (const std::string& file : files) {
     const std::string where = shown(file), bytes = read_file(file);
     const std::vector<Tensor> read = is_npy(bytes) ? trajectories_of(where, parse_npy(where, bytes))
-                                                   : trajectories_of(where, table_of(where, bytes));
+                                                   : trajectories_of(where, number_table(where, bytes));
     for (std::size_t k = 0; k < read.size(); ++k) {
       require(read[k].dim(0) > 1, where, ": given trajectory ", k + 1, " of ", read.size(),
               " with a single time, expected at least two, leave it out");
@@ -147,7 +108,7 @@ Tensor read_square_matrix(const std::string& file) {
   if (is_npy(bytes)) {
     k = parse_npy(where, bytes);
   } else {
-    const Table table = table_of(where, bytes);
+    const NumberTable table = number_table(where, bytes);
     require(table.names.empty(), where, ": given a row of names, expected only numbers, remove it");
     std::vector<double> values;
     for (const auto& row : table.rows) values.insert(values.end(), row.begin(), row.end());
