@@ -81,20 +81,6 @@ else()
   report(oneDNN OFF "the project's own matrix product is used (Debian and Ubuntu: libdnnl-dev)")
 endif()
 
-# A small step makes and frees thousands of small objects, which takes mimalloc half of glibc's time. The sanitizers bring
-# an allocator of their own.
-find_library(MIMALLOC_LIBRARY mimalloc)
-mark_as_advanced(MIMALLOC_LIBRARY)
-set(STILLPOINT_ALLOCATOR)
-if(STILLPOINT_SANITIZE)
-  report(mimalloc OFF "AddressSanitizer allocates")
-elseif(MIMALLOC_LIBRARY)
-  set(STILLPOINT_ALLOCATOR -Wl,--push-state,--no-as-needed ${MIMALLOC_LIBRARY} -Wl,--pop-state)
-  report(mimalloc ON "${MIMALLOC_LIBRARY}")
-else()
-  report(mimalloc OFF "glibc allocates (Debian and Ubuntu: libmimalloc-dev)")
-endif()
-
 set(MPI_CXX_SKIP_MPICXX ON)  # only the C interface is used
 find_package(MPI QUIET COMPONENTS CXX)
 if(MPI_CXX_FOUND)

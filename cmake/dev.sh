@@ -22,7 +22,7 @@ for_wheel=(python3 python3-dev python3-venv)
 for_packages=(dpkg-dev file python3)
 for_tidy=(clang-tidy)
 for_style=(clang-format-14 doxygen)
-optional=(ccache elfutils libdnnl-dev libmimalloc-dev libarchive-dev libmatio-dev libopenmpi-dev openmpi-bin)
+optional=(ccache elfutils libdnnl-dev libarchive-dev libmatio-dev libopenmpi-dev openmpi-bin)
 
 installed() { dpkg-query -W -f='${Status}' "$1" 2>/dev/null | grep -q 'ok installed'; }
 

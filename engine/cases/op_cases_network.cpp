@@ -316,7 +316,12 @@ void add_loss_cases(std::vector<OpCase>& cases) {
                            total += x[2][r] * (log_sum(&x[0][r * 10], 10) - x[0][r * 10 + Size(x[1][r])]);
                          return Values{total};
                        },
-                   .terms = 17});
+                   .terms = 17,
+                   .paper = {{.batch = 5200},
+                             [](const PaperSizes& p) {
+                               return Shapes{{p.batch, 10}, {p.batch}, {p.batch}};
+                             },
+                             per_element(4)}});
   for (Index n : {Index(21), Index(5000)})
     cases.push_back({.name = "mean_squared_error",
                      .inputs = {{{n}}, {{n}}},

@@ -1,10 +1,10 @@
 // Convolution and its data adjoint by AMX: tiles of weights (outputs, pairs of channels) times tiles of an
 // image (pairs of channels, places), tap by tap.
+#include "kernels/conv2d/amx.h"
 #include "kernels/conv2d/conv2d_cpu.h"
 #include "kernels/conv2d/conv2d_tile.h"
 #include "kernels/gemm/gemm_bf16.h"
 #include "kernels/host/pool.h"
-#include "kernels/launch/amx.h"
 
 namespace stillpoint::kernels {
 

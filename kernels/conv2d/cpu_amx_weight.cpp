@@ -1,11 +1,11 @@
 // The weight adjoint of a convolution by AMX: tiles of x (channels, places) times tiles of y (places,
 // outputs), which are transposed once an image.
+#include "kernels/conv2d/amx.h"
 #include "kernels/conv2d/conv2d_cpu.h"
 #include "kernels/conv2d/conv2d_tile.h"
 #include "kernels/gemm/gemm_bf16.h"
 #include "kernels/host/pool.h"
 #include "kernels/host/threads.h"
-#include "kernels/launch/amx.h"
 
 #if STILLPOINT_AMX
 namespace stillpoint::kernels {

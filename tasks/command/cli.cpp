@@ -219,7 +219,7 @@ struct PredictFlags {
     app.add_option("--fixed-points", request.fixed_points, "npy file for the equilibria of deq or a monDEQ");
     app.add_option("--batch", request.batch,
                    "inputs at a time; default: 64, or 1 if the model solves for an equilibrium")
-        ->check(CLI::Range(1, 1 << 20));
+        ->transform(whole_number(1, 1 << 20));
     app.add_flag("--invert", request.inverted,
                  "for dark ink on white, if the data set has light ink on black (MNIST)");
     common.add_to(app);

@@ -46,6 +46,7 @@ class TensorBoardWriter {
   // Describes the run in TensorBoard's HPARAMS tab: an object of numbers, texts and truth values.
   void add_hparams(const nlohmann::ordered_json& settings, std::string_view run);
   void flush();
+  void discard() { pending_.clear(); }  // drops the events that wait to be written
   // Writes the file to the disk, where it is safe once the folder is synced too.
   void sync();
 

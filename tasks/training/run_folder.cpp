@@ -154,10 +154,11 @@ void RunFolder::take(std::shared_ptr<FolderLock> held) {
 }
 
 void RunFolder::check_owner() const {
-  if (trial_.empty()) return;
-  require(read_file(path_ / trial_name) == trial_, "train: given the trial in ", path_.string(),
-          ", which another worker of the search has taken over, expected one of this worker; "
-          "nothing more is written, leave it to that worker");
+  if (trial_.empty() || read_file(path_ / trial_name) == trial_) return;
+  if (log_) log_->tensorboard().discard();  // its destructor would write what waits
+  fail("train: given the trial in ", path_.string(),
+       ", which another worker of the search has taken over, expected one of this worker; "
+       "nothing more is written, leave it to that worker");
 }
 
 MetricsLog& RunFolder::log_to_write() {

@@ -13,6 +13,8 @@
 #include "tasks/io/numbers.h"
 #include "tasks/io/progress.h"
 #include "tasks/io/tensorboard.h"
+#include "tasks/settings/registry.h"
+#include "tasks/training/run_folder.h"
 #include "tests/support/catch.h"
 #include "tests/support/metrics_rows.h"
 #include "tests/support/temp_dir.h"
@@ -329,4 +331,23 @@ TEST_CASE("progress: an exception that ends a run leaves the cursor on a new lin
     progress.update(1, 1, "", 0, 0);
   }
   CHECK(out.str() == "\r 1/10\x1b[K\n");
+}
+
+TEST_CASE("a run folder that another worker has taken over gets no event that was waiting", "[tensorboard]") {
+  const test::TempDir dir;
+  const TaskKind& kind = task_kind("copy-memory");
+  const Json config = kind.resolve({});
+  write_atomically(dir / trial_name, "first");
+  std::filesystem::path events;
+  std::uintmax_t bytes = 0;
+  {
+    RunFolder folder(kind, config, "", dir.path(), "first");
+    folder.start(false);
+    events = folder.log_to_write().tensorboard().path();
+    folder.log_to_write().tensorboard().add_text("note", "waits", 0);
+    bytes = std::filesystem::file_size(events);
+    write_atomically(dir / trial_name, "second");
+    CHECK(contains(error_of([&] { folder.check_owner(); }), "another worker"));
+  }
+  CHECK(std::filesystem::file_size(events) == bytes);
 }
