@@ -1,9 +1,7 @@
 // Tests folders of pictures as a data set: layouts, sizes, what is refused, and training to the same bits.
 #include <cstdlib>
-#include <sstream>
 
 #include "engine/io/safetensors.h"
-#include "tasks/command/cli.h"
 #include "tasks/data/cifar.h"
 #include "tasks/data/image_batches.h"
 #include "tasks/data/pictures/picture_files.h"
@@ -15,6 +13,7 @@
 #include "tasks/selftest/selftest_models.h"
 #include "tasks/training/content.h"
 #include "tests/support/catch.h"
+#include "tests/support/command_line.h"
 #include "tests/support/data_files.h"
 #include "tests/support/error_text.h"
 #include "tests/support/temp_dir.h"
@@ -23,6 +22,8 @@ namespace stillpoint {
 namespace {
 
 namespace fs = std::filesystem;
+using test::Ran;
+using test::run_command;
 using test::TempDir;
 
 Image picture_of(const ImageSet& set, Index i) {
@@ -65,16 +66,6 @@ void write_colours(const fs::path& folder, int count, const std::string& first =
   }
 }
 
-struct Ran {
-  int code;
-  std::string out, err;
-};
-Ran run(const std::vector<std::string>& arguments) {
-  std::ostringstream out, err;
-  const int code = run_command_line(arguments, out, err);
-  return {code, out.str(), err.str()};
-}
-
 std::vector<std::string> small_training(const fs::path& data, const fs::path& folder) {
   return {"train",    "image-classification",
           "--device", "cpu",
@@ -111,7 +102,7 @@ TEST_CASE("a data set that is written out as PNG files trains to the same bits",
   test::write_idx_folder(dir / "mnist", train, test, false);
   write_pictures(dir / "png/train", train, digits);
   write_pictures(dir / "png/test", test, digits);
-  const Ran binary = run(small_training(dir / "mnist", dir / "a"));
+  const Ran binary = run_command(small_training(dir / "mnist", dir / "a"));
   REQUIRE(binary.code == 0);
   for (const char* memory : {"256", "0"}) {  // kept decoded, and read at every step
     const fs::path folder = dir / text("b", memory);
@@ -119,7 +110,7 @@ TEST_CASE("a data set that is written out as PNG files trains to the same bits",
     for (const std::string& setting :
          {std::string("mean=0.1307"), std::string("deviation=0.3081"), text("picture_memory=", memory)})
       command.insert(command.end(), {"--set", setting});
-    const Ran pictures = run(command);
+    const Ran pictures = run_command(command);
     INFO(pictures.err);
     REQUIRE(pictures.code == 0);
     CHECK_THAT(pictures.out, mentions("10 classes (0 14, 1 14", "28 x 28 pixels in grey"));
@@ -279,7 +270,7 @@ TEST_CASE("folders that are no data set are refused in words", "[pictures]") {
 TEST_CASE("class names reach evaluation, prediction, confusion and report", "[pictures]") {
   const TempDir dir;
   write_colours(dir / "data", 14, "red, bright", "green");
-  const Ran trained = run(small_training(dir / "data", dir / "run"));
+  const Ran trained = run_command(small_training(dir / "data", dir / "run"));
   INFO(trained.err);
   REQUIRE(trained.code == 0);
   CHECK_THAT(trained.out, mentions("2 classes (green 14, red, bright 14) of 8 x 8 pixels in colour",
@@ -289,18 +280,20 @@ TEST_CASE("class names reach evaluation, prediction, confusion and report", "[pi
   CHECK(config["dataset"] == "folder");
   CHECK(config["classes"] == "green/red, bright");
   fs::rename(dir / "data", dir / "moved");
-  const Ran evaluated = run({"eval", (dir / "run").string(), "--data", (dir / "moved").string(), "--split",
-                             "test", "--device", "cpu"});
+  const Ran evaluated = run_command({"eval", (dir / "run").string(), "--data", (dir / "moved").string(),
+                                     "--split", "test", "--device", "cpu"});
   INFO(evaluated.err);
   REQUIRE(evaluated.code == 0);
   CHECK_THAT(evaluated.out, mentions("\"red, bright\":"));
   fs::remove_all(dir / "moved");  // prediction needs only the checkpoint
   write_picture(dir / "x.png", flat(20, 30, 180, 5, 0));
-  const Ran predicted = run({"predict", (dir / "run").string(), (dir / "x.png").string(), "--device", "cpu"});
+  const Ran predicted =
+      run_command({"predict", (dir / "run").string(), (dir / "x.png").string(), "--device", "cpu"});
   INFO(predicted.err);
   CHECK(predicted.code == 0);
   CHECK_THAT(predicted.out, mentions("red, bright ", "green ", "%"));
-  CHECK(run({"report", (dir / "run").string(), "--output", (dir / "report.html").string()}).code == 0);
+  CHECK(run_command({"report", (dir / "run").string(), "--output", (dir / "report.html").string()}).code ==
+        0);
   CHECK_THAT(read_file(dir / "report.html"), mentions("red, bright", "image-classification, data"));
 }
 
@@ -310,16 +303,16 @@ TEST_CASE("every model takes pictures of other sizes and class counts, or says w
   for (int i = 0; i < 12; ++i)
     write_picture(dir / "data/blue" / (numbered(i) + ".png"), flat(8, 8, 0, 0, std::uint8_t(100 + i)));
   const auto trained = [&](const std::string& model, const std::string& size, const std::string& channels) {
-    const Ran result = run({"train",    "image-classification",
-                            "--device", "cpu",
-                            "--data",   (dir / "data").string(),
-                            "--run",    (dir / (model + size)).string(),
-                            "--model",  model,
-                            "--set",    "size=" + size,
-                            "--set",    "channels=" + channels,
-                            "--set",    "epochs=1",
-                            "--set",    "batch=16",
-                            "--set",    "schedule=constant"});
+    const Ran result = run_command({"train",    "image-classification",
+                                    "--device", "cpu",
+                                    "--data",   (dir / "data").string(),
+                                    "--run",    (dir / (model + size)).string(),
+                                    "--model",  model,
+                                    "--set",    "size=" + size,
+                                    "--set",    "channels=" + channels,
+                                    "--set",    "epochs=1",
+                                    "--set",    "batch=16",
+                                    "--set",    "schedule=constant"});
     return result.code == 0 ? text("ok ", result.out) : result.err;
   };
   CHECK_THAT(trained("sim", "9x6", "3"), mentions("ok", "3 classes", "9 x 6"));
@@ -342,8 +335,8 @@ TEST_CASE("an exported network computes the same logits in PyTorch", "[pictures]
   for (const std::string model : {"sim", "sim2"}) {
     std::vector<std::string> command = small_training(dir / "data", dir / model);
     command.insert(command.end(), {"--model", model});
-    REQUIRE(run(command).code == 0);
-    const Ran written = run(
+    REQUIRE(run_command(command).code == 0);
+    const Ran written = run_command(
         {"export", (dir / model).string(), "--to", "torch", "--output", (dir / ("torch " + model)).string()});
     INFO(written.err);
     REQUIRE(written.code == 0);
@@ -356,11 +349,11 @@ TEST_CASE("an exported network computes the same logits in PyTorch", "[pictures]
     REQUIRE(test::contains(said, "stillpoint's "));
     CHECK(std::stod(said.substr(said.rfind(' '))) < 1e-5);
   }
-  CHECK(run({"train", "image-classification", "--device", "cpu", "--data", (dir / "data").string(), "--run",
-             (dir / "mon").string(), "--model", "mondeq-single", "--set", "channels=2", "--set", "epochs=1",
-             "--set", "schedule=constant"})
+  CHECK(run_command({"train", "image-classification", "--device", "cpu", "--data", (dir / "data").string(),
+                     "--run", (dir / "mon").string(), "--model", "mondeq-single", "--set", "channels=2",
+                     "--set", "epochs=1", "--set", "schedule=constant"})
             .code == 0);
-  CHECK_THAT(run({"export", (dir / "mon").string(), "--output", (dir / "no").string()}).err,
+  CHECK_THAT(run_command({"export", (dir / "mon").string(), "--output", (dir / "no").string()}).err,
              mentions("no layer of PyTorch has", "sim or sim2"));
 }
 

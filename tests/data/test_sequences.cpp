@@ -5,7 +5,6 @@
 
 #include "engine/io/files.h"
 #include "engine/ops.h"
-#include "tasks/command/cli.h"
 #include "tasks/data/dataset.h"
 #include "tasks/io/npy.h"
 #include "tasks/process/python.h"
@@ -13,6 +12,7 @@
 #include "tasks/sequences/sequence_table.h"
 #include "tasks/sequences/sequence_task.h"
 #include "tests/support/catch.h"
+#include "tests/support/command_line.h"
 #include "tests/support/data_files.h"
 #include "tests/support/error_text.h"
 #include "tests/support/temp_dir.h"
@@ -21,6 +21,7 @@ namespace stillpoint {
 namespace {
 
 namespace fs = std::filesystem;
+using test::Ran;
 using test::TempDir;
 constexpr TensorOptions f64{DType::float64, Device::cpu};
 
@@ -34,18 +35,12 @@ void refused(const std::string& csv, const SequenceSettings& settings, const Men
   CHECK_THAT(error_text([&] { scan_of(csv, settings); }), words);
 }
 
-struct Ran {
-  int code;
-  std::string out, err;
-};
 Ran run(std::vector<std::string> arguments, const fs::path& folder) {
   if (arguments[0] == "train") {
     for (const char* word : {"--device", "cpu", "--run"}) arguments.push_back(word);
     arguments.push_back(folder.string());
   }
-  std::ostringstream out, err;
-  const int code = run_command_line(arguments, out, err);
-  return {code, out.str(), err.str()};
+  return test::run_command(arguments);
 }
 
 // Returns the arguments with --set for each.

@@ -1,12 +1,11 @@
 // Tests the habits of training: the best checkpoint, patience, targets, longer runs and initial weights.
-#include <sstream>
 
 #include "engine/io/checkpoint.h"
-#include "tasks/command/cli.h"
 #include "tasks/training/habits/initial_weights.h"
 #include "tasks/training/habits/watched_metric.h"
 #include "tasks/training/run_folder.h"
 #include "tests/support/catch.h"
+#include "tests/support/command_line.h"
 #include "tests/support/error_text.h"
 #include "tests/support/metrics_rows.h"
 #include "tests/support/temp_dir.h"
@@ -15,18 +14,9 @@ namespace stillpoint {
 namespace {
 
 namespace fs = std::filesystem;
+using test::Ran;
+using test::run_command;
 using test::TempDir;
-
-struct Ran {
-  int code;
-  std::string out, err;
-};
-
-Ran run(const std::vector<std::string>& arguments) {
-  std::ostringstream out, err;
-  const int code = run_command_line(arguments, out, err);
-  return {code, out.str(), err.str()};
-}
 
 // Trains a small copy-memory model of 4 steps per epoch.
 Ran train_in(const fs::path& folder, const std::vector<std::string>& settings,
@@ -38,13 +28,13 @@ Ran train_in(const fs::path& folder, const std::vector<std::string>& settings,
         "tcn_channels=3", "tcn_kernel=2", "d_phi=4", "hidden=4", "log_every=3"})
     command.insert(command.end(), {"--set", small});
   for (const std::string& setting : settings) command.insert(command.end(), {"--set", setting});
-  return run(command);
+  return run_command(command);
 }
 
 Ran resume(const fs::path& folder, const std::vector<std::string>& settings) {
   std::vector<std::string> command{"train", "copy-memory", "--device", "cpu", "--resume", folder.string()};
   for (const std::string& setting : settings) command.insert(command.end(), {"--set", setting});
-  return run(command);
+  return run_command(command);
 }
 
 struct One {
@@ -115,7 +105,7 @@ TEST_CASE("the best checkpoint is that of the best evaluation", "[habits]") {
   const fs::path file = dir / "run" / best_name;
   CHECK(read_checkpoint_record(file)["step"] == step);
   CHECK_THAT(trained.out, mentions(text("at step ", step), best_name));
-  const Ran evaluated = run({"eval", file.string(), "--split", "valid", "--device", "cpu"});
+  const Ran evaluated = run_command({"eval", file.string(), "--split", "valid", "--device", "cpu"});
   REQUIRE(evaluated.code == 0);
   CHECK(parse_json(evaluated.out)["valid"]["loss"].get<double>() == best);
   CHECK_THAT(train_in(dir / "other", {"best=losss"}).err, mentions("'losss'", "loss", "did you mean"));

@@ -2,15 +2,14 @@
 #include <signal.h>
 
 #include <regex>
-#include <sstream>
 
 #include "engine/config.h"
 #include "engine/io/files.h"
-#include "tasks/command/cli.h"
 #include "tasks/io/image.h"
 #include "tasks/settings/presets.h"
 #include "tasks/settings/registry.h"
 #include "tests/support/catch.h"
+#include "tests/support/command_line.h"
 #include "tests/support/error_text.h"
 #include "tests/support/program.h"
 #include "tests/support/temp_dir.h"
@@ -19,20 +18,12 @@ namespace stillpoint {
 namespace {
 
 using test::contains;
+using test::Ran;
+using test::run_command;
 using test::TempDir;
 
-struct Told {
-  int code;
-  std::string out, err;
-};
-Told command(const std::vector<std::string>& arguments) {
-  std::ostringstream out, err;
-  const int code = run_command_line(arguments, out, err);
-  return {code, out.str(), err.str()};
-}
-
 void expect_refusal(const std::vector<std::string>& arguments, const Mentions& words, int code = 1) {
-  const Told told = command(arguments);
+  const Ran told = run_command(arguments);
   INFO(told.out << told.err);
   CHECK(told.code == code);
   CHECK_THAT(told.err, words);
@@ -50,7 +41,7 @@ TEST_CASE("numbers on the command line are whole, in range and finite", "[settin
   Index driven = 0;
   for (std::vector<std::string> words : commands) {
     words.push_back("--help");
-    const std::string help = command(words).out;
+    const std::string help = run_command(words).out;
     words.pop_back();
     const std::regex flag("\n *(--[a-z-]+) (INT|UINT|FLOAT)");
     for (std::sregex_iterator at(help.begin(), help.end(), flag), end; at != end; ++at)
@@ -71,7 +62,7 @@ TEST_CASE("unknown words are named with a near neighbour, or none", "[settings]"
   expect_refusal({"train"}, mentions("train: given no command", "copy-memory"), 2);
   expect_refusal({"train", "copy-memory", "--sead=1"}, mentions("'--sead=1'", "did you mean '--seed'?"), 2);
   expect_refusal({"train", "copy-memory", "x"}, mentions("given 'x'", "leave it out"), 2);
-  const Told far = command({"train", "copy-memory", "--set", "early_stopping=3"});
+  const Ran far = run_command({"train", "copy-memory", "--set", "early_stopping=3"});
   CHECK_THAT(far.err, mentions("'early_stopping'"));
   CHECK_FALSE(contains(far.err, "did you mean"));
   expect_refusal({"train", "copy-memory", "--preset", "quik"}, mentions("did you mean 'quick'?"));
@@ -140,13 +131,13 @@ TEST_CASE("a setting on the command line that the run does not use is an error",
 
 TEST_CASE("a flag that may be repeated takes one word each time", "[settings]") {
   expect_refusal({"train", "image-regression", "--set", "epochs=1", "absent.png"}, mentions("absent.png"));
-  const Told told =
-      command({"train", "image-regression", "--set", "epochs=1", "--set", "batch=x", "absent.png"});
+  const Ran told =
+      run_command({"train", "image-regression", "--set", "epochs=1", "--set", "batch=x", "absent.png"});
   CHECK_THAT(told.err, mentions("batch is \"x\""));
 }
 
 TEST_CASE("names from outside are escaped where they are printed", "[settings]") {
-  const Told told = command({"eval", "run\x1b[2J\nstillpoint: all is well"});
+  const Ran told = run_command({"eval", "run\x1b[2J\nstillpoint: all is well"});
   CHECK(told.code == 1);
   CHECK_THAT(told.err, mentions("run\\x1b[2J\\nstillpoint: all is well"));
   CHECK_FALSE(contains(told.err, "\x1b"));
@@ -159,7 +150,7 @@ TEST_CASE("names from outside are escaped where they are printed", "[settings]")
                                              {}}) {
     std::vector<std::string> given = words;
     given.push_back(std::string(1 << 20, 'x'));
-    const Told huge = command(given);
+    const Ran huge = run_command(given);
     CHECK(huge.code != 0);
     CHECK(huge.err.size() < 4000);
   }

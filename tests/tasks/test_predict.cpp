@@ -6,10 +6,10 @@
 
 #include "engine/config.h"
 #include "engine/io/files.h"
-#include "tasks/command/cli.h"
 #include "tasks/io/image.h"
 #include "tasks/io/npy.h"
 #include "tests/support/catch.h"
+#include "tests/support/command_line.h"
 #include "tests/support/error_text.h"
 #include "tests/support/temp_dir.h"
 
@@ -17,18 +17,9 @@ namespace stillpoint {
 namespace {
 
 namespace fs = std::filesystem;
+using test::Ran;
+using test::run_command;
 using test::TempDir;
-
-struct Ran {
-  int code;
-  std::string out, err;
-};
-
-Ran run(const std::vector<std::string>& arguments) {
-  std::ostringstream out, err;
-  const int code = run_command_line(arguments, out, err);
-  return {code, out.str(), err.str()};
-}
 
 // Trains a small model of copy memory for an epoch.
 fs::path trained(const fs::path& folder, const std::string& model, std::vector<std::string> settings) {
@@ -36,7 +27,7 @@ fs::path trained(const fs::path& folder, const std::string& model, std::vector<s
   settings.insert(settings.end(), {"model=" + model, "blank=4", "train_sequences=8", "valid_sequences=2",
                                    "test_sequences=2", "batch=4", "epochs=1"});
   for (const std::string& setting : settings) command.insert(command.end(), {"--set", setting});
-  const Ran made = run(command);
+  const Ran made = run_command(command);
   INFO(made.err);
   REQUIRE(made.code == 0);
   return folder;
@@ -47,7 +38,7 @@ Ran predicted(const fs::path& run_folder, const std::vector<fs::path>& inputs,
   std::vector<std::string> command{"predict", run_folder.string(), "--device", "cpu"};
   for (const fs::path& input : inputs) command.push_back(input.string());
   command.insert(command.end(), flags.begin(), flags.end());
-  return run(command);
+  return run_command(command);
 }
 
 // Compares numbers of two arrays.
@@ -149,9 +140,10 @@ TEST_CASE("every picture of a batch has the report of its solve", "[predict]") {
     write_png(folder / text(i, ".png"),
               {8, 8, 3, std::vector<std::uint8_t>(8 * 8 * 3, std::uint8_t(i % 2 == 0 ? i : 255 - i))});
   }
-  const Ran made = run({"train", "image-classification", "--device", "cpu", "--model", "mondeq-single",
-                        "--data", (dir / "data").string(), "--run", (dir / "run").string(), "--set",
-                        "channels=2", "--set", "batch=8", "--set", "epochs=1", "--set", "schedule=constant"});
+  const Ran made =
+      run_command({"train", "image-classification", "--device", "cpu", "--model", "mondeq-single", "--data",
+                   (dir / "data").string(), "--run", (dir / "run").string(), "--set", "channels=2", "--set",
+                   "batch=8", "--set", "epochs=1", "--set", "schedule=constant"});
   INFO(made.err);
   REQUIRE(made.code == 0);
   const Json rows =
@@ -186,8 +178,8 @@ TEST_CASE("predicted colours are those of the written picture", "[predict]") {
   for (std::size_t i = 0; i < image.rgb.size(); ++i) image.rgb[i] = std::uint8_t(i * 7);
   write_png(dir / "p.png", image);
   const Ran made =
-      run({"train", "image-regression", (dir / "p.png").string(), "--device", "cpu", "--run",
-           (dir / "run").string(), "--set", "epochs=3", "--set", "d_psi=16", "--set", "hidden=8"});
+      run_command({"train", "image-regression", (dir / "p.png").string(), "--device", "cpu", "--run",
+                   (dir / "run").string(), "--set", "epochs=3", "--set", "d_psi=16", "--set", "hidden=8"});
   INFO(made.err);
   REQUIRE(made.code == 0);
   std::string points = "x,y\n";
