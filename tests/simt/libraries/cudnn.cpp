@@ -52,6 +52,10 @@ cudnnStatus_t answered(const char* call, cudnnStatus_t status) {
   return answer ? status : reported(call, status);
 }
 
+cudnnStatus_t run(cudnnHandle_t handle, const PassCall& call) {
+  return reported(call.name, run_pass(handle, call));
+}
+
 template <class T>
 cudnnStatus_t create(T** object) {
   if (object == nullptr) return CUDNN_STATUS_BAD_PARAM_NULL_POINTER;
@@ -220,17 +224,17 @@ cudnnStatus_t cudnnConvolutionForward(cudnnHandle_t handle, const void* alpha, c
                                       cudnnConvolutionFwdAlgo_t algorithm, void* workspace_data,
                                       std::size_t workspace_bytes, const void* beta,
                                       cudnnTensorDescriptor_t y_desc, void* y) {
-  return reported(__func__, run_pass(handle, {"cudnnConvolutionForward",
-                                              Pass::forward,
-                                              {x_desc, y_desc, w_desc, convolution},
-                                              algorithm,
-                                              {"x", x_desc, x},
-                                              {"w", w_desc, w},
-                                              {"y", y_desc, y},
-                                              alpha,
-                                              beta,
-                                              workspace_data,
-                                              workspace_bytes}));
+  return run(handle, {"cudnnConvolutionForward",
+                      Pass::forward,
+                      {x_desc, y_desc, w_desc, convolution},
+                      algorithm,
+                      {"x", x_desc, x},
+                      {"w", w_desc, w},
+                      {"y", y_desc, y},
+                      alpha,
+                      beta,
+                      workspace_data,
+                      workspace_bytes});
 }
 cudnnStatus_t cudnnConvolutionBackwardData(cudnnHandle_t handle, const void* alpha,
                                            cudnnFilterDescriptor_t w_desc, const void* w,
@@ -239,17 +243,17 @@ cudnnStatus_t cudnnConvolutionBackwardData(cudnnHandle_t handle, const void* alp
                                            cudnnConvolutionBwdDataAlgo_t algorithm, void* workspace_data,
                                            std::size_t workspace_bytes, const void* beta,
                                            cudnnTensorDescriptor_t dx_desc, void* dx) {
-  return reported(__func__, run_pass(handle, {"cudnnConvolutionBackwardData",
-                                              Pass::backward_data,
-                                              {dx_desc, dy_desc, w_desc, convolution},
-                                              algorithm,
-                                              {"w", w_desc, w},
-                                              {"dy", dy_desc, dy},
-                                              {"dx", dx_desc, dx},
-                                              alpha,
-                                              beta,
-                                              workspace_data,
-                                              workspace_bytes}));
+  return run(handle, {"cudnnConvolutionBackwardData",
+                      Pass::backward_data,
+                      {dx_desc, dy_desc, w_desc, convolution},
+                      algorithm,
+                      {"w", w_desc, w},
+                      {"dy", dy_desc, dy},
+                      {"dx", dx_desc, dx},
+                      alpha,
+                      beta,
+                      workspace_data,
+                      workspace_bytes});
 }
 cudnnStatus_t cudnnConvolutionBackwardFilter(cudnnHandle_t handle, const void* alpha,
                                              cudnnTensorDescriptor_t x_desc, const void* x,
@@ -258,15 +262,15 @@ cudnnStatus_t cudnnConvolutionBackwardFilter(cudnnHandle_t handle, const void* a
                                              cudnnConvolutionBwdFilterAlgo_t algorithm, void* workspace_data,
                                              std::size_t workspace_bytes, const void* beta,
                                              cudnnFilterDescriptor_t dw_desc, void* dw) {
-  return reported(__func__, run_pass(handle, {"cudnnConvolutionBackwardFilter",
-                                              Pass::backward_filter,
-                                              {x_desc, dy_desc, dw_desc, convolution},
-                                              algorithm,
-                                              {"x", x_desc, x},
-                                              {"dy", dy_desc, dy},
-                                              {"dw", dw_desc, dw},
-                                              alpha,
-                                              beta,
-                                              workspace_data,
-                                              workspace_bytes}));
+  return run(handle, {"cudnnConvolutionBackwardFilter",
+                      Pass::backward_filter,
+                      {x_desc, dy_desc, dw_desc, convolution},
+                      algorithm,
+                      {"x", x_desc, x},
+                      {"dy", dy_desc, dy},
+                      {"dw", dw_desc, dw},
+                      alpha,
+                      beta,
+                      workspace_data,
+                      workspace_bytes});
 }
