@@ -50,9 +50,8 @@ struct DeqConfig {
     f("adjoint_steps", adjoint_steps, "largest number of vector-Jacobian products in the backward solve",
       stepped());
     f("solver_counts", counted_steps,
-      "what solver_steps and adjoint_steps count; updates: as in the original's Broyden method, one "
-      "evaluation "
-      "more",
+      "what solver_steps and adjoint_steps count; the original's Broyden method counts updates, which take "
+      "one evaluation more",
       one_of({"evaluations", "updates"}));
     f("solver_tolerance", tolerance, "root mean square of f(z) - z at which a sample has converged",
       between(0, most_factor));
