@@ -280,8 +280,8 @@ void global_norm(std::span<const Array> gradients, const Array& norm, const Clip
     using T = decltype(zero);
     Index chunks = 0;
     for (const Array& g : gradients) chunks += (g.size + chunk - 1) / chunk;
-    Buffer scratch(norm.device, std::size_t(chunks) * sizeof(double));
-    double* sums = static_cast<double*>(scratch.data());
+    const Buffer scratch(norm.device, std::size_t(chunks) * sizeof(double));
+    double* const sums = static_cast<double*>(scratch.data());
     const auto root_of = [&](const double* of, Index n) {
       return RootOfSum<T>{of, n, norm.as<T>(), pointer_or_null<T>(clip.factor), T(clip.max_norm)};
     };
@@ -298,17 +298,11 @@ void global_norm(std::span<const Array> gradients, const Array& norm, const Clip
                              root_of(sums, chunks));
       over_chunks(norm.device, body);
     }
-    for (; chunks > 4 * group; chunks = (chunks + group - 1) / group) {
-      const Index groups = (chunks + group - 1) / group;
-      Buffer fewer(norm.device, std::size_t(groups) * sizeof(double));
-      double* const out = static_cast<double*>(fewer.data());
-      const SumGroup body{sums, out, chunks};
-      if (groups <= 4 * group) return each_row_then(norm.device, groups, group, body, root_of(out, groups));
-      each_row(norm.device, groups, group, body);
-      scratch = std::move(fewer);
-      sums = out;
-    }
-    each_row(norm.device, 1, chunks, root_of(sums, chunks));
+    if (chunks <= 4 * group) return each_row(norm.device, 1, chunks, root_of(sums, chunks));
+    const Index groups = (chunks + group - 1) / group;
+    const Buffer fewer(norm.device, std::size_t(groups) * sizeof(double));
+    double* const out = static_cast<double*>(fewer.data());
+    each_row_then(norm.device, groups, group, SumGroup{sums, out, chunks}, root_of(out, groups));
   });
 }
 

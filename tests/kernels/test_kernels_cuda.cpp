@@ -3,6 +3,7 @@
 #include "kernels/device/cuda_memory.h"
 #include "kernels/elementwise/elementwise.h"
 #include "kernels/gemm/gemm_cuda.h"
+#include "kernels/strided/strided.h"
 #include "tests/kernels/index_cases.h"
 #include "tests/kernels/losses_update_cases.h"
 #include "tests/support/cuda_machine.h"
@@ -305,6 +306,16 @@ TEST_CASE("the gradient norm and clip factor on CUDA agree with plain loops", "[
   check_norm<float>(Device::cuda, {});
   check_norm<float>(Device::cuda, std::vector<std::int64_t>(170, 3));
   check_clip_factor(Device::cuda);
+}
+
+TEST_CASE("the sum and the norm of 17 million elements on CUDA add level by level", "[cuda][orders][sums]") {
+  const std::size_t n = 17'000'000;
+  const DeviceArray<float> x(Device::cuda, std::vector<float>(n, 1)), result(Device::cuda, {0});
+  sum(x.array(), result.array(), 0.5);
+  CHECK(result.host()[0] == 8'500'000.0f);
+  const Array gradients[]{x.array()};
+  global_norm(gradients, result.array(), {});
+  CHECK(result.host()[0] == Approx(std::sqrt(double(n))).epsilon(1e-6));
 }
 
 TEST_CASE("a step of 62 tensors takes one launch, and its norm one", "[cuda][adam]") {
