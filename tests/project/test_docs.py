@@ -25,9 +25,10 @@ def read(name):
 
 
 def tracked(*patterns):
-    """Files of the repository; without git (an unpacked archive) those that lie outside build folders."""
-    git = subprocess.run(["git", "-C", ROOT, "ls-files", "--cached", "--others", "--exclude-standard"], capture_output=True, text=True)
-    names = git.stdout.splitlines() if git.returncode == 0 else [
+    """Files of the repository; without git or in an unpacked archive, those that lie outside build folders."""
+    git = shutil.which("git") and subprocess.run(
+        ["git", "-C", ROOT, "ls-files", "--cached", "--others", "--exclude-standard"], capture_output=True, text=True)
+    names = git.stdout.splitlines() if git and git.returncode == 0 else [
         str(path.relative_to(ROOT)) for path in ROOT.rglob("*") if path.is_file() and path.relative_to(ROOT).parts[0] != "build"]
     return sorted(name for name in names if (ROOT / name).is_file() and any(pathlib.PurePath(name).match(p) for p in patterns))
 

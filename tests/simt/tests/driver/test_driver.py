@@ -183,11 +183,12 @@ def test_one_line(simtxx, folder):
 def test_project(simtxx, folder, every=False):
     """CMake projects build and pass their tests with simt++ as their compiler; `every` tries all of them, and the toolchain file."""
     toolchain = os.path.join(os.path.dirname(simtxx), "..", "lib", "cmake", "simt", "toolchain.cmake")
+    generator = ("-G", "Ninja") if shutil.which("ninja") else ()  # there may be no make
     compilers = (f"-DCMAKE_CUDA_COMPILER={simtxx}", f"-DCMAKE_CXX_COMPILER={simtxx}")
     for name in ("library_project", "saxpy_project", "headers_project")[:3 if every else 1]:
         for flags in (compilers, (f"-DCMAKE_TOOLCHAIN_FILE={toolchain}",))[:2 if every else 1]:
             build = f"{folder}/{name}{len(flags)}"
-            for command in (("cmake", "-S", f"{ROOT}/examples/{name}", "-B", build, *flags),
+            for command in (("cmake", "-S", f"{ROOT}/examples/{name}", "-B", build, *generator, *flags),
                             ("cmake", "--build", build), ("ctest", "--test-dir", build, "--output-on-failure")):
                 code, out, errors = run(*command)
                 expect(code == 0, *command, out, errors)
